@@ -1,0 +1,29 @@
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: help demo test lint images clean
+
+target := $(or $(CARGO_TARGET_DIR),target)
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Run a whole drill on sample data, with its own S3 server (ARGS="--break KIND" to see one fail)
+	docker/setup
+	cargo build --release --locked
+	env=$$(docker/obtain-images) && eval "$$env" && $(target)/release/restore-drill demo $(ARGS)
+
+test: ## Run every test, the ones that need Docker too (ARGS is passed to cargo test)
+	docker/setup
+	env=$$(docker/obtain-images --local) && eval "$$env" && cargo test --locked $(ARGS)
+
+lint: ## Check formatting and run clippy, warnings as errors
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+
+images: ## Build the container images of docker/ that are missing, without a registry
+	docker/setup
+	docker/build-images
+
+clean: ## Remove what cargo built (images stay: docker image rm restore-drill/…)
+	cargo clean
