@@ -1,0 +1,82 @@
+//! A container with Postgres's client programs, on a network where the source server can be reached.
+
+use std::collections::BTreeMap;
+
+use crate::failure::Result;
+use crate::names::DatabaseName;
+use crate::secret::Secret;
+use crate::stack::docker::{Engine, ExecSpec};
+use crate::stack::labels::Ownership;
+use crate::stack::spec::{ContainerSpec, container_name};
+use crate::template::Backup;
+
+/// Waits to be removed; ends at once when it is told to.
+const WAIT: &str = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done";
+/// `pg_dump` compresses in little memory; this is for it and `pg_restore --list` side by side.
+const MEMORY: u64 = 1024 * 1024 * 1024;
+
+/// The client container.
+pub struct Client {
+    /// The engine.
+    pub engine: Engine,
+    /// The container's id.
+    pub container: String,
+    source: Backup,
+}
+
+impl Client {
+    /// Starts the container.
+    pub async fn start(engine: &Engine, image: &str, source: &Backup, ownership: &Ownership) -> Result<Self> {
+        engine.ensure_image(image, |_| {}).await?;
+        let spec = ContainerSpec {
+            service: "client".to_owned(),
+            name: container_name(ownership, "client"),
+            image: image.to_owned(),
+            user: Some("postgres".to_owned()),
+            entrypoint: Some(["bash", "-c", WAIT].map(str::to_owned).into()),
+            command: Vec::new(),
+            environment: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            network: source.network.clone(),
+            memory_bytes: MEMORY,
+            shm_bytes: 64 * 1024 * 1024,
+            dns: Vec::new(),
+            labels: ownership.container_labels("client"),
+        };
+        let container = engine.create_container(&spec).await?;
+        engine.start_container(&container).await?;
+        Ok(Self { engine: engine.clone(), container, source: source.clone() })
+    }
+
+    /// The command that dumps a database to its standard output. The password goes by its environment.
+    pub fn pg_dump(&self, database: &DatabaseName) -> ExecSpec<'_> {
+        let source = &self.source;
+        let mut spec = ExecSpec::new(
+            &self.container,
+            [
+                "pg_dump",
+                "--format=custom",
+                "--no-owner",
+                "--no-privileges",
+                "--no-password",
+                &format!("--host={}", source.host),
+                &format!("--port={}", source.port),
+                &format!("--username={}", source.user),
+                &format!("--dbname={database}"),
+            ],
+        );
+        if !source.password.is_empty() {
+            spec.environment.push(("PGPASSWORD", Secret::new(source.password.clone())));
+        }
+        spec
+    }
+
+    /// The command that lists the archive on its standard input. It reads to the end, though the list stands at the
+    /// beginning, so that whoever feeds it is not cut off.
+    pub fn pg_restore_list(&self) -> ExecSpec<'_> {
+        ExecSpec::new(
+            &self.container,
+            ["bash", "-c", "pg_restore --list; status=$?; cat >/dev/null; exit $status"],
+        )
+    }
+}

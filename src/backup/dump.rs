@@ -1,0 +1,128 @@
+//! One dump on its way: `pg_dump` → age → store, all at once and in bounded memory.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::Uploaded;
+use super::client::Client;
+use crate::crypt::Recipients;
+use crate::crypt::pipe::{CHANNEL_DEPTH, Passage, encrypt_blocking};
+use crate::failure::{Failure, Result};
+use crate::names::{DatabaseName, ObjectKey};
+use crate::stack::docker::Output;
+use crate::store::{Store, Upload};
+
+/// Bytes of `pg_dump`'s words that are kept.
+const STDERR_LIMIT: usize = 4096;
+
+/// Dumps a database into an object. Whatever goes wrong before the end, `pg_dump`'s exit status included, the object
+/// does not appear.
+pub async fn dump(
+    client: &Client,
+    store: &dyn Store,
+    recipients: &Arc<Recipients>,
+    database: &DatabaseName,
+    key: &ObjectKey,
+    cancel: &CancellationToken,
+) -> Result<Uploaded> {
+    let began = Instant::now();
+    let mut upload = store.create(key).await?;
+    let streamed = tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(Failure::cancelled()),
+        streamed = stream(client, recipients, database, &mut *upload) => streamed,
+    };
+    let passage = match streamed {
+        Ok(passage) => passage,
+        Err(failure) => {
+            // The first failure is the one to report; parts that cannot be removed now never become an object.
+            let _ = upload.abort().await;
+            return Err(failure);
+        }
+    };
+    upload.finish().await?;
+    Ok(Uploaded {
+        size_bytes: passage.ciphertext_bytes,
+        ciphertext_sha256: passage.ciphertext_sha256,
+        plaintext_bytes: passage.plaintext_bytes,
+        plaintext_sha256: passage.plaintext_sha256,
+        seconds: began.elapsed().as_secs_f64(),
+    })
+}
+
+async fn stream(
+    client: &Client,
+    recipients: &Arc<Recipients>,
+    database: &DatabaseName,
+    upload: &mut dyn Upload,
+) -> Result<Passage> {
+    let (plaintext_in, plaintext_out) = mpsc::channel(CHANNEL_DEPTH);
+    let (ciphertext_in, mut ciphertext_out) = mpsc::channel(CHANNEL_DEPTH);
+    let recipients = Arc::clone(recipients);
+    let encrypting =
+        tokio::task::spawn_blocking(move || encrypt_blocking(plaintext_out, ciphertext_in, &recipients));
+    let uploading = async {
+        while let Some(chunk) = ciphertext_out.recv().await {
+            if let Err(failure) = upload.write(chunk).await {
+                ciphertext_out.close();
+                return Err(failure);
+            }
+        }
+        Ok(())
+    };
+    let ((), encrypted, uploaded) =
+        tokio::join!(produce(client, database, plaintext_in), encrypting, uploading);
+    // An upload that broke off makes the encryption break off too, so its reason comes first.
+    uploaded?;
+    encrypted.expect("encryption does not panic")
+}
+
+/// Sends what `pg_dump` writes. The end of the channel without an error means that `pg_dump` succeeded.
+async fn produce(client: &Client, database: &DatabaseName, plaintext: mpsc::Sender<Result<Bytes>>) {
+    if let Err(failure) = run_pg_dump(client, database, &plaintext).await {
+        // If nobody listens any more, there is a reason already.
+        let _ = plaintext.send(Err(failure)).await;
+    }
+}
+
+async fn run_pg_dump(
+    client: &Client,
+    database: &DatabaseName,
+    plaintext: &mpsc::Sender<Result<Bytes>>,
+) -> Result<()> {
+    let mut exec = client.engine.exec(client.pg_dump(database)).await?;
+    let mut stderr = Vec::new();
+    let mut bytes = 0;
+    while let Some(output) = exec.output.try_next().await? {
+        match output {
+            Output::Stdout(chunk) => {
+                bytes += chunk.len();
+                if plaintext.send(Ok(chunk)).await.is_err() {
+                    return Ok(());
+                }
+            }
+            Output::Stderr(chunk) => {
+                let room = STDERR_LIMIT.saturating_sub(stderr.len()).min(chunk.len());
+                stderr.extend_from_slice(&chunk[..room]);
+            }
+        }
+    }
+    let status = exec.exit_code().await?;
+    if status != 0 {
+        let said = crate::human::one_line(String::from_utf8_lossy(&stderr).trim(), 400);
+        return Err(Failure::bad("pg_dump_failed", format!("pg_dump ended with status {status}, and nothing was uploaded: {said}"))
+            .hint("check backup.host, backup.network and the credentials (for Aegis: POSTGRES_HOST, ACP_BACKUP_NETWORK, POSTGRES_USER, PGPASSWORD)"));
+    }
+    if bytes == 0 {
+        return Err(Failure::bad(
+            "empty_dump",
+            "pg_dump succeeded and wrote nothing, so nothing was uploaded",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Reading a dump back: the bytes are those that were uploaded, they decrypt, and `pg_restore` can list them.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
+
+use super::client::Client;
+use super::{Uploaded, Verified};
+use crate::crypt::Identities;
+use crate::crypt::pipe::{CHANNEL_DEPTH, decrypt_blocking};
+use crate::failure::{Failure, Result};
+use crate::names::ObjectKey;
+use crate::stack::docker::Captured;
+use crate::store::{self, Store};
+
+/// Bytes of the list that are counted: enough for hundreds of thousands of entries.
+const LIST_LIMIT: usize = 64 * 1024 * 1024;
+
+/// Reads an object back and compares it with what was uploaded.
+pub async fn verify(
+    client: &Client,
+    store: &Arc<dyn Store>,
+    identities: &Arc<Identities>,
+    key: &ObjectKey,
+    expected: &Uploaded,
+) -> Result<Verified> {
+    let began = Instant::now();
+    let meta = store.stat(key).await?.ok_or_else(|| differs(key, "it is not in the store"))?;
+    if meta.size_bytes != expected.size_bytes {
+        return Err(differs(
+            key,
+            &format!("it has {} bytes, and {} were uploaded", meta.size_bytes, expected.size_bytes),
+        ));
+    }
+    let (ciphertext_in, ciphertext_out) = mpsc::channel(CHANNEL_DEPTH);
+    let (plaintext_in, plaintext_out) = mpsc::channel(CHANNEL_DEPTH);
+    let pumping = store::pump(Arc::clone(store), key.clone(), meta.etag, meta.size_bytes, ciphertext_in);
+    let identities = Arc::clone(identities);
+    let decrypting = tokio::task::spawn_blocking(move || {
+        decrypt_blocking(ciphertext_out, &plaintext_in, &identities, |_| Ok(()))
+    });
+    let ((), decrypted, listed) = tokio::join!(pumping, decrypting, list(client, plaintext_out));
+    let passage = decrypted.expect("decryption does not panic")?;
+    if passage.ciphertext_sha256 != expected.ciphertext_sha256
+        || passage.plaintext_sha256 != expected.plaintext_sha256
+    {
+        return Err(differs(key, "its SHA-256 is another"));
+    }
+    let listed = listed?;
+    if !listed.ok() {
+        let said = crate::human::one_line(listed.stderr.trim(), 300);
+        return Err(Failure::bad(
+            "not_an_archive",
+            format!("pg_restore cannot list the dump that was just made: {said}"),
+        ));
+    }
+    let entries = listed.stdout.lines().filter(|line| !line.starts_with(';') && !line.is_empty()).count();
+    if entries == 0 {
+        return Err(Failure::bad("empty_dump", "the dump that was just made holds nothing at all"));
+    }
+    Ok(Verified { entries: entries as u64, seconds: began.elapsed().as_secs_f64() })
+}
+
+async fn list(client: &Client, mut plaintext: mpsc::Receiver<Bytes>) -> Result<Captured> {
+    let mut exec = client.engine.exec(client.pg_restore_list()).await?;
+    while let Some(chunk) = plaintext.recv().await {
+        if exec.input.write_all(&chunk).await.is_err() {
+            break;
+        }
+    }
+    plaintext.close();
+    exec.capture(LIST_LIMIT).await
+}
+
+fn differs(key: &ObjectKey, how: &str) -> Failure {
+    Failure::bad("readback_differs", format!("reading {key} back does not give what was uploaded: {how}"))
+        .hint("do not rely on this dump; look at the store, and run the backup again")
+}

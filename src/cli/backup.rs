@@ -1,0 +1,150 @@
+//! `backup`: the way dumps are made.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+
+use super::common::{self, Format, TemplateArg};
+use super::signals;
+use crate::backup::{self, Job, Report};
+use crate::clock::Clock;
+use crate::crypt::{Identities, Recipients};
+use crate::engine;
+use crate::exit::ExitCode;
+use crate::failure::Result;
+use crate::human;
+use crate::names::DatabaseName;
+use crate::store::S3Store;
+use crate::template::{self, Environment, Purpose};
+use crate::verdict::TeardownStatus;
+
+const EXAMPLES: &str = "\
+Each database is dumped with pg_dump --format=custom --no-owner --no-privileges, encrypted with age and uploaded as
+one stream. A dump that fails or is empty leaves nothing in the store. Nothing is ever overwritten.
+
+Examples:
+  restore-drill backup -t aegis --dry-run
+  restore-drill backup -t aegis
+  restore-drill backup -t aegis --no-verify          do not read the dumps back: needs no private key";
+
+/// Arguments of `backup`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    template: TemplateArg,
+    /// Show which objects would be written, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not read the dumps back
+    #[arg(long)]
+    no_verify: bool,
+    /// Dump only these databases
+    #[arg(long, value_name = "DB,…", value_delimiter = ',', value_parser = common::parse_database)]
+    only: Vec<DatabaseName>,
+    /// What stdout is
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Makes the backup.
+pub async fn run(args: Args) -> Result<ExitCode> {
+    let purpose = if args.no_verify { Purpose::BackupWithoutVerify } else { Purpose::Backup };
+    let template = template::load(&args.template.template, &Environment::of_process(), purpose)?;
+    let template = engine::narrow(template, &args.only)?;
+    let recipients = Recipients::parse(&backup::settings(&template)?.recipients)?;
+    let verify_with = if args.no_verify {
+        None
+    } else {
+        Some(Arc::new(Identities::load(&template.encryption.identities)?))
+    };
+    let databases: Vec<DatabaseName> =
+        template.databases.iter().map(|database| database.name.clone()).collect();
+    let clock = Clock::system();
+    if args.dry_run {
+        let plan = backup::plan(&template, &databases, clock.now())?;
+        match args.format {
+            Format::Json => common::print_json(&plan),
+            Format::Human => plan.iter().for_each(|(name, key)| common::print(&format!("{name} → {key}\n"))),
+        }
+        return Ok(ExitCode::Ok);
+    }
+    let store = Arc::new(S3Store::connect(&template.store).await?);
+    let job = Job {
+        template: Arc::new(template),
+        databases,
+        store,
+        recipients: Arc::new(recipients),
+        verify_with,
+        clock,
+    };
+    let report = job.run(&signals::cancel_on_signal(), &narrate).await?;
+    match args.format {
+        Format::Json => common::print_json(&report),
+        Format::Human => {
+            let last = last_line(&report);
+            common::print_summary(&format!("{}{last}", text(&report)), &last, report.failure().is_none());
+        }
+    }
+    Ok(exit_code(&report))
+}
+
+/// Tells on stderr how a backup goes.
+pub fn narrate(line: &str) {
+    let mark = if std::io::stderr().is_terminal() { "· " } else { "" };
+    let _ = writeln!(std::io::stderr(), "{mark}{line}");
+}
+
+/// How the backup went.
+pub fn exit_code(report: &Report) -> ExitCode {
+    match report.failure() {
+        Some(failure) => failure.class.into(),
+        None if report.teardown.status == TeardownStatus::Leaked => ExitCode::Leaked,
+        None => ExitCode::Ok,
+    }
+}
+
+fn text(report: &Report) -> String {
+    let lines = report.dumps.iter().map(|dump| {
+        let outcome = match (&dump.uploaded, &dump.verified, &dump.error) {
+            (_, _, Some(error)) => format!("FAILED: {}", human::one_line(&error.message, 300)),
+            (Some(uploaded), Some(verified), None) => {
+                format!(
+                    "{} in {}, read back: {} entries",
+                    human::bytes(uploaded.size_bytes),
+                    human::duration(uploaded.seconds),
+                    verified.entries
+                )
+            }
+            (Some(uploaded), None, None) => {
+                format!("{} in {}", human::bytes(uploaded.size_bytes), human::duration(uploaded.seconds))
+            }
+            (None, _, None) => "nothing was uploaded".to_owned(),
+        };
+        format!("{}  {outcome}\n", dump.key)
+    });
+    let hint = report
+        .failure()
+        .and_then(|failure| failure.hint.as_ref())
+        .map(|hint| format!("hint: {hint}\n"))
+        .unwrap_or_default();
+    let leaked = report.teardown.leaked.iter().map(|left| format!("left behind: {left}\n"));
+    format!("{}{hint}{}\n", lines.collect::<String>(), leaked.collect::<String>())
+}
+
+fn last_line(report: &Report) -> String {
+    if let Some(failure) = report.failure() {
+        return format!("Backup FAILED — {failure}");
+    }
+    let bytes = report
+        .dumps
+        .iter()
+        .filter_map(|dump| dump.uploaded.as_ref())
+        .map(|uploaded| uploaded.size_bytes)
+        .sum();
+    let read_back = if report.dumps.iter().all(|dump| dump.verified.is_some()) {
+        ", each read back"
+    } else {
+        ", NOT read back"
+    };
+    format!("Backup PASSED — {} dumps, {}{read_back}", report.dumps.len(), human::bytes(bytes))
+}

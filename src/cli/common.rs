@@ -1,0 +1,189 @@
+//! What several commands share.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+use anstyle::{AnsiColor, Style};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::clock::Clock;
+use crate::engine::{Drill, Journal, Sink};
+use crate::exit::ExitCode;
+use crate::failure::{Class, Result};
+use crate::names::DatabaseName;
+use crate::report::{DrillLog, LiveProgress, PlainLog, VerdictFile, last_line, summary};
+
+/// How results are written to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs.
+    Json,
+}
+
+/// The template argument.
+#[derive(Debug, Clone, clap::Args)]
+pub struct TemplateArg {
+    /// The template: a path, or the name of one in drill-templates/
+    #[arg(short, long, value_name = "TEMPLATE")]
+    pub template: String,
+}
+
+/// Where evidence is written.
+#[derive(Debug, Clone, clap::Args)]
+pub struct EvidenceArgs {
+    /// Where reports go; the verdict is DIR/restore_drill/TIMESTAMP.json
+    #[arg(long, value_name = "DIR", default_value = "reports")]
+    pub reports: PathBuf,
+    /// The drill log: a markdown file, created if it is missing
+    #[arg(long, value_name = "FILE", default_value = "runbooks/restore_drill.md")]
+    pub log: PathBuf,
+}
+
+/// Runs a drill with all its sinks, and prints its outcome.
+///
+/// # Errors
+/// If the drill cannot even begin: configuration errors.
+pub async fn run_drill(
+    drill: &Drill,
+    evidence: &EvidenceArgs,
+    format: Format,
+    cancel: &tokio_util::sync::CancellationToken,
+) -> Result<ExitCode> {
+    let (file, started_at) = claim_second(evidence, &drill.clock).await?;
+    let path = file.path().to_owned();
+    let sinks: Vec<Box<dyn Sink>> = vec![
+        Box::new(file),
+        progress_sink(),
+        Box::new(DrillLog::new(evidence.log.clone(), drill.template.as_ref().clone())),
+    ];
+    let journal = Journal::new(drill.first_verdict(started_at), sinks, drill.clock.clone());
+    let failure = drill.run(&journal, cancel).await;
+    let verdict = journal.verdict();
+    match format {
+        Format::Json => print_json(&verdict),
+        Format::Human => print_summary(
+            &summary(&verdict, &path, &evidence.log),
+            &last_line(&verdict),
+            verdict.failure.is_none(),
+        ),
+    }
+    for problem in journal.broken_sinks() {
+        complain(
+            &format!("could not write {problem}"),
+            Some("the evidence of this drill is incomplete; check the disk and the permissions"),
+        );
+    }
+    let code = match failure.map(|failure| failure.class) {
+        Some(Class::Config) => ExitCode::Config,
+        _ => ExitCode::from(&verdict),
+    };
+    // A drill without its evidence proves nothing to anybody who was not there.
+    Ok(if code == ExitCode::Ok && !journal.broken_sinks().is_empty() { ExitCode::Inconclusive } else { code })
+}
+
+/// Claims a second that no other drill with these reports has: it names the project and the verdict.
+async fn claim_second(evidence: &EvidenceArgs, clock: &Clock) -> Result<(VerdictFile, DateTime<Utc>)> {
+    loop {
+        let now = clock.now();
+        if let Some(file) = VerdictFile::claim(&evidence.reports, now)? {
+            return Ok((file, now));
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+    }
+}
+
+fn progress_sink() -> Box<dyn Sink> {
+    if std::io::stderr().is_terminal() {
+        Box::new(LiveProgress::default())
+    } else {
+        Box::new(PlainLog::new(std::io::stderr()))
+    }
+}
+
+/// Prints a result as JSON.
+pub fn print_json(value: &impl Serialize) {
+    let text = serde_json::to_string_pretty(value).expect("our own types have string keys");
+    print(&format!("{text}\n"));
+}
+
+/// Prints a result. Whoever closed the pipe does not want the rest.
+pub fn print(text: &str) {
+    let _ = anstream::stdout().write_all(text.as_bytes());
+}
+
+/// Prints a summary, its last line in the colour of its outcome where stdout is a terminal.
+pub fn print_summary(text: &str, last_line: &str, good: bool) {
+    let colour = if good { AnsiColor::Green } else { AnsiColor::Red };
+    let style = Style::new().bold().fg_color(Some(colour.into()));
+    let body = text.trim_end().strip_suffix(last_line).unwrap_or(text);
+    print(&format!("{body}{style}{last_line}{style:#}\n"));
+}
+
+/// Tells what went wrong, and what to do about it, on stderr.
+pub fn complain(message: &str, hint: Option<&str>) {
+    let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+    let mut text = format!("{style}error:{style:#} {message}\n");
+    if let Some(hint) = hint {
+        text.push_str(&format!("hint: {hint}\n"));
+    }
+    let _ = anstream::stderr().write_all(text.as_bytes());
+}
+
+/// A point in time: RFC 3339, `2026-05-16T12:00Z`, `2026-05-16 12:00`, or a date (its end). Without a zone, UTC.
+pub fn parse_time(text: &str) -> std::result::Result<DateTime<Utc>, String> {
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Ok(time.to_utc());
+    }
+    let plain = text.trim_end_matches(['Z', 'z']);
+    for format in
+        ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y%m%dT%H%M%S"]
+    {
+        if let Ok(time) = NaiveDateTime::parse_from_str(plain, format) {
+            return Ok(time.and_utc());
+        }
+    }
+    if let Some(end) =
+        NaiveDate::parse_from_str(plain, "%Y-%m-%d").ok().and_then(|date| date.and_hms_opt(23, 59, 59))
+    {
+        return Ok(end.and_utc());
+    }
+    Err("write it as 2026-05-16T12:00Z, or as 2026-05-16 for the end of that day (UTC)".to_owned())
+}
+
+/// A database's name.
+pub fn parse_database(text: &str) -> std::result::Result<DatabaseName, String> {
+    text.parse()
+}
+
+/// Who runs the drill: the login name, or `system` where there is none, as in most CI jobs.
+pub fn default_operator() -> String {
+    ["LOGNAME", "USER"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|name| !name.trim().is_empty())
+        .unwrap_or_else(|| "system".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        for (text, expected) in [
+            ("2026-05-16T12:00Z", "2026-05-16T12:00:00+00:00"),
+            ("2026-05-16T12:00:30+02:00", "2026-05-16T10:00:30+00:00"),
+            ("2026-05-16 12:00", "2026-05-16T12:00:00+00:00"),
+            ("20260516T120000Z", "2026-05-16T12:00:00+00:00"),
+            ("2026-05-16", "2026-05-16T23:59:59+00:00"),
+        ] {
+            assert_eq!(parse_time(text).unwrap().to_rfc3339(), expected, "{text}");
+        }
+        assert!(parse_time("yesterday").is_err());
+    }
+}

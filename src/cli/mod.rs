@@ -1,0 +1,110 @@
+//! The command line: one file a subcommand, each from its arguments to one call into the engine.
+
+mod backup;
+mod common;
+mod completions;
+mod demo;
+mod plan;
+mod reap;
+mod run;
+mod signals;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::exit::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  restore-drill demo                           see a whole drill, with nothing but Docker
+  restore-drill run -t aegis --dry-run         what would a drill use, and is it sound?
+  restore-drill run -t aegis                   the drill
+  restore-drill run -t aegis --format json     the same, for a CI job: the verdict on stdout
+
+Exit codes: 0 passed · 1 the backup, the data or an objective is bad · 2 configuration or usage
+3 inconclusive · 4 passed, but teardown left something behind · 130 interrupted";
+
+/// Proves that encrypted Postgres backups can be restored.
+#[derive(Debug, Parser)]
+#[command(name = "restore-drill", version, about, after_help = EXAMPLES, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Restore the newest backups into an isolated stack, verify them, write the verdict, remove everything
+    Run(run::Args),
+    /// Show what a drill would restore: no Docker, no writes
+    Plan(plan::Args),
+    /// Make encrypted dumps of a template's databases, and read them back
+    Backup(backup::Args),
+    /// Remove what crashed or kept drills left on the engine
+    Reap(reap::Args),
+    /// Run everything on sample data: a source, a backup, and a drill of it
+    Demo(demo::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+}
+
+/// Parses the command line, runs the command, and says how it went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_logging();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            common::complain(&format!("cannot start: {error}"), None);
+            return ExitCode::Inconclusive;
+        }
+    };
+    let code = runtime.block_on(async {
+        let outcome = match cli.command {
+            Command::Run(args) => run::run(args).await,
+            Command::Plan(args) => plan::run(args).await,
+            Command::Backup(args) => backup::run(args).await,
+            Command::Reap(args) => reap::run(args).await,
+            Command::Demo(args) => demo::run(args).await,
+            Command::Completions(args) => completions::run(args),
+        };
+        outcome.unwrap_or_else(|failure| {
+            common::complain(&failure.message, failure.hint.as_deref());
+            failure.class.into()
+        })
+    });
+    // A thread that waits for the store must not hold up the end of a drill that was cancelled.
+    runtime.shutdown_background();
+    code
+}
+
+/// `RESTORE_DRILL_LOG` sets what is logged. The libraries that see secrets in their requests stay at `info` whatever
+/// it says: at `debug` they log whole request bodies.
+fn start_logging() {
+    let mut filter = EnvFilter::try_from_env("RESTORE_DRILL_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    for library in [
+        "bollard",
+        "hyper",
+        "hyper_util",
+        "tokio_postgres",
+        "aws_config",
+        "aws_sigv4",
+        "aws_runtime",
+        "aws_smithy_runtime",
+        "aws_sdk_s3",
+    ] {
+        filter = filter.add_directive(format!("{library}=warn").parse().expect("a constant"));
+    }
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

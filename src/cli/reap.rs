@@ -1,0 +1,90 @@
+//! `reap`: removes what crashed or kept drills left on the engine.
+
+use std::collections::BTreeMap;
+
+use super::common;
+use crate::clock::Clock;
+use crate::engine::{may_reap, remove_all};
+use crate::exit::ExitCode;
+use crate::failure::{Failure, Result};
+use crate::stack::docker::{Engine, LabelFilter, Owned};
+use crate::stack::labels;
+use crate::verdict::TeardownStatus;
+
+const EXAMPLES: &str = "\
+A drill's things are removed if its lease has expired, or if it ran on this machine and its process is gone.
+A stack kept with --keep is removed once its lease (a day) has expired, or by its id.
+
+Examples:
+  restore-drill reap --dry-run
+  restore-drill reap
+  restore-drill reap --drill 6f1c…             one drill, kept or not
+  restore-drill reap --force                   everything that any drill made, even of drills that run";
+
+/// Arguments of `reap`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Show what would be removed, and remove nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Remove also what belongs to drills that run or are kept
+    #[arg(long)]
+    force: bool,
+    /// Remove what this drill made, if it does not run any more
+    #[arg(long, value_name = "ID", conflicts_with = "force")]
+    drill: Option<uuid::Uuid>,
+}
+
+/// Reaps.
+pub async fn run(args: Args) -> Result<ExitCode> {
+    let engine = Engine::connect().await?;
+    let now = Clock::system().now();
+    let drill = args.drill.map(|id| id.to_string());
+    let label = |owned: &Owned, name: &str| owned.labels.get(name).cloned().unwrap_or_default();
+    let chosen = |owned: &Owned| match &drill {
+        Some(id) => {
+            label(owned, labels::DRILL_ID) == *id
+                && (may_reap(owned, now) || label(owned, labels::KEPT) == "true")
+        }
+        None => args.force || may_reap(owned, now),
+    };
+    let all = engine.owned(LabelFilter::Any).await?;
+    let mut projects: BTreeMap<String, (Vec<String>, bool)> = BTreeMap::new();
+    for owned in &all {
+        let entry = projects.entry(label(owned, labels::PROJECT)).or_default();
+        entry.0.push(format!("{} {}", owned.kind.word(), owned.name));
+        entry.1 = chosen(owned);
+    }
+    for (project, (things, removed)) in &projects {
+        let fate = match (removed, args.dry_run) {
+            (true, true) => "would be removed",
+            (true, false) => "removing",
+            (false, _) => "left alone: it runs, or is kept, and its lease has not expired",
+        };
+        common::print(&format!("{project}: {fate}\n  {}\n", things.join("\n  ")));
+    }
+    if let Some(id) =
+        drill.as_ref().filter(|id| !all.iter().any(|owned| label(owned, labels::DRILL_ID) == **id))
+    {
+        return Err(Failure::config(
+            "drill_unknown",
+            format!("nothing on this engine belongs to the drill {id}"),
+        )
+        .hint("`restore-drill reap --dry-run` lists what there is"));
+    }
+    if args.dry_run {
+        return Ok(ExitCode::Ok);
+    }
+    let outcome = remove_all(&engine, LabelFilter::Any, chosen).await;
+    let removed = outcome.removed;
+    common::print(&format!(
+        "removed {} containers, {} networks, {} volumes\n",
+        removed.containers, removed.networks, removed.volumes
+    ));
+    if outcome.status == TeardownStatus::Leaked {
+        common::complain(&format!("left behind: {}", outcome.leaked.join("; ")), None);
+        return Ok(ExitCode::Leaked);
+    }
+    Ok(ExitCode::Ok)
+}

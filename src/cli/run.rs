@@ -1,0 +1,85 @@
+//! `run`: the drill.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::common::{self, EvidenceArgs, Format, TemplateArg};
+use super::{plan, signals};
+use crate::clock::Clock;
+use crate::crypt::Identities;
+use crate::engine::{self, Drill, Options};
+use crate::exit::ExitCode;
+use crate::failure::Result;
+use crate::names::DatabaseName;
+use crate::store::S3Store;
+use crate::template::{self, Environment, Purpose};
+
+const EXAMPLES: &str = "\
+Examples:
+  restore-drill run -t aegis
+  restore-drill run -t aegis --dry-run
+  restore-drill run -t aegis --at 2026-05-16T12:00Z       the state of the store at that time
+  restore-drill run -t aegis --only acp_identity,acp_audit
+  restore-drill run -t aegis --keep                       leave the stack standing, to look inside
+  restore-drill run -t ./my-template.toml --format json > verdict.json";
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    template: TemplateArg,
+    /// Show what would be restored, and restore nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Leave the stack standing, and tell how to look inside and how to remove it
+    #[arg(long)]
+    keep: bool,
+    /// Recover to this point in time [default: now]
+    #[arg(long, value_name = "TIME", value_parser = common::parse_time)]
+    at: Option<DateTime<Utc>>,
+    /// Drill only these databases
+    #[arg(long, value_name = "DB,…", value_delimiter = ',', value_parser = common::parse_database)]
+    only: Vec<DatabaseName>,
+    /// Restore workers in all [default: the engine's processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
+    /// Who runs the drill [default: the login name, or "system"]
+    #[arg(long, value_name = "NAME")]
+    operator: Option<String>,
+    /// Run although another drill of this template is running
+    #[arg(long)]
+    concurrent: bool,
+    #[command(flatten)]
+    evidence: EvidenceArgs,
+    /// What stdout is
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Runs the drill.
+pub async fn run(args: Args) -> Result<ExitCode> {
+    if args.dry_run {
+        return plan::show(&args.template, args.at, &args.only, args.format).await;
+    }
+    let template = template::load(&args.template.template, &Environment::of_process(), Purpose::Drill)?;
+    let template = engine::narrow(template, &args.only)?;
+    let identities = Identities::load(&template.encryption.identities)?;
+    let store = S3Store::connect(&template.store).await?;
+    let drill = Drill {
+        template: Arc::new(template),
+        options: Options {
+            at: args.at,
+            only: args.only,
+            jobs: args.jobs.map(usize::from),
+            keep: args.keep,
+            concurrent: args.concurrent,
+            operator: args.operator.unwrap_or_else(common::default_operator),
+        },
+        store: Arc::new(store),
+        identities: Arc::new(identities),
+        clock: Clock::system(),
+    };
+    common::run_drill(&drill, &args.evidence, args.format, &signals::cancel_on_signal()).await
+}

@@ -1,0 +1,155 @@
+//! What happened, in the order it was recorded: the facts of the audit rows, without their hashes.
+//!
+//! Everything that depends on audit rows (their usage records, notes, roots) runs this generator again instead of
+//! keeping its output.
+
+use std::sync::Arc;
+
+use rand::RngExt;
+use rand::rngs::StdRng;
+use uuid::Uuid;
+
+use super::Plan;
+use super::calendar::SECOND;
+use super::variety;
+use super::world::{AGENTS_PER_TENANT, Stream, Tenant, random_uuid, stream};
+
+/// One audit row without its hashes.
+#[derive(Debug, Clone)]
+pub(super) struct Event {
+    /// Its place among all rows, from 1.
+    pub(super) sequence: u64,
+    pub(super) id: Uuid,
+    /// Index of the tenant.
+    pub(super) tenant: usize,
+    pub(super) shard: usize,
+    /// Index of the agent. A login has none: a person, not an agent, did it.
+    pub(super) agent: Option<usize>,
+    pub(super) action: &'static str,
+    pub(super) tool: Option<&'static str>,
+    pub(super) decision: &'static str,
+    pub(super) reason: Option<&'static str>,
+    pub(super) request_id: Option<Uuid>,
+    /// As in the column: null before there was one.
+    pub(super) hash_version: Option<i16>,
+    /// Microseconds since the Unix epoch.
+    pub(super) at: i64,
+    metadata: String,
+    has_metadata: bool,
+}
+
+impl Event {
+    /// Whether there must be a usage record for it.
+    pub(super) fn is_billable(&self) -> bool {
+        self.action == "execute_tool" && self.decision != "reject"
+    }
+
+    /// The metadata as JSON, not in the form Postgres would print.
+    pub(super) fn metadata(&self) -> Option<&str> {
+        self.has_metadata.then_some(&self.metadata)
+    }
+}
+
+/// Generates the events one after the other.
+pub(super) struct Events {
+    plan: Arc<Plan>,
+    rng: StdRng,
+    event: Event,
+}
+
+impl Events {
+    pub(super) fn new(plan: &Arc<Plan>) -> Self {
+        let event = Event {
+            sequence: 0,
+            id: Uuid::nil(),
+            tenant: 0,
+            shard: 0,
+            agent: None,
+            action: "",
+            tool: None,
+            decision: "",
+            reason: None,
+            request_id: None,
+            hash_version: None,
+            at: plan.calendar.start,
+            metadata: String::new(),
+            has_metadata: false,
+        };
+        Self { plan: Arc::clone(plan), rng: stream(plan.seed, Stream::Events), event }
+    }
+
+    /// The next event, or none when there were as many as the plan has rows.
+    pub(super) fn advance(&mut self) -> Option<&Event> {
+        if self.event.sequence == self.plan.rows {
+            return None;
+        }
+        let index = self.event.sequence;
+        self.event.sequence += 1;
+        self.event.id = random_uuid(&mut self.rng);
+        // Now and then two rows of one chain share their timestamp, so that only `chain_sequence` orders them.
+        if index == 0 || !self.rng.random_ratio(1, 16) {
+            self.event.at = self.moment(index);
+            self.choose_tenant();
+        }
+        self.choose_action();
+        self.event.reason = variety::reason(&mut self.rng);
+        self.event.has_metadata = variety::metadata(&mut self.rng, &mut self.event.metadata);
+        self.event.hash_version = match index * 10 / self.plan.rows {
+            0 => None,
+            1..3 => Some(1),
+            _ => Some(2),
+        };
+        Some(&self.event)
+    }
+
+    /// A moment in the row's own slice of the fortnight, never before that of the row before it. Every fourth is
+    /// a whole second where the slice has room for one.
+    fn moment(&mut self, index: u64) -> i64 {
+        let calendar = &self.plan.calendar;
+        let span = i128::from(calendar.end - calendar.start);
+        let slice = |index: u64| (span * i128::from(index) / i128::from(self.plan.rows)) as i64;
+        let (first, next) = (slice(index), slice(index + 1));
+        let moment = calendar.start + self.rng.random_range(first..next.max(first + 1));
+        let whole = moment - moment.rem_euclid(SECOND);
+        let moment =
+            if whole >= calendar.start + first && self.rng.random_ratio(1, 4) { whole } else { moment };
+        moment.max(self.event.at)
+    }
+
+    fn choose_tenant(&mut self) {
+        let tenants = &self.plan.world.tenants;
+        let mut share = self.rng.random_range(0..tenants.iter().map(|tenant| tenant.share).sum());
+        let drawn = tenants.iter().position(|tenant| match share.checked_sub(tenant.share) {
+            Some(rest) => {
+                share = rest;
+                false
+            }
+            None => true,
+        });
+        let day = self.plan.calendar.day_number(self.event.at);
+        let is_awake = |tenant: &Tenant| tenant.quiet_day != Some(day);
+        self.event.tenant = drawn.filter(|tenant| is_awake(&tenants[*tenant])).unwrap_or(0);
+        self.event.shard = self.rng.random_range(0..tenants[self.event.tenant].shards);
+    }
+
+    fn choose_action(&mut self) {
+        let rng = &mut self.rng;
+        let agent = self.event.tenant * AGENTS_PER_TENANT + rng.random_range(0..AGENTS_PER_TENANT);
+        let request_id = Some(random_uuid(rng));
+        let tool = Some(variety::tool(rng));
+        let event = &mut self.event;
+        (event.action, event.decision, event.tool, event.request_id) = match rng.random_range(0..100) {
+            0..76 => ("execute_tool", "allow", tool, request_id),
+            76..82 => ("execute_tool", "deny", tool, request_id),
+            82..85 => ("execute_tool", "reject", tool, request_id),
+            85..87 => ("execute_tool", "reject", tool, None),
+            87..91 => ("rate_limited", "reject", tool, request_id),
+            91..93 => ("rate_limited", "reject", None, None),
+            93..96 => ("login", "allow", None, None),
+            96 => ("login", "deny", None, None),
+            97 => ("credential_rotated", "allow", None, None),
+            _ => ("policy_updated", "allow", None, request_id),
+        };
+        event.agent = (event.action != "login").then_some(agent);
+    }
+}

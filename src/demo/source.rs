@@ -1,0 +1,72 @@
+//! The demo's source server: a Postgres in a stack of its own, filled with the sample data.
+
+use bytes::Bytes;
+
+use super::data::DataSet;
+use crate::failure::Result;
+use crate::names::DatabaseName;
+use crate::postgres::{Server, settings};
+use crate::secret::Secret;
+use crate::stack::docker::Engine;
+use crate::stack::labels::Ownership;
+use crate::stack::postgres_image::PostgresImage;
+use crate::stack::spec::{self, PostgresNeeds};
+use crate::template::Tuning;
+
+/// Memory of the source server.
+const MEMORY: u64 = 2 * 1024 * 1024 * 1024;
+/// How long it may take to start.
+const READY: std::time::Duration = std::time::Duration::from_secs(120);
+
+/// A source server that is up.
+#[derive(Debug)]
+pub struct Source {
+    /// The server.
+    pub server: Server,
+    /// The network it is on.
+    pub network: String,
+}
+
+impl Source {
+    /// Starts an empty server. Teardown by the ownership's id removes it.
+    pub async fn start(engine: &Engine, image: &str, ownership: &Ownership) -> Result<Self> {
+        let facts = engine.ensure_image(image, |_| {}).await?;
+        let image_facts = PostgresImage::of(&facts)?;
+        let network = spec::network(ownership, engine.facts());
+        let password = Secret::random();
+        let memory_bytes = MEMORY.min(engine.facts().memory_bytes / 2);
+        let settings =
+            settings::settings(Tuning::Throwaway, memory_bytes, engine.facts().cpus, &Default::default());
+        let needs = PostgresNeeds {
+            image,
+            facts: &image_facts,
+            settings: &settings,
+            password: &password,
+            memory_bytes,
+        };
+        let container_spec = spec::postgres(ownership, &network, &needs);
+        engine.create_network(&network).await?;
+        let container = engine.create_container(&container_spec).await?;
+        engine.start_container(&container).await?;
+        let server = Server { engine: engine.clone(), container, password };
+        server.wait_until_ready(READY).await?;
+        Ok(Self { server, network: network.name })
+    }
+
+    /// Fills the server with a data set, calling `progress` with each database's name.
+    pub async fn fill(&self, data: &DataSet, mut progress: impl FnMut(&str)) -> Result<()> {
+        for database in &data.databases {
+            progress(database.name);
+            let name: DatabaseName = database.name.parse().expect("the sample data's names are names");
+            self.server.create_database(&name, None, false).await?;
+            let mut session = self.server.session(&name).await?;
+            session.execute(database.schema, "creating the sample tables").await?;
+            for table in &database.tables {
+                let chunks = Box::new(table.chunks()) as Box<dyn Iterator<Item = Bytes> + Send>;
+                session.copy_in(&table.copy, chunks).await?;
+            }
+            session.execute(database.finish, "finishing the sample tables").await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! One database of a drill: fetched, restored, counted.
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
+
+use super::event::{DatabaseEvent, Event};
+use super::fetch::{Arrived, Fetcher};
+use super::journal::Journal;
+use crate::failure::{Class, Failure, Result};
+use crate::names::DatabaseName;
+use crate::postgres::catalog::Contents;
+use crate::postgres::restore;
+use crate::verdict::RecoveryPoint;
+
+/// Dumps of at least this size are restored by several workers; for smaller ones starting them costs more.
+const LARGE_DUMP: u64 = 32 * 1024 * 1024;
+
+/// How far a database is, for those that wait for it.
+#[derive(Debug, Clone)]
+pub enum Progress {
+    /// Not yet restored.
+    Pending,
+    /// Restored and counted.
+    Restored(Arc<Contents>),
+    /// It will not be.
+    Lost,
+}
+
+/// Waits until a database is restored, or will not be.
+pub async fn settled(mut progress: watch::Receiver<Progress>) -> Option<Arc<Contents>> {
+    let end = progress.wait_for(|progress| !matches!(progress, Progress::Pending)).await;
+    match end.as_deref() {
+        Ok(Progress::Restored(contents)) => Some(Arc::clone(contents)),
+        // A sender that is gone without a word belongs to a database that was given up.
+        Ok(Progress::Lost | Progress::Pending) | Err(_) => None,
+    }
+}
+
+/// One database, and what it shares with the others.
+pub struct Task {
+    /// Its recovery point.
+    pub point: RecoveryPoint,
+    /// Its parents.
+    pub parents: Vec<(DatabaseName, watch::Receiver<Progress>)>,
+    /// Tells those that wait for it.
+    pub done: watch::Sender<Progress>,
+    /// What fetches.
+    pub fetcher: Fetcher,
+    /// How many may fetch at once.
+    pub fetching: Arc<Semaphore>,
+    /// Restore workers, shared by all.
+    pub workers: Arc<Semaphore>,
+    /// All of them.
+    pub jobs: usize,
+    /// The journal.
+    pub journal: Journal,
+}
+
+impl Task {
+    /// Restores the database; how it went is in the journal. The failure is returned for the drill's own.
+    pub async fn run(self) -> Option<Failure> {
+        match self.restore().await {
+            Ok(Some(contents)) => {
+                self.done.send_replace(Progress::Restored(Arc::new(contents)));
+                None
+            }
+            // Skipped: the parent's failure is the cause.
+            Ok(None) => {
+                self.done.send_replace(Progress::Lost);
+                None
+            }
+            Err(failure) => {
+                self.record(DatabaseEvent::Failed(failure.clone()));
+                self.done.send_replace(Progress::Lost);
+                Some(failure.context(&self.point.database))
+            }
+        }
+    }
+
+    async fn restore(&self) -> Result<Option<Contents>> {
+        let fetched = {
+            let _permit = self.fetching.acquire().await.expect("never closed");
+            if self.parents.iter().any(|(_, parent)| matches!(*parent.borrow(), Progress::Lost)) {
+                None
+            } else {
+                self.record(DatabaseEvent::Fetching);
+                Some(self.fetcher.fetch(&self.point, &self.journal).await?)
+            }
+        };
+        self.record(DatabaseEvent::Waiting);
+        for (name, parent) in &self.parents {
+            if settled(parent.clone()).await.is_none() {
+                let failure =
+                    Failure::bad("parent_failed", format!("not restored, because its parent {name} was not"))
+                        .hint(format!("see the error of {name}"));
+                self.record(DatabaseEvent::Skipped(failure));
+                return Ok(None);
+            }
+        }
+        let Some(arrived) = fetched else { return Ok(None) };
+        self.warn_of_other_name(&arrived);
+        self.pg_restore(&arrived).await?;
+        self.record(DatabaseEvent::Counting);
+        let began = Instant::now();
+        let contents = self.fetcher.server.contents(&self.point.database).await?;
+        let seconds = began.elapsed().as_secs_f64();
+        self.record(DatabaseEvent::Restored { contents: contents.clone(), seconds });
+        Ok(Some(contents))
+    }
+
+    async fn pg_restore(&self, arrived: &Arrived) -> Result<()> {
+        let (database, server) = (&self.point.database, &self.fetcher.server);
+        let jobs = if arrived.plaintext_bytes >= LARGE_DUMP { self.jobs } else { 1 };
+        let permits = u32::try_from(jobs).unwrap_or(u32::MAX);
+        let _permits = self.workers.acquire_many(permits).await.expect("never closed");
+        let roles = arrived.toc.roles();
+        if !roles.is_empty() {
+            server.create_roles(roles.iter().map(String::as_str)).await?;
+        }
+        server.create_database(database, arrived.toc.encoding(), arrived.toc.creates_public_schema()).await?;
+        self.record(DatabaseEvent::Restoring { jobs });
+        let began = Instant::now();
+        let outcome = server.pg_restore(database, jobs).await?;
+        let seconds = began.elapsed().as_secs_f64();
+        let failure = restore::judge(&outcome);
+        self.record(DatabaseEvent::PgRestore { outcome, seconds });
+        if let Some(failure) = failure {
+            // A server that died mid-way fails every restore, and says nothing about the backup.
+            if failure.class == Class::Bad {
+                server.require_running().await?;
+            }
+            return Err(failure);
+        }
+        server.remove_scratch(database).await
+    }
+
+    /// A dump of another database under this one's key may be a rename, or a backup job that mixed them up.
+    fn warn_of_other_name(&self, arrived: &Arrived) {
+        let (name, dumped) = (self.point.database.as_str(), &arrived.toc.header.database);
+        if name != dumped {
+            let dumped = crate::human::one_line(dumped, 80);
+            let text =
+                format!("{name}: the dump under {} was made of a database named {dumped}", self.point.key);
+            self.journal.record(&Event::Warning(text));
+        }
+    }
+
+    fn record(&self, event: DatabaseEvent) {
+        self.journal.record(&Event::Database(self.point.database.clone(), event));
+    }
+}

@@ -1,0 +1,145 @@
+//! One recovery point on its way: store → decrypt → scratch volume, all at once and in bounded memory.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::event::{DatabaseEvent, Event, Fetched};
+use super::journal::Journal;
+use crate::archive::{ArchiveError, Limits, Status, Toc, TocReader};
+use crate::crypt::Identities;
+use crate::crypt::pipe::{CHANNEL_DEPTH, Passage, decrypt_blocking};
+use crate::failure::{Failure, Result};
+use crate::postgres::{Server, restore};
+use crate::store::{self, Store};
+use crate::verdict::{Archive, RecoveryPoint};
+
+/// What recovery points are fetched with.
+#[derive(Clone)]
+pub struct Fetcher {
+    /// Where they are.
+    pub store: Arc<dyn Store>,
+    /// What opens them.
+    pub identities: Arc<Identities>,
+    /// Where they go.
+    pub server: Server,
+    /// The major version of that server.
+    pub server_major: u32,
+}
+
+/// What lies in the scratch volume now.
+pub struct Arrived {
+    /// Its table of contents.
+    pub toc: Toc,
+    /// Its size.
+    pub plaintext_bytes: u64,
+}
+
+impl Fetcher {
+    /// Streams a recovery point into the scratch volume. Only a dump that decrypted to its very end, and that begins
+    /// with a readable table of contents, counts as arrived.
+    pub async fn fetch(&self, point: &RecoveryPoint, journal: &Journal) -> Result<Arrived> {
+        let (ciphertext_in, ciphertext_out) = mpsc::channel(CHANNEL_DEPTH);
+        let (plaintext_in, mut plaintext_out) = mpsc::channel(CHANNEL_DEPTH);
+        let feeding = store::pump(
+            Arc::clone(&self.store),
+            point.key.clone(),
+            point.etag.clone(),
+            point.size_bytes,
+            ciphertext_in,
+        );
+        let identities = Arc::clone(&self.identities);
+        let decrypting = tokio::task::spawn_blocking(move || {
+            let mut contents = ContentsReader::new();
+            let passage =
+                decrypt_blocking(ciphertext_out, &plaintext_in, &identities, |chunk| contents.push(chunk))?;
+            Ok((passage, contents.finish()?))
+        });
+        let record = |event| journal.record(&Event::Database(point.database.clone(), event));
+        let writing = self.server.write_scratch(&point.database, &mut plaintext_out, |bytes| {
+            record(DatabaseEvent::Bytes(bytes));
+        });
+        let ((), decrypted, written) = tokio::join!(feeding, decrypting, writing);
+        // A writer that stopped taking makes the decryption break off, so its reason comes first.
+        let written = written?;
+        let (passage, toc): (Passage, Toc) = decrypted.expect("decryption does not panic")?;
+        if written != passage.plaintext_bytes {
+            return Err(Failure::inconclusive(
+                "scratch_failed",
+                format!(
+                    "the container has {written} bytes of the dump, and {} were sent",
+                    passage.plaintext_bytes
+                ),
+            ));
+        }
+        let archive = describe(&toc);
+        let plaintext_bytes = passage.plaintext_bytes;
+        record(DatabaseEvent::Fetched(Box::new(Fetched { passage, archive })));
+        self.require_restorable(&toc)?;
+        Ok(Arrived { toc, plaintext_bytes })
+    }
+
+    /// `pg_restore` reads archives of its own major version and of older ones.
+    fn require_restorable(&self, toc: &Toc) -> Result<()> {
+        let header = &toc.header;
+        match header.dump_major().max(header.server_major()) {
+            Some(major) if major > self.server_major => Err(restore::newer_than_image(&format!(
+                "the dump is of PostgreSQL {} by pg_dump {}, newer than the image's PostgreSQL {}",
+                header.server_version, header.dump_version, self.server_major
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads the table of contents on the way, and knows what its absence means.
+struct ContentsReader {
+    reader: TocReader,
+    complete: bool,
+}
+
+impl ContentsReader {
+    fn new() -> Self {
+        Self { reader: TocReader::new(Limits::default()), complete: false }
+    }
+
+    fn push(&mut self, chunk: &[u8]) -> Result<()> {
+        if !self.complete {
+            self.complete = self.reader.push(chunk).map_err(|error| archive_failure(&error))? == Status::Done;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Toc> {
+        self.reader.finish().map_err(|error| archive_failure(&error))
+    }
+}
+
+/// What an archive that cannot be read says about the backup.
+pub fn archive_failure(error: &ArchiveError) -> Failure {
+    match error {
+        ArchiveError::Empty => Failure::bad("empty_dump", "the recovery point decrypts to nothing: no dump is in it")
+            .hint("a pg_dump that fails, piped into age, makes such a file and no error; look at pg_dump's exit status in the backup job (`set -o pipefail`)"),
+        ArchiveError::Truncated { .. } => Failure::bad("dump_truncated", format!("the dump is truncated: {error}"))
+            .hint("look at the exit status of pg_dump in the backup job"),
+        ArchiveError::UnsupportedVersion { .. } => {
+            restore::newer_than_image(&format!("failed to read the archive: {error}"))
+        }
+        _ => Failure::bad("not_an_archive", format!("failed to read the archive: {error}"))
+            .hint("dumps must be made with pg_dump --format=custom; `restore-drill backup` does it"),
+    }
+}
+
+fn describe(toc: &Toc) -> Archive {
+    let header = &toc.header;
+    Archive {
+        format: header.format_version.to_string(),
+        database: header.database.clone(),
+        server_version: header.server_version.clone(),
+        pg_dump_version: header.dump_version.clone(),
+        compression: header.compression.to_string(),
+        created_at: header.created_at.map(|time| time.format("%Y-%m-%dT%H:%M:%S").to_string()),
+        entries: toc.entries.len(),
+        tables: toc.tables().count(),
+    }
+}

@@ -1,0 +1,69 @@
+//! The one stream of events: folded into the verdict, and handed to every sink.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::event::Event;
+use super::record;
+use crate::clock::Clock;
+use crate::verdict::Verdict;
+
+/// A consumer of events: terminal, verdict file, drill log.
+pub trait Sink: Send {
+    /// What it is, for messages.
+    fn name(&self) -> String;
+
+    /// Takes an event, and the verdict as it is after it.
+    ///
+    /// # Errors
+    /// Whatever keeps it from its work. The drill goes on, and the failure is reported.
+    fn handle(&mut self, event: &Event, verdict: &Verdict) -> std::io::Result<()>;
+}
+
+/// Records events. Cheap to clone; all clones write to the same drill.
+#[derive(Clone)]
+pub struct Journal(Arc<Mutex<Inner>>);
+
+struct Inner {
+    verdict: Verdict,
+    sinks: Vec<Box<dyn Sink>>,
+    broken: Vec<String>,
+    clock: Clock,
+}
+
+impl Journal {
+    /// A journal of a drill that is about to begin.
+    pub fn new(verdict: Verdict, sinks: Vec<Box<dyn Sink>>, clock: Clock) -> Self {
+        Self(Arc::new(Mutex::new(Inner { verdict, sinks, broken: Vec::new(), clock })))
+    }
+
+    /// Records an event.
+    pub fn record(&self, event: &Event) {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        record::apply(&mut inner.verdict, event, inner.clock.now());
+        for sink in &mut inner.sinks {
+            if let Err(error) = sink.handle(event, &inner.verdict) {
+                let problem = format!("{}: {error}", sink.name());
+                if !inner.broken.contains(&problem) {
+                    inner.verdict.warnings.push(format!("could not write {problem}"));
+                    inner.broken.push(problem);
+                }
+            }
+        }
+    }
+
+    /// The verdict as it is now.
+    pub fn verdict(&self) -> Verdict {
+        self.lock().verdict.clone()
+    }
+
+    /// What sinks could not do, each problem once.
+    pub fn broken_sinks(&self) -> Vec<String> {
+        self.lock().broken.clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        // A sink that panicked has left the verdict whole: it is changed before any sink sees it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

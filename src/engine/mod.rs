@@ -1,0 +1,246 @@
+//! The drill: its phases, in order, with teardown at the end whatever happens.
+
+mod conclude;
+mod database;
+mod event;
+mod fetch;
+mod journal;
+mod objectives;
+mod record;
+mod restore;
+mod scope;
+mod stack;
+mod teardown;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use futures_util::future::try_join_all;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::crypt::Identities;
+use crate::failure::{Failure, Result};
+use crate::names::{DatabaseName, DrillId, ProjectName, compact};
+use crate::plan::key::KeyPattern;
+use crate::plan::{self, DrillPlan, Listing};
+use crate::stack::docker::{Engine, LabelFilter};
+use crate::stack::labels::{self, Ownership};
+use crate::stack::owner::{self, Owner};
+use crate::store::{S3Url, Store};
+use crate::template::Template;
+use crate::verdict::{self, Objectives, Runner, Stack, Status, Teardown, Tool, Verdict};
+
+pub use event::{DatabaseEvent, Event, Fetched, Phase};
+pub use journal::{Journal, Sink};
+pub use scope::narrow;
+pub use teardown::{may_reap, remove_all, teardown};
+
+/// How long a stack that was left standing may stand before `reap` removes it.
+const KEEP_LEASE: chrono::TimeDelta = chrono::TimeDelta::hours(24);
+/// How long teardown may take beyond the drill's own time limit, before `reap` may step in.
+const TEARDOWN_MARGIN: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
+
+/// What a drill is asked to do.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The point in time to recover to. Default: now.
+    pub at: Option<DateTime<Utc>>,
+    /// The databases it is narrowed to; empty for all.
+    pub only: Vec<DatabaseName>,
+    /// Restore workers in all. Default: the engine's processors.
+    pub jobs: Option<usize>,
+    /// Leave the stack standing.
+    pub keep: bool,
+    /// Do not mind another drill of the same template.
+    pub concurrent: bool,
+    /// Who runs it.
+    pub operator: String,
+}
+
+/// A drill, ready to run.
+pub struct Drill {
+    /// What to drill; narrowed already, see [`narrow`].
+    pub template: Arc<Template>,
+    /// How.
+    pub options: Options,
+    /// Where recovery points are.
+    pub store: Arc<dyn Store>,
+    /// What opens them.
+    pub identities: Arc<Identities>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Reads the store's listing and makes the plan. No Docker, no writes.
+///
+/// # Errors
+/// Those of the store, and `store_url_invalid`.
+pub async fn make_plan(template: &Template, store: &dyn Store, at: DateTime<Utc>) -> Result<DrillPlan> {
+    let pattern = key_pattern(template)?;
+    let listings = template.databases.iter().map(|database| {
+        let prefix = pattern.listing_prefix(&database.name);
+        async move { Ok::<_, Failure>((database.name.clone(), store.list(&prefix).await?)) }
+    });
+    let listing: Listing = try_join_all(listings).await?.into_iter().collect();
+    Ok(plan::plan(template, &pattern, &listing, at))
+}
+
+/// How the template's keys are made.
+///
+/// # Errors
+/// `store_url_invalid`.
+pub fn key_pattern(template: &Template) -> Result<KeyPattern> {
+    let url = S3Url::parse(&template.store.url)?;
+    Ok(KeyPattern::new(&url.prefix, &template.store.key, &template.store.timestamp))
+}
+
+impl Drill {
+    /// The verdict of a drill that begins now.
+    pub fn first_verdict(&self, started_at: DateTime<Utc>) -> Verdict {
+        let template = &self.template;
+        Verdict {
+            schema_version: 1,
+            drill_id: DrillId::random(),
+            template: template.name.clone(),
+            timestamp: compact(started_at),
+            project: ProjectName::new(&template.project_prefix, started_at),
+            status: Status::Running,
+            operator: self.options.operator.clone(),
+            started_at,
+            finished_at: None,
+            duration_seconds: None,
+            at: self.options.at.unwrap_or(started_at),
+            tool: Tool { version: env!("CARGO_PKG_VERSION") },
+            runner: Runner { hostname: owner::hostname(), ..Runner::default() },
+            recovery_set: verdict::RecoverySet::default(),
+            databases: template.databases.iter().map(|d| record::pending(&d.name, &d.after)).collect(),
+            stack: Stack::default(),
+            isolation: verdict::Isolation::default(),
+            checks: Vec::new(),
+            verification_seconds: None,
+            objectives: Objectives::default(),
+            rows_verified: 0,
+            kept: false,
+            teardown: Teardown::default(),
+            phases: Vec::new(),
+            only: self.options.only.clone(),
+            failure: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Runs the drill to its end: teardown included, whatever went wrong before. How it went is in the journal's
+    /// verdict; the failure, if there was one, is returned for its class.
+    pub async fn run(&self, journal: &Journal, cancel: &CancellationToken) -> Option<Failure> {
+        journal.record(&Event::Started);
+        let ownership = self.ownership(&journal.verdict());
+        let mut engine = None;
+        let outcome = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(Failure::cancelled()),
+            outcome = self.until_verdict(journal, &ownership, &mut engine) => outcome,
+            () = tokio::time::sleep(self.template.timeout) => Err(self.timed_out(&journal.verdict())),
+        };
+        let failure = outcome.err();
+        if let Some(failure) = &failure {
+            journal.record(&Event::Failed(failure.clone()));
+        }
+        journal.record(&Event::Phase(Phase::Teardown));
+        let keep = self.options.keep && !cancel.is_cancelled();
+        journal.record(&Event::TornDown(match &engine {
+            Some(engine) => teardown(engine, ownership.drill_id, keep).await,
+            None => teardown::nothing_made(),
+        }));
+        journal.record(&Event::Finished);
+        failure
+    }
+
+    fn ownership(&self, verdict: &Verdict) -> Ownership {
+        let limit = chrono::TimeDelta::from_std(self.template.timeout).unwrap_or(chrono::TimeDelta::days(1));
+        let lease = if self.options.keep { KEEP_LEASE } else { limit + TEARDOWN_MARGIN };
+        Ownership {
+            drill_id: verdict.drill_id,
+            project: verdict.project.clone(),
+            template: self.template.name.clone(),
+            purpose: "drill",
+            owner: Owner::this_process(),
+            lease_expires: verdict.started_at + lease,
+            kept: self.options.keep,
+        }
+    }
+
+    fn timed_out(&self, verdict: &Verdict) -> Failure {
+        let phase = verdict.phases.last().map_or("plan", |phase| phase.name);
+        let open: Vec<&str> = verdict
+            .databases
+            .iter()
+            .filter(|database| database.status == verdict::DatabaseStatus::Pending)
+            .map(|database| database.name.as_str())
+            .collect();
+        let limit = crate::human::duration(self.template.timeout.as_secs_f64());
+        Failure::inconclusive(
+            "timed_out",
+            format!("the drill reached its time limit of {limit} in the phase {phase}; not restored yet: {}", open.join(", ")),
+        )
+        .hint("phases and databases[].seconds in the verdict say where the time went; `timeout` in the template sets the limit")
+    }
+
+    /// Everything up to teardown. The engine is handed out as soon as it is known, for teardown to use.
+    async fn until_verdict(
+        &self,
+        journal: &Journal,
+        ownership: &Ownership,
+        engine_slot: &mut Option<Engine>,
+    ) -> Result<()> {
+        journal.record(&Event::Phase(Phase::Plan));
+        let plan = make_plan(&self.template, &*self.store, journal.verdict().at).await?;
+        journal.record(&Event::Planned(Box::new(plan.clone())));
+        if let Some(obstacle) = plan.obstacle() {
+            return Err(obstacle);
+        }
+
+        journal.record(&Event::Phase(Phase::Preflight));
+        let engine = Engine::connect().await?;
+        journal.record(&Event::Engine(engine.info().clone()));
+        if !self.options.concurrent {
+            self.require_alone(&engine, journal.verdict().started_at).await?;
+        }
+        let images = stack::ensure_images(&engine, &self.template, journal).await?;
+
+        journal.record(&Event::Phase(Phase::Stack));
+        let engine = engine_slot.insert(engine);
+        let up = stack::up(engine, &self.template, ownership, &images, journal).await?;
+
+        journal.record(&Event::Phase(Phase::Isolation));
+        stack::prove_isolation(engine, &self.template, &up, journal).await?;
+
+        journal.record(&Event::Phase(Phase::Restore));
+        restore::restore_and_check(self, &plan, &up, journal).await?;
+
+        journal.record(&Event::Phase(Phase::Objectives));
+        let objectives = objectives::judge(&self.template, &journal.verdict(), self.clock.now());
+        journal.record(&Event::Objectives(objectives));
+        objectives::missed(&journal.verdict()).map_or(Ok(()), Err)
+    }
+
+    /// One drill of a template at a time: two would compete for the machine and make each other miss their RTO.
+    async fn require_alone(&self, engine: &Engine, now: DateTime<Utc>) -> Result<()> {
+        let others = engine.owned(LabelFilter::Template(&self.template.name)).await?;
+        let mut running: BTreeMap<&str, &str> = BTreeMap::new();
+        for other in others.iter().filter(|other| teardown::is_running_drill(other, now)) {
+            let label = |name: &str| other.labels.get(name).map_or("", String::as_str);
+            running.insert(label(labels::PROJECT), label(labels::OWNER));
+        }
+        let Some((project, owner)) = running.first_key_value() else { return Ok(()) };
+        Err(Failure::inconclusive(
+            "drill_running",
+            format!(
+                "another drill of {} is running on this engine: {project}, by process {owner}",
+                self.template.name
+            ),
+        )
+        .hint("wait for it, stop it with Ctrl-C, or pass --concurrent if they may disturb each other"))
+    }
+}

@@ -1,0 +1,164 @@
+//! Restoring all databases, parents before children, and checking each as soon as what it looks at is there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::Drill;
+use super::database::{Progress, Task, settled};
+use super::event::Event;
+use super::fetch::Fetcher;
+use super::journal::Journal;
+use super::stack::Up;
+use crate::check;
+use crate::failure::{Class, Failure, Result};
+use crate::names::DatabaseName;
+use crate::plan::DrillPlan;
+use crate::template;
+use crate::verdict::{Check, CheckStatus};
+
+/// Recovery points fetched at once: enough to keep the network busy, few enough to keep memory small.
+const FETCHES: usize = 3;
+
+type Waiting = BTreeMap<DatabaseName, watch::Receiver<Progress>>;
+
+/// Restores and checks everything. Goes on after a failure with whatever does not depend on it, so that one run
+/// tells all that is wrong.
+///
+/// # Errors
+/// The first failure of a database or a check; a bad backup before anything inconclusive.
+pub async fn restore_and_check(drill: &Drill, plan: &DrillPlan, up: &Up, journal: &Journal) -> Result<()> {
+    let mut tasks = JoinSet::new();
+    let waiting = spawn_databases(drill, plan, up, journal, &mut tasks);
+    let mut checks = JoinSet::new();
+    for check in drill.template.checks.clone() {
+        let waiting = waiting.clone();
+        let journal = journal.clone();
+        checks.spawn(async move { run_check(&check, &waiting, &journal).await });
+    }
+    let mut failures = Vec::new();
+    while let Some(ended) = tasks.join_next().await {
+        failures.extend(ended.expect("a database's task does not panic and is not aborted"));
+    }
+    let mut span: Option<(Instant, Instant)> = None;
+    while let Some(ended) = checks.join_next().await {
+        let (began, ended, failure) = ended.expect("a check's task does not panic and is not aborted");
+        failures.extend(failure);
+        span = Some(span.map_or((began, ended), |(first, last)| (first.min(began), last.max(ended))));
+    }
+    if let Some((first, last)) = span {
+        journal.record(&Event::ChecksFinished { seconds: (last - first).as_secs_f64() });
+    }
+    // Stable: among equals the first to be reported stays first.
+    failures.sort_by_key(|failure| failure.class != Class::Bad);
+    failures.into_iter().next().map_or(Ok(()), Err)
+}
+
+fn spawn_databases(
+    drill: &Drill,
+    plan: &DrillPlan,
+    up: &Up,
+    journal: &Journal,
+    tasks: &mut JoinSet<Option<Failure>>,
+) -> Waiting {
+    let jobs = drill
+        .options
+        .jobs
+        .unwrap_or_else(|| usize::try_from(up.server.engine.info().cpus).unwrap_or(1))
+        .max(1);
+    let workers = Arc::new(Semaphore::new(jobs));
+    let fetching = Arc::new(Semaphore::new(FETCHES));
+    let fetcher = Fetcher {
+        store: Arc::clone(&drill.store),
+        identities: Arc::clone(&drill.identities),
+        server: up.server.clone(),
+        server_major: up.version.major,
+    };
+    let mut waiting = Waiting::new();
+    // In restore order, so that every parent has its channel before its children look for it.
+    for name in plan.waves.iter().flatten() {
+        let (Some(point), Some(database)) = (plan.point(name), drill.template.database(name)) else {
+            continue;
+        };
+        let (done, progress) = watch::channel(Progress::Pending);
+        let parents =
+            database.after.iter().filter_map(|parent| Some((parent.clone(), waiting.get(parent)?.clone())));
+        let task = Task {
+            point: point.clone(),
+            parents: parents.collect(),
+            done,
+            fetcher: fetcher.clone(),
+            fetching: Arc::clone(&fetching),
+            workers: Arc::clone(&workers),
+            jobs,
+            journal: journal.clone(),
+        };
+        waiting.insert(name.clone(), progress);
+        tasks.spawn(task.run());
+    }
+    waiting
+}
+
+/// Waits for what a check looks at, and runs it. Returns when it ran, and its failure if it did not hold.
+async fn run_check(
+    check: &template::Check,
+    waiting: &Waiting,
+    journal: &Journal,
+) -> (Instant, Instant, Option<Failure>) {
+    let mut restored = BTreeMap::new();
+    let mut lost = Vec::new();
+    for name in check.databases() {
+        match waiting.get(name) {
+            Some(progress) => match settled(progress.clone()).await {
+                Some(contents) => drop(restored.insert(name, contents)),
+                None => lost.push(name.as_str()),
+            },
+            None => lost.push(name.as_str()),
+        }
+    }
+    let began = Instant::now();
+    let mut record = Check {
+        name: check.name().to_owned(),
+        kind: check.kind(),
+        status: CheckStatus::Skipped,
+        seconds: 0.0,
+        rows_verified: 0,
+        summary: format!("not restored: {}", lost.join(", ")),
+        findings: Vec::new(),
+        findings_total: 0,
+    };
+    // What is lost has failed the drill already; a check without its data adds nothing to that.
+    let mut failure = None;
+    if lost.is_empty() {
+        journal.record(&Event::CheckStarted(record.name.clone()));
+        let contents = restored.iter().map(|(name, contents)| (*name, &**contents)).collect();
+        match check::run(check, &contents) {
+            Ok(outcome) => {
+                if outcome.status == CheckStatus::Fail {
+                    let code = outcome.findings.first().map_or("check_failed", |finding| finding.code);
+                    let message = format!("check {} failed: {}", record.name, outcome.summary);
+                    failure = Some(
+                        Failure::bad(code, message).hint("checks[].findings in the verdict has what it saw"),
+                    );
+                }
+                record.status = outcome.status;
+                record.rows_verified = outcome.rows_verified;
+                record.summary = outcome.summary;
+                record.findings = outcome.findings;
+                record.findings_total = outcome.findings_total;
+            }
+            Err(error) => {
+                record.status = CheckStatus::Error;
+                record.summary = error.message.clone();
+                failure = Some(error.context(format!("check {} could not be run", record.name)));
+            }
+        }
+    }
+    let ended = Instant::now();
+    record.seconds = (ended - began).as_secs_f64();
+    journal.record(&Event::CheckFinished(record));
+    (began, ended, failure)
+}

@@ -1,0 +1,47 @@
+//! Narrowing a template to some of its databases (`--only`). Pure.
+
+use std::collections::BTreeSet;
+
+use crate::failure::{Failure, Result};
+use crate::names::DatabaseName;
+use crate::template::{Check, Template};
+
+/// The template with only these databases, and what of its checks concerns them. Every database is restored to a
+/// place of its own, so a parent that is left out is not waited for.
+///
+/// # Errors
+/// `only_unknown`, `only_unchecked`: configuration errors.
+pub fn narrow(mut template: Template, only: &[DatabaseName]) -> Result<Template> {
+    if only.is_empty() {
+        return Ok(template);
+    }
+    if let Some(unknown) = only.iter().find(|name| template.database(name).is_none()) {
+        let known: Vec<&str> = template.databases.iter().map(|database| database.name.as_str()).collect();
+        return Err(Failure::config(
+            "only_unknown",
+            format!("--only names {unknown}, which the template does not have"),
+        )
+        .hint(format!("its databases are {}", known.join(", "))));
+    }
+    let wanted: BTreeSet<&DatabaseName> = only.iter().collect();
+    template.databases.retain(|database| wanted.contains(&database.name));
+    for database in &mut template.databases {
+        database.after.retain(|parent| wanted.contains(parent));
+    }
+    for check in &mut template.checks {
+        match check {
+            Check::RequiredTables(check) => check.tables.retain(|database, _| wanted.contains(database)),
+            Check::RowCounts(check) => check.rules.retain(|rule| wanted.contains(&rule.database)),
+        }
+    }
+    template.checks.retain(|check| !check.databases().is_empty());
+    template.log.counts.retain(|count| wanted.contains(&count.database));
+    if template.checks.is_empty() {
+        return Err(Failure::config(
+            "only_unchecked",
+            "no check of the template looks at the databases that --only names",
+        )
+        .hint("a drill that verifies nothing proves nothing: add a check, or name another database"));
+    }
+    Ok(template)
+}

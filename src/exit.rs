@@ -1,0 +1,52 @@
+//! Exit codes: an interface that scripts rely on, with this one mapping.
+
+use crate::failure::Class;
+use crate::verdict::{Status, TeardownStatus, Verdict};
+
+/// How the program ends. Scripts must treat an unknown code as a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// The drill passed, or the plan is sound.
+    Ok = 0,
+    /// The drill failed: the backup, the data or an objective is bad.
+    Failed = 1,
+    /// Configuration or usage error.
+    Config = 2,
+    /// The drill could not be run to a verdict.
+    Inconclusive = 3,
+    /// The verdict is PASS, but teardown left something behind.
+    Leaked = 4,
+    /// Interrupted.
+    Interrupted = 130,
+}
+
+impl From<Class> for ExitCode {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Config => Self::Config,
+            Class::Bad => Self::Failed,
+            Class::Inconclusive => Self::Inconclusive,
+            Class::Cancelled => Self::Interrupted,
+        }
+    }
+}
+
+impl From<&Verdict> for ExitCode {
+    /// A leak turns success into 4; any other outcome keeps its own code, since it is the graver news.
+    fn from(verdict: &Verdict) -> Self {
+        match verdict.status {
+            Status::Pass if verdict.teardown.status == TeardownStatus::Leaked => Self::Leaked,
+            Status::Pass | Status::DryRun => Self::Ok,
+            Status::Fail => Self::Failed,
+            Status::Running | Status::Inconclusive => Self::Inconclusive,
+            Status::Cancelled => Self::Interrupted,
+        }
+    }
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code as u8)
+    }
+}

@@ -1,0 +1,95 @@
+//! Figures for people.
+
+/// Seconds as `0.4s`, `41s`, `8m 5s`, `1h 5m`, `2d 3h`.
+pub fn duration(seconds: f64) -> String {
+    if seconds < 9.95 {
+        return format!("{seconds:.1}s");
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and not negative")]
+    let whole = seconds.round() as u64;
+    let (days, hours, minutes, rest) = (whole / 86_400, whole / 3600 % 24, whole / 60 % 60, whole % 60);
+    let two = |a: u64, a_unit: &str, b: u64, b_unit: &str| match b {
+        0 => format!("{a}{a_unit}"),
+        _ => format!("{a}{a_unit} {b}{b_unit}"),
+    };
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{rest}s"),
+        (0, 0, _) => two(minutes, "m", rest, "s"),
+        (0, _, _) => two(hours, "h", minutes, "m"),
+        _ => two(days, "d", hours, "h"),
+    }
+}
+
+/// Bytes as `735.0 MiB`.
+pub fn bytes(bytes: u64) -> String {
+    bytesize::ByteSize::b(bytes).display().iec().to_string()
+}
+
+/// Bytes a second.
+pub fn rate(bytes_done: u64, seconds: f64) -> String {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "for show"
+    )]
+    let per_second = (bytes_done as f64 / seconds.max(0.001)) as u64;
+    format!("{}/s", bytes(per_second))
+}
+
+/// A whole number with separators: `1,640,000`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Text from outside made safe for a terminal: control characters become spaces, and long text is cut.
+pub fn one_line(text: &str, limit: usize) -> String {
+    let mut out: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(limit).collect();
+    if text.chars().nth(limit).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_at_most_two_units() {
+        for (seconds, text) in [
+            (0.0, "0.0s"),
+            (0.42, "0.4s"),
+            (9.94, "9.9s"),
+            (9.96, "10s"),
+            (59.6, "1m"),
+            (125.0, "2m 5s"),
+            (3900.0, "1h 5m"),
+            (86_400.0, "1d"),
+            (183_600.0, "2d 3h"),
+        ] {
+            assert_eq!(duration(seconds), text);
+        }
+    }
+
+    #[test]
+    fn counts_are_grouped() {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_640_000, "1,640,000")] {
+            assert_eq!(count(number), text);
+        }
+    }
+
+    #[test]
+    fn text_from_outside_stays_on_its_line() {
+        assert_eq!(one_line("a\x1b[31mb\nc", 20), "a [31mb c");
+        assert_eq!(one_line("abcdef", 3), "abc…");
+    }
+}

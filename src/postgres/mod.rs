@@ -1,0 +1,235 @@
+//! Postgres inside the stack. The only folder that imports `tokio_postgres`.
+
+pub mod catalog;
+pub mod restore;
+pub mod scratch;
+pub mod session;
+pub mod settings;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_postgres::{Client, NoTls};
+
+use crate::failure::{Failure, Result};
+use crate::names::DatabaseName;
+use crate::secret::Secret;
+use crate::stack::docker::Engine;
+use crate::stack::tunnel::Tunnel;
+
+/// Between two attempts to reach a server that is starting.
+const RETRY: Duration = Duration::from_millis(150);
+/// How long one attempt may take.
+const ATTEMPT: Duration = Duration::from_secs(10);
+/// Lines of a dead container's log that are shown.
+const LOG_LINES: usize = 15;
+
+/// The database every server has.
+pub const MAINTENANCE: &str = "postgres";
+
+/// A Postgres server in a container, reached through the engine.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// The engine.
+    pub engine: Engine,
+    /// The container's id.
+    pub container: String,
+    /// The superuser's password.
+    pub password: Secret,
+}
+
+/// A server's version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerVersion {
+    /// As the server writes it.
+    pub text: String,
+    /// The major version.
+    pub major: u32,
+}
+
+impl Server {
+    /// Connects to a database as the superuser.
+    ///
+    /// # Errors
+    /// `authentication_failed`, `server_unreachable`.
+    pub async fn connect(&self, database: &str) -> Result<Client> {
+        let tunnel = Tunnel::open(&self.engine, &self.container, 5432).await?;
+        let connected = tokio_postgres::Config::new()
+            .user("postgres")
+            .password(self.password.expose())
+            .dbname(database)
+            .application_name("restore-drill")
+            .connect_raw(tunnel, NoTls)
+            .await;
+        let (client, connection) = connected.map_err(|error| connect_failure(database, &error))?;
+        tokio::spawn(async move {
+            // The client's next call reports why a connection ended; here there is nobody to tell.
+            let _ = connection.await;
+        });
+        Ok(client)
+    }
+
+    /// Waits until the server answers a query over TCP. The image's entrypoint runs a temporary server first, which
+    /// listens on a Unix socket only, so an answer over TCP comes from the real one.
+    ///
+    /// # Errors
+    /// `server_died` with the last lines of its log, `server_not_ready`, `authentication_failed`.
+    pub async fn wait_until_ready(&self, timeout: Duration) -> Result<ServerVersion> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            let problem = match tokio::time::timeout(ATTEMPT, self.version()).await {
+                Ok(Ok(version)) => return Ok(version),
+                Ok(Err(failure)) if failure.code == "authentication_failed" => return Err(failure),
+                Ok(Err(failure)) => failure.message,
+                Err(_) => format!("no answer within {} s", ATTEMPT.as_secs()),
+            };
+            self.require_running().await?;
+            if Instant::now() >= deadline {
+                let message = format!(
+                    "Postgres does not answer after {} ({problem})",
+                    crate::human::duration(timeout.as_secs_f64())
+                );
+                return Err(Failure::inconclusive("server_not_ready", message)
+                    .hint("a slow disk may need a larger postgres.ready_timeout; --keep leaves the container to look at"));
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    /// Fails with the reason if the container has ended.
+    pub async fn require_running(&self) -> Result<()> {
+        let state = self.engine.observe_container(&self.container).await?;
+        if state.running {
+            return Ok(());
+        }
+        if state.oom_killed {
+            return Err(Failure::inconclusive(
+                "out_of_memory",
+                "the Postgres container ran out of memory and was killed",
+            )
+            .hint("raise postgres.memory in the template, or lower --jobs"));
+        }
+        let log = self.engine.last_log_lines(&self.container, LOG_LINES).await;
+        let exit = state.exit_code.unwrap_or_default();
+        Err(Failure::inconclusive(
+            "server_died",
+            format!("the Postgres container ended with status {exit}: {}", log.join(" / ")),
+        )
+        .hint("look at postgres.settings in the template and at the engine's free disk space and memory"))
+    }
+
+    async fn version(&self) -> Result<ServerVersion> {
+        let client = self.connect(MAINTENANCE).await?;
+        let row = client
+            .query_one("SELECT current_setting('server_version'), current_setting('server_version_num')::int4 / 10000", &[])
+            .await
+            .map_err(|error| query_failure("asking for the server's version", &error))?;
+        Ok(ServerVersion { text: row.get(0), major: u32::try_from(row.get::<_, i32>(1)).unwrap_or(0) })
+    }
+
+    /// Creates roles without login, for policies and grants that name them.
+    pub async fn create_roles<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<()> {
+        let client = self.connect(MAINTENANCE).await?;
+        for name in names {
+            let exists = client
+                .query_opt("SELECT 1 FROM pg_roles WHERE rolname = $1", &[&name])
+                .await
+                .map_err(|error| query_failure("looking for a role", &error))?;
+            if exists.is_none() {
+                execute(
+                    &client,
+                    &format!("CREATE ROLE {} NOLOGIN", quote_identifier(name)),
+                    "creating a role",
+                )
+                .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Creates an empty database to restore into: from `template0`, so that nothing in it collides with the dump.
+    pub async fn create_database(
+        &self,
+        name: &DatabaseName,
+        encoding: Option<&str>,
+        drop_public: bool,
+    ) -> Result<()> {
+        let quoted = quote_identifier(name.as_str());
+        if name.as_str() != MAINTENANCE {
+            let client = self.connect(MAINTENANCE).await?;
+            // Any encoding goes with the C locale; the image's own locale goes with UTF-8.
+            let encoding = match encoding {
+                Some(encoding) if !encoding.eq_ignore_ascii_case("UTF8") => {
+                    format!(" ENCODING {} LC_COLLATE 'C' LC_CTYPE 'C'", quote_literal(encoding))
+                }
+                _ => " ENCODING 'UTF8'".to_owned(),
+            };
+            execute(
+                &client,
+                &format!("CREATE DATABASE {quoted} TEMPLATE template0{encoding}"),
+                "creating the database",
+            )
+            .await?;
+        }
+        if drop_public {
+            let client = self.connect(name.as_str()).await?;
+            execute(&client, "DROP SCHEMA IF EXISTS public", "making room for the dump's own schema public")
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+async fn execute(client: &Client, sql: &str, doing: &str) -> Result<()> {
+    client.batch_execute(sql).await.map_err(|error| query_failure(doing, &error))
+}
+
+/// `"name"`, quotes doubled.
+pub fn quote_identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn quote_literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn connect_failure(database: &str, error: &tokio_postgres::Error) -> Failure {
+    let text = error_text(error);
+    match error.code().map(tokio_postgres::error::SqlState::code) {
+        Some("28P01" | "28000") => {
+            Failure::inconclusive("authentication_failed", format!("the drill's Postgres refused the drill's own credentials ({text})"))
+                .hint("RESTORE_DB_PASSWORD sets the password of the drill's server, not of production's; unset it for a random one")
+        }
+        _ => Failure::inconclusive("server_unreachable", format!("cannot connect to {database} in the drill's Postgres ({text})")),
+    }
+}
+
+/// A query that could not be answered, told apart by what it means for the drill.
+pub fn query_failure(doing: &str, error: &tokio_postgres::Error) -> Failure {
+    let text = error_text(error);
+    match error.code().map(tokio_postgres::error::SqlState::code) {
+        Some("53100") => Failure::inconclusive("disk_full", format!("{doing}: the engine's disk is full"))
+            .hint("`docker system df` shows what uses it; `restore-drill reap` removes what crashed drills left"),
+        _ => Failure::inconclusive("query_failed", format!("{doing}: {text}")),
+    }
+}
+
+/// The server's own words, which tokio_postgres keeps below its "db error".
+fn error_text(error: &tokio_postgres::Error) -> String {
+    let text = match error.as_db_error() {
+        Some(db) => db.message().to_owned(),
+        None => error.to_string(),
+    };
+    crate::human::one_line(&text, 300)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_and_literals_cannot_be_broken_out_of() {
+        assert_eq!(quote_identifier("a\"; DROP x"), "\"a\"\"; DROP x\"");
+        assert_eq!(quote_literal("it's"), "'it''s'");
+    }
+}

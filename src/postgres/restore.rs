@@ -1,0 +1,214 @@
+//! `pg_restore`, and what its words mean.
+
+use std::sync::LazyLock;
+
+use futures_util::TryStreamExt;
+use regex::Regex;
+use tokio::io::AsyncWriteExt;
+
+use super::{Server, scratch};
+use crate::failure::{Failure, Result};
+use crate::names::DatabaseName;
+use crate::stack::docker::{ExecSpec, Output};
+use crate::verdict::PgRestore;
+
+/// Lines of stderr kept in a verdict.
+const STDERR_LINES: usize = 60;
+/// Characters kept of each.
+const LINE_LENGTH: usize = 500;
+
+impl Server {
+    /// Restores a database's dump from the scratch volume. How it went is in the result: a dump that does not
+    /// restore clean is not an `Err`.
+    ///
+    /// Owners, privileges, tablespaces and security labels belong to the machine a dump was made on, and a
+    /// subscription would reach out to its publisher; none of them is part of "every row is there".
+    pub async fn pg_restore(&self, database: &DatabaseName, jobs: usize) -> Result<PgRestore> {
+        let command = [
+            "pg_restore",
+            "--username=postgres",
+            &format!("--dbname={database}"),
+            &format!("--jobs={jobs}"),
+            "--no-owner",
+            "--no-privileges",
+            "--no-tablespaces",
+            "--no-security-labels",
+            "--no-subscriptions",
+            &scratch::path(database),
+        ];
+        let mut exec = self.engine.exec(ExecSpec::new(&self.container, command)).await?;
+        let _ = exec.input.shutdown().await;
+        let mut stderr = BoundedLines::default();
+        while let Some(output) = exec.output.try_next().await? {
+            if let Output::Stderr(bytes) = output {
+                stderr.push(&bytes);
+            }
+        }
+        let (lines, dropped) = stderr.finish();
+        Ok(PgRestore {
+            exit_code: exec.exit_code().await?,
+            jobs,
+            stderr: lines,
+            stderr_lines_dropped: dropped,
+        })
+    }
+}
+
+/// Why a restore did not go clean; `None` if it did.
+pub fn judge(outcome: &PgRestore) -> Option<Failure> {
+    if outcome.exit_code == 0 {
+        return None;
+    }
+    let all = outcome.stderr.join("\n");
+    let first = outcome
+        .stderr
+        .iter()
+        .find(|line| line.contains("error:"))
+        .or_else(|| outcome.stderr.first())
+        .map_or_else(|| format!("pg_restore ended with status {}", outcome.exit_code), Clone::clone);
+    if all.contains("No space left on device") {
+        return Some(Failure::inconclusive("disk_full", "the engine's disk is full: the restored database does not fit")
+            .hint("`docker system df` shows what uses it; `restore-drill reap` removes what crashed drills left"));
+    }
+    if all.contains("unsupported version") {
+        return Some(newer_than_image(&first));
+    }
+    let (code, hint) = explain(&all);
+    Some(Failure::bad(code, first).hint(hint))
+}
+
+/// A dump that the image's `pg_restore` is too old for.
+pub fn newer_than_image(what: &str) -> Failure {
+    Failure::inconclusive("dump_newer_than_image", what)
+        .hint("name a Postgres image of the dump's major version, or a later one, in postgres.image (for Aegis: DRILL_POSTGRES_IMAGE)")
+}
+
+fn explain(stderr: &str) -> (&'static str, String) {
+    static ROLE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"role "([^"]+)" does not exist"#).expect("a constant"));
+    static EXTENSION: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"extension "([^"]+)" is not available"#).expect("a constant"));
+    if let Some(found) = ROLE.captures(stderr) {
+        let hint = format!("add the role to the template: postgres.roles = [\"{}\"]", &found[1]);
+        return ("role_missing", hint);
+    }
+    if let Some(found) = EXTENSION.captures(stderr) {
+        let hint = format!(
+            "the image lacks the extension {}; name an image that has it in postgres.image",
+            &found[1]
+        );
+        return ("extension_missing", hint);
+    }
+    if stderr.contains("foreign key constraint") {
+        return (
+            "foreign_key_violated",
+            "rows refer to rows that are not in the dump: was it taken from one snapshot, and whole?"
+                .to_owned(),
+        );
+    }
+    if stderr.contains("unexpected end of file") || stderr.contains("could not read from input file") {
+        return (
+            "dump_truncated",
+            "the dump ends early: look at the exit status of pg_dump in the backup job".to_owned(),
+        );
+    }
+    (
+        "restore_failed",
+        "databases[].pg_restore.stderr in the verdict has all of pg_restore's words".to_owned(),
+    )
+}
+
+/// The first lines of a stream, and how many there were beyond them.
+#[derive(Default)]
+struct BoundedLines {
+    lines: Vec<String>,
+    partial: Vec<u8>,
+    dropped: u64,
+}
+
+impl BoundedLines {
+    fn push(&mut self, bytes: &[u8]) {
+        let mut pieces = bytes.split(|byte| *byte == b'\n');
+        let Some(first) = pieces.next() else { return };
+        self.extend_partial(first);
+        for piece in pieces {
+            self.end_line();
+            self.extend_partial(piece);
+        }
+    }
+
+    fn extend_partial(&mut self, bytes: &[u8]) {
+        // UTF-8 has at most four bytes to a character.
+        let room = (LINE_LENGTH * 4).saturating_sub(self.partial.len()).min(bytes.len());
+        self.partial.extend_from_slice(&bytes[..room]);
+    }
+
+    fn end_line(&mut self) {
+        let line = std::mem::take(&mut self.partial);
+        if line.is_empty() {
+            return;
+        }
+        if self.lines.len() < STDERR_LINES {
+            self.lines.push(crate::human::one_line(&String::from_utf8_lossy(&line), LINE_LENGTH));
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    fn finish(mut self) -> (Vec<String>, u64) {
+        self.end_line();
+        (self.lines, self.dropped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Class;
+
+    fn judged(stderr: &[&str]) -> Failure {
+        let stderr = stderr.iter().map(|line| (*line).to_owned()).collect();
+        judge(&PgRestore { exit_code: 1, jobs: 1, stderr, stderr_lines_dropped: 0 }).unwrap()
+    }
+
+    #[test]
+    fn lines_are_bounded_in_number_and_length() {
+        let mut lines = BoundedLines::default();
+        for part in ["a\nb", "c\n\n", &"x".repeat(5000), "\n"] {
+            lines.push(part.as_bytes());
+        }
+        for _ in 0..100 {
+            lines.push(b"again\n");
+        }
+        let (lines, dropped) = lines.finish();
+        assert_eq!((&*lines[0], &*lines[1]), ("a", "bc"));
+        assert_eq!(lines[2].chars().count(), LINE_LENGTH + 1);
+        assert_eq!((lines.len(), dropped), (STDERR_LINES, 43));
+    }
+
+    #[test]
+    fn the_first_error_is_told_and_explained() {
+        let failure = judged(&[
+            "pg_restore: while PROCESSING TOC:",
+            "pg_restore: error: could not execute query: ERROR:  role \"app\" does not exist",
+        ]);
+        assert_eq!(failure.code, "role_missing");
+        assert!(failure.message.contains("role \"app\""));
+        assert!(failure.hint.unwrap().contains("roles = [\"app\"]"));
+    }
+
+    #[test]
+    fn a_full_disk_says_nothing_about_the_backup() {
+        let failure = judged(&["pg_restore: error: could not extend file: No space left on device"]);
+        assert_eq!((failure.code, failure.class), ("disk_full", Class::Inconclusive));
+        let failure = judged(&["pg_restore: error: unsupported version (1.16) in file header"]);
+        assert_eq!((failure.code, failure.class), ("dump_newer_than_image", Class::Inconclusive));
+    }
+
+    #[test]
+    fn a_clean_restore_is_not_judged_by_its_words() {
+        let warned =
+            PgRestore { exit_code: 0, jobs: 1, stderr: vec!["warning".to_owned()], stderr_lines_dropped: 0 };
+        assert_eq!(judge(&warned), None);
+    }
+}

@@ -1,0 +1,77 @@
+//! Server settings for a server whose data may be lost at any time, sized from the machine.
+//!
+//! Sources: PostgreSQL documentation, 14.5 "Non-Durable Settings" and 14.4 "Populating a Database".
+
+use std::collections::BTreeMap;
+
+use crate::template::Tuning;
+
+const MIB: u64 = 1024 * 1024;
+const GIB: u64 = 1024 * MIB;
+
+/// Settings for a tuning, with the template's own on top.
+pub fn settings(
+    tuning: Tuning,
+    memory_bytes: u64,
+    cpus: u64,
+    own: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut settings: BTreeMap<String, String> = match tuning {
+        Tuning::Throwaway => throwaway(memory_bytes, cpus),
+        Tuning::Production => BTreeMap::new(),
+    };
+    // Errors name rows of the restored data, and the container's log lies on the host's disk; pg_restore and the
+    // checks report them where they belong. LOG, FATAL and PANIC still tell how the server itself is doing.
+    settings.insert("log_min_messages".to_owned(), "log".to_owned());
+    settings.insert("log_min_error_statement".to_owned(), "panic".to_owned());
+    settings.extend(own.iter().map(|(name, value)| (name.clone(), value.clone())));
+    settings
+}
+
+fn throwaway(memory_bytes: u64, cpus: u64) -> BTreeMap<String, String> {
+    let mib = |bytes: u64| format!("{}MB", bytes / MIB);
+    let workers = cpus.clamp(1, 16);
+    [
+        ("fsync", "off".to_owned()),
+        ("synchronous_commit", "off".to_owned()),
+        ("full_page_writes", "off".to_owned()),
+        ("wal_level", "minimal".to_owned()),
+        ("max_wal_senders", "0".to_owned()),
+        ("archive_mode", "off".to_owned()),
+        ("max_wal_size", "16GB".to_owned()),
+        ("checkpoint_timeout", "1d".to_owned()),
+        ("autovacuum", "off".to_owned()),
+        ("jit", "off".to_owned()),
+        ("max_connections", "100".to_owned()),
+        ("shared_buffers", mib((memory_bytes / 4).clamp(128 * MIB, 8 * GIB))),
+        ("maintenance_work_mem", mib((memory_bytes / 16).clamp(64 * MIB, 2 * GIB - MIB))),
+        ("work_mem", mib((memory_bytes / 64).clamp(16 * MIB, 256 * MIB))),
+        ("max_parallel_maintenance_workers", workers.to_string()),
+        ("max_parallel_workers", workers.to_string()),
+        ("max_worker_processes", (workers + 4).to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_follow_the_memory_within_bounds() {
+        let of = |memory| settings(Tuning::Throwaway, memory, 2, &BTreeMap::new());
+        assert_eq!(of(16 * GIB)["shared_buffers"], "4096MB");
+        assert_eq!(of(256 * MIB)["shared_buffers"], "128MB");
+        assert_eq!(of(1024 * GIB)["shared_buffers"], "8192MB");
+        assert_eq!(of(1024 * GIB)["maintenance_work_mem"], "2047MB");
+    }
+
+    #[test]
+    fn production_keeps_the_images_settings_and_the_templates() {
+        let own = [("work_mem".to_owned(), "64MB".to_owned())].into();
+        let settings = settings(Tuning::Production, GIB, 2, &own);
+        assert_eq!(settings.get("fsync"), None);
+        assert_eq!(settings["work_mem"], "64MB");
+    }
+}

@@ -1,0 +1,228 @@
+//! The drill log: a row for every drill, under `## Drill Log` in a markdown file that people also edit.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+
+use super::runbook_template::RUNBOOK;
+use crate::engine::{Event, Sink};
+use crate::template::Template;
+use crate::verdict::Verdict;
+
+const HEADING: &str = "## Drill Log";
+const HEADER: &str = "| Date | Operator | Backup Date | Duration | Row Counts | Result |";
+const RULE: &str = "|------|----------|-------------|----------|------------|--------|";
+
+/// Appends a row when the verdict is final.
+#[derive(Debug)]
+pub struct DrillLog {
+    path: PathBuf,
+    template: Template,
+}
+
+impl DrillLog {
+    /// A log at this path; the template says what a row counts.
+    pub fn new(path: PathBuf, template: Template) -> Self {
+        Self { path, template }
+    }
+}
+
+impl Sink for DrillLog {
+    fn name(&self) -> String {
+        format!("the drill log {}", self.path.display())
+    }
+
+    fn handle(&mut self, event: &Event, verdict: &Verdict) -> io::Result<()> {
+        match event {
+            Event::Finished => append_row(&self.path, &row(verdict, &self.template)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A drill's row.
+pub fn row(verdict: &Verdict, template: &Template) -> String {
+    let date = |time: DateTime<Utc>| time.format("%Y-%m-%d").to_string();
+    let counts: Vec<String> = template
+        .log
+        .counts
+        .iter()
+        .filter_map(|count| {
+            let database = verdict.databases.iter().find(|database| database.name == count.database)?;
+            let rows = database.table_rows.get(&count.table.to_string())?;
+            Some(format!("{}={rows}", count.label))
+        })
+        .collect();
+    let cells = [
+        date(verdict.started_at),
+        verdict.operator.clone(),
+        verdict.recovery_set.oldest.map_or_else(String::new, date),
+        coarse_duration(verdict.duration_seconds.unwrap_or_default()),
+        counts.join(" "),
+        verdict.status.word().to_owned(),
+    ];
+    format!("| {} |", cells.map(|cell| cell_text(&cell)).join(" | "))
+}
+
+/// Nothing, or text that cannot end its cell or its line.
+fn cell_text(text: &str) -> String {
+    let text = crate::human::one_line(text.trim(), 200).replace('\\', "\\\\").replace('|', "\\|");
+    if text.is_empty() { "—".to_owned() } else { text }
+}
+
+/// `41s`, `8m`, `1h 5m`.
+fn coarse_duration(seconds: f64) -> String {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "durations are small and not negative"
+    )]
+    let whole = seconds.round().max(0.0) as u64;
+    match whole {
+        0..60 => format!("{whole}s"),
+        60..3570 => format!("{}m", (whole + 30) / 60),
+        _ => format!("{}h {}m", (whole + 30) / 3600, (whole + 30) / 60 % 60),
+    }
+}
+
+/// Appends a row to the log, creating the file from the runbook's text if there is none. Safe when several drills
+/// end at once: the file is locked while it is changed, and replaced whole.
+///
+/// # Errors
+/// What the file system says. Then the file is as it was.
+pub fn append_row(path: &Path, row: &str) -> io::Result<()> {
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        fs::create_dir_all(directory)?;
+    }
+    loop {
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        file.lock()?;
+        // Through links, or the file behind one would be left as it was.
+        let real_path = fs::canonicalize(path)?;
+        if !same_file(&file, &real_path)? {
+            // Another drill replaced the file while this one waited for the lock.
+            continue;
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        let text = with_row(if text.trim().is_empty() { RUNBOOK } else { &text }, row);
+        let directory = real_path.parent().unwrap_or(Path::new("."));
+        let mut replacement = tempfile::Builder::new().prefix(".drill-log-").tempfile_in(directory)?;
+        replacement.write_all(text.as_bytes())?;
+        replacement.as_file().set_permissions(file.metadata()?.permissions())?;
+        replacement.as_file().sync_all()?;
+        replacement.persist(&real_path)?;
+        return Ok(());
+    }
+}
+
+#[cfg(unix)]
+fn same_file(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let (ours, current) = (file.metadata()?, fs::metadata(path)?);
+    Ok((ours.dev(), ours.ino()) == (current.dev(), current.ino()))
+}
+
+/// The text with a row at the end of the log's table; everything else stays as it is.
+fn with_row(text: &str, row: &str) -> String {
+    let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let heading = lines.iter().position(|line| line.trim_end().eq_ignore_ascii_case(HEADING));
+    let Some(heading) = heading else {
+        let gap = if text.ends_with('\n') { newline.to_owned() } else { newline.repeat(2) };
+        return format!(
+            "{text}{gap}{HEADING}{newline}{newline}{HEADER}{newline}{RULE}{newline}{row}{newline}"
+        );
+    };
+    let section_end = lines[heading + 1..]
+        .iter()
+        .position(|line| line.starts_with("# ") || line.starts_with("## "))
+        .map_or(lines.len(), |offset| heading + 1 + offset);
+    let is_row = |line: &str| line.trim_start().starts_with('|');
+    let table = lines[heading + 1..section_end]
+        .iter()
+        .position(|line| is_row(line))
+        .map(|offset| heading + 1 + offset);
+    let (at, insertion) = match table {
+        Some(start) => {
+            let end = lines[start..section_end]
+                .iter()
+                .position(|line| !is_row(line))
+                .map_or(section_end, |n| start + n);
+            (end, format!("{row}{newline}"))
+        }
+        None => (heading + 1, format!("{newline}{HEADER}{newline}{RULE}{newline}{row}{newline}")),
+    };
+    let (before, after) = (lines[..at].concat(), lines[at..].concat());
+    // The last line of a file may lack its end.
+    let gap = if before.is_empty() || before.ends_with('\n') { "" } else { newline };
+    format!("{before}{gap}{insertion}{after}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROW: &str = "| 2026-05-17 | system | 2026-05-16 | 8m | audit=12450 | PASS |";
+
+    #[test]
+    fn rows_go_to_the_end_of_the_table_and_nothing_else_changes() {
+        let text = format!(
+            "# Mine\n\n| a | b |\n|---|---|\n\n{HEADING}\n\nWords.\n\n{HEADER}\n{RULE}\n| old |\n\nMore.\n\n## Next\n\n| x |\n"
+        );
+        let expected = text.replace("| old |\n", &format!("| old |\n{ROW}\n"));
+        assert_eq!(with_row(&text, ROW), expected);
+    }
+
+    #[test]
+    fn a_missing_table_or_heading_is_added() {
+        let table = format!("{HEADER}\n{RULE}\n{ROW}\n");
+        assert_eq!(with_row(&format!("{HEADING}\n"), ROW), format!("{HEADING}\n\n{table}"));
+        assert_eq!(with_row("# Mine", ROW), format!("# Mine\n\n{HEADING}\n\n{table}"));
+        assert_eq!(
+            with_row(&format!("{HEADING}\n\n## Next\n"), ROW),
+            format!("{HEADING}\n\n{table}\n## Next\n")
+        );
+    }
+
+    #[test]
+    fn line_ends_are_kept_and_a_missing_one_is_made_up_for() {
+        let text = format!("{HEADING}\r\n\r\n{HEADER}\r\n{RULE}");
+        assert_eq!(with_row(&text, ROW), format!("{text}\r\n{ROW}\r\n"));
+    }
+
+    #[test]
+    fn a_cell_cannot_break_the_table() {
+        assert_eq!(cell_text("a|b\nc\\"), "a\\|b c\\\\");
+        assert_eq!(cell_text(" "), "—");
+    }
+
+    #[test]
+    fn durations_are_coarse() {
+        for (seconds, text) in
+            [(0.2, "0s"), (59.4, "59s"), (60.0, "1m"), (478.0, "8m"), (3599.0, "1h 0m"), (3900.0, "1h 5m")]
+        {
+            assert_eq!(coarse_duration(seconds), text);
+        }
+    }
+
+    #[test]
+    fn many_at_once_lose_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("runbooks/restore_drill.md");
+        std::thread::scope(|scope| {
+            for n in 0..16 {
+                let path = &path;
+                scope.spawn(move || append_row(path, &format!("| row {n} |")).unwrap());
+            }
+        });
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with(RUNBOOK), "created from the runbook's text");
+        let mut rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| row")).collect();
+        rows.sort_by_key(|row| row.len());
+        assert_eq!(rows.len(), 16);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file is left");
+    }
+}

@@ -1,0 +1,18 @@
+//! Reports: one file a sink, all of them made from the same events and the same verdict.
+
+mod drill_log;
+mod narration;
+mod plain;
+mod plan_text;
+mod progress;
+mod runbook_template;
+mod summary;
+mod table;
+mod verdict_file;
+
+pub use drill_log::{DrillLog, append_row, row};
+pub use plain::PlainLog;
+pub use plan_text::plan_text;
+pub use progress::LiveProgress;
+pub use summary::{last_line, summary};
+pub use verdict_file::{VerdictFile, report_directory};

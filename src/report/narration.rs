@@ -1,0 +1,91 @@
+//! What an event means, in words; `None` for those that are only of interest in bulk.
+
+use crate::engine::{DatabaseEvent, Event, Phase};
+use crate::human;
+use crate::verdict::{CheckStatus, TeardownStatus, Verdict};
+
+/// One line about an event.
+pub fn line(event: &Event, verdict: &Verdict) -> Option<String> {
+    Some(match event {
+        Event::Started => format!("restore drill {} of {}", verdict.project, verdict.template),
+        Event::Phase(phase) => phase_line(*phase).to_owned(),
+        Event::Planned(plan) => format!("recovery set of {} recovery points", plan.recovery_set.points.len()),
+        Event::Engine(info) => format!("Docker Engine {} (API {})", info.version, info.api_version),
+        Event::StackUp(stack) => {
+            format!(
+                "stack is up: PostgreSQL {}",
+                stack.postgres_version.as_deref().unwrap_or("of unknown version")
+            )
+        }
+        Event::Isolation(isolation) => {
+            format!(
+                "isolation {:?}: {} assertions, {} probes",
+                isolation.status,
+                isolation.assertions.len(),
+                isolation.probes.len()
+            )
+        }
+        Event::Database(name, event) => format!("{name}: {}", database_line(event)?),
+        Event::CheckStarted(name) => format!("check {name}: running"),
+        Event::CheckFinished(check) => {
+            let word = match check.status {
+                CheckStatus::Pass => "pass",
+                CheckStatus::Fail => "FAIL",
+                CheckStatus::Error => "ERROR",
+                CheckStatus::Skipped => "skipped",
+            };
+            format!("check {}: {word}: {}", check.name, human::one_line(&check.summary, 200))
+        }
+        Event::Warning(text) => format!("warning: {text}"),
+        Event::Failed(failure) => format!("failed: {failure}"),
+        Event::TornDown(teardown) => match teardown.status {
+            TeardownStatus::Clean => "everything is removed".to_owned(),
+            TeardownStatus::Kept => "the stack is left standing".to_owned(),
+            TeardownStatus::Leaked | TeardownStatus::Pending => {
+                format!("left behind: {}", teardown.leaked.join("; "))
+            }
+        },
+        Event::Pulling { .. } | Event::ChecksFinished { .. } | Event::Objectives(_) | Event::Finished => {
+            return None;
+        }
+    })
+}
+
+fn phase_line(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Plan => "choosing the recovery set",
+        Phase::Preflight => "looking at the engine and its images",
+        Phase::Stack => "starting the stack",
+        Phase::Isolation => "proving that the stack can reach nothing",
+        Phase::Restore => "restoring",
+        Phase::Objectives => "judging objectives",
+        Phase::Teardown => "removing everything",
+    }
+}
+
+/// What a database is doing now.
+pub fn database_line(event: &DatabaseEvent) -> Option<String> {
+    Some(match event {
+        DatabaseEvent::Fetching => "fetching".to_owned(),
+        DatabaseEvent::Bytes(_) => return None,
+        DatabaseEvent::Fetched(fetched) => format!(
+            "fetched {} (PostgreSQL {}, {} tables)",
+            human::bytes(fetched.passage.ciphertext_bytes),
+            human::one_line(&fetched.archive.server_version, 40),
+            fetched.archive.tables
+        ),
+        DatabaseEvent::Waiting => "waiting for its turn".to_owned(),
+        DatabaseEvent::Restoring { jobs: 1 } => "restoring".to_owned(),
+        DatabaseEvent::Restoring { jobs } => format!("restoring with {jobs} workers"),
+        DatabaseEvent::PgRestore { outcome, seconds } => match outcome.exit_code {
+            0 => format!("pg_restore took {}", human::duration(*seconds)),
+            status => format!("pg_restore failed with status {status} after {}", human::duration(*seconds)),
+        },
+        DatabaseEvent::Counting => "counting rows".to_owned(),
+        DatabaseEvent::Restored { contents, .. } => {
+            format!("restored: {} tables, {} rows", contents.rows.len(), human::count(contents.total_rows))
+        }
+        DatabaseEvent::Failed(failure) => format!("failed: {failure}"),
+        DatabaseEvent::Skipped(failure) => format!("skipped: {failure}"),
+    })
+}

@@ -1,0 +1,187 @@
+//! The verdict for people, on one screen.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::table::Table;
+use crate::human;
+use crate::verdict::{
+    CheckStatus, DatabaseStatus, IsolationStatus, Objective, Severity, Status, TeardownStatus, Verdict,
+};
+
+/// Findings shown of each check; the verdict has more.
+const FINDINGS_SHOWN: usize = 5;
+
+/// The summary; its last line is the one scripts look for.
+pub fn summary(verdict: &Verdict, verdict_path: &Path, log_path: &Path) -> String {
+    let mut out = format!("\n{}\n", databases(verdict));
+    if !verdict.checks.is_empty() {
+        let _ = writeln!(out, "{}", checks(verdict));
+    }
+    let _ = writeln!(out, "Isolation   {}", isolation(verdict));
+    let _ = writeln!(out, "Objectives  {}", objectives(verdict));
+    let _ = writeln!(out, "Teardown    {}", teardown(verdict));
+    let _ = writeln!(out, "Verdict     {}", verdict_path.display());
+    let _ = writeln!(out, "Drill log   {}", log_path.display());
+    for warning in &verdict.warnings {
+        let _ = writeln!(out, "Warning     {warning}");
+    }
+    if let Some(hint) = verdict.failure.as_ref().and_then(|failure| failure.hint.as_ref()) {
+        let _ = writeln!(out, "Hint        {hint}");
+    }
+    let _ = writeln!(out, "\n{}", last_line(verdict));
+    out
+}
+
+/// `Restore drill PASSED — N rows verified`, or `Restore drill FAILED — REASON`.
+pub fn last_line(verdict: &Verdict) -> String {
+    let reason = verdict.failure.as_ref().map_or("no reason was recorded", |failure| &failure.message);
+    match verdict.status {
+        Status::Pass => format!("Restore drill PASSED — {} rows verified", verdict.rows_verified),
+        Status::Inconclusive => format!("Restore drill FAILED — inconclusive: {reason}"),
+        Status::Fail | Status::Cancelled | Status::Running | Status::DryRun => {
+            format!("Restore drill FAILED — {reason}")
+        }
+    }
+}
+
+fn databases(verdict: &Verdict) -> String {
+    let headings =
+        ["Database", "Recovery point", "Size", "Tables", "Rows", "Download", "Decrypt", "Restore", "Status"];
+    let mut table = Table::new(&headings, &[2, 3, 4, 5, 6, 7]);
+    let seconds = |seconds: Option<f64>| seconds.map_or_else(|| "—".to_owned(), human::duration);
+    let number = |number: Option<u64>| number.map_or_else(|| "—".to_owned(), human::count);
+    let mut errors = String::new();
+    for database in &verdict.databases {
+        let point = verdict.recovery_set.points.iter().find(|point| point.database == database.name);
+        let status = match database.status {
+            DatabaseStatus::Pending => "pending",
+            DatabaseStatus::Restored => "restored",
+            DatabaseStatus::Failed => "FAILED",
+            DatabaseStatus::Missing => "MISSING",
+            DatabaseStatus::Skipped => "skipped",
+        };
+        table.row([
+            database.name.to_string(),
+            point.map_or_else(
+                || "—".to_owned(),
+                |point| point.taken_at.format("%Y-%m-%d %H:%M:%SZ").to_string(),
+            ),
+            point.map_or_else(|| "—".to_owned(), |point| human::bytes(point.size_bytes)),
+            number(database.tables),
+            number(database.rows),
+            seconds(database.seconds.download),
+            seconds(database.seconds.decrypt),
+            seconds(database.seconds.restore),
+            status.to_owned(),
+        ]);
+        if let Some(error) = &database.error {
+            let _ = writeln!(errors, "  {}: {}", database.name, human::one_line(&error.message, 300));
+        }
+    }
+    format!("{}{errors}", table.render())
+}
+
+fn checks(verdict: &Verdict) -> String {
+    let mut table = Table::new(&["Check", "Result", "Rows", "Time", ""], &[2, 3]);
+    let mut findings = String::new();
+    for check in &verdict.checks {
+        let status = match check.status {
+            CheckStatus::Pass => "pass",
+            CheckStatus::Fail => "FAIL",
+            CheckStatus::Error => "ERROR",
+            CheckStatus::Skipped => "skipped",
+        };
+        table.row([
+            check.name.clone(),
+            status.to_owned(),
+            human::count(check.rows_verified),
+            human::duration(check.seconds),
+            human::one_line(&check.summary, 160),
+        ]);
+        for finding in
+            check.findings.iter().filter(|finding| finding.severity > Severity::Info).take(FINDINGS_SHOWN)
+        {
+            let _ = writeln!(
+                findings,
+                "  {} {}: {}",
+                finding.code,
+                finding.subject,
+                human::one_line(&finding.actual, 200)
+            );
+        }
+        let shown = check.findings.len().min(FINDINGS_SHOWN) as u64;
+        if check.findings_total > shown {
+            let _ = writeln!(findings, "  … and {} more of {}", check.findings_total - shown, check.name);
+        }
+    }
+    format!("{}{findings}", table.render())
+}
+
+fn isolation(verdict: &Verdict) -> String {
+    let isolation = &verdict.isolation;
+    match isolation.status {
+        IsolationStatus::Proved => {
+            format!("proved: {} assertions, {} probes", isolation.assertions.len(), isolation.probes.len())
+        }
+        IsolationStatus::Failed => "FAILED: the stack could be left".to_owned(),
+        IsolationStatus::NotProved => "not proved: the drill ended before".to_owned(),
+    }
+}
+
+fn objectives(verdict: &Verdict) -> String {
+    let one = |name: &str, objective: &Objective| {
+        let actual = objective.actual_seconds.map_or_else(|| "not measured".to_owned(), human::duration);
+        match (objective.target_seconds, objective.met) {
+            (Some(target), Some(met)) => {
+                format!(
+                    "{name} {actual} of {} {}",
+                    human::duration(target),
+                    if met { "met" } else { "MISSED" }
+                )
+            }
+            _ => format!("{name} {actual}"),
+        }
+    };
+    let missed = verdict.objectives.phases.iter().filter(|phase| phase.met == Some(false)).map(|phase| {
+        let of = phase.database.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
+        format!("{}{of} MISSED", phase.name)
+    });
+    let mut parts = vec![one("RTO", &verdict.objectives.rto), one("RPO", &verdict.objectives.rpo)];
+    parts.extend(missed);
+    parts.join(" · ")
+}
+
+fn teardown(verdict: &Verdict) -> String {
+    let teardown = &verdict.teardown;
+    let removed = teardown.removed;
+    match teardown.status {
+        TeardownStatus::Clean => {
+            format!(
+                "clean: removed {} containers, {} networks, {} volumes",
+                removed.containers, removed.networks, removed.volumes
+            )
+        }
+        TeardownStatus::Leaked => {
+            format!("LEAKED, `restore-drill reap` removes it: {}", teardown.leaked.join("; "))
+        }
+        TeardownStatus::Kept => keep_instructions(verdict),
+        TeardownStatus::Pending => "not begun".to_owned(),
+    }
+}
+
+/// How to look inside a stack that was left standing, and how to remove it.
+fn keep_instructions(verdict: &Verdict) -> String {
+    let postgres = verdict.stack.services.iter().find(|service| service.name == crate::stack::spec::POSTGRES);
+    let container = postgres.map_or("CONTAINER", |service| service.container.as_str());
+    let database = verdict.databases.first().map_or("postgres", |database| database.name.as_str());
+    format!(
+        "kept: everything is still there\n\
+         \x20 look inside  docker exec -it {container} psql -U postgres {database}\n\
+         \x20 its log      docker compose -p {project} logs\n\
+         \x20 remove it    restore-drill reap --drill {drill}\n\
+         \x20 or           docker compose -p {project} down -v",
+        project = verdict.project.compose_label(),
+        drill = verdict.drill_id,
+    )
+}

@@ -1,0 +1,148 @@
+//! The Docker engine, through its API. The only folder that imports bollard.
+
+mod exec;
+mod images;
+mod observe;
+mod resources;
+
+use std::time::Duration;
+
+use bollard::Docker;
+use tokio_util::task::TaskTracker;
+
+use super::spec::EngineFacts;
+use crate::failure::{Failure, Result};
+
+pub use exec::{Captured, Exec, ExecSpec, Output};
+pub use images::{ImageFacts, PullProgress};
+pub use observe::{ObservedContainer, ObservedMount, ObservedNetwork};
+pub use resources::{LabelFilter, Owned, OwnedKind};
+
+/// How long the engine may take to answer its first request.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long creations on their way may hold teardown up.
+const SETTLE_LIMIT: Duration = Duration::from_secs(30);
+/// The oldest API that knows what a drill needs (anonymous volumes with labels, exec, internal networks).
+const OLDEST_API: (usize, usize) = (1, 40);
+
+/// A reachable Docker engine.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    docker: Docker,
+    info: EngineInfo,
+    /// Creations on their way to the engine.
+    creations: TaskTracker,
+}
+
+/// What the engine says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineInfo {
+    /// Its version.
+    pub version: String,
+    /// The API version spoken with it.
+    pub api_version: String,
+    /// Its processors.
+    pub cpus: u64,
+    /// Its memory in bytes.
+    pub memory_bytes: u64,
+    /// Whether it runs on this machine, as far as its address tells.
+    pub local: bool,
+}
+
+impl Engine {
+    /// Connects to the engine that `DOCKER_HOST` names, or to the local one, and agrees on an API version.
+    ///
+    /// # Errors
+    /// `engine_unreachable`, `engine_too_old`: the drill cannot be run to a verdict.
+    pub async fn connect() -> Result<Self> {
+        let connected = tokio::time::timeout(CONNECT_TIMEOUT, Self::try_connect()).await;
+        match connected {
+            Ok(Ok(engine)) => engine.require_api(),
+            Ok(Err(error)) => Err(unreachable_engine(&error.to_string())),
+            Err(_) => Err(unreachable_engine("no answer within 15 s")),
+        }
+    }
+
+    async fn try_connect() -> Result<Self, bollard::errors::Error> {
+        let docker = Docker::connect_with_defaults()?.negotiate_version().await?;
+        let (version, info) = tokio::try_join!(docker.version(), docker.info())?;
+        let unsigned = |number: Option<i64>| number.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+        let info = EngineInfo {
+            version: version.version.unwrap_or_default(),
+            api_version: docker.client_version().to_string(),
+            cpus: unsigned(info.ncpu).max(1),
+            memory_bytes: unsigned(info.mem_total),
+            local: std::env::var("DOCKER_HOST")
+                .map_or(true, |host| host.is_empty() || host.starts_with("unix://")),
+        };
+        let creations = TaskTracker::new();
+        // A closed tracker still takes tasks; it can be waited for whenever it is empty.
+        creations.close();
+        Ok(Self { docker, info, creations })
+    }
+
+    fn require_api(self) -> Result<Self> {
+        let api = self.docker.client_version();
+        if (api.major_version, api.minor_version) >= OLDEST_API {
+            return Ok(self);
+        }
+        Err(Failure::inconclusive(
+            "engine_too_old",
+            format!("the Docker engine {} speaks API {api} only", self.info.version),
+        )
+        .hint("Docker Engine 19.03 (API 1.40) is the oldest that can isolate a drill"))
+    }
+
+    /// Runs a creation to its end even if its caller is cancelled: a request that is dropped half-way may still be
+    /// carried out after teardown has looked for what to remove.
+    async fn creation<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        self.creations.spawn(work).await.expect("a creation does not panic and is never aborted")
+    }
+
+    /// Waits until no creation is on its way any more. What an engine that hangs makes later is found by its labels.
+    pub async fn settle(&self) {
+        let _ = tokio::time::timeout(SETTLE_LIMIT, self.creations.wait()).await;
+    }
+
+    /// What the engine says about itself.
+    pub fn info(&self) -> &EngineInfo {
+        &self.info
+    }
+
+    /// What a stack's description depends on.
+    pub fn facts(&self) -> EngineFacts {
+        EngineFacts {
+            major: self.info.version.split('.').next().and_then(|text| text.parse().ok()).unwrap_or(0),
+            cpus: self.info.cpus,
+            memory_bytes: self.info.memory_bytes,
+        }
+    }
+}
+
+fn unreachable_engine(why: &str) -> Failure {
+    Failure::inconclusive("engine_unreachable", format!("the Docker engine cannot be reached ({why})"))
+        .hint("is it running, and may this user open its socket? `docker info` must work; DOCKER_HOST names another engine")
+}
+
+/// Whether the engine answered that there is no such thing.
+fn is_not_found(error: &bollard::errors::Error) -> bool {
+    matches!(error, bollard::errors::Error::DockerResponseServerError { status_code: 404, .. })
+}
+
+/// An engine error while doing something.
+fn engine_failure(doing: &str, error: &bollard::errors::Error) -> Failure {
+    let text = match error {
+        bollard::errors::Error::DockerResponseServerError { message, .. } => message.clone(),
+        other => other.to_string(),
+    };
+    if text.contains("no space left on device") {
+        return Failure::inconclusive("disk_full", format!("{doing}: the engine's disk is full")).hint(
+            "`docker system df` shows what uses it; `restore-drill reap` removes what crashed drills left",
+        );
+    }
+    Failure::inconclusive("engine_error", format!("{doing}: {}", crate::human::one_line(&text, 400)))
+        .hint("`docker info` and the engine's own log say more")
+}

@@ -1,0 +1,257 @@
+//! Making and removing networks, containers and volumes.
+
+use std::collections::HashMap;
+
+use bollard::models::{
+    ContainerCreateBody, EndpointSettings, HostConfig, HostConfigLogConfig, Mount, MountType,
+    MountVolumeOptions, NetworkCreateRequest, NetworkingConfig, RestartPolicy, RestartPolicyNameEnum,
+};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, ListContainersOptionsBuilder, ListNetworksOptionsBuilder,
+    ListVolumesOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptions,
+    StartContainerOptions,
+};
+use futures_util::StreamExt;
+
+use super::super::labels::{self, Labels};
+use super::super::spec::{ContainerSpec, NetworkSpec, PIDS_LIMIT, RESOLVER_OPTIONS};
+use super::{Engine, engine_failure, is_not_found};
+use crate::failure::Result;
+use crate::names::DrillId;
+
+/// The kinds of things a drill makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OwnedKind {
+    /// A container; its anonymous volumes go with it.
+    Container,
+    /// A network.
+    Network,
+    /// A volume whose container is gone already.
+    Volume,
+}
+
+impl OwnedKind {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Container => "container",
+            Self::Network => "network",
+            Self::Volume => "volume",
+        }
+    }
+}
+
+/// Something on the engine that carries our labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owned {
+    /// What it is.
+    pub kind: OwnedKind,
+    /// Its id; a volume's is its name.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its labels.
+    pub labels: Labels,
+}
+
+fn map(labels: &Labels) -> HashMap<String, String> {
+    labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+impl Engine {
+    /// Makes a network and returns its id.
+    pub async fn create_network(&self, spec: &NetworkSpec) -> Result<String> {
+        let request = NetworkCreateRequest {
+            name: spec.name.clone(),
+            driver: Some("bridge".to_owned()),
+            internal: Some(spec.internal),
+            attachable: Some(false),
+            enable_ipv6: Some(false),
+            options: Some(map(&spec.options)),
+            labels: Some(map(&spec.labels)),
+            ..NetworkCreateRequest::default()
+        };
+        let (docker, doing) = (self.docker.clone(), format!("creating the network {}", spec.name));
+        self.creation(async move {
+            docker
+                .create_network(request)
+                .await
+                .map(|made| made.id)
+                .map_err(|error| engine_failure(&doing, &error))
+        })
+        .await
+    }
+
+    /// Makes a container, not yet started, and returns its id.
+    pub async fn create_container(&self, spec: &ContainerSpec) -> Result<String> {
+        let mounts = spec.volumes.iter().map(|(path, labels)| Mount {
+            target: Some(path.clone()),
+            typ: Some(MountType::VOLUME),
+            // No source: the engine makes a volume of its own for it, and removes it with the container.
+            volume_options: Some(MountVolumeOptions {
+                labels: Some(map(labels)),
+                ..MountVolumeOptions::default()
+            }),
+            ..Mount::default()
+        });
+        let host_config = HostConfig {
+            memory: Some(signed(spec.memory_bytes)),
+            memory_swap: Some(signed(spec.memory_bytes)),
+            shm_size: Some(signed(spec.shm_bytes)),
+            pids_limit: Some(PIDS_LIMIT),
+            network_mode: Some(spec.network.clone()),
+            cap_drop: Some(vec!["ALL".to_owned()]),
+            security_opt: Some(vec!["no-new-privileges".to_owned()]),
+            dns: Some(spec.dns.clone()).filter(|dns| !dns.is_empty()),
+            dns_options: Some(RESOLVER_OPTIONS.map(str::to_owned).into()).filter(|_| !spec.dns.is_empty()),
+            mounts: Some(mounts.collect()),
+            restart_policy: Some(RestartPolicy {
+                name: Some(RestartPolicyNameEnum::NO),
+                ..RestartPolicy::default()
+            }),
+            // A hostile dump can make the server log without end.
+            log_config: Some(HostConfigLogConfig {
+                typ: Some("json-file".to_owned()),
+                config: Some(
+                    [("max-size".to_owned(), "10m".to_owned()), ("max-file".to_owned(), "1".to_owned())]
+                        .into(),
+                ),
+            }),
+            ..HostConfig::default()
+        };
+        let endpoint =
+            EndpointSettings { aliases: Some(vec![spec.service.clone()]), ..EndpointSettings::default() };
+        // Aliases exist only on networks of one's own.
+        let networking = (spec.network != "host")
+            .then(|| NetworkingConfig { endpoints_config: Some([(spec.network.clone(), endpoint)].into()) });
+        let body = ContainerCreateBody {
+            image: Some(spec.image.clone()),
+            user: spec.user.clone(),
+            entrypoint: spec.entrypoint.clone(),
+            cmd: Some(spec.command.clone()).filter(|command| !command.is_empty()),
+            env: Some(
+                spec.environment.iter().map(|(name, value)| format!("{name}={}", value.expose())).collect(),
+            ),
+            labels: Some(map(&spec.labels)),
+            host_config: Some(host_config),
+            networking_config: networking,
+            ..ContainerCreateBody::default()
+        };
+        let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
+        let (docker, doing) = (self.docker.clone(), format!("creating the container {}", spec.name));
+        self.creation(async move {
+            let made = docker.create_container(Some(options), body).await;
+            made.map(|made| made.id).map_err(|error| engine_failure(&doing, &error))
+        })
+        .await
+    }
+
+    /// Starts a container.
+    pub async fn start_container(&self, id: &str) -> Result<()> {
+        self.docker
+            .start_container(id, None::<StartContainerOptions>)
+            .await
+            .map_err(|error| engine_failure(&format!("starting the container {id}"), &error))
+    }
+
+    /// The last lines a container wrote, without control characters.
+    pub async fn last_log_lines(&self, id: &str, lines: usize) -> Vec<String> {
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&lines.to_string()).build();
+        let output: Vec<u8> = self
+            .docker
+            .logs(id, Some(options))
+            .filter_map(|chunk| async { chunk.ok() })
+            .map(|chunk| chunk.into_bytes().to_vec())
+            .concat()
+            .await;
+        String::from_utf8_lossy(&output).lines().map(|line| crate::human::one_line(line, 300)).collect()
+    }
+
+    /// Everything that carries the label, containers first, networks next, volumes last: the order of removal.
+    pub async fn owned(&self, filter: LabelFilter<'_>) -> Result<Vec<Owned>> {
+        let filters = HashMap::from([("label".to_owned(), vec![filter.text()])]);
+        let failed = |error: bollard::errors::Error| engine_failure("listing what drills made", &error);
+        let (containers, networks, volumes) = tokio::try_join!(
+            self.docker.list_containers(Some(
+                ListContainersOptionsBuilder::new().all(true).filters(&filters).build()
+            )),
+            self.docker.list_networks(Some(ListNetworksOptionsBuilder::new().filters(&filters).build())),
+            self.docker.list_volumes(Some(ListVolumesOptionsBuilder::new().filters(&filters).build())),
+        )
+        .map_err(failed)?;
+        let owned = |kind, id: String, name: String, labels: Option<HashMap<String, String>>| Owned {
+            kind,
+            id,
+            name,
+            labels: labels.unwrap_or_default().into_iter().collect(),
+        };
+        let containers = containers.into_iter().map(|container| {
+            let id = container.id.unwrap_or_default();
+            let name = container
+                .names
+                .unwrap_or_default()
+                .first()
+                .map_or(&*id, |name| name.trim_start_matches('/'))
+                .to_owned();
+            owned(OwnedKind::Container, id, name, container.labels)
+        });
+        let networks = networks.into_iter().map(|network| {
+            owned(
+                OwnedKind::Network,
+                network.id.unwrap_or_default(),
+                network.name.unwrap_or_default(),
+                network.labels,
+            )
+        });
+        let volumes =
+            volumes.volumes.unwrap_or_default().into_iter().map(|volume| {
+                owned(OwnedKind::Volume, volume.name.clone(), volume.name, Some(volume.labels))
+            });
+        Ok(containers.chain(networks).chain(volumes).collect())
+    }
+
+    /// Removes something of ours; that it is gone already is success. What `owned` listed carries our labels, and
+    /// is removed by its id, so nothing else can be hit.
+    pub async fn remove(&self, owned: &Owned) -> Result<()> {
+        let result = match owned.kind {
+            OwnedKind::Container => {
+                let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+                self.docker.remove_container(&owned.id, Some(options)).await
+            }
+            OwnedKind::Network => self.docker.remove_network(&owned.id).await,
+            OwnedKind::Volume => self.docker.remove_volume(&owned.id, None::<RemoveVolumeOptions>).await,
+        };
+        match result {
+            Ok(()) => Ok(()),
+            Err(error) if is_not_found(&error) => Ok(()),
+            Err(error) => {
+                Err(engine_failure(&format!("removing the {} {}", owned.kind.word(), owned.name), &error))
+            }
+        }
+    }
+}
+
+/// Which of the things that drills made.
+#[derive(Debug, Clone, Copy)]
+pub enum LabelFilter<'a> {
+    /// Those of one drill.
+    Drill(DrillId),
+    /// Those of a template's drills.
+    Template(&'a str),
+    /// All.
+    Any,
+}
+
+impl LabelFilter<'_> {
+    fn text(self) -> String {
+        match self {
+            Self::Drill(id) => format!("{}={id}", labels::DRILL_ID),
+            Self::Template(name) => format!("{}={name}", labels::TEMPLATE),
+            Self::Any => labels::DRILL_ID.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Labels: whose something is, and what Compose makes of it.
+//!
+//! Compose finds a project's parts by the `com.docker.compose.*` labels, so `docker compose -p NAME ps`, `logs`,
+//! `down` and `docker compose ls` work on a drill. Ours (`io.restore-drill.*`) say who may delete it, and are
+//! checked before anything is deleted.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use super::owner::Owner;
+use crate::names::{DrillId, ProjectName};
+
+/// The drill that something belongs to.
+pub const DRILL_ID: &str = "io.restore-drill.drill-id";
+/// The version of these labels.
+pub const SCHEMA_VERSION: &str = "io.restore-drill.schema-version";
+/// After this moment `reap` may remove it.
+pub const LEASE_EXPIRES: &str = "io.restore-drill.lease-expires";
+/// The process that made it, see [`Owner`].
+pub const OWNER: &str = "io.restore-drill.owner";
+/// The template it was made for.
+pub const TEMPLATE: &str = "io.restore-drill.template";
+/// What it is for: `drill`, `backup` or `demo`.
+pub const PURPOSE: &str = "io.restore-drill.purpose";
+/// `true` if it was left standing on request, so that its owner's death means nothing.
+pub const KEPT: &str = "io.restore-drill.kept";
+/// The project, as its name is written.
+pub const PROJECT: &str = "io.restore-drill.project";
+
+/// Compose's label for the project.
+pub const COMPOSE_PROJECT: &str = "com.docker.compose.project";
+
+/// Labels by name.
+pub type Labels = BTreeMap<String, String>;
+
+/// Who makes a stack, and until when it may stand.
+#[derive(Debug, Clone)]
+pub struct Ownership {
+    /// The drill.
+    pub drill_id: DrillId,
+    /// Its project.
+    pub project: ProjectName,
+    /// Its template.
+    pub template: String,
+    /// `drill`, `backup` or `demo`.
+    pub purpose: &'static str,
+    /// The process.
+    pub owner: Owner,
+    /// When `reap` may remove it.
+    pub lease_expires: DateTime<Utc>,
+    /// Whether it is to be left standing.
+    pub kept: bool,
+}
+
+impl Ownership {
+    /// Labels that go on everything.
+    pub fn labels(&self) -> Labels {
+        [
+            (DRILL_ID, self.drill_id.to_string()),
+            (SCHEMA_VERSION, "1".to_owned()),
+            (LEASE_EXPIRES, self.lease_expires.to_rfc3339_opts(SecondsFormat::Secs, true)),
+            (OWNER, self.owner.to_string()),
+            (TEMPLATE, self.template.clone()),
+            (PURPOSE, self.purpose.to_owned()),
+            (KEPT, self.kept.to_string()),
+            (PROJECT, self.project.to_string()),
+            (COMPOSE_PROJECT, self.project.compose_label()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
+    /// Labels of the project's network.
+    pub fn network_labels(&self) -> Labels {
+        self.with(&[("com.docker.compose.network", "net")])
+    }
+
+    /// Labels of a volume of a service.
+    pub fn volume_labels(&self, service: &str, what: &str) -> Labels {
+        self.with(&[("com.docker.compose.volume", &format!("{service}_{what}"))])
+    }
+
+    /// Labels of a service's container.
+    pub fn container_labels(&self, service: &str) -> Labels {
+        self.with(&[
+            ("com.docker.compose.service", service),
+            ("com.docker.compose.container-number", "1"),
+            ("com.docker.compose.oneoff", "False"),
+            // `ps`, `logs` and `down` pass over containers without a hash; its value means nothing to them.
+            ("com.docker.compose.config-hash", &self.drill_id.to_string()),
+            // There is no Compose file; `ls` shows this in its place.
+            ("com.docker.compose.project.config_files", &self.template),
+            ("com.docker.compose.project.working_dir", ""),
+        ])
+    }
+
+    fn with(&self, more: &[(&str, &str)]) -> Labels {
+        let mut labels = self.labels();
+        labels.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        labels
+    }
+}

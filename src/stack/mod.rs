@@ -1,0 +1,13 @@
+//! The stack: a drill's own Compose project, its network, containers and anonymous volumes.
+//!
+//! [`spec`] says purely what is to be made, [`docker`] makes it (and is the only folder that imports bollard),
+//! [`isolation`] proves that what was made can reach nothing, [`tunnel`] is the one way in.
+
+pub mod docker;
+pub mod isolation;
+pub mod labels;
+pub mod owner;
+pub mod postgres_image;
+pub mod probe;
+pub mod spec;
+pub mod tunnel;

@@ -1,0 +1,196 @@
+//! What a stack consists of. Pure: from a template to a description that [`super::docker`] carries out.
+//!
+//! The types have no way to say "publish a port", "bind a path of the host" or "add a privilege"; what is
+//! forbidden cannot be asked for.
+
+use std::collections::BTreeMap;
+
+use super::labels::{Labels, Ownership};
+use super::postgres_image::PostgresImage;
+use crate::secret::Secret;
+use crate::template;
+
+/// Where a dump lies inside the Postgres container while it is restored.
+pub const SCRATCH: &str = "/scratch";
+/// The service that dumps are restored to.
+pub const POSTGRES: &str = "postgres";
+/// Resolver of every container: its own loopback, where nothing listens. The stack's own names still resolve
+/// through Docker's embedded server; outside names have nowhere to go, even on engines that forward lookups from
+/// the host's network (CVE-2024-29018).
+pub const NO_RESOLVER: &str = "127.0.0.1";
+
+/// Runs the image's entrypoint below a shell that collects processes whose parents are gone. A postmaster that is
+/// the container's first process takes such a stranger's death for the crash of one of its own, and restarts
+/// everything. (`docker run --init` does the same, but not every host has the binary for it.)
+const REAP: &str = r#""$@" & wait $!"#;
+
+/// Look-ups give up after this: nothing will answer one that leaves the stack, and names within it resolve at once.
+pub const RESOLVER_OPTIONS: [&str; 2] = ["timeout:2", "attempts:1"];
+
+/// A network.
+#[derive(Debug, Clone)]
+pub struct NetworkSpec {
+    /// Its name.
+    pub name: String,
+    /// Whether packets are kept from leaving it.
+    pub internal: bool,
+    /// Bridge driver options.
+    pub options: BTreeMap<String, String>,
+    /// Its labels.
+    pub labels: Labels,
+}
+
+/// A container.
+#[derive(Debug, Clone)]
+pub struct ContainerSpec {
+    /// The service it is.
+    pub service: String,
+    /// Its name.
+    pub name: String,
+    /// Its image.
+    pub image: String,
+    /// The user it runs as; the image's own if absent.
+    pub user: Option<String>,
+    /// Replaces the image's entrypoint.
+    pub entrypoint: Option<Vec<String>>,
+    /// Its command; the image's own if empty.
+    pub command: Vec<String>,
+    /// Its environment. Values may be secret.
+    pub environment: BTreeMap<String, Secret>,
+    /// Paths that get an anonymous volume of their own, with its labels.
+    pub volumes: BTreeMap<String, Labels>,
+    /// The network it joins, by name.
+    pub network: String,
+    /// Memory limit in bytes.
+    pub memory_bytes: u64,
+    /// Size of `/dev/shm` in bytes, where parallel queries keep their shared memory.
+    pub shm_bytes: u64,
+    /// Resolvers.
+    pub dns: Vec<String>,
+    /// Its labels.
+    pub labels: Labels,
+}
+
+/// What the engine is, as far as a stack depends on it.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineFacts {
+    /// Major version of the engine.
+    pub major: u32,
+    /// Its processors.
+    pub cpus: u64,
+    /// Its memory in bytes.
+    pub memory_bytes: u64,
+}
+
+/// The most processes a container may have: far above what any of ours need, far below what hurts a host.
+pub const PIDS_LIMIT: i64 = 1024;
+
+/// The drill's network: internal, and without an address for the host on it.
+///
+/// `internal` alone keeps packets from being routed out, but the host keeps an address on the bridge, and every
+/// port it listens on can be reached there. Engine 28 can leave that address out (`gateway_mode_ipv4=isolated`);
+/// older ones can keep the bridge from getting it (`inhibit_ipv4`).
+pub fn network(ownership: &Ownership, engine: EngineFacts) -> NetworkSpec {
+    let option = if engine.major >= 28 {
+        ("com.docker.network.bridge.gateway_mode_ipv4", "isolated")
+    } else {
+        ("com.docker.network.bridge.inhibit_ipv4", "true")
+    };
+    NetworkSpec {
+        name: format!("{}_net", ownership.project),
+        internal: true,
+        options: [(option.0.to_owned(), option.1.to_owned())].into(),
+        labels: ownership.network_labels(),
+    }
+}
+
+/// What a Postgres container needs to know besides its template.
+#[derive(Debug)]
+pub struct PostgresNeeds<'a> {
+    /// The image.
+    pub image: &'a str,
+    /// What the image says about itself.
+    pub facts: &'a PostgresImage,
+    /// Server settings.
+    pub settings: &'a BTreeMap<String, String>,
+    /// The superuser's password.
+    pub password: &'a Secret,
+    /// Memory limit in bytes.
+    pub memory_bytes: u64,
+}
+
+/// The Postgres container. It runs as `postgres` from its first process on, so it needs no capability at all.
+pub fn postgres(ownership: &Ownership, network: &NetworkSpec, needs: &PostgresNeeds<'_>) -> ContainerSpec {
+    let mut command = vec!["postgres".to_owned()];
+    for (name, value) in needs.settings {
+        command.extend(["-c".to_owned(), format!("{name}={value}")]);
+    }
+    let entrypoint = needs.facts.entrypoint.iter().map(String::as_str);
+    let environment = [
+        ("POSTGRES_USER", Secret::new("postgres")),
+        ("POSTGRES_PASSWORD", needs.password.clone()),
+        // The default trusts every connection from inside the container; ours must prove themselves like any other.
+        ("POSTGRES_INITDB_ARGS", Secret::new("--auth-host=scram-sha-256 --auth-local=trust")),
+    ];
+    let mut volumes: BTreeMap<String, Labels> = needs
+        .facts
+        .data_volumes
+        .iter()
+        .map(|path| (path.clone(), ownership.volume_labels(POSTGRES, "data")))
+        .collect();
+    volumes.insert(SCRATCH.to_owned(), ownership.volume_labels(POSTGRES, "scratch"));
+    ContainerSpec {
+        service: POSTGRES.to_owned(),
+        name: container_name(ownership, POSTGRES),
+        image: needs.image.to_owned(),
+        user: Some("postgres".to_owned()),
+        entrypoint: Some(
+            ["bash", "-c", REAP, "reap"].into_iter().chain(entrypoint).map(str::to_owned).collect(),
+        ),
+        command,
+        environment: environment.map(|(name, value)| (name.to_owned(), value)).into(),
+        volumes,
+        network: network.name.clone(),
+        memory_bytes: needs.memory_bytes,
+        shm_bytes: (needs.memory_bytes / 4).max(64 * 1024 * 1024),
+        dns: vec![NO_RESOLVER.to_owned()],
+        labels: ownership.container_labels(POSTGRES),
+    }
+}
+
+/// The container of one of the template's services.
+pub fn service(
+    ownership: &Ownership,
+    network: &NetworkSpec,
+    name: &str,
+    service: &template::Service,
+    data_volumes: &[String],
+) -> ContainerSpec {
+    ContainerSpec {
+        service: name.to_owned(),
+        name: container_name(ownership, name),
+        image: service.image.clone(),
+        user: service.user.clone(),
+        entrypoint: None,
+        command: service.command.clone(),
+        environment: service
+            .environment
+            .iter()
+            .map(|(name, value)| (name.clone(), Secret::new(value.clone())))
+            .collect(),
+        volumes: data_volumes
+            .iter()
+            .map(|path| (path.clone(), ownership.volume_labels(name, "data")))
+            .collect(),
+        network: network.name.clone(),
+        memory_bytes: service.memory.as_u64(),
+        shm_bytes: 64 * 1024 * 1024,
+        dns: vec![NO_RESOLVER.to_owned()],
+        labels: ownership.container_labels(name),
+    }
+}
+
+/// Compose's own naming, so that people find what they expect.
+pub fn container_name(ownership: &Ownership, service: &str) -> String {
+    format!("{}-{service}-1", ownership.project)
+}

@@ -1,0 +1,53 @@
+//! A whole object as a stream, read in parts ahead of the reader.
+//!
+//! One HTTP stream from S3 is slower than most networks, and one that breaks after an hour would cost the hour.
+//! So an object is read in ranges, a few at a time, handed on in order; a range that fails is read again by
+//! itself. Memory is bounded by `PARALLEL × PART`, whatever the object's size.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt};
+
+use super::Store;
+use crate::failure::Result;
+use crate::names::ObjectKey;
+use tokio::sync::mpsc;
+
+/// Bytes of one range.
+const PART: u64 = 4 * 1024 * 1024;
+/// Ranges read at once.
+const PARALLEL: usize = 4;
+
+/// Sends the bytes of an object, in order, until they end, one cannot be read, or nobody takes them any more.
+pub async fn pump(
+    store: Arc<dyn Store>,
+    key: ObjectKey,
+    etag: Option<String>,
+    size_bytes: u64,
+    chunks: mpsc::Sender<Result<Bytes>>,
+) {
+    let mut parts = std::pin::pin!(fetch(store, key, etag, size_bytes));
+    while let Some(part) = parts.next().await {
+        let broken = part.is_err();
+        if chunks.send(part).await.is_err() || broken {
+            return;
+        }
+    }
+}
+
+/// The bytes of an object of this size, in order.
+fn fetch(
+    store: Arc<dyn Store>,
+    key: ObjectKey,
+    etag: Option<String>,
+    size_bytes: u64,
+) -> impl Stream<Item = Result<Bytes>> + Send {
+    let starts = (0..size_bytes).step_by(usize::try_from(PART).expect("4 MiB fits any usize"));
+    stream::iter(starts)
+        .map(move |start| {
+            let (store, key, etag) = (Arc::clone(&store), key.clone(), etag.clone());
+            async move { store.read(&key, etag.as_deref(), start..(start + PART).min(size_bytes)).await }
+        })
+        .buffered(PARALLEL)
+}

@@ -1,0 +1,116 @@
+//! From a name or a path to a validated template.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::de::DeTable;
+
+use super::interpolate::{Environment, MissingVariable, expand_all};
+use super::schema::Template;
+use super::{Purpose, validate};
+use crate::failure::{Failure, Result};
+
+/// Where templates are looked up by name, relative to the working directory.
+const TEMPLATE_DIRECTORY: &str = "drill-templates";
+
+/// Templates that come with the program, for when there is no file of that name.
+const SHIPPED: [(&str, &str); 1] = [("aegis", include_str!("../../drill-templates/aegis.toml"))];
+
+/// Reads, expands and validates a template.
+///
+/// `name_or_path` is a path if it has a separator or ends in `.toml`; otherwise it names a template in
+/// `drill-templates/`, or one that comes with the program.
+///
+/// # Errors
+/// `template_not_found`, `template_invalid`, `variable_missing`: all configuration errors.
+pub fn load(name_or_path: &str, environment: &Environment, purpose: Purpose) -> Result<Template> {
+    let (origin, text) = read(name_or_path)?;
+    parse(&text, &origin, environment, purpose)
+}
+
+/// Expands and validates a template's text. `origin` names it in errors.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(text: &str, origin: &str, environment: &Environment, purpose: Purpose) -> Result<Template> {
+    let mut table = DeTable::parse(text).map_err(|error| invalid(origin, text, &error))?;
+    let missing = expand_all(table.get_mut(), environment).map_err(|malformed| {
+        let line = 1 + text[..malformed.span.start.min(text.len())].matches('\n').count();
+        Failure::config("template_invalid", format!("{origin}, line {line}: {}", malformed.message))
+    })?;
+    let template =
+        Template::deserialize(toml::Deserializer::from(table)).map_err(|error| invalid(origin, text, &error));
+    // A variable that is missing may also make a value invalid; the variable is the cause to report.
+    require(origin, missing, purpose)?;
+    let template = template?;
+    validate::validate(&template)
+        .map_err(|message| Failure::config("template_invalid", format!("{origin}: {message}")))?;
+    Ok(template)
+}
+
+fn read(name_or_path: &str) -> Result<(String, String)> {
+    let is_path = name_or_path.contains(std::path::is_separator) || name_or_path.ends_with(".toml");
+    let path = if is_path {
+        PathBuf::from(name_or_path)
+    } else {
+        Path::new(TEMPLATE_DIRECTORY).join(format!("{name_or_path}.toml"))
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok((path.display().to_string(), text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_path => SHIPPED
+            .iter()
+            .find(|(name, _)| *name == name_or_path)
+            .map(|(name, text)| (format!("shipped template {name}"), (*text).to_owned()))
+            .ok_or_else(|| not_found(name_or_path)),
+        Err(error) => Err(Failure::config(
+            "template_not_found",
+            format!("the template {} cannot be read: {error}", path.display()),
+        )
+        .hint("-t takes a path, or the name of a template in drill-templates/")),
+    }
+}
+
+fn not_found(name: &str) -> Failure {
+    let mut known: Vec<String> = std::fs::read_dir(TEMPLATE_DIRECTORY)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            entry.ok()?.file_name().into_string().ok()?.strip_suffix(".toml").map(str::to_owned)
+        })
+        .chain(SHIPPED.iter().map(|(name, _)| (*name).to_owned()))
+        .collect();
+    known.sort();
+    known.dedup();
+    Failure::config("template_not_found", format!("there is no template {name} in {TEMPLATE_DIRECTORY}/"))
+        .hint(format!("known templates: {}; or give a path to -t", known.join(", ")))
+}
+
+fn invalid(origin: &str, text: &str, error: &toml::de::Error) -> Failure {
+    let mut error = error.clone();
+    error.set_input(Some(text));
+    Failure::config("template_invalid", format!("{origin}: {}", error.to_string().trim_end()))
+        .hint("docs/templates.md lists every key")
+}
+
+fn require(origin: &str, missing: Vec<MissingVariable>, purpose: Purpose) -> Result<()> {
+    let mut needed: Vec<MissingVariable> =
+        missing.into_iter().filter(|variable| purpose.needs(&variable.section)).collect();
+    needed.dedup_by(|a, b| a.name == b.name);
+    let names: Vec<&str> = needed.iter().map(|variable| variable.name.as_str()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let hints: Vec<String> = needed
+        .iter()
+        .map(|variable| match &variable.message {
+            Some(message) => format!("{}: {message}", variable.name),
+            None => format!("set {}", variable.name),
+        })
+        .collect();
+    let noun = if names.len() == 1 { "variable" } else { "variables" };
+    Err(Failure::config(
+        "variable_missing",
+        format!("{origin} needs the environment {noun} {}", names.join(", ")),
+    )
+    .hint(hints.join("; ")))
+}

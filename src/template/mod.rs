@@ -1,0 +1,39 @@
+//! Templates: what to drill, and what "good" means.
+//!
+//! A template is a TOML file. Its strings may use `${VAR}`, `${VAR:-default}` and `${VAR:?message}`, as in
+//! Compose files. Unknown keys are errors, and an error says its line. Nothing here does I/O except
+//! [`load`], which reads the file.
+
+mod interpolate;
+mod load;
+mod schema;
+mod validate;
+
+pub use interpolate::{Environment, MissingVariable};
+pub use load::{load, parse};
+pub use schema::{
+    Backup, Check, Database, Encryption, Isolation, Log, LogCount, Objectives, Postgres, RequiredTables,
+    RowCounts, RowRule, Service, Store, TableName, Template, Tuning,
+};
+pub(crate) use validate::split_target;
+
+/// Which parts of a template a command needs; only their variables must be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Restoring and planning: everything but `[backup]`.
+    Drill,
+    /// Making dumps and reading them back.
+    Backup,
+    /// Making dumps only: the identities are not needed.
+    BackupWithoutVerify,
+}
+
+impl Purpose {
+    fn needs(self, section: &str) -> bool {
+        match self {
+            Self::Drill => section != "backup",
+            Self::Backup => true,
+            Self::BackupWithoutVerify => section != "encryption",
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What the types cannot say about a template.
+
+use std::collections::BTreeSet;
+
+use super::schema::{Check, RowRule, Template};
+use crate::names::DatabaseName;
+use crate::plan::order;
+
+/// Checks a template's inner consistency; an error is a sentence for a person.
+pub(super) fn validate(template: &Template) -> Result<(), String> {
+    if template.schema_version != 1 {
+        return Err(format!(
+            "schema_version is {}, and this program knows version 1",
+            template.schema_version
+        ));
+    }
+    validate_key_pattern(&template.store.key)?;
+    let names = database_names(template)?;
+    order::waves(&template.databases)?;
+    validate_checks(template, &names)?;
+    for count in &template.log.counts {
+        known(&names, &count.database, &format!("log count {}", count.label))?;
+        if count.label.is_empty() || count.label.contains(['|', '=', '\n', ' ']) {
+            return Err(format!("log label `{}`: must not be empty or hold | = or spaces", count.label));
+        }
+    }
+    for target in &template.isolation.unreachable {
+        split_target(target)?;
+    }
+    for name in template.services.keys() {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
+        if name == "postgres" || name.is_empty() || !name.chars().all(plain) {
+            return Err(format!("service `{name}`: use a-z 0-9 _ -; `postgres` is the drill's own"));
+        }
+    }
+    Ok(())
+}
+
+fn validate_key_pattern(key: &str) -> Result<(), String> {
+    if key.matches("{timestamp}").count() != 1 || key.matches("{database}").count() != 1 {
+        return Err(format!("store.key `{key}` must hold {{database}} and {{timestamp}}, each once"));
+    }
+    Ok(())
+}
+
+fn database_names(template: &Template) -> Result<BTreeSet<&DatabaseName>, String> {
+    let mut names = BTreeSet::new();
+    for database in &template.databases {
+        if !names.insert(&database.name) {
+            return Err(format!("database {} is listed twice", database.name));
+        }
+    }
+    if names.is_empty() {
+        return Err("there is no [[databases]] entry, so there is nothing to drill".to_owned());
+    }
+    Ok(names)
+}
+
+fn validate_checks(template: &Template, names: &BTreeSet<&DatabaseName>) -> Result<(), String> {
+    if template.checks.is_empty() {
+        return Err("there is no [[checks]] entry: a drill that verifies nothing proves nothing".to_owned());
+    }
+    let mut seen = BTreeSet::new();
+    for check in &template.checks {
+        if !seen.insert(check.name()) {
+            return Err(format!("check {} is listed twice", check.name()));
+        }
+        if check.databases().is_empty() {
+            return Err(format!("check {} looks at nothing", check.name()));
+        }
+        for database in check.databases() {
+            known(names, database, &format!("check {}", check.name()))?;
+        }
+        if let Check::RowCounts(counts) = check {
+            counts.rules.iter().try_for_each(validate_rule)?;
+        }
+    }
+    Ok(())
+}
+
+fn validate_rule(rule: &RowRule) -> Result<(), String> {
+    let place = format!("row count of {}.{}", rule.database, rule.table);
+    match (rule.min, rule.max, rule.exact) {
+        (None, None, None) => Err(format!("{place}: give min, max or exact")),
+        (min, max, Some(_)) if min.is_some() || max.is_some() => {
+            Err(format!("{place}: exact excludes min and max"))
+        }
+        (Some(min), Some(max), _) if min > max => Err(format!("{place}: min {min} is above max {max}")),
+        _ => Ok(()),
+    }
+}
+
+fn known(names: &BTreeSet<&DatabaseName>, name: &DatabaseName, place: &str) -> Result<(), String> {
+    if names.contains(name) {
+        return Ok(());
+    }
+    Err(format!("{place} names the database {name}, which is not among [[databases]]"))
+}
+
+/// Splits `host:port`.
+pub(crate) fn split_target(target: &str) -> Result<(&str, u16), String> {
+    target
+        .rsplit_once(':')
+        .filter(|(host, _)| {
+            !host.is_empty()
+                && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':'))
+        })
+        .and_then(|(host, port)| Some((host, port.parse().ok()?)))
+        .ok_or_else(|| format!("isolation.unreachable `{target}` is not `host:port`"))
+}
