@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::client::Client;
 use super::{Uploaded, Verified};
 use crate::crypt::Identities;
-use crate::crypt::pipe::{CHANNEL_DEPTH, decrypt_blocking};
+use crate::crypt::pipe::{CHANNEL_DEPTH, PARTS_WAITING, decrypt_blocking};
 use crate::failure::{Failure, Result};
 use crate::names::ObjectKey;
 use crate::stack::docker::Captured;
@@ -35,7 +35,7 @@ pub async fn verify(
             &format!("it has {} bytes, and {} were uploaded", meta.size_bytes, expected.size_bytes),
         ));
     }
-    let (ciphertext_in, ciphertext_out) = mpsc::channel(CHANNEL_DEPTH);
+    let (ciphertext_in, ciphertext_out) = mpsc::channel(PARTS_WAITING);
     let (plaintext_in, plaintext_out) = mpsc::channel(CHANNEL_DEPTH);
     let pumping = store::pump(Arc::clone(store), key.clone(), meta.etag, meta.size_bytes, ciphertext_in);
     let identities = Arc::clone(identities);

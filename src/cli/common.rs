@@ -1,7 +1,7 @@
 //! What several commands share.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
@@ -14,6 +14,9 @@ use crate::exit::ExitCode;
 use crate::failure::{Class, Result};
 use crate::names::DatabaseName;
 use crate::report::{DrillLog, LiveProgress, PlainLog, VerdictFile, last_line, summary};
+
+/// Where reports go.
+const DEFAULT_REPORTS: &str = "reports";
 
 /// How results are written to stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -37,8 +40,10 @@ pub struct TemplateArg {
 #[derive(Debug, Clone, clap::Args)]
 pub struct EvidenceArgs {
     /// Where reports go; the verdict is DIR/restore_drill/TIMESTAMP.json
-    #[arg(long, value_name = "DIR", default_value = "reports")]
-    pub reports: PathBuf,
+    ///
+    /// [default: reports]
+    #[arg(long, value_name = "DIR")]
+    pub reports: Option<PathBuf>,
     /// The drill log: a markdown file, created if it is missing
     #[arg(long, value_name = "FILE", default_value = "runbooks/restore_drill.md")]
     pub log: PathBuf,
@@ -88,9 +93,10 @@ pub async fn run_drill(
 
 /// Claims a second that no other drill with these reports has: it names the project and the verdict.
 async fn claim_second(evidence: &EvidenceArgs, clock: &Clock) -> Result<(VerdictFile, DateTime<Utc>)> {
+    let reports = evidence.reports.as_deref().unwrap_or(Path::new(DEFAULT_REPORTS));
     loop {
         let now = clock.now();
-        if let Some(file) = VerdictFile::claim(&evidence.reports, now)? {
+        if let Some(file) = VerdictFile::claim(reports, now)? {
             return Ok((file, now));
         }
         tokio::time::sleep(std::time::Duration::from_millis(250)).await;

@@ -1,5 +1,7 @@
 //! `plan`, and `run --dry-run`.
 
+use std::path::{Path, PathBuf};
+
 use chrono::{DateTime, Utc};
 
 use super::common::{self, Format, TemplateArg};
@@ -9,7 +11,7 @@ use crate::engine;
 use crate::exit::ExitCode;
 use crate::failure::Result;
 use crate::names::DatabaseName;
-use crate::report::plan_text;
+use crate::report::{plan_text, write_plan};
 use crate::store::S3Store;
 use crate::template::{self, Environment, Purpose};
 
@@ -30,6 +32,9 @@ pub struct Args {
     /// Plan for only these databases
     #[arg(long, value_name = "DB,…", value_delimiter = ',', value_parser = common::parse_database)]
     only: Vec<DatabaseName>,
+    /// Also write the plan, as DIR/restore_drill/TIMESTAMP.plan.json
+    #[arg(long, value_name = "DIR")]
+    reports: Option<PathBuf>,
     /// What stdout is
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -37,7 +42,7 @@ pub struct Args {
 
 /// Shows the plan.
 pub async fn run(args: Args) -> Result<ExitCode> {
-    show(&args.template, args.at, &args.only, args.format).await
+    show(&args.template, args.at, &args.only, args.reports.as_deref(), args.format).await
 }
 
 /// Shows what a drill with these arguments would restore.
@@ -45,6 +50,7 @@ pub async fn show(
     template: &TemplateArg,
     at: Option<DateTime<Utc>>,
     only: &[DatabaseName],
+    reports: Option<&Path>,
     format: Format,
 ) -> Result<ExitCode> {
     let template = template::load(&template.template, &Environment::of_process(), Purpose::Drill)?;
@@ -52,7 +58,11 @@ pub async fn show(
     // A drill without its key would stop at once, so a plan without it is not sound either.
     Identities::load(&template.encryption.identities)?;
     let store = S3Store::connect(&template.store).await?;
-    let plan = engine::make_plan(&template, &store, at.unwrap_or_else(|| Clock::system().now())).await?;
+    let now = Clock::system().now();
+    let plan = engine::make_plan(&template, &store, at.unwrap_or(now)).await?;
+    if let Some(reports) = reports {
+        write_plan(reports, &plan, now)?;
+    }
     match format {
         Format::Json => common::print_json(&plan),
         Format::Human => common::print(&plan_text(&plan)),

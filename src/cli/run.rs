@@ -61,7 +61,14 @@ pub struct Args {
 /// Runs the drill.
 pub async fn run(args: Args) -> Result<ExitCode> {
     if args.dry_run {
-        return plan::show(&args.template, args.at, &args.only, args.format).await;
+        return plan::show(
+            &args.template,
+            args.at,
+            &args.only,
+            args.evidence.reports.as_deref(),
+            args.format,
+        )
+        .await;
     }
     let template = template::load(&args.template.template, &Environment::of_process(), Purpose::Drill)?;
     let template = engine::narrow(template, &args.only)?;

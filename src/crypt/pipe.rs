@@ -15,6 +15,8 @@ use crate::failure::{Failure, Result};
 
 /// Chunks on their way at either end.
 pub const CHANNEL_DEPTH: usize = 8;
+/// Parts of an object on their way from the store, which are large.
+pub const PARTS_WAITING: usize = 1;
 /// Size of the chunks of plaintext handed on.
 const CHUNK: usize = 256 * 1024;
 

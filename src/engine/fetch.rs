@@ -8,7 +8,7 @@ use super::event::{DatabaseEvent, Event, Fetched};
 use super::journal::Journal;
 use crate::archive::{ArchiveError, Limits, Status, Toc, TocReader};
 use crate::crypt::Identities;
-use crate::crypt::pipe::{CHANNEL_DEPTH, Passage, decrypt_blocking};
+use crate::crypt::pipe::{CHANNEL_DEPTH, PARTS_WAITING, Passage, decrypt_blocking};
 use crate::failure::{Failure, Result};
 use crate::postgres::{Server, restore};
 use crate::store::{self, Store};
@@ -39,7 +39,7 @@ impl Fetcher {
     /// Streams a recovery point into the scratch volume. Only a dump that decrypted to its very end, and that begins
     /// with a readable table of contents, counts as arrived.
     pub async fn fetch(&self, point: &RecoveryPoint, journal: &Journal) -> Result<Arrived> {
-        let (ciphertext_in, ciphertext_out) = mpsc::channel(CHANNEL_DEPTH);
+        let (ciphertext_in, ciphertext_out) = mpsc::channel(PARTS_WAITING);
         let (plaintext_in, mut plaintext_out) = mpsc::channel(CHANNEL_DEPTH);
         let feeding = store::pump(
             Arc::clone(&self.store),

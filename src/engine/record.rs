@@ -8,7 +8,9 @@ use crate::clock::seconds_between;
 use crate::failure::Class;
 use crate::names::DatabaseName;
 use crate::plan::DrillPlan;
-use crate::verdict::{Database, DatabaseStatus, PhaseTime, Runner, Severity, StageSeconds, Status, Verdict};
+use crate::verdict::{
+    Database, DatabaseStatus, PhaseTime, Runner, Severity, StageSeconds, Status, TeardownStatus, Verdict,
+};
 
 /// Takes an event that happened `now` into the verdict.
 pub fn apply(verdict: &mut Verdict, event: &Event, now: DateTime<Utc>) {
@@ -44,7 +46,10 @@ pub fn apply(verdict: &mut Verdict, event: &Event, now: DateTime<Utc>) {
                 };
             }
         }
-        Event::TornDown(teardown) => verdict.teardown = teardown.clone(),
+        Event::TornDown(teardown) => {
+            verdict.kept = teardown.status == TeardownStatus::Kept;
+            verdict.teardown = teardown.clone();
+        }
         Event::Finished => {
             end_phase(verdict, now);
             verdict.finished_at = Some(now);

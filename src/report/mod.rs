@@ -15,4 +15,4 @@ pub use plain::PlainLog;
 pub use plan_text::plan_text;
 pub use progress::LiveProgress;
 pub use summary::{last_line, summary};
-pub use verdict_file::{VerdictFile, report_directory};
+pub use verdict_file::{VerdictFile, report_directory, write_plan};

@@ -5,10 +5,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use crate::engine::{DatabaseEvent, Event, Sink};
 use crate::failure::{Failure, Result};
 use crate::names::compact;
+use crate::plan::DrillPlan;
 use crate::verdict::Verdict;
 
 /// Where verdicts lie below the reports directory.
@@ -35,11 +37,7 @@ impl VerdictFile {
         match claimed {
             Ok(_) => Ok(Some(Self { path })),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.exists() => Ok(None),
-            Err(error) => Err(Failure::config(
-                "reports_unwritable",
-                format!("cannot write the verdict {}: {error}", path.display()),
-            )
-            .hint("--reports names another directory")),
+            Err(error) => Err(unwritable("the verdict", &path, &error)),
         }
     }
 
@@ -47,18 +45,36 @@ impl VerdictFile {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
 
-    /// Replaces the file's content: readers see the old verdict or the new one, never half of one.
-    pub fn write(&self, verdict: &Verdict) -> io::Result<()> {
-        let directory = self.path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::Builder::new().prefix(".verdict-").tempfile_in(directory)?;
-        serde_json::to_writer_pretty(&mut file, verdict)?;
-        file.write_all(b"\n")?;
-        file.as_file().sync_all()?;
-        world_readable(file.as_file())?;
-        file.persist(&self.path)?;
-        Ok(())
-    }
+/// Writes a plan to `<reports>/restore_drill/<timestamp>.plan.json`, and returns the path.
+///
+/// # Errors
+/// `reports_unwritable`, a configuration error.
+pub fn write_plan(reports: &Path, plan: &DrillPlan, now: DateTime<Utc>) -> Result<PathBuf> {
+    let directory = report_directory(reports);
+    let path = directory.join(format!("{}.plan.json", compact(now)));
+    fs::create_dir_all(&directory)
+        .and_then(|()| replace(&path, plan))
+        .map_err(|error| unwritable("the plan", &path, &error))?;
+    Ok(path)
+}
+
+fn unwritable(what: &str, path: &Path, error: &io::Error) -> Failure {
+    Failure::config("reports_unwritable", format!("cannot write {what} {}: {error}", path.display()))
+        .hint("--reports names another directory")
+}
+
+/// Replaces a file's content: readers see the old one or the new one, never half of one.
+fn replace(path: &Path, content: &impl Serialize) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".report-").tempfile_in(directory)?;
+    serde_json::to_writer_pretty(&mut file, content)?;
+    file.write_all(b"\n")?;
+    file.as_file().sync_all()?;
+    world_readable(file.as_file())?;
+    file.persist(path)?;
+    Ok(())
 }
 
 /// Temporary files are private; evidence is for everybody that may read the directory.
@@ -93,6 +109,6 @@ impl Sink for VerdictFile {
             }
             _ => false,
         };
-        if worth_writing { self.write(verdict) } else { Ok(()) }
+        if worth_writing { replace(&self.path, verdict) } else { Ok(()) }
     }
 }

@@ -138,6 +138,15 @@ fn engine_failure(doing: &str, error: &bollard::errors::Error) -> Failure {
         bollard::errors::Error::DockerResponseServerError { message, .. } => message.clone(),
         other => other.to_string(),
     };
+    if matches!(error, bollard::errors::Error::DockerResponseServerError { status_code: 409, .. })
+        && text.contains("already in use by container")
+    {
+        return Failure::inconclusive(
+            "project_exists",
+            format!("{doing}: the engine has one of that name already"),
+        )
+        .hint("another drill with this project prefix began in the same second; run this one again");
+    }
     if text.contains("no space left on device") {
         return Failure::inconclusive("disk_full", format!("{doing}: the engine's disk is full")).hint(
             "`docker system df` shows what uses it; `restore-drill reap` removes what crashed drills left",
