@@ -50,6 +50,11 @@ pub fn count(number: u64) -> String {
     out
 }
 
+/// A number of things: `1 network`, `3 volumes`.
+pub fn things(number: u64, thing: &str) -> String {
+    format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// Text from outside made safe for a terminal: control characters become spaces, and long text is cut.
 pub fn one_line(text: &str, limit: usize) -> String {
     let mut out: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(limit).collect();

@@ -39,9 +39,7 @@ pub struct TemplateArg {
 /// Where evidence is written.
 #[derive(Debug, Clone, clap::Args)]
 pub struct EvidenceArgs {
-    /// Where reports go; the verdict is DIR/restore_drill/TIMESTAMP.json
-    ///
-    /// [default: reports]
+    /// Where reports go: the verdict is DIR/restore_drill/TIMESTAMP.json [default: reports]
     #[arg(long, value_name = "DIR")]
     pub reports: Option<PathBuf>,
     /// The drill log: a markdown file, created if it is missing

@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::engine::{may_reap, remove_all};
 use crate::exit::ExitCode;
 use crate::failure::{Failure, Result};
+use crate::report::removed_things;
 use crate::stack::docker::{Engine, LabelFilter, Owned};
 use crate::stack::labels;
 use crate::verdict::TeardownStatus;
@@ -77,11 +78,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         return Ok(ExitCode::Ok);
     }
     let outcome = remove_all(&engine, LabelFilter::Any, chosen).await;
-    let removed = outcome.removed;
-    common::print(&format!(
-        "removed {} containers, {} networks, {} volumes\n",
-        removed.containers, removed.networks, removed.volumes
-    ));
+    common::print(&format!("removed {}\n", removed_things(&outcome.removed)));
     if outcome.status == TeardownStatus::Leaked {
         common::complain(&format!("left behind: {}", outcome.leaked.join("; ")), None);
         return Ok(ExitCode::Leaked);

@@ -14,5 +14,5 @@ pub use drill_log::{DrillLog, append_row, row};
 pub use plain::PlainLog;
 pub use plan_text::plan_text;
 pub use progress::LiveProgress;
-pub use summary::{last_line, summary};
+pub use summary::{last_line, removed_things, summary};
 pub use verdict_file::{VerdictFile, report_directory, write_plan};

@@ -105,7 +105,9 @@ impl Sink for LiveProgress {
                 }
             }
             // What is left on the screen is the summary's, not the bars'.
-            Event::Finished => self.bars.clear()?,
+            Event::Finished => {
+                self.databases.values().chain([&self.phase]).for_each(ProgressBar::finish_and_clear);
+            }
             _ => {
                 if let Some(text) = narration::line(event, verdict) {
                     self.phase.set_message(text);

@@ -6,7 +6,8 @@ use std::path::Path;
 use super::table::Table;
 use crate::human;
 use crate::verdict::{
-    CheckStatus, DatabaseStatus, IsolationStatus, Objective, Severity, Status, TeardownStatus, Verdict,
+    CheckStatus, DatabaseStatus, IsolationStatus, Objective, Removed, Severity, Status, TeardownStatus,
+    Verdict,
 };
 
 /// Findings shown of each check; the verdict has more.
@@ -154,13 +155,9 @@ fn objectives(verdict: &Verdict) -> String {
 
 fn teardown(verdict: &Verdict) -> String {
     let teardown = &verdict.teardown;
-    let removed = teardown.removed;
     match teardown.status {
         TeardownStatus::Clean => {
-            format!(
-                "clean: removed {} containers, {} networks, {} volumes",
-                removed.containers, removed.networks, removed.volumes
-            )
+            format!("clean: removed {}", removed_things(&teardown.removed))
         }
         TeardownStatus::Leaked => {
             format!("LEAKED, `restore-drill reap` removes it: {}", teardown.leaked.join("; "))
@@ -168,6 +165,13 @@ fn teardown(verdict: &Verdict) -> String {
         TeardownStatus::Kept => keep_instructions(verdict),
         TeardownStatus::Pending => "not begun".to_owned(),
     }
+}
+
+/// What was removed, in words.
+pub fn removed_things(removed: &Removed) -> String {
+    [(removed.containers, "container"), (removed.networks, "network"), (removed.volumes, "volume")]
+        .map(|(number, thing)| human::things(number, thing))
+        .join(", ")
 }
 
 /// How to look inside a stack that was left standing, and how to remove it.
