@@ -5,14 +5,20 @@
 
 mod required_tables;
 mod row_counts;
+mod verify_chain;
 
 use std::collections::BTreeMap;
 
+use futures_util::future::try_join_all;
+
 use crate::failure::Result;
 use crate::names::DatabaseName;
+use crate::postgres::Server;
 use crate::postgres::catalog::Contents;
 use crate::template;
 use crate::verdict::{CheckStatus, Finding, Severity};
+
+pub use verify_chain::{ChainFold, ChainRow};
 
 /// Findings of one check that are kept; the rest is counted.
 pub const FINDINGS_KEPT: usize = 100;
@@ -35,15 +41,54 @@ pub struct Outcome {
     pub findings_total: u64,
 }
 
+/// What checks work with.
+pub struct Context<'a> {
+    /// The server the databases were restored to.
+    pub server: &'a Server,
+    /// What they hold.
+    pub restored: Restored<'a>,
+    /// Connections a check may use at once.
+    pub jobs: usize,
+}
+
 /// Runs a check on databases that are restored, every one it names among them.
 ///
 /// # Errors
 /// If it cannot be judged.
-pub fn run(check: &template::Check, restored: &Restored<'_>) -> Result<Outcome> {
-    Ok(match check {
-        template::Check::RequiredTables(check) => required_tables::judge(check, restored),
-        template::Check::RowCounts(check) => row_counts::judge(check, restored),
-    })
+pub async fn run(check: &template::Check, context: &Context<'_>) -> Result<Outcome> {
+    match check {
+        template::Check::RequiredTables(check) => Ok(required_tables::judge(check, &context.restored)),
+        template::Check::RowCounts(check) => Ok(row_counts::judge(check, &context.restored)),
+        template::Check::VerifyChain(check) => verify_chain(check, context).await,
+    }
+}
+
+/// Streams the chains over several connections at once, each folded where it arrives.
+async fn verify_chain(check: &template::VerifyChain, context: &Context<'_>) -> Result<Outcome> {
+    let slices = context.jobs.max(1);
+    let folds = (0..slices).map(|slice| {
+        let (server, check) = (context.server.clone(), check.clone());
+        let work = tokio::spawn(async move {
+            let mut fold = ChainFold::new(check.require_genesis);
+            server.audit_rows(&check.database, &check.table, slice, slices, |row| fold.push(row)).await?;
+            Ok(fold)
+        });
+        async { work.await.expect("a fold does not panic and is not aborted") }
+    });
+    let mut folds = try_join_all(folds).await?.into_iter();
+    let mut whole = folds.next().expect("there is at least one slice");
+    folds.for_each(|fold| whole.merge(fold));
+    Ok(whole.finish())
+}
+
+impl Outcome {
+    /// The code of the first finding that fails the check.
+    pub fn failing_code(&self) -> &'static str {
+        self.findings
+            .iter()
+            .find(|finding| finding.severity == Severity::Error)
+            .map_or("check_failed", |f| f.code)
+    }
 }
 
 /// Collects findings: keeps the first ones, counts all.
@@ -62,6 +107,14 @@ impl Findings {
         if self.kept.len() < FINDINGS_KEPT {
             self.kept.push(finding);
         }
+    }
+
+    /// Adds what was found elsewhere.
+    pub fn merge(&mut self, other: Self) {
+        self.total += other.total;
+        self.errors += other.errors;
+        let room = FINDINGS_KEPT.saturating_sub(self.kept.len());
+        self.kept.extend(other.kept.into_iter().take(room));
     }
 
     /// The outcome of a check that found these: it holds if none of them is an error.

@@ -17,6 +17,7 @@ use crate::check;
 use crate::failure::{Class, Failure, Result};
 use crate::names::DatabaseName;
 use crate::plan::DrillPlan;
+use crate::postgres::Server;
 use crate::template;
 use crate::verdict::{Check, CheckStatus};
 
@@ -32,12 +33,17 @@ type Waiting = BTreeMap<DatabaseName, watch::Receiver<Progress>>;
 /// The first failure of a database or a check; a bad backup before anything inconclusive.
 pub async fn restore_and_check(drill: &Drill, plan: &DrillPlan, up: &Up, journal: &Journal) -> Result<()> {
     let mut tasks = JoinSet::new();
-    let waiting = spawn_databases(drill, plan, up, journal, &mut tasks);
+    let jobs = drill
+        .options
+        .jobs
+        .unwrap_or_else(|| usize::try_from(up.server.engine.info().cpus).unwrap_or(1))
+        .max(1);
+    let waiting = spawn_databases(drill, plan, up, jobs, journal, &mut tasks);
     let mut checks = JoinSet::new();
     for check in drill.template.checks.clone() {
         let waiting = waiting.clone();
-        let journal = journal.clone();
-        checks.spawn(async move { run_check(&check, &waiting, &journal).await });
+        let (journal, server) = (journal.clone(), up.server.clone());
+        checks.spawn(async move { run_check(&check, &server, jobs, &waiting, &journal).await });
     }
     let mut failures = Vec::new();
     while let Some(ended) = tasks.join_next().await {
@@ -61,14 +67,10 @@ fn spawn_databases(
     drill: &Drill,
     plan: &DrillPlan,
     up: &Up,
+    jobs: usize,
     journal: &Journal,
     tasks: &mut JoinSet<Option<Failure>>,
 ) -> Waiting {
-    let jobs = drill
-        .options
-        .jobs
-        .unwrap_or_else(|| usize::try_from(up.server.engine.info().cpus).unwrap_or(1))
-        .max(1);
     let workers = Arc::new(Semaphore::new(jobs));
     let fetching = Arc::new(Semaphore::new(FETCHES));
     let fetcher = Fetcher {
@@ -105,6 +107,8 @@ fn spawn_databases(
 /// Waits for what a check looks at, and runs it. Returns when it ran, and its failure if it did not hold.
 async fn run_check(
     check: &template::Check,
+    server: &Server,
+    jobs: usize,
     waiting: &Waiting,
     journal: &Journal,
 ) -> (Instant, Instant, Option<Failure>) {
@@ -134,14 +138,14 @@ async fn run_check(
     let mut failure = None;
     if lost.is_empty() {
         journal.record(&Event::CheckStarted(record.name.clone()));
-        let contents = restored.iter().map(|(name, contents)| (*name, &**contents)).collect();
-        match check::run(check, &contents) {
+        let restored = restored.iter().map(|(name, contents)| (*name, &**contents)).collect();
+        match check::run(check, &check::Context { server, restored, jobs }).await {
             Ok(outcome) => {
                 if outcome.status == CheckStatus::Fail {
-                    let code = outcome.findings.first().map_or("check_failed", |finding| finding.code);
                     let message = format!("check {} failed: {}", record.name, outcome.summary);
                     failure = Some(
-                        Failure::bad(code, message).hint("checks[].findings in the verdict has what it saw"),
+                        Failure::bad(outcome.failing_code(), message)
+                            .hint("checks[].findings in the verdict has what it saw"),
                     );
                 }
                 record.status = outcome.status;

@@ -1,5 +1,6 @@
 //! Postgres inside the stack. The only folder that imports `tokio_postgres`.
 
+pub mod audit_rows;
 pub mod catalog;
 pub mod restore;
 pub mod scratch;

@@ -12,8 +12,8 @@ mod validate;
 pub use interpolate::{Environment, MissingVariable};
 pub use load::{load, parse};
 pub use schema::{
-    Backup, Check, Database, Encryption, Isolation, Log, LogCount, Objectives, Postgres, RequiredTables,
-    RowCounts, RowRule, Service, Store, TableName, Template, Tuning,
+    Backup, ChainScheme, Check, Database, Encryption, Isolation, Log, LogCount, Objectives, Postgres,
+    RequiredTables, RowCounts, RowRule, Service, Store, TableName, Template, Tuning, VerifyChain,
 };
 pub(crate) use validate::split_target;
 

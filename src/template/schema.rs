@@ -207,6 +207,8 @@ pub enum Check {
     RequiredTables(RequiredTables),
     /// Row counts that must hold.
     RowCounts(RowCounts),
+    /// A tamper-evident chain that must be unbroken.
+    VerifyChain(VerifyChain),
 }
 
 impl Check {
@@ -215,6 +217,7 @@ impl Check {
         match self {
             Self::RequiredTables(check) => &check.name,
             Self::RowCounts(check) => &check.name,
+            Self::VerifyChain(check) => &check.name,
         }
     }
 
@@ -223,6 +226,7 @@ impl Check {
         match self {
             Self::RequiredTables(_) => "required-tables",
             Self::RowCounts(_) => "row-counts",
+            Self::VerifyChain(_) => "verify-chain",
         }
     }
 
@@ -231,6 +235,7 @@ impl Check {
         let mut names: Vec<&DatabaseName> = match self {
             Self::RequiredTables(check) => check.tables.keys().collect(),
             Self::RowCounts(check) => check.rules.iter().map(|rule| &rule.database).collect(),
+            Self::VerifyChain(check) => vec![&check.database],
         };
         names.sort();
         names.dedup();
@@ -256,6 +261,31 @@ pub struct RowCounts {
     pub name: String,
     /// One rule for each table that is judged.
     pub rules: Vec<RowRule>,
+}
+
+/// A tamper-evident chain that must be unbroken.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyChain {
+    /// The check's name.
+    pub name: String,
+    /// The table's database.
+    pub database: DatabaseName,
+    /// The table.
+    pub table: TableName,
+    /// How its rows are hashed and linked.
+    pub scheme: ChainScheme,
+    /// Whether a chain that begins in the middle fails the check. Otherwise it is taken as pruned, with a warning.
+    #[serde(default)]
+    pub require_genesis: bool,
+}
+
+/// How the rows of a chain are hashed and linked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChainScheme {
+    /// The Aegis platform's audit log, versions 1 and 2, see [`crate::chain`].
+    AegisAudit,
 }
 
 /// How many rows a table must have.
