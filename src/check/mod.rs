@@ -3,22 +3,27 @@
 //! Each type is a file with a pure judgement over what was read. A check that fails yields findings; `Err` means
 //! that it could not be judged. To add one: a variant in [`crate::template::Check`], a file here, an arm in [`run`].
 
+mod reconcile;
 mod required_tables;
 mod row_counts;
 mod verify_chain;
 
 use std::collections::BTreeMap;
 
-use futures_util::future::try_join_all;
+use chrono::{DateTime, Utc};
+use futures_util::future::{try_join, try_join_all};
 
 use crate::failure::Result;
 use crate::names::DatabaseName;
 use crate::postgres::Server;
 use crate::postgres::catalog::Contents;
 use crate::template;
-use crate::verdict::{CheckStatus, Finding, Severity};
+use crate::verdict::{CheckStatus, Finding, RecoverySet, Severity};
 
+pub use reconcile::KeyRow;
 pub use verify_chain::{ChainFold, ChainRow};
+
+use reconcile::{Advance, Merge};
 
 /// Findings of one check that are kept; the rest is counted.
 pub const FINDINGS_KEPT: usize = 100;
@@ -47,6 +52,8 @@ pub struct Context<'a> {
     pub server: &'a Server,
     /// What they hold.
     pub restored: Restored<'a>,
+    /// The recovery points they were restored from.
+    pub points: &'a RecoverySet,
     /// Connections a check may use at once.
     pub jobs: usize,
 }
@@ -60,7 +67,38 @@ pub async fn run(check: &template::Check, context: &Context<'_>) -> Result<Outco
         template::Check::RequiredTables(check) => Ok(required_tables::judge(check, &context.restored)),
         template::Check::RowCounts(check) => Ok(row_counts::judge(check, &context.restored)),
         template::Check::VerifyChain(check) => verify_chain(check, context).await,
+        template::Check::Reconcile(check) => reconcile(check, context).await,
     }
+}
+
+/// Reads both sides in step with each other.
+async fn reconcile(check: &template::Reconcile, context: &Context<'_>) -> Result<Outcome> {
+    let (left_side, right_side) = (&check.left, &check.right);
+    let mut merge =
+        Merge::new(check, context.taken_at(&left_side.database), context.taken_at(&right_side.database));
+    let (mut left_rows, mut right_rows) = try_join(
+        context.server.key_rows(&left_side.database, &left_side.query),
+        context.server.key_rows(&right_side.database, &right_side.query),
+    )
+    .await?;
+    let (mut left, mut right) = try_join(left_rows.next(), right_rows.next()).await?;
+    loop {
+        match merge.step(left.as_ref(), right.as_ref()) {
+            Advance::Left => left = left_rows.next().await?,
+            Advance::Right => right = right_rows.next().await?,
+            Advance::End => break,
+        }
+    }
+    let mut facts = Vec::new();
+    for fact in &check.facts {
+        let value = context.server.fact(&fact.database, &fact.query).await?;
+        facts.push(format!(
+            "{}: {}",
+            fact.label,
+            crate::human::one_line(value.as_deref().unwrap_or("none"), 80)
+        ));
+    }
+    Ok(merge.finish(&facts))
 }
 
 /// Streams the chains over several connections at once, each folded where it arrives.
@@ -79,6 +117,14 @@ async fn verify_chain(check: &template::VerifyChain, context: &Context<'_>) -> R
     let mut whole = folds.next().expect("there is at least one slice");
     folds.for_each(|fold| whole.merge(fold));
     Ok(whole.finish())
+}
+
+impl Context<'_> {
+    /// When a database's dump was taken. One without a recovery point is not restored, and no check sees it.
+    fn taken_at(&self, database: &DatabaseName) -> DateTime<Utc> {
+        let point = self.points.points.iter().find(|point| point.database == *database);
+        point.map_or(DateTime::<Utc>::MAX_UTC, |point| point.taken_at)
+    }
 }
 
 impl Outcome {
@@ -107,6 +153,12 @@ impl Findings {
         if self.kept.len() < FINDINGS_KEPT {
             self.kept.push(finding);
         }
+    }
+
+    /// Sets the number of errors in all, where not every one was named.
+    pub fn count_unnamed(&mut self, errors: u64) {
+        self.total += errors.saturating_sub(self.errors);
+        self.errors = self.errors.max(errors);
     }
 
     /// Adds what was found elsewhere.

@@ -19,7 +19,7 @@ use crate::names::DatabaseName;
 use crate::plan::DrillPlan;
 use crate::postgres::Server;
 use crate::template;
-use crate::verdict::{Check, CheckStatus};
+use crate::verdict::{Check, CheckStatus, RecoverySet};
 
 /// Recovery points fetched at once: enough to keep the network busy, few enough to keep memory small.
 const FETCHES: usize = 3;
@@ -42,8 +42,8 @@ pub async fn restore_and_check(drill: &Drill, plan: &DrillPlan, up: &Up, journal
     let mut checks = JoinSet::new();
     for check in drill.template.checks.clone() {
         let waiting = waiting.clone();
-        let (journal, server) = (journal.clone(), up.server.clone());
-        checks.spawn(async move { run_check(&check, &server, jobs, &waiting, &journal).await });
+        let (journal, server, points) = (journal.clone(), up.server.clone(), plan.recovery_set.clone());
+        checks.spawn(async move { run_check(&check, &server, &points, jobs, &waiting, &journal).await });
     }
     let mut failures = Vec::new();
     while let Some(ended) = tasks.join_next().await {
@@ -108,6 +108,7 @@ fn spawn_databases(
 async fn run_check(
     check: &template::Check,
     server: &Server,
+    points: &RecoverySet,
     jobs: usize,
     waiting: &Waiting,
     journal: &Journal,
@@ -139,7 +140,7 @@ async fn run_check(
     if lost.is_empty() {
         journal.record(&Event::CheckStarted(record.name.clone()));
         let restored = restored.iter().map(|(name, contents)| (*name, &**contents)).collect();
-        match check::run(check, &check::Context { server, restored, jobs }).await {
+        match check::run(check, &check::Context { server, restored, points, jobs }).await {
             Ok(outcome) => {
                 if outcome.status == CheckStatus::Fail {
                     let message = format!("check {} failed: {}", record.name, outcome.summary);

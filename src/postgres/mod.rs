@@ -2,6 +2,7 @@
 
 pub mod audit_rows;
 pub mod catalog;
+pub mod key_rows;
 pub mod restore;
 pub mod scratch;
 pub mod session;

@@ -13,7 +13,8 @@ pub use interpolate::{Environment, MissingVariable};
 pub use load::{load, parse};
 pub use schema::{
     Backup, ChainScheme, Check, Database, Encryption, Isolation, Log, LogCount, Objectives, Postgres,
-    RequiredTables, RowCounts, RowRule, Service, Store, TableName, Template, Tuning, VerifyChain,
+    Reconcile, ReconcileSide, RequiredTables, RowCounts, RowRule, Service, Store, TableName, Template,
+    Tuning, VerifyChain,
 };
 pub(crate) use validate::split_target;
 

@@ -209,6 +209,8 @@ pub enum Check {
     RowCounts(RowCounts),
     /// A tamper-evident chain that must be unbroken.
     VerifyChain(VerifyChain),
+    /// Two sides that must know each other's rows.
+    Reconcile(Reconcile),
 }
 
 impl Check {
@@ -218,6 +220,7 @@ impl Check {
             Self::RequiredTables(check) => &check.name,
             Self::RowCounts(check) => &check.name,
             Self::VerifyChain(check) => &check.name,
+            Self::Reconcile(check) => &check.name,
         }
     }
 
@@ -227,6 +230,7 @@ impl Check {
             Self::RequiredTables(_) => "required-tables",
             Self::RowCounts(_) => "row-counts",
             Self::VerifyChain(_) => "verify-chain",
+            Self::Reconcile(_) => "reconcile",
         }
     }
 
@@ -236,6 +240,10 @@ impl Check {
             Self::RequiredTables(check) => check.tables.keys().collect(),
             Self::RowCounts(check) => check.rules.iter().map(|rule| &rule.database).collect(),
             Self::VerifyChain(check) => vec![&check.database],
+            Self::Reconcile(check) => [&check.left.database, &check.right.database]
+                .into_iter()
+                .chain(check.facts.iter().map(|fact| &fact.database))
+                .collect(),
         };
         names.sort();
         names.dedup();
@@ -286,6 +294,49 @@ pub struct VerifyChain {
 pub enum ChainScheme {
     /// The Aegis platform's audit log, versions 1 and 2, see [`crate::chain`].
     AegisAudit,
+}
+
+/// Two sides, in two databases, that must know each other's rows.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reconcile {
+    /// The check's name.
+    pub name: String,
+    /// One side.
+    pub left: ReconcileSide,
+    /// The other.
+    pub right: ReconcileSide,
+    /// Figures to show beside the outcome.
+    #[serde(default)]
+    pub facts: Vec<Fact>,
+}
+
+/// One side of a reconciliation.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReconcileSide {
+    /// What its rows are called.
+    pub label: String,
+    /// Its database.
+    pub database: DatabaseName,
+    /// SQL that returns `key` (text), `at` (timestamptz: when the row was written) and `required` (boolean: whether
+    /// the other side must have it; rows that are not required still answer for the other side's).
+    pub query: String,
+    /// A row may lack its counterpart for so long.
+    #[serde(with = "humantime_serde", default)]
+    pub grace: Duration,
+}
+
+/// A figure to show beside an outcome.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fact {
+    /// What it is.
+    pub label: String,
+    /// Its database.
+    pub database: DatabaseName,
+    /// SQL that returns one value.
+    pub query: String,
 }
 
 /// How many rows a table must have.

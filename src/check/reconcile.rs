@@ -1,0 +1,200 @@
+//! `reconcile`: two sides, in two databases, that must know each other's rows.
+//!
+//! A pure merge of two streams sorted by key, so neither side is ever held in memory. The dumps of the two databases
+//! were taken at different moments: what is younger than the older of them cannot be judged, and is counted apart.
+
+use std::cmp::Ordering;
+
+use chrono::{DateTime, Utc};
+
+use super::{Findings, Outcome};
+use crate::human;
+use crate::template::Reconcile;
+use crate::verdict::{Finding, Severity};
+
+/// Rows of each kind of finding that are named; the rest is counted.
+const SAMPLE: u64 = 10;
+
+/// A row of one side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRow {
+    /// What the other side knows it by.
+    pub key: String,
+    /// When it was written, where that is known.
+    pub at: Option<DateTime<Utc>>,
+    /// Whether the other side must have it. Rows that it need not have still answer for its own.
+    pub required: bool,
+}
+
+/// Which stream to read on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advance {
+    /// The left one.
+    Left,
+    /// The right one.
+    Right,
+    /// Neither: both have ended.
+    End,
+}
+
+/// One side's tally.
+#[derive(Debug, Default)]
+struct Side {
+    label: String,
+    /// Rows younger than this cannot be judged.
+    cutoff: Option<DateTime<Utc>>,
+    rows: u64,
+    required: u64,
+    alone: u64,
+    too_young: u64,
+    duplicates: u64,
+    last: Option<KeyRow>,
+    /// Whether the other side has the key of `last`.
+    matched: bool,
+}
+
+/// The merge.
+#[derive(Debug)]
+pub struct Merge {
+    left: Side,
+    right: Side,
+    findings: Findings,
+}
+
+impl Merge {
+    /// A merge of two sides that were dumped at these times.
+    pub fn new(check: &Reconcile, left_taken: DateTime<Utc>, right_taken: DateTime<Utc>) -> Self {
+        let older = left_taken.min(right_taken);
+        let side = |side: &crate::template::ReconcileSide| Side {
+            label: side.label.clone(),
+            cutoff: Some(older - chrono::TimeDelta::from_std(side.grace).unwrap_or_default()),
+            ..Side::default()
+        };
+        Self { left: side(&check.left), right: side(&check.right), findings: Findings::default() }
+    }
+
+    /// Takes the rows at the heads of both streams, and says which stream to read on. A head is `None` once its
+    /// stream has ended.
+    pub fn step(&mut self, left: Option<&KeyRow>, right: Option<&KeyRow>) -> Advance {
+        let order = match (left, right) {
+            (None, None) => {
+                self.settle();
+                return Advance::End;
+            }
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(left), Some(right)) => left.key.as_bytes().cmp(right.key.as_bytes()),
+        };
+        match (order, left, right) {
+            (Ordering::Greater, _, Some(row)) => {
+                take(&mut self.right, &self.left, row, &mut self.findings);
+                Advance::Right
+            }
+            // On equal keys the left one goes first; the right one then finds it as the left's last.
+            (Ordering::Less | Ordering::Equal, Some(row), _) => {
+                take(&mut self.left, &self.right, row, &mut self.findings);
+                if order == Ordering::Equal {
+                    self.left.matched = true;
+                }
+                Advance::Left
+            }
+            _ => Advance::End,
+        }
+    }
+
+    /// Judges the last row of each side.
+    fn settle(&mut self) {
+        close(&mut self.left, &self.right.label, &mut self.findings);
+        close(&mut self.right, &self.left.label, &mut self.findings);
+    }
+
+    /// The outcome. `facts` are lines of context for people.
+    pub fn finish(self, facts: &[String]) -> Outcome {
+        let (left, right) = (&self.left, &self.right);
+        let mut held = format!(
+            "{} {} without {}, {} {} without {}, of {} and {}",
+            left.alone,
+            left.label,
+            right.label,
+            right.alone,
+            right.label,
+            left.label,
+            human::count(left.required),
+            human::count(right.required),
+        );
+        let young = left.too_young + right.too_young;
+        if young > 0 {
+            held.push_str(&format!("; {} too young to judge", human::count(young)));
+        }
+        for fact in facts {
+            held.push_str(&format!("; {fact}"));
+        }
+        let (rows, failed) =
+            (left.rows + right.rows, left.alone + right.alone + left.duplicates + right.duplicates);
+        let mut findings = self.findings;
+        findings.count_unnamed(failed);
+        let mut outcome = findings.into_outcome(rows, held.clone());
+        outcome.summary = held;
+        outcome
+    }
+}
+
+/// Moves a side on to its next row: the row before it is judged now, since every key of the other side up to it has
+/// been seen.
+fn take(side: &mut Side, other: &Side, row: &KeyRow, findings: &mut Findings) {
+    if side.last.as_ref().is_some_and(|last| last.key == row.key) {
+        side.duplicates += 1;
+        let expected = format!("each key once among {}", side.label);
+        name(
+            findings,
+            side.duplicates,
+            "duplicate_key",
+            row,
+            &side.label,
+            expected,
+            "the key again".to_owned(),
+        );
+    } else {
+        close(side, &other.label, findings);
+        side.matched = other.last.as_ref().is_some_and(|last| last.key == row.key);
+    }
+    side.rows += 1;
+    side.required += u64::from(row.required);
+    side.last = Some(row.clone());
+}
+
+fn close(side: &mut Side, other: &str, findings: &mut Findings) {
+    let Some(row) = side.last.take() else { return };
+    if side.matched || !row.required {
+        return;
+    }
+    if row.at.zip(side.cutoff).is_some_and(|(at, cutoff)| at > cutoff) {
+        side.too_young += 1;
+        return;
+    }
+    side.alone += 1;
+    let written = row
+        .at
+        .map_or_else(|| "at an unknown time".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%SZ").to_string());
+    let actual = format!("none; written {written}");
+    name(findings, side.alone, "no_counterpart", &row, &side.label, format!("one among {other}"), actual);
+}
+
+/// Names a row, unless enough of its kind are named.
+fn name(
+    findings: &mut Findings,
+    nth: u64,
+    code: &'static str,
+    row: &KeyRow,
+    label: &str,
+    expected: String,
+    actual: String,
+) {
+    if nth <= SAMPLE {
+        let subject = format!("{label} {}", human::one_line(&row.key, 120));
+        findings.push(Finding { severity: Severity::Error, code, subject, expected, actual });
+    }
+}
+
+#[cfg(test)]
+mod tests;

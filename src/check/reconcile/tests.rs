@@ -1,0 +1,100 @@
+use std::time::Duration;
+
+use super::*;
+use crate::template::ReconcileSide;
+use crate::verdict::CheckStatus;
+
+fn moment(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_780_000_000 + seconds, 0).unwrap()
+}
+
+fn row(key: &str, at: i64, required: bool) -> KeyRow {
+    KeyRow { key: key.to_owned(), at: Some(moment(at)), required }
+}
+
+fn old(key: &str) -> KeyRow {
+    row(key, -1000, true)
+}
+
+/// Dumps are taken at 0 (left) and 30 (right); the left side has a grace of 60 s.
+fn merged(left: &[KeyRow], right: &[KeyRow]) -> Outcome {
+    let side = |label: &str, grace| ReconcileSide {
+        label: label.to_owned(),
+        database: "d".parse().unwrap(),
+        query: String::new(),
+        grace: Duration::from_secs(grace),
+    };
+    let check = Reconcile {
+        name: "r".to_owned(),
+        left: side("audit", 60),
+        right: side("usage", 0),
+        facts: Vec::new(),
+    };
+    let mut merge = Merge::new(&check, moment(0), moment(30));
+    let (mut l, mut r) = (left.iter().peekable(), right.iter().peekable());
+    loop {
+        match merge.step(l.peek().copied(), r.peek().copied()) {
+            Advance::Left => drop(l.next()),
+            Advance::Right => drop(r.next()),
+            Advance::End => return merge.finish(&[]),
+        }
+    }
+}
+
+fn seen(left: &[KeyRow], right: &[KeyRow]) -> Vec<(&'static str, String)> {
+    merged(left, right).findings.into_iter().map(|finding| (finding.code, finding.subject)).collect()
+}
+
+#[test]
+fn sides_that_agree_hold() {
+    let outcome = merged(&[old("a"), old("b")], &[old("a"), old("b")]);
+    assert_eq!((outcome.status, outcome.rows_verified), (CheckStatus::Pass, 4));
+    assert_eq!(outcome.summary, "0 audit without usage, 0 usage without audit, of 2 and 2");
+    assert_eq!(merged(&[], &[]).status, CheckStatus::Pass, "two empty sides agree");
+}
+
+#[test]
+fn a_row_without_counterpart_is_named_on_either_side() {
+    for (left, right, expected) in [
+        (vec![old("a"), old("b"), old("c")], vec![old("a"), old("c")], "audit b"),
+        (vec![old("a"), old("c")], vec![old("a"), old("b"), old("c")], "usage b"),
+        (vec![old("a")], vec![], "audit a"),
+        (vec![], vec![old("a")], "usage a"),
+        (vec![old("a"), old("z")], vec![old("a")], "audit z"),
+        (vec![old("b")], vec![old("a"), old("b")], "usage a"),
+    ] {
+        assert_eq!(seen(&left, &right), [("no_counterpart", expected.to_owned())]);
+    }
+}
+
+#[test]
+fn a_row_that_needs_no_counterpart_may_still_be_one() {
+    let rejected = row("a", -1000, false);
+    assert_eq!(seen(std::slice::from_ref(&rejected), &[]), [], "it need not have one");
+    assert_eq!(seen(&[rejected], &[old("a")]), [], "and answers for the other side's");
+}
+
+#[test]
+fn what_is_younger_than_the_older_dump_is_counted_apart() {
+    let outcome =
+        merged(&[row("a", -59, true), row("b", -60, true)], &[row("c", 1, true), row("d", 0, true)]);
+    let subjects: Vec<&str> = outcome.findings.iter().map(|finding| finding.subject.as_str()).collect();
+    assert_eq!(subjects, ["audit b", "usage d"]);
+    assert!(outcome.summary.ends_with("; 2 too young to judge"), "{}", outcome.summary);
+}
+
+#[test]
+fn duplicate_keys_are_findings_and_do_not_hide_a_missing_counterpart() {
+    assert_eq!(seen(&[old("a"), old("a")], &[old("a")]), [("duplicate_key", "audit a".to_owned())]);
+    let codes: Vec<&str> = seen(&[old("a"), old("a")], &[]).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, ["duplicate_key", "no_counterpart"]);
+    assert_eq!(seen(&[old("a")], &[old("a"), old("a")]), [("duplicate_key", "usage a".to_owned())]);
+}
+
+#[test]
+fn ten_are_named_and_all_are_counted() {
+    let many: Vec<KeyRow> = (0..25).map(|n| old(&format!("{n:03}"))).collect();
+    let outcome = merged(&many, &[]);
+    assert_eq!((outcome.findings.len(), outcome.findings_total), (10, 25));
+    assert_eq!(outcome.summary, "25 audit without usage, 0 usage without audit, of 25 and 0");
+}
