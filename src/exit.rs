@@ -50,3 +50,40 @@ impl From<ExitCode> for std::process::ExitCode {
         Self::from(code as u8)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::test_verdict::passing;
+
+    #[test]
+    fn every_class_has_its_code() {
+        let table = [(Class::Bad, 1), (Class::Config, 2), (Class::Inconclusive, 3), (Class::Cancelled, 130)];
+        for (class, code) in table {
+            assert_eq!(ExitCode::from(class) as u8, code, "{class:?}");
+        }
+    }
+
+    #[test]
+    fn every_outcome_has_its_code_and_only_a_pass_is_turned_by_a_leak() {
+        let table = [
+            (Status::Pass, 0, 4),
+            (Status::DryRun, 0, 0),
+            (Status::Fail, 1, 1),
+            (Status::Inconclusive, 3, 3),
+            // A drill that never concluded has not passed.
+            (Status::Running, 3, 3),
+            (Status::Cancelled, 130, 130),
+        ];
+        for (status, code, leaked) in table {
+            let mut verdict = passing();
+            verdict.status = status;
+            for teardown in [TeardownStatus::Clean, TeardownStatus::Kept, TeardownStatus::Pending] {
+                verdict.teardown.status = teardown;
+                assert_eq!(ExitCode::from(&verdict) as u8, code, "{status:?} {teardown:?}");
+            }
+            verdict.teardown.status = TeardownStatus::Leaked;
+            assert_eq!(ExitCode::from(&verdict) as u8, leaked, "{status:?} leaked");
+        }
+    }
+}

@@ -9,14 +9,15 @@ use crate::exit::ExitCode;
 pub fn cancel_on_signal() -> CancellationToken {
     let token = CancellationToken::new();
     let first = token.clone();
+    let mut signals = Signals::listen();
     tokio::spawn(async move {
-        next_signal().await;
+        signals.next().await;
         first.cancel();
         complain(
             "interrupted: removing everything the drill made",
             Some("once more ends it at once, and leaves things behind"),
         );
-        next_signal().await;
+        signals.next().await;
         complain(
             "interrupted again: ended without removing everything",
             Some("`restore-drill reap` removes what is left"),
@@ -27,19 +28,37 @@ pub fn cancel_on_signal() -> CancellationToken {
     token
 }
 
+/// Ctrl-C and SIGTERM, listened for as long as this value lives: one that comes between two waits is not lost.
 #[cfg(unix)]
-async fn next_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+struct Signals(Vec<tokio::signal::unix::Signal>);
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        // What cannot be listened for keeps its default: to end the program.
+        Self([SignalKind::interrupt(), SignalKind::terminate()].into_iter().flat_map(signal).collect())
+    }
+
+    async fn next(&mut self) {
+        let any = self.0.iter_mut().map(|signal| Box::pin(signal.recv()));
+        match any.len() {
+            0 => std::future::pending().await,
+            _ => drop(futures_util::future::select_all(any).await),
+        }
     }
 }
 
 #[cfg(not(unix))]
-async fn next_signal() {
-    let _ = tokio::signal::ctrl_c().await;
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }

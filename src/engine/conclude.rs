@@ -48,3 +48,75 @@ fn shortfall(verdict: &Verdict) -> Option<Failure> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_verdict::{check, database, fresh, passing};
+    use super::*;
+    use crate::exit::ExitCode;
+    use crate::verdict::TeardownStatus;
+
+    fn concluded(spoil: impl FnOnce(&mut Verdict)) -> Verdict {
+        let mut verdict = passing();
+        spoil(&mut verdict);
+        conclude(&mut verdict);
+        verdict
+    }
+
+    #[test]
+    fn with_evidence_for_everything_a_drill_passes() {
+        let verdict = concluded(|_| {});
+        assert_eq!((verdict.status, verdict.failure), (Status::Pass, None));
+    }
+
+    #[test]
+    fn whatever_evidence_is_lacking_a_drill_does_not_pass() {
+        type Spoil = fn(&mut Verdict);
+        let cases: [(Spoil, &str); 12] = [
+            (|v| v.isolation.status = IsolationStatus::NotProved, "isolation"),
+            (|v| v.isolation.status = IsolationStatus::Failed, "isolation"),
+            (|v| v.databases.clear(), "database"),
+            (|v| database(v, "a").status = DatabaseStatus::Pending, "database"),
+            (|v| database(v, "b").status = DatabaseStatus::Failed, "database"),
+            (|v| database(v, "b").status = DatabaseStatus::Missing, "database"),
+            (|v| database(v, "b").status = DatabaseStatus::Skipped, "database"),
+            (|v| v.checks.clear(), "check"),
+            (|v| v.checks.push(check(CheckStatus::Fail)), "check"),
+            (|v| v.checks.push(check(CheckStatus::Error)), "check"),
+            (|v| v.checks.push(check(CheckStatus::Skipped)), "check"),
+            (|v| *v = fresh(), "isolation"),
+        ];
+        for (number, (spoil, lacks)) in cases.into_iter().enumerate() {
+            let verdict = concluded(spoil);
+            assert_eq!(verdict.status, Status::Inconclusive, "case {number}");
+            let failure = verdict.failure.as_ref().expect("a reason is given");
+            assert_eq!(failure.code, "incomplete");
+            assert!(failure.message.contains(lacks), "case {number}: {}", failure.message);
+            assert_eq!(ExitCode::from(&verdict), ExitCode::Inconclusive);
+        }
+    }
+
+    #[test]
+    fn a_status_that_was_decided_before_is_kept() {
+        for status in [Status::Fail, Status::Inconclusive, Status::Cancelled] {
+            let verdict = concluded(|verdict| verdict.status = status);
+            assert_eq!((verdict.status, verdict.failure), (status, None));
+        }
+    }
+
+    #[test]
+    fn databases_that_were_never_tried_are_skipped() {
+        let verdict = concluded(|verdict| {
+            verdict.status = Status::Cancelled;
+            database(verdict, "b").status = DatabaseStatus::Pending;
+        });
+        assert_eq!(verdict.databases[0].status, DatabaseStatus::Restored);
+        assert_eq!(verdict.databases[1].status, DatabaseStatus::Skipped);
+    }
+
+    #[test]
+    fn a_leak_does_not_change_the_verdict_but_its_exit_code() {
+        let verdict = concluded(|verdict| verdict.teardown.status = TeardownStatus::Leaked);
+        assert_eq!((verdict.status, ExitCode::from(&verdict)), (Status::Pass, ExitCode::Leaked));
+    }
+}

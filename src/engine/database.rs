@@ -101,6 +101,7 @@ impl Task {
         }
         let Some(arrived) = fetched else { return Ok(None) };
         self.warn_of_other_name(&arrived);
+        self.warn_of_rows_left_out(&arrived);
         self.pg_restore(&arrived).await?;
         self.record(DatabaseEvent::Counting);
         let began = Instant::now();
@@ -145,6 +146,19 @@ impl Task {
                 format!("{name}: the dump under {} was made of a database named {dumped}", self.point.key);
             self.journal.record(&Event::Warning(text));
         }
+    }
+
+    /// Leaving out the rows of a cache is sound; of everything, it is a backup of nothing that restores without an error.
+    fn warn_of_rows_left_out(&self, arrived: &Arrived) {
+        let tables = arrived.toc.tables_without_data();
+        let Some(first) = tables.first() else { return };
+        let first = crate::human::one_line(&first.to_string(), 80);
+        let text = format!(
+            "{}: the dump has no rows of {}, the first {first}: pg_dump was told to leave them out",
+            self.point.database,
+            crate::human::things(tables.len() as u64, "table"),
+        );
+        self.journal.record(&Event::Warning(text));
     }
 
     fn record(&self, event: DatabaseEvent) {

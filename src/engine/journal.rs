@@ -67,3 +67,72 @@ impl Journal {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::super::test_verdict::{fresh, start};
+    use super::*;
+    use crate::engine::Phase;
+
+    struct AlwaysFails;
+
+    impl Sink for AlwaysFails {
+        fn name(&self) -> String {
+            "the broken one".to_owned()
+        }
+
+        fn handle(&mut self, _: &Event, _: &Verdict) -> std::io::Result<()> {
+            Err(std::io::Error::other("disk full"))
+        }
+    }
+
+    struct Counts(Arc<AtomicUsize>);
+
+    impl Sink for Counts {
+        fn name(&self) -> String {
+            "the counter".to_owned()
+        }
+
+        fn handle(&mut self, _: &Event, _: &Verdict) -> std::io::Result<()> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_sink_that_fails_stops_no_other_and_is_reported_once() {
+        let counts = [Arc::default(), Arc::default()];
+        let counter = |index: usize| Box::new(Counts(Arc::clone(&counts[index])));
+        let sinks: Vec<Box<dyn Sink>> = vec![counter(0), Box::new(AlwaysFails), counter(1)];
+        let journal = Journal::new(fresh(), sinks, Clock::fixed(start()));
+        for event in [Event::Started, Event::Phase(Phase::Plan), Event::Phase(Phase::Preflight)] {
+            journal.record(&event);
+        }
+        assert_eq!(counts.each_ref().map(|count| count.load(Ordering::Relaxed)), [3, 3]);
+        assert_eq!(journal.broken_sinks(), ["the broken one: disk full"]);
+        let verdict = journal.verdict();
+        assert_eq!(verdict.warnings, ["could not write the broken one: disk full"]);
+        assert_eq!(verdict.phases.len(), 2, "the drill itself is not disturbed");
+    }
+
+    #[test]
+    fn a_sink_sees_the_verdict_after_the_event() {
+        struct Looks;
+        impl Sink for Looks {
+            fn name(&self) -> String {
+                String::new()
+            }
+
+            fn handle(&mut self, event: &Event, verdict: &Verdict) -> std::io::Result<()> {
+                if let Event::Phase(phase) = event {
+                    assert_eq!(verdict.phases.last().unwrap().name, phase.word());
+                }
+                Ok(())
+            }
+        }
+        let journal = Journal::new(fresh(), vec![Box::new(Looks)], Clock::fixed(start()));
+        journal.record(&Event::Phase(Phase::Plan));
+    }
+}

@@ -11,6 +11,8 @@ mod restore;
 mod scope;
 mod stack;
 mod teardown;
+#[cfg(test)]
+pub(crate) mod test_verdict;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

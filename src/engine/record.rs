@@ -142,3 +142,187 @@ pub fn pending(name: &DatabaseName, after: &[DatabaseName]) -> Database {
         error: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::TimeDelta;
+
+    use super::super::event::Fetched;
+    use super::super::test_verdict::{check, database as named, fresh, passing, plan, start};
+    use super::*;
+    use crate::crypt::pipe::Passage;
+    use crate::failure::Failure;
+    use crate::postgres::catalog::Contents;
+    use crate::verdict::{Archive, CheckStatus, Isolation, IsolationStatus, PgRestore};
+
+    fn fold(verdict: &mut Verdict, events: &[Event]) {
+        for event in events {
+            apply(verdict, event, start());
+        }
+    }
+
+    fn proved() -> Event {
+        Event::Isolation(Isolation { status: IsolationStatus::Proved, ..Isolation::default() })
+    }
+
+    fn restored(name: &str, rows: u64) -> Event {
+        let contents = Contents { rows: [("t".parse().unwrap(), rows)].into(), total_rows: rows };
+        Event::Database(name.parse().unwrap(), DatabaseEvent::Restored { contents, seconds: 0.5 })
+    }
+
+    /// The events of a drill in which nothing goes wrong.
+    fn good_drill() -> Vec<Event> {
+        vec![
+            Event::Started,
+            Event::Phase(Phase::Plan),
+            Event::Planned(Box::new(plan(&[]))),
+            Event::Phase(Phase::Isolation),
+            proved(),
+            Event::Phase(Phase::Restore),
+            restored("a", 12),
+            restored("b", 30),
+            Event::CheckFinished(check(CheckStatus::Pass)),
+            Event::Phase(Phase::Teardown),
+            Event::Finished,
+        ]
+    }
+
+    #[test]
+    fn a_drill_in_which_nothing_goes_wrong_passes() {
+        let mut verdict = fresh();
+        fold(&mut verdict, &good_drill());
+        assert_eq!((verdict.status, verdict.rows_verified), (Status::Pass, 42));
+        assert_eq!(verdict.databases[0].table_rows["public.t"], 12);
+    }
+
+    #[test]
+    fn a_drill_that_lost_any_of_its_evidence_does_not_pass() {
+        for lost in [4, 6, 7, 8] {
+            let mut events = good_drill();
+            let event = events.remove(lost);
+            let mut verdict = fresh();
+            fold(&mut verdict, &events);
+            assert_eq!(verdict.status, Status::Inconclusive, "without {event:?}");
+        }
+    }
+
+    #[test]
+    fn a_verdict_is_running_until_it_is_finished() {
+        let mut verdict = fresh();
+        let mut events = good_drill();
+        events.pop();
+        fold(&mut verdict, &events);
+        assert_eq!((verdict.status, verdict.finished_at), (Status::Running, None));
+    }
+
+    #[test]
+    fn the_first_failure_wins_and_says_its_phase() {
+        let mut verdict = passing();
+        fold(
+            &mut verdict,
+            &[
+                Event::Phase(Phase::Isolation),
+                Event::Failed(Failure::inconclusive("first", "one").hint("do this")),
+                Event::Phase(Phase::Teardown),
+                Event::Failed(Failure::bad("second", "two")),
+                Event::Finished,
+            ],
+        );
+        let failure = verdict.failure.unwrap();
+        assert_eq!((failure.code, failure.phase), ("first", Some("isolation")));
+        assert_eq!((failure.message.as_str(), failure.hint.as_deref()), ("one", Some("do this")));
+        assert_eq!(verdict.status, Status::Inconclusive);
+    }
+
+    #[test]
+    fn the_class_of_a_failure_decides_the_status() {
+        for (failure, status) in [
+            (Failure::bad("x", "x"), Status::Fail),
+            (Failure::inconclusive("x", "x"), Status::Inconclusive),
+            (Failure::config("x", "x"), Status::Inconclusive),
+            (Failure::cancelled(), Status::Cancelled),
+        ] {
+            let mut verdict = passing();
+            fold(&mut verdict, &[Event::Failed(failure), Event::Finished]);
+            assert_eq!(verdict.status, status);
+        }
+    }
+
+    #[test]
+    fn a_phase_ends_when_the_next_begins() {
+        let mut verdict = fresh();
+        let at = |seconds| start() + TimeDelta::seconds(seconds);
+        apply(&mut verdict, &Event::Phase(Phase::Plan), at(1));
+        apply(&mut verdict, &Event::Phase(Phase::Preflight), at(3));
+        assert_eq!((verdict.phases[0].seconds, verdict.phases[1].seconds), (Some(2.0), None));
+        apply(&mut verdict, &Event::Finished, at(10));
+        assert_eq!((verdict.phases[0].seconds, verdict.phases[1].seconds), (Some(2.0), Some(7.0)));
+        assert_eq!((verdict.finished_at, verdict.duration_seconds), (Some(at(10)), Some(10.0)));
+    }
+
+    #[test]
+    fn databases_without_a_recovery_point_are_missing_and_stay_so() {
+        let mut verdict = fresh();
+        fold(&mut verdict, &[Event::Planned(Box::new(plan(&["b"]))), Event::Finished]);
+        assert_eq!(named(&mut verdict, "a").status, DatabaseStatus::Skipped);
+        assert_eq!(named(&mut verdict, "b").status, DatabaseStatus::Missing);
+        assert_eq!(verdict.objectives.rpo.met, Some(true));
+    }
+
+    #[test]
+    fn what_is_learnt_of_a_database_is_in_the_verdict() {
+        let mut verdict = fresh();
+        let passage = Passage {
+            ciphertext_sha256: "c".to_owned(),
+            plaintext_sha256: "p".to_owned(),
+            plaintext_bytes: 10,
+            ciphertext_bytes: 20,
+            waited_for_input: Duration::from_secs(1),
+            waited_for_output: Duration::from_secs(2),
+            worked: Duration::from_secs(3),
+        };
+        let archive = Archive {
+            format: "1.16".to_owned(),
+            database: "a".to_owned(),
+            server_version: "17".to_owned(),
+            pg_dump_version: "17".to_owned(),
+            compression: "gzip".to_owned(),
+            created_at: None,
+            entries: 1,
+            tables: 1,
+        };
+        let outcome =
+            PgRestore { exit_code: 1, jobs: 2, stderr: vec!["x".to_owned()], stderr_lines_dropped: 0 };
+        let of_b = |event| Event::Database("b".parse().unwrap(), event);
+        fold(
+            &mut verdict,
+            &[
+                Event::Planned(Box::new(plan(&[]))),
+                of_b(DatabaseEvent::Fetched(Box::new(Fetched { passage, archive }))),
+                of_b(DatabaseEvent::PgRestore { outcome, seconds: 4.0 }),
+                of_b(DatabaseEvent::Failed(Failure::bad("restore_failed", "broken"))),
+                Event::Database(
+                    "a".parse().unwrap(),
+                    DatabaseEvent::Skipped(Failure::bad("parent_failed", "x")),
+                ),
+            ],
+        );
+        let b = named(&mut verdict, "b").clone();
+        assert_eq!(b.status, DatabaseStatus::Failed);
+        assert_eq!(
+            (b.seconds.download, b.seconds.decrypt, b.seconds.write),
+            (Some(1.0), Some(3.0), Some(2.0))
+        );
+        assert_eq!((b.seconds.restore, b.pg_restore.unwrap().exit_code), (Some(4.0), 1));
+        assert_eq!(b.error.unwrap().code, "restore_failed");
+        let point = &verdict.recovery_set.points[1];
+        assert_eq!(point.ciphertext_sha256.as_deref(), Some("c"));
+        assert_eq!((point.plaintext_sha256.as_deref(), point.plaintext_bytes), (Some("p"), Some(10)));
+        assert_eq!(verdict.recovery_set.points[0].ciphertext_sha256, None);
+        assert_eq!(named(&mut verdict, "a").status, DatabaseStatus::Skipped);
+        // A database that failed says so; the drill's own failure is another event.
+        assert_eq!(verdict.status, Status::Running);
+    }
+}

@@ -173,12 +173,29 @@ impl Server {
             )
             .await?;
         }
+        self.switch_event_triggers_off(name).await?;
         if drop_public {
             let client = self.connect(name.as_str()).await?;
             execute(&client, "DROP SCHEMA IF EXISTS public", "making room for the dump's own schema public")
                 .await?;
         }
         Ok(())
+    }
+
+    /// A trigger on login that comes with the dump would run for every connection of the drill: it may write rows, so
+    /// that more are counted than were backed up, or let nobody in. PostgreSQL 17 has these triggers, and the setting.
+    async fn switch_event_triggers_off(&self, name: &DatabaseName) -> Result<()> {
+        let client = self.connect(MAINTENANCE).await?;
+        let doing = "switching event triggers off";
+        let known = client
+            .query_opt("SELECT FROM pg_settings WHERE name = 'event_triggers'", &[])
+            .await
+            .map_err(|error| query_failure(doing, &error))?;
+        if known.is_none() {
+            return Ok(());
+        }
+        let database = quote_identifier(name.as_str());
+        execute(&client, &format!("ALTER DATABASE {database} SET event_triggers = off"), doing).await
     }
 }
 

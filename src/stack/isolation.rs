@@ -1,7 +1,7 @@
 //! What must be true of a stack so that it can reach nothing. Pure: from what the engine says it made to
 //! assertions. [`super::probe`] then tries from inside.
 
-use super::docker::{ObservedContainer, ObservedNetwork};
+use super::docker::{ObservedContainer, ObservedMount, ObservedNetwork};
 use super::spec::{NO_RESOLVER, NetworkSpec};
 use crate::verdict::Assertion;
 
@@ -45,7 +45,7 @@ fn container_assertions(spec: &NetworkSpec, container: &ObservedContainer) -> Ve
     let foreign_mounts = container
         .mounts
         .iter()
-        .filter(|mount| mount.kind != "volume" || mount.source.contains('/'))
+        .filter(|mount| !is_anonymous_volume(mount))
         .map(|mount| format!("{} {} on {}", mount.kind, mount.source, mount.destination));
     let shared_namespaces = [
         ("pid", &container.pid_mode),
@@ -85,6 +85,12 @@ fn container_assertions(spec: &NetworkSpec, container: &ObservedContainer) -> Ve
     ]
 }
 
+/// The engine names a volume that nobody named by 64 hex digits. A name that somebody gave may be another's data.
+fn is_anonymous_volume(mount: &ObservedMount) -> bool {
+    let name = &mount.source;
+    mount.kind == "volume" && name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 struct Subject<'a>(&'a str);
 
 impl Subject<'_> {
@@ -111,7 +117,6 @@ impl Subject<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::docker::ObservedMount;
     use super::*;
 
     /// How to loosen something, and the property that must tell.
@@ -152,7 +157,7 @@ mod tests {
             ipc_mode: "private".to_owned(),
             cap_drop: vec!["ALL".to_owned()],
             security_opt: vec!["no-new-privileges".to_owned()],
-            mounts: vec![volume("0a1b"), volume("2c3d")],
+            mounts: vec![volume(&"0a1b".repeat(16)), volume(&"2c3d".repeat(16))],
             dns: vec!["127.0.0.1".to_owned()],
             restart_policy: "no".to_owned(),
             pids_limit: 1024,
@@ -192,13 +197,14 @@ mod tests {
 
     #[test]
     fn every_loosened_property_of_a_container_is_seen() {
-        let cases: [Case<ObservedContainer>; 20] = [
+        let cases: [Case<ObservedContainer>; 21] = [
             (|c| c.networks.push("bridge".to_owned()), "networks"),
             (|c| c.network_mode = "host".to_owned(), "network mode"),
             (|c| c.published_ports.push("5432/tcp".to_owned()), "published ports"),
             (|c| c.publish_all = true, "published ports"),
             (|c| c.mounts[0].kind = "bind".to_owned(), "mounts other than anonymous volumes"),
             (|c| c.mounts[0].source = "/etc".to_owned(), "mounts other than anonymous volumes"),
+            (|c| c.mounts[0].source = "production_data".to_owned(), "mounts other than anonymous volumes"),
             (|c| c.volumes_from.push("other".to_owned()), "volumes of other containers"),
             (|c| c.pid_mode = "host".to_owned(), "shared namespaces"),
             (|c| c.ipc_mode = "container:x".to_owned(), "shared namespaces"),

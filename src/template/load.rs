@@ -93,9 +93,11 @@ fn invalid(origin: &str, text: &str, error: &toml::de::Error) -> Failure {
 }
 
 fn require(origin: &str, missing: Vec<MissingVariable>, purpose: Purpose) -> Result<()> {
-    let mut needed: Vec<MissingVariable> =
-        missing.into_iter().filter(|variable| purpose.needs(&variable.section)).collect();
-    needed.dedup_by(|a, b| a.name == b.name);
+    let mut seen = std::collections::BTreeSet::new();
+    let needed: Vec<MissingVariable> = missing
+        .into_iter()
+        .filter(|variable| purpose.needs(&variable.section) && seen.insert(variable.name.clone()))
+        .collect();
     let names: Vec<&str> = needed.iter().map(|variable| variable.name.as_str()).collect();
     if names.is_empty() {
         return Ok(());
@@ -114,3 +116,6 @@ fn require(origin: &str, missing: Vec<MissingVariable>, purpose: Purpose) -> Res
     )
     .hint(hints.join("; ")))
 }
+
+#[cfg(test)]
+mod tests;

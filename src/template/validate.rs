@@ -15,6 +15,7 @@ pub(super) fn validate(template: &Template) -> Result<(), String> {
         ));
     }
     validate_key_pattern(&template.store.key)?;
+    validate_endpoint(&template.store.endpoint)?;
     let names = database_names(template)?;
     order::waves(&template.databases)?;
     validate_checks(template, &names)?;
@@ -41,6 +42,15 @@ fn validate_key_pattern(key: &str) -> Result<(), String> {
         return Err(format!("store.key `{key}` must hold {{database}} and {{timestamp}}, each once"));
     }
     Ok(())
+}
+
+/// Taken for what it is, an endpoint without its scheme would look like a store that does not answer.
+fn validate_endpoint(endpoint: &str) -> Result<(), String> {
+    let host = endpoint.strip_prefix("https://").or_else(|| endpoint.strip_prefix("http://"));
+    if endpoint.is_empty() || host.is_some_and(|host| !host.is_empty()) {
+        return Ok(());
+    }
+    Err(format!("store.endpoint `{endpoint}` is not a URL: write https://HOST or http://HOST:PORT"))
 }
 
 fn database_names(template: &Template) -> Result<BTreeSet<&DatabaseName>, String> {

@@ -1,0 +1,329 @@
+use super::*;
+use crate::failure::Class;
+use crate::names::DatabaseName;
+
+const MINIMAL: &str = r#"schema_version = 1
+name = "shop"
+project_prefix = "shop_drill"
+
+[store]
+url = "s3://backups"
+
+[encryption]
+identities = ["key.txt"]
+
+[postgres]
+image = "postgres:17"
+
+[[databases]]
+name = "shop"
+
+[[checks]]
+type = "required-tables"
+name = "tables"
+tables = { shop = ["t"] }
+"#;
+
+fn environment(variables: &[(&str, &str)]) -> Environment {
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn parsed(text: &str) -> Result<Template> {
+    parse(text, "shop.toml", &Environment::default(), Purpose::Drill)
+}
+
+/// The error of the minimal template with something replaced.
+fn error_with(from: &str, to: &str) -> Failure {
+    let text = MINIMAL.replacen(from, to, 1);
+    assert_ne!(text, MINIMAL, "{from} is in the template");
+    parsed(&text).expect_err("the template must be refused")
+}
+
+fn shipped(variables: &[(&str, &str)], purpose: Purpose) -> Result<Template> {
+    let (name, text) = SHIPPED[0];
+    parse(text, name, &environment(variables), purpose)
+}
+
+#[test]
+fn the_least_template_has_sensible_defaults() {
+    let template = parsed(MINIMAL).unwrap();
+    assert_eq!(template.timeout.as_secs(), 2 * 60 * 60);
+    assert_eq!(template.store.key, "{database}_{timestamp}.dump.age");
+    assert!(template.backup.is_none() && template.services.is_empty());
+}
+
+#[test]
+fn an_unknown_key_is_shown_with_its_line() {
+    let failure = error_with("image = \"postgres:17\"", "image = \"postgres:17\"\nmemmory = \"1GiB\"");
+    assert_eq!((failure.class, failure.code), (Class::Config, "template_invalid"));
+    insta::assert_snapshot!(failure.message, @r#"
+    shop.toml: TOML parse error at line 13, column 1
+       |
+    13 | memmory = "1GiB"
+       | ^^^^^^^
+    unknown field `memmory`, expected one of `image`, `tuning`, `settings`, `password`, `roles`, `memory`, `ready_timeout`
+    "#);
+}
+
+#[test]
+fn unknown_keys_are_errors_everywhere() {
+    for (section, key) in [
+        ("name = \"shop\"\n", "colour = 1\n"),
+        ("[store]\n", "colour = 1\n"),
+        ("[encryption]\n", "colour = 1\n"),
+        ("[[databases]]\n", "colour = 1\n"),
+        ("[[checks]]\n", "colour = 1\n"),
+        ("[postgres]\n", "ports = [\"5432:5432\"]\n"),
+        ("[[checks]]\n", "[services.x]\nimage = \"x\"\nprivileged = true\n[[checks]]\n"),
+        ("[[checks]]\n", "[objectives]\nrt0 = \"1m\"\n[[checks]]\n"),
+        ("[[checks]]\n", "[isolation]\nallow = [\"x\"]\n[[checks]]\n"),
+        ("[[checks]]\n", "[log]\ncolour = 1\n[[checks]]\n"),
+        ("[[checks]]\n", "[backup]\nrecipients = []\nhost = \"x\"\ncolour = 1\n[[checks]]\n"),
+    ] {
+        let text = if key.ends_with("[[checks]]\n") {
+            MINIMAL.replacen(section, key, 1)
+        } else {
+            MINIMAL.replacen(section, &format!("{section}{key}"), 1)
+        };
+        let failure = parsed(&text).expect_err(key);
+        assert!(failure.message.contains("unknown field"), "{key}: {failure}");
+    }
+}
+
+#[test]
+fn every_missing_variable_is_named_at_once() {
+    let failure = shipped(&[], Purpose::Backup).unwrap_err();
+    assert_eq!((failure.class, failure.code), (Class::Config, "variable_missing"));
+    for variable in ["ACP_BACKUP_S3_BUCKET", "ACP_BACKUP_AGE_IDENTITY", "ACP_BACKUP_AGE_RECIPIENT"] {
+        assert!(failure.message.contains(variable), "{failure}");
+        assert!(failure.hint.as_ref().unwrap().contains(&format!("{variable}: the ")), "{failure:?}");
+    }
+}
+
+#[test]
+fn a_section_that_a_command_does_not_need_may_lack_its_variables() {
+    const BUCKET: (&str, &str) = ("ACP_BACKUP_S3_BUCKET", "s3://b");
+    const IDENTITY: (&str, &str) = ("ACP_BACKUP_AGE_IDENTITY", "/key");
+    const RECIPIENT: (&str, &str) = ("ACP_BACKUP_AGE_RECIPIENT", "age1x");
+    let missing = |variables: &[(&str, &str)], purpose| shipped(variables, purpose).err().map(|f| f.message);
+    assert_eq!(missing(&[BUCKET, IDENTITY], Purpose::Drill), None);
+    assert_eq!(missing(&[BUCKET, RECIPIENT], Purpose::BackupWithoutVerify), None);
+    assert_eq!(missing(&[BUCKET, IDENTITY, RECIPIENT], Purpose::Backup), None);
+    assert_eq!(
+        missing(&[BUCKET, RECIPIENT], Purpose::Backup).unwrap(),
+        "aegis needs the environment variable ACP_BACKUP_AGE_IDENTITY"
+    );
+    assert_eq!(
+        missing(&[RECIPIENT], Purpose::Drill).unwrap(),
+        "aegis needs the environment variables ACP_BACKUP_AGE_IDENTITY, ACP_BACKUP_S3_BUCKET"
+    );
+}
+
+#[test]
+fn a_variable_that_is_used_in_several_places_is_named_once() {
+    let text = MINIMAL
+        .replace("key.txt", "${A:?the key}")
+        .replace("postgres:17", "${B}")
+        .replace("s3://backups", "s3://${A}/${A}");
+    let failure = parsed(&text).unwrap_err();
+    assert_eq!(failure.message, "shop.toml needs the environment variables A, B");
+}
+
+#[test]
+fn a_missing_variable_is_reported_before_the_value_it_makes_invalid() {
+    let failure = error_with("\"shop_drill\"", "\"${PREFIX:?what projects begin with}\"");
+    assert_eq!(failure.code, "variable_missing");
+    assert_eq!(failure.hint.unwrap(), "PREFIX: what projects begin with");
+}
+
+#[test]
+fn a_malformed_reference_is_shown_with_its_line() {
+    let failure = error_with("s3://backups", "s3://$BUCKET");
+    assert_eq!(
+        failure.message,
+        "shop.toml, line 6: a lone `$`: write `${NAME}` for a variable or `$$` for a dollar sign"
+    );
+}
+
+#[test]
+fn what_is_inconsistent_is_said_in_words() {
+    for (from, to, message) in [
+        ("schema_version = 1", "schema_version = 2", "schema_version is 2, and this program knows version 1"),
+        (
+            "name = \"shop\"\n\n[[checks",
+            "name = \"shop\"\nafter = [\"x\"]\n[[checks",
+            "database shop comes after x, which is not among [[databases]]",
+        ),
+        (
+            "name = \"shop\"\n\n[[checks",
+            "name = \"shop\"\nafter = [\"b\"]\n[[databases]]\nname = \"b\"\nafter = [\"shop\"]\n[[checks",
+            "databases wait for each other in a cycle: b → shop → b",
+        ),
+        ("[[databases]]", "[[databases]]\nname = \"shop\"\n[[databases]]", "database shop is listed twice"),
+        (
+            "[[checks]]",
+            "[[checks]]\ntype = \"row-counts\"\nname = \"tables\"\nrules = [{ database = \"shop\", table = \"t\", min = 1 }]\n[[checks]]",
+            "check tables is listed twice",
+        ),
+        (
+            "{ shop = [\"t\"] }",
+            "{ other = [\"t\"] }",
+            "check tables names the database other, which is not among [[databases]]",
+        ),
+        ("{ shop = [\"t\"] }", "{}", "check tables looks at nothing"),
+        (
+            "url = \"s3://backups\"",
+            "url = \"s3://backups\"\nkey = \"{database}.age\"",
+            "store.key `{database}.age` must hold {database} and {timestamp}, each once",
+        ),
+        (
+            "[[checks]]",
+            "[isolation]\nunreachable = [\"prod\"]\n[[checks]]",
+            "isolation.unreachable `prod` is not `host:port`",
+        ),
+        (
+            "[[checks]]",
+            "[services.postgres]\nimage = \"x\"\n[[checks]]",
+            "service `postgres`: use a-z 0-9 _ -; `postgres` is the drill's own",
+        ),
+        (
+            "[[checks]]",
+            "[log]\ncounts = [{ label = \"a|b\", database = \"shop\", table = \"t\" }]\n[[checks]]",
+            "log label `a|b`: must not be empty or hold | = or spaces",
+        ),
+        (
+            "[[checks]]",
+            "[log]\ncounts = [{ label = \"a\", database = \"x\", table = \"t\" }]\n[[checks]]",
+            "log count a names the database x, which is not among [[databases]]",
+        ),
+    ] {
+        let failure = error_with(from, to);
+        assert_eq!((failure.class, failure.code), (Class::Config, "template_invalid"));
+        assert_eq!(failure.message, format!("shop.toml: {message}"));
+    }
+}
+
+#[test]
+fn a_template_that_would_drill_or_verify_nothing_is_refused() {
+    let (without_checks, _) = MINIMAL.split_once("[[checks]]").unwrap();
+    let head = without_checks.replace("[[databases]]\nname = \"shop\"\n", "");
+    let checks = "checks = []\n";
+    let message = |text: &str| parsed(text).unwrap_err().message;
+    assert_eq!(
+        message(&format!("{checks}{without_checks}")),
+        "shop.toml: there is no [[checks]] entry: a drill that verifies nothing proves nothing"
+    );
+    assert_eq!(
+        message(&format!("{checks}databases = []\n{head}")),
+        "shop.toml: there is no [[databases]] entry, so there is nothing to drill"
+    );
+    assert!(message(without_checks).contains("missing field `checks`"));
+}
+
+#[test]
+fn row_count_rules_that_cannot_hold_or_say_nothing_are_refused() {
+    for (rule, message) in [
+        ("", "give min, max or exact"),
+        (", min = 2, max = 1", "min 2 is above max 1"),
+        (", min = 2, exact = 2", "exact excludes min and max"),
+    ] {
+        let check = format!(
+            "[[checks]]\ntype = \"row-counts\"\nname = \"rows\"\nrules = [{{ database = \"shop\", table = \"t\"{rule} }}]\n[[checks]]"
+        );
+        let failure = error_with("[[checks]]", &check);
+        assert_eq!(failure.message, format!("shop.toml: row count of shop.public.t: {message}"));
+    }
+}
+
+#[test]
+fn a_bad_duration_is_shown_with_its_line() {
+    for bad in ["fifteen", "15", "-1m", ""] {
+        let failure = error_with("[store]", &format!("[objectives]\nrto = \"{bad}\"\n\n[store]"));
+        assert_eq!(failure.code, "template_invalid");
+        assert!(failure.message.contains("line 6"), "{bad}: {failure}");
+    }
+}
+
+#[test]
+fn names_that_could_escape_their_place_are_refused_with_their_line() {
+    for (from, to) in [
+        ("name = \"shop\"\n\n[[checks", "name = \"../etc\"\n\n[[checks"),
+        ("\"shop_drill\"", "\"Drill\""),
+        ("[\"t\"]", "[\".t\"]"),
+    ] {
+        let failure = error_with(from, to);
+        assert!(failure.message.contains("line "), "{failure}");
+    }
+}
+
+#[test]
+fn text_that_is_no_toml_is_shown_with_its_line() {
+    let failure = error_with("[postgres]", "[postgres");
+    insta::assert_snapshot!(failure.message, @r"
+    shop.toml: TOML parse error at line 11, column 10
+       |
+    11 | [postgres
+       |          ^
+    unclosed table, expected `]`
+    ");
+}
+
+#[test]
+fn the_shipped_template_is_that_of_the_platform() {
+    let template = shipped(
+        &[("ACP_BACKUP_S3_BUCKET", "s3://bucket/nightly"), ("ACP_BACKUP_AGE_IDENTITY", "/run/key")],
+        Purpose::Drill,
+    )
+    .unwrap();
+    let databases: Vec<(&str, Vec<&str>)> = template
+        .databases
+        .iter()
+        .map(|database| (database.name.as_str(), database.after.iter().map(DatabaseName::as_str).collect()))
+        .collect();
+    assert_eq!(
+        databases,
+        [
+            ("acp_identity", vec![]),
+            ("acp_registry", vec!["acp_identity"]),
+            ("acp_audit", vec!["acp_registry"]),
+            ("acp_usage", vec!["acp_audit"]),
+            ("acp_api", vec!["acp_identity"]),
+            ("acp_behavior", vec!["acp_identity"]),
+            ("acp_identity_graph", vec!["acp_identity"]),
+            ("acp_flight_recorder", vec!["acp_identity"]),
+            ("acp_autonomy", vec!["acp_identity"]),
+        ]
+    );
+    assert_eq!(template.project_prefix.as_str(), "acp_drill");
+    assert_eq!(template.store.url, "s3://bucket/nightly");
+    assert_eq!(template.store.key, "{database}_{timestamp}.dump.age");
+    let minutes = |budget: Option<std::time::Duration>| budget.unwrap().as_secs() / 60;
+    let objectives = &template.objectives;
+    assert_eq!(
+        [
+            objectives.rto,
+            objectives.rpo,
+            objectives.download,
+            objectives.decrypt,
+            objectives.restore,
+            objectives.verification
+        ]
+        .map(minutes),
+        [15, 24 * 60, 1, 1, 10, 3]
+    );
+    assert!(template.services.contains_key("redis"));
+    assert_eq!(template.isolation.unresolvable[0], "acp_postgres");
+    let labels: Vec<&str> = template.log.counts.iter().map(|count| count.label.as_str()).collect();
+    assert_eq!(labels, ["audit", "tenants", "usage"]);
+}
+
+#[test]
+fn a_template_that_is_not_there_is_answered_with_those_that_are() {
+    let load = |name| load(name, &Environment::default(), Purpose::Drill).unwrap_err();
+    let failure = load("nonesuch");
+    assert_eq!((failure.class, failure.code), (Class::Config, "template_not_found"));
+    assert!(failure.hint.unwrap().contains("known templates: aegis"));
+    let failure = load("./nonesuch.toml");
+    assert_eq!(failure.code, "template_not_found");
+    assert!(failure.message.starts_with("the template ./nonesuch.toml cannot be read: "), "{failure}");
+}
