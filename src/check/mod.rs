@@ -6,6 +6,7 @@
 mod reconcile;
 mod required_tables;
 mod row_counts;
+mod transparency_roots;
 mod verify_chain;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use futures_util::future::{try_join, try_join_all};
 
-use crate::failure::Result;
+use crate::chain::KeyRing;
+use crate::failure::{Failure, Result};
 use crate::names::DatabaseName;
 use crate::postgres::Server;
 use crate::postgres::catalog::Contents;
@@ -21,6 +23,7 @@ use crate::template;
 use crate::verdict::{CheckStatus, Finding, RecoverySet, Severity};
 
 pub use reconcile::KeyRow;
+pub use transparency_roots::{RootFold, RootRow};
 pub use verify_chain::{ChainFold, ChainRow};
 
 use reconcile::{Advance, Merge};
@@ -68,7 +71,39 @@ pub async fn run(check: &template::Check, context: &Context<'_>) -> Result<Outco
         template::Check::RowCounts(check) => Ok(row_counts::judge(check, &context.restored)),
         template::Check::VerifyChain(check) => verify_chain(check, context).await,
         template::Check::Reconcile(check) => reconcile(check, context).await,
+        template::Check::TransparencyRoots(check) => transparency_roots(check, context).await,
     }
+}
+
+/// Gathers the keys, then streams the roots.
+async fn transparency_roots(check: &template::TransparencyRoots, context: &Context<'_>) -> Result<Outcome> {
+    let table = "audit_logs".parse().expect("a table's name");
+    let audit_rows =
+        context.restored.get(&check.database).and_then(|contents| contents.rows.get(&table)).copied();
+    let mut keys = KeyRing::new();
+    let mut unreadable = Vec::new();
+    for (fingerprint, pem) in context.server.signing_keys(&check.database).await? {
+        if let Err(error) = keys.insert(&pem) {
+            unreadable.push((fingerprint, error.to_string()));
+        }
+    }
+    if let Some(path) = check.active_public_key.as_ref().filter(|path| !path.as_os_str().is_empty()) {
+        let unusable = |why: String| {
+            Failure::config(
+                "public_key_unreadable",
+                format!("the active public key {} cannot be used: {why}", path.display()),
+            )
+            .hint("it must be an Ed25519 public key in PEM form (for Aegis: ACP_TRANSPARENCY_PUBLIC_KEY)")
+        };
+        let pem = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+        keys.insert(&pem).map_err(|error| unusable(error.to_string()))?;
+    }
+    let mut fold = RootFold::new(keys, audit_rows.unwrap_or(0), check.require_genesis);
+    for (fingerprint, why) in unreadable {
+        fold.bad_key(&fingerprint, &why);
+    }
+    context.server.root_rows(&check.database, |root| fold.push(root)).await?;
+    Ok(fold.finish())
 }
 
 /// Reads both sides in step with each other.

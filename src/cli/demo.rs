@@ -10,13 +10,12 @@ use super::{backup as backup_command, signals};
 use crate::backup::{self, Job};
 use crate::clock::Clock;
 use crate::crypt::{Identities, Recipients, generate_key};
-use crate::demo::data::{self, DEFAULT_ROWS};
+use crate::demo::data::{self, DEFAULT_ROWS, DataSet};
 use crate::demo::s3::S3Server;
 use crate::demo::source::Source;
 use crate::engine::{Drill, Options, teardown};
 use crate::exit::ExitCode;
 use crate::failure::{Failure, Result};
-use crate::human;
 use crate::names::{DrillId, ProjectName};
 use crate::secret::Secret;
 use crate::stack::docker::Engine;
@@ -37,6 +36,8 @@ Examples:
 
 const TEMPLATE: &str = "aegis";
 const BUCKET: &str = "backups";
+/// The file with the key that signs the sample data's roots.
+const PUBLIC_KEY: &str = "transparency-public-key.pem";
 /// After this long `reap` may remove the source server.
 const LEASE: chrono::TimeDelta = chrono::TimeDelta::hours(6);
 /// The data set is the same for everybody.
@@ -69,7 +70,10 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     std::fs::create_dir(directory.path().join(BUCKET)).map_err(|error| no_directory(&error))?;
     let s3 = S3Server::start(directory.path()).await?;
     let (environment, identity) = environment(&s3, directory.path())?;
-    back_up(&args, &environment, &s3, &cancel).await?;
+    let data = data::data_set(args.rows, SEED, Clock::system().now());
+    std::fs::write(directory.path().join(PUBLIC_KEY), &data.active_public_key_pem)
+        .map_err(|error| no_directory(&error))?;
+    back_up(&data, &environment, &s3, &cancel).await?;
 
     backup_command::narrate("the source server is gone; what follows has only the backups");
     let template = load(&environment, Purpose::Drill)?;
@@ -92,7 +96,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
 
 /// Starts the source, fills it, backs it up, and removes it, whatever happens between.
 async fn back_up(
-    args: &Args,
+    data: &DataSet,
     environment: &Environment,
     s3: &S3Server,
     cancel: &CancellationToken,
@@ -113,7 +117,7 @@ async fn back_up(
     let outcome = tokio::select! {
         biased;
         () = cancel.cancelled() => Err(Failure::cancelled()),
-        source = fill(&engine, &template, &ownership, args.rows) => source,
+        source = fill(&engine, &template, &ownership, data) => source,
     };
     let outcome = match outcome {
         Ok(source) => dump(template, source, s3, cancel).await,
@@ -131,16 +135,11 @@ async fn back_up(
     Ok(())
 }
 
-async fn fill(engine: &Engine, template: &Template, ownership: &Ownership, rows: u64) -> Result<Source> {
+async fn fill(engine: &Engine, template: &Template, ownership: &Ownership, data: &DataSet) -> Result<Source> {
     backup_command::narrate("starting a source server");
     let source = Source::start(engine, &template.postgres.image, ownership).await?;
-    let data = data::data_set(rows, SEED, Clock::system().now());
-    backup_command::narrate(&format!(
-        "filling it: {} audit rows in {} databases",
-        human::count(rows),
-        data.databases.len()
-    ));
-    source.fill(&data, |name| backup_command::narrate(&format!("{name}: loading"))).await?;
+    backup_command::narrate(&format!("filling it with {} sample databases", data.databases.len()));
+    source.fill(data, |name| backup_command::narrate(&format!("{name}: loading"))).await?;
     Ok(source)
 }
 
@@ -190,6 +189,7 @@ fn environment(s3: &S3Server, directory: &Path) -> Result<(Environment, std::pat
             ("ACP_BACKUP_S3_ENDPOINT", s3.endpoint()),
             ("ACP_BACKUP_AGE_RECIPIENT", recipient),
             ("ACP_BACKUP_AGE_IDENTITY", identity.display().to_string()),
+            ("ACP_TRANSPARENCY_PUBLIC_KEY", directory.join(PUBLIC_KEY).display().to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );

@@ -33,7 +33,7 @@ pub fn narrow(mut template: Template, only: &[DatabaseName]) -> Result<Template>
             Check::RequiredTables(check) => check.tables.retain(|database, _| wanted.contains(database)),
             Check::RowCounts(check) => check.rules.retain(|rule| wanted.contains(&rule.database)),
             // These cannot do with less than they name.
-            Check::VerifyChain(_) | Check::Reconcile(_) => {}
+            Check::VerifyChain(_) | Check::Reconcile(_) | Check::TransparencyRoots(_) => {}
         }
     }
     template.checks.retain(|check| {

@@ -4,6 +4,7 @@ pub mod audit_rows;
 pub mod catalog;
 pub mod key_rows;
 pub mod restore;
+pub mod root_rows;
 pub mod scratch;
 pub mod session;
 pub mod settings;

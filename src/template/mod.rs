@@ -14,7 +14,7 @@ pub use load::{load, parse};
 pub use schema::{
     Backup, ChainScheme, Check, Database, Encryption, Isolation, Log, LogCount, Objectives, Postgres,
     Reconcile, ReconcileSide, RequiredTables, RowCounts, RowRule, Service, Store, TableName, Template,
-    Tuning, VerifyChain,
+    TransparencyRoots, Tuning, VerifyChain,
 };
 pub(crate) use validate::split_target;
 

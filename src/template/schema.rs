@@ -211,6 +211,8 @@ pub enum Check {
     VerifyChain(VerifyChain),
     /// Two sides that must know each other's rows.
     Reconcile(Reconcile),
+    /// Daily signed roots of an Aegis audit database.
+    TransparencyRoots(TransparencyRoots),
 }
 
 impl Check {
@@ -221,6 +223,7 @@ impl Check {
             Self::RowCounts(check) => &check.name,
             Self::VerifyChain(check) => &check.name,
             Self::Reconcile(check) => &check.name,
+            Self::TransparencyRoots(check) => &check.name,
         }
     }
 
@@ -231,6 +234,7 @@ impl Check {
             Self::RowCounts(_) => "row-counts",
             Self::VerifyChain(_) => "verify-chain",
             Self::Reconcile(_) => "reconcile",
+            Self::TransparencyRoots(_) => "transparency-roots",
         }
     }
 
@@ -240,6 +244,7 @@ impl Check {
             Self::RequiredTables(check) => check.tables.keys().collect(),
             Self::RowCounts(check) => check.rules.iter().map(|rule| &rule.database).collect(),
             Self::VerifyChain(check) => vec![&check.database],
+            Self::TransparencyRoots(check) => vec![&check.database],
             Self::Reconcile(check) => [&check.left.database, &check.right.database]
                 .into_iter()
                 .chain(check.facts.iter().map(|fact| &fact.database))
@@ -294,6 +299,22 @@ pub struct VerifyChain {
 pub enum ChainScheme {
     /// The Aegis platform's audit log, versions 1 and 2, see [`crate::chain`].
     AegisAudit,
+}
+
+/// Daily signed roots of an Aegis audit database.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransparencyRoots {
+    /// The check's name.
+    pub name: String,
+    /// The audit database.
+    pub database: DatabaseName,
+    /// Path of the public key that signs roots today, in PEM form: it is not in the database. Empty for none.
+    #[serde(default)]
+    pub active_public_key: Option<PathBuf>,
+    /// Whether pruned days fail the check. Otherwise they are warnings.
+    #[serde(default)]
+    pub require_genesis: bool,
 }
 
 /// Two sides, in two databases, that must know each other's rows.

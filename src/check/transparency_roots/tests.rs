@@ -1,0 +1,187 @@
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::EncodePublicKey;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+
+use super::*;
+use crate::chain::{Receipt, fingerprint, sign_receipt};
+use crate::verdict::CheckStatus;
+
+fn signer(seed: u8) -> (SigningKey, String) {
+    let key = SigningKey::from_bytes(&[seed; 32]);
+    let pem = key.verifying_key().to_public_key_pem(LineEnding::LF).unwrap();
+    (key, pem)
+}
+
+fn ring() -> KeyRing {
+    let mut ring = KeyRing::new();
+    ring.insert(&signer(1).1).unwrap();
+    ring
+}
+
+/// Signs the row's columns as they are now.
+fn seal(root: &mut RootRow, seed: u8) {
+    let (key, pem) = signer(seed);
+    let json = Receipt {
+        kind: "daily_root",
+        leaf_count: root.leaf_count,
+        leaf_range_end_id: root.leaf_range_end.as_deref(),
+        leaf_range_start_id: root.leaf_range_start.as_deref(),
+        prev_root_hash: root.prev_root_hash.as_deref(),
+        root_date: root.date,
+        root_hash: &root.root_hash,
+        tenant_id: &root.tenant,
+        version: 2,
+        window_end: "2026-05-02T00:00:00+00:00",
+    }
+    .canonical_json();
+    root.signature = Some(sign_receipt(&key, &json));
+    root.receipt = Some(json);
+    root.fingerprint = fingerprint(&pem).to_string();
+    root.payload_fingerprint = Some(root.fingerprint.clone());
+}
+
+/// Four days: the third is empty.
+fn roots() -> Vec<RootRow> {
+    let first = NaiveDate::from_ymd_opt(2026, 5, 1).unwrap();
+    let mut previous: Option<String> = None;
+    (0..4u64)
+        .map(|day| {
+            let date = first + Days::new(day);
+            let leaf_count = if day == 2 { 0 } else { 5 };
+            let root_hash = match leaf_count {
+                0 => empty_day_root(EmptyRootVersion::V2, previous.as_deref(), date).to_string(),
+                _ => format!("{day:064}"),
+            };
+            let range = |end: &str| (leaf_count > 0).then(|| format!("{day}-{end}"));
+            let mut root = RootRow {
+                tenant: "t".to_owned(),
+                date,
+                root_hash: root_hash.clone(),
+                prev_root_hash: previous.replace(root_hash),
+                leaf_count,
+                leaf_range_start: range("first"),
+                leaf_range_end: range("last"),
+                receipt: None,
+                signature: None,
+                payload_fingerprint: None,
+                fingerprint: String::new(),
+                leaves: leaf_count,
+                oldest_leaf: Some(first),
+            };
+            seal(&mut root, 1);
+            root
+        })
+        .collect()
+}
+
+fn outcome_with(keys: KeyRing, roots: Vec<RootRow>) -> Outcome {
+    let mut fold = RootFold::new(keys, 15, false);
+    roots.into_iter().for_each(|root| fold.push(root));
+    fold.finish()
+}
+
+fn codes(roots: Vec<RootRow>) -> Vec<&'static str> {
+    outcome_with(ring(), roots).findings.iter().map(|finding| finding.code).collect()
+}
+
+#[test]
+fn good_roots_hold() {
+    let outcome = outcome_with(ring(), roots());
+    assert_eq!((outcome.status, outcome.rows_verified), (CheckStatus::Pass, 4), "{:?}", outcome.findings);
+    assert_eq!(outcome.summary, "4 roots, 1 key");
+}
+
+#[test]
+fn a_short_fingerprint_names_the_same_key() {
+    let mut roots = roots();
+    for root in &mut roots {
+        root.fingerprint.truncate(32);
+        root.payload_fingerprint = Some(root.fingerprint.clone());
+    }
+    assert_eq!(codes(roots), [""; 0]);
+}
+
+#[test]
+fn a_rewritten_root_is_seen_even_when_its_link_is_mended() {
+    let mut roots = roots();
+    roots[1].root_hash = "f".repeat(64);
+    roots[2].prev_root_hash = Some("f".repeat(64));
+    roots[2].root_hash =
+        empty_day_root(EmptyRootVersion::V2, roots[2].prev_root_hash.as_deref(), roots[2].date).to_string();
+    roots[3].prev_root_hash = Some(roots[2].root_hash.clone());
+    let codes = codes(roots);
+    assert!(!codes.is_empty() && codes.iter().all(|code| *code == "receipt_differs"), "{codes:?}");
+}
+
+/// Spoils good roots.
+type Fault = fn(&mut Vec<RootRow>);
+
+#[test]
+fn each_fault_has_its_code() {
+    let cases: [(Fault, &str); 9] = [
+        (|roots| roots[1].leaves = 4, "leaf_count_differs"),
+        (|roots| roots[3].signature = roots[1].signature.clone(), "bad_signature"),
+        (|roots| roots[3].signature = Some("?".to_owned()), "bad_signature"),
+        (|roots| seal(&mut roots[1], 2), "unknown_signing_key"),
+        (|roots| roots[1].receipt = None, "receipt_missing"),
+        (
+            |roots| {
+                roots[3].date = roots[3].date + Days::new(1);
+                seal(&mut roots[3], 1);
+            },
+            "missing_root",
+        ),
+        (
+            |roots| {
+                roots[3].prev_root_hash = Some("0".repeat(64));
+                seal(&mut roots[3], 1);
+            },
+            "broken_root_link",
+        ),
+        (
+            |roots| {
+                roots[3].leaf_count = 0;
+                roots[3].leaves = 0;
+                seal(&mut roots[3], 1);
+            },
+            "empty_root_differs",
+        ),
+        (|roots| roots[2].leaf_range_end = Some("x".to_owned()), "receipt_differs"),
+    ];
+    for (spoil, code) in cases {
+        let mut roots = roots();
+        spoil(&mut roots);
+        assert_eq!(codes(roots), [code]);
+    }
+}
+
+#[test]
+fn no_key_at_all_is_one_finding_with_its_likely_cause() {
+    let outcome = outcome_with(KeyRing::new(), roots());
+    assert_eq!((outcome.findings.len(), outcome.findings[0].code), (1, "no_signing_keys"));
+    assert!(outcome.findings[0].actual.contains("left out of the backup"));
+    assert_eq!(
+        RootFold::new(KeyRing::new(), 0, false).finish().status,
+        CheckStatus::Pass,
+        "an empty database is empty"
+    );
+}
+
+#[test]
+fn pruned_days_are_warnings_unless_that_is_forbidden() {
+    let pruned: Vec<RootRow> = roots()
+        .split_off(1)
+        .into_iter()
+        .map(|mut root| {
+            root.oldest_leaf = Some(NaiveDate::from_ymd_opt(2026, 5, 3).unwrap());
+            root.leaves = if root.date < root.oldest_leaf.unwrap() { 0 } else { root.leaves };
+            root
+        })
+        .collect();
+    let outcome = outcome_with(ring(), pruned.clone());
+    let codes: Vec<&str> = outcome.findings.iter().map(|finding| finding.code).collect();
+    assert_eq!((outcome.status, codes), (CheckStatus::Pass, vec!["missing_genesis_root", "leaves_pruned"]));
+    let mut strict = RootFold::new(ring(), 10, true);
+    pruned.into_iter().for_each(|root| strict.push(root));
+    assert_eq!(strict.finish().status, CheckStatus::Fail);
+}

@@ -1,0 +1,68 @@
+//! Daily roots and the keys that signed them.
+
+use futures_util::TryStreamExt;
+use tokio_postgres::types::ToSql;
+
+use super::{Server, query_failure};
+use crate::check::RootRow;
+use crate::failure::Result;
+use crate::names::DatabaseName;
+
+/// Roots in order, each with the audit rows its tenant really has that day.
+const ROOTS: &str = r#"
+    WITH leaves AS (
+        SELECT tenant_id, ("timestamp" AT TIME ZONE 'UTC')::date AS day, count(*) AS n
+        FROM public.audit_logs GROUP BY 1, 2
+    ), oldest AS (
+        SELECT tenant_id, min(day) AS day FROM leaves GROUP BY 1
+    )
+    SELECT r.tenant_id::text, r.root_date, r.root_hash::text, r.prev_root_hash::text, r.leaf_count::int8,
+           r.leaf_range_start_id::text, r.leaf_range_end_id::text, (r.signed_root_payload->'receipt')::text,
+           r.signed_root_payload->>'signature', r.signed_root_payload->>'public_key_fingerprint',
+           r.signing_key_fingerprint::text, coalesce(l.n, 0), o.day
+    FROM public.transparency_roots r
+    LEFT JOIN leaves l ON l.tenant_id = r.tenant_id AND l.day = r.root_date
+    LEFT JOIN oldest o ON o.tenant_id = r.tenant_id
+    ORDER BY r.tenant_id, r.root_date"#;
+
+impl Server {
+    /// Streams the roots of an Aegis audit database.
+    pub async fn root_rows(&self, database: &DatabaseName, mut each: impl FnMut(RootRow)) -> Result<()> {
+        let client = self.connect(database.as_str()).await?;
+        let failed = |error| query_failure("reading the transparency roots", &error);
+        let rows =
+            client.query_raw(ROOTS, std::iter::empty::<&(dyn ToSql + Sync)>()).await.map_err(failed)?;
+        let mut rows = std::pin::pin!(rows);
+        while let Some(row) = rows.try_next().await.map_err(failed)? {
+            let root = (|| {
+                Ok::<_, tokio_postgres::Error>(RootRow {
+                    tenant: row.try_get(0)?,
+                    date: row.try_get(1)?,
+                    root_hash: row.try_get(2)?,
+                    prev_root_hash: row.try_get(3)?,
+                    leaf_count: row.try_get(4)?,
+                    leaf_range_start: row.try_get(5)?,
+                    leaf_range_end: row.try_get(6)?,
+                    receipt: row.try_get(7)?,
+                    signature: row.try_get(8)?,
+                    payload_fingerprint: row.try_get(9)?,
+                    fingerprint: row.try_get::<_, Option<String>>(10)?.unwrap_or_default(),
+                    leaves: row.try_get(11)?,
+                    oldest_leaf: row.try_get(12)?,
+                })
+            })();
+            each(root.map_err(failed)?);
+        }
+        Ok(())
+    }
+
+    /// Fingerprints and PEM texts of the keys that have signed roots.
+    pub async fn signing_keys(&self, database: &DatabaseName) -> Result<Vec<(String, String)>> {
+        let client = self.connect(database.as_str()).await?;
+        let rows = client
+            .query("SELECT fingerprint::text, public_key_pem FROM public.transparency_historical_keys ORDER BY 1", &[])
+            .await
+            .map_err(|error| query_failure("reading the signing keys", &error))?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+}
