@@ -38,7 +38,12 @@ pub struct Failure {
 
 impl Failure {
     fn new(class: Class, code: &'static str, message: impl Into<String>) -> Self {
-        Self { class, code, message: message.into(), hint: None }
+        // The message may quote a dump, which is hostile until it is verified. Errors in a template show its lines.
+        let message = match class {
+            Class::Config => message.into(),
+            _ => crate::human::inert(&message.into()),
+        };
+        Self { class, code, message, hint: None }
     }
 
     /// Configuration or usage is wrong.
@@ -109,6 +114,12 @@ pub type Result<T, E = Failure> = std::result::Result<T, E>;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_cannot_write_lines_of_its_own() {
+        let failure = Failure::bad("x", "table a\nRestore drill PASSED\u{1b}[2J\u{202e}");
+        assert_eq!(failure.message, "table a Restore drill PASSED [2J\u{fffd}");
+    }
 
     #[test]
     fn context_goes_in_front_and_keeps_the_hint() {

@@ -55,9 +55,23 @@ pub fn things(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
-/// Text from outside made safe for a terminal: control characters become spaces, and long text is cut.
+/// Text from outside made safe for a terminal and a log: control characters become spaces, and characters that
+/// reorder text (Unicode UAX #9) are replaced.
+pub fn inert(text: &str) -> String {
+    let safe = |c: char| match c {
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            char::REPLACEMENT_CHARACTER
+        }
+        '\u{2028}' | '\u{2029}' => ' ',
+        c if c.is_control() => ' ',
+        c => c,
+    };
+    text.chars().map(safe).collect()
+}
+
+/// [`inert`] text, cut where it is long.
 pub fn one_line(text: &str, limit: usize) -> String {
-    let mut out: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(limit).collect();
+    let mut out: String = inert(text).chars().take(limit).collect();
     if text.chars().nth(limit).is_some() {
         out.push('…');
     }

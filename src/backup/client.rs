@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::failure::Result;
 use crate::names::DatabaseName;
-use crate::secret::Secret;
 use crate::stack::docker::{Engine, ExecSpec};
 use crate::stack::labels::Ownership;
 use crate::stack::spec::{ContainerSpec, container_name};
@@ -65,8 +64,8 @@ impl Client {
                 &format!("--dbname={database}"),
             ],
         );
-        if !source.password.is_empty() {
-            spec.environment.push(("PGPASSWORD", Secret::new(source.password.clone())));
+        if !source.password.expose().is_empty() {
+            spec.environment.push(("PGPASSWORD", source.password.clone()));
         }
         spec
     }

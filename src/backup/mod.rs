@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::crypt::{Identities, Recipients};
-use crate::engine::{key_pattern, teardown};
-use crate::failure::{Failure, FailureRecord, Result};
+use crate::engine::{self, key_pattern, teardown};
+use crate::failure::{Class, Failure, FailureRecord, Result};
 use crate::names::{DatabaseName, DrillId, ObjectKey, ProjectName};
 use crate::stack::docker::Engine;
 use crate::stack::labels::Ownership;
@@ -103,11 +103,37 @@ pub struct Verified {
     pub seconds: f64,
 }
 
+impl Dump {
+    /// What was cancelled though nobody cancelled the backup ran into its time limit.
+    fn blame_the_limit(&mut self, limit: std::time::Duration) {
+        if self.failure.as_ref().is_some_and(|failure| failure.class == Class::Cancelled) {
+            let limit = crate::human::duration(limit.as_secs_f64());
+            let failure = Failure::inconclusive(
+                "timed_out",
+                format!("{}: not done within the time limit of {limit}", self.database),
+            )
+            .hint("look for locks on the source server; `timeout` in the template sets the limit");
+            self.error = Some(failure.to_record(None));
+            self.failure = Some(failure);
+        }
+    }
+}
+
 impl Report {
     /// The first thing that went wrong.
     pub fn failure(&self) -> Option<&Failure> {
         self.dumps.iter().find_map(|dump| dump.failure.as_ref())
     }
+}
+
+/// The databases to dump: those of the template, or some of them.
+///
+/// # Errors
+/// `only_unknown`, a configuration error.
+pub fn databases(template: &Template, only: &[DatabaseName]) -> Result<Vec<DatabaseName>> {
+    engine::require_known(template, only)?;
+    let wanted = |name: &DatabaseName| only.is_empty() || only.contains(name);
+    Ok(template.databases.iter().map(|database| database.name.clone()).filter(wanted).collect())
 }
 
 /// What a backup would write: each database with its key.
@@ -158,14 +184,29 @@ impl Job {
             () = cancel.cancelled() => Err(Failure::cancelled()),
             started = client::Client::start(&engine, &self.template.postgres.image, settings, &ownership) => started,
         };
-        let dumps = match &started {
+        // A dump that waits for a lock, or a store that hangs, must not hang the backup.
+        let limited = cancel.child_token();
+        let limit = self.template.timeout;
+        let timer = tokio::spawn({
+            let limited = limited.clone();
+            async move {
+                tokio::time::sleep(limit).await;
+                limited.cancel();
+            }
+        });
+        let mut dumps: Vec<Dump> = match &started {
             Ok(client) => {
-                let work =
-                    plan.into_iter().map(|(database, key)| self.one(client, database, key, cancel, progress));
+                let work = plan
+                    .into_iter()
+                    .map(|(database, key)| self.one(client, database, key, &limited, progress));
                 stream::iter(work).buffered(PARALLEL).collect().await
             }
             Err(_) => Vec::new(),
         };
+        timer.abort();
+        if !cancel.is_cancelled() {
+            dumps.iter_mut().for_each(|dump| dump.blame_the_limit(limit));
+        }
         let teardown = teardown(&engine, ownership.drill_id, false).await;
         started?;
         Ok(Report { schema_version: 1, template: self.template.name.clone(), taken_at, dumps, teardown })

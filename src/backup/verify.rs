@@ -64,15 +64,23 @@ pub async fn verify(
     Ok(Verified { entries: entries as u64, seconds: began.elapsed().as_secs_f64() })
 }
 
+/// Feeds and listens at the same time: a list that nobody reads would stop the program that is being fed.
 async fn list(client: &Client, mut plaintext: mpsc::Receiver<Bytes>) -> Result<Captured> {
-    let mut exec = client.engine.exec(client.pg_restore_list()).await?;
-    while let Some(chunk) = plaintext.recv().await {
-        if exec.input.write_all(&chunk).await.is_err() {
-            break;
+    let (mut input, listening) =
+        client.engine.exec(client.pg_restore_list()).await?.capture_while_fed(LIST_LIMIT);
+    let feeding = async {
+        while let Some(chunk) = plaintext.recv().await {
+            if input.write_all(&chunk).await.is_err() {
+                break;
+            }
         }
-    }
-    plaintext.close();
-    exec.capture(LIST_LIMIT).await
+        // Whoever feeds us must not wait for a program that has stopped reading.
+        drop(plaintext);
+        // A program that has ended already has no input to end.
+        let _ = input.shutdown().await;
+    };
+    let ((), listed) = tokio::join!(feeding, listening);
+    listed
 }
 
 fn differs(key: &ObjectKey, how: &str) -> Failure {

@@ -8,7 +8,6 @@ use super::signals;
 use crate::backup::{self, Job, Report};
 use crate::clock::Clock;
 use crate::crypt::{Identities, Recipients};
-use crate::engine;
 use crate::exit::ExitCode;
 use crate::failure::Result;
 use crate::human;
@@ -50,15 +49,13 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<ExitCode> {
     let purpose = if args.no_verify { Purpose::BackupWithoutVerify } else { Purpose::Backup };
     let template = template::load(&args.template.template, &Environment::of_process(), purpose)?;
-    let template = engine::narrow(template, &args.only)?;
     let recipients = Recipients::parse(&backup::settings(&template)?.recipients)?;
     let verify_with = if args.no_verify {
         None
     } else {
         Some(Arc::new(Identities::load(&template.encryption.identities)?))
     };
-    let databases: Vec<DatabaseName> =
-        template.databases.iter().map(|database| database.name.clone()).collect();
+    let databases = backup::databases(&template, &args.only)?;
     let clock = Clock::system();
     if args.dry_run {
         let plan = backup::plan(&template, &databases, clock.now())?;

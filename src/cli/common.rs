@@ -75,7 +75,7 @@ pub async fn run_drill(
             verdict.failure.is_none(),
         ),
     }
-    for problem in journal.broken_sinks() {
+    for problem in journal.broken_evidence() {
         complain(
             &format!("could not write {problem}"),
             Some("the evidence of this drill is incomplete; check the disk and the permissions"),
@@ -86,7 +86,11 @@ pub async fn run_drill(
         _ => ExitCode::from(&verdict),
     };
     // A drill without its evidence proves nothing to anybody who was not there.
-    Ok(if code == ExitCode::Ok && !journal.broken_sinks().is_empty() { ExitCode::Inconclusive } else { code })
+    Ok(if code == ExitCode::Ok && !journal.broken_evidence().is_empty() {
+        ExitCode::Inconclusive
+    } else {
+        code
+    })
 }
 
 /// Claims a second that no other drill with these reports has: it names the project and the verdict.

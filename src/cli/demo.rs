@@ -153,7 +153,7 @@ async fn dump(
     if let Some(backup) = &mut template.backup {
         backup.host = crate::stack::spec::POSTGRES.to_owned();
         backup.network = source.network;
-        backup.password = source.server.password.expose().to_owned();
+        backup.password = source.server.password;
     }
     let recipients = Recipients::parse(&backup::settings(&template)?.recipients)?;
     let identities = Identities::load(&template.encryption.identities)?;

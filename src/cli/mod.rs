@@ -11,6 +11,8 @@ mod signals;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::prelude::*;
 
 use crate::exit::ExitCode;
 
@@ -78,24 +80,15 @@ pub fn main() -> ExitCode {
     code
 }
 
-/// `RESTORE_DRILL_LOG` sets what is logged. The libraries that see secrets in their requests stay at `info` whatever
-/// it says: at `debug` they log whole request bodies.
+/// `RESTORE_DRILL_LOG` sets what is logged. Of other libraries only warnings are, whatever it says: at `debug` some
+/// log whole requests, with the passwords in them.
 fn start_logging() {
-    let mut filter = EnvFilter::try_from_env("RESTORE_DRILL_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    for library in [
-        "bollard",
-        "hyper",
-        "hyper_util",
-        "tokio_postgres",
-        "aws_config",
-        "aws_sigv4",
-        "aws_runtime",
-        "aws_smithy_runtime",
-        "aws_sdk_s3",
-    ] {
-        filter = filter.add_directive(format!("{library}=warn").parse().expect("a constant"));
-    }
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let asked = EnvFilter::try_from_env("RESTORE_DRILL_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let ours_or_grave = filter_fn(|event| {
+        event.target().starts_with(env!("CARGO_CRATE_NAME")) || *event.level() <= tracing::Level::WARN
+    });
+    let to_stderr = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    tracing_subscriber::registry().with(to_stderr.with_filter(asked).with_filter(ours_or_grave)).init();
 }
 
 #[cfg(test)]

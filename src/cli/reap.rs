@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::common;
 use crate::clock::Clock;
-use crate::engine::{may_reap, remove_all};
+use crate::engine::{may_reap, may_reap_by_name, remove_all};
 use crate::exit::ExitCode;
 use crate::failure::{Failure, Result};
 use crate::report::removed_things;
@@ -44,15 +44,23 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let drill = args.drill.map(|id| id.to_string());
     let label = |owned: &Owned, name: &str| owned.labels.get(name).cloned().unwrap_or_default();
     let chosen = |owned: &Owned| match &drill {
-        Some(id) => {
-            label(owned, labels::DRILL_ID) == *id
-                && (may_reap(owned, now) || label(owned, labels::KEPT) == "true")
-        }
+        Some(id) => label(owned, labels::DRILL_ID) == *id && may_reap_by_name(owned, now),
         None => args.force || may_reap(owned, now),
     };
     let all = engine.owned(LabelFilter::Any).await?;
+    let shown: Vec<&Owned> = all
+        .iter()
+        .filter(|owned| drill.as_ref().is_none_or(|id| label(owned, labels::DRILL_ID) == *id))
+        .collect();
+    if let Some(id) = drill.as_ref().filter(|_| shown.is_empty()) {
+        return Err(Failure::config(
+            "drill_unknown",
+            format!("nothing on this engine belongs to the drill {id}"),
+        )
+        .hint("`restore-drill reap --dry-run` lists what there is"));
+    }
     let mut projects: BTreeMap<String, (Vec<String>, bool)> = BTreeMap::new();
-    for owned in &all {
+    for owned in shown {
         let entry = projects.entry(label(owned, labels::PROJECT)).or_default();
         entry.0.push(format!("{} {}", owned.kind.word(), owned.name));
         entry.1 = chosen(owned);
@@ -64,15 +72,6 @@ pub async fn run(args: Args) -> Result<ExitCode> {
             (false, _) => "left alone: it runs, or is kept, and its lease has not expired",
         };
         common::print(&format!("{project}: {fate}\n  {}\n", things.join("\n  ")));
-    }
-    if let Some(id) =
-        drill.as_ref().filter(|id| !all.iter().any(|owned| label(owned, labels::DRILL_ID) == **id))
-    {
-        return Err(Failure::config(
-            "drill_unknown",
-            format!("nothing on this engine belongs to the drill {id}"),
-        )
-        .hint("`restore-drill reap --dry-run` lists what there is"));
     }
     if args.dry_run {
         return Ok(ExitCode::Ok);

@@ -15,6 +15,8 @@ use crate::template::Tuning;
 
 /// Memory of the source server.
 const MEMORY: u64 = 2 * 1024 * 1024 * 1024;
+/// Connections that load data and dump it, at once.
+const JOBS: usize = 4;
 /// How long it may take to start.
 const READY: std::time::Duration = std::time::Duration::from_secs(120);
 
@@ -35,8 +37,7 @@ impl Source {
         let network = spec::network(ownership, engine.facts());
         let password = Secret::random();
         let memory_bytes = MEMORY.min(engine.facts().memory_bytes / 2);
-        let settings =
-            settings::settings(Tuning::Throwaway, memory_bytes, engine.facts().cpus, &Default::default());
+        let settings = settings::settings(Tuning::Throwaway, memory_bytes, JOBS, &Default::default());
         let needs = PostgresNeeds {
             image,
             facts: &image_facts,

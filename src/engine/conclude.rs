@@ -11,6 +11,8 @@ pub fn conclude(verdict: &mut Verdict) {
             database.status = DatabaseStatus::Skipped;
         }
     }
+    // Checks end in any order; a verdict should read the same from drill to drill.
+    verdict.checks.sort_by(|a, b| a.name.cmp(&b.name));
     if verdict.status != Status::Running {
         return;
     }

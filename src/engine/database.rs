@@ -1,6 +1,7 @@
 //! One database of a drill: fetched, restored, counted.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -16,6 +17,9 @@ use crate::verdict::RecoveryPoint;
 
 /// Dumps of at least this size are restored by several workers; for smaller ones starting them costs more.
 const LARGE_DUMP: u64 = 32 * 1024 * 1024;
+
+/// How long a server may take to answer again after a restore that failed: it may be recovering from a crash.
+const RECOVERY: Duration = Duration::from_secs(30);
 
 /// How far a database is, for those that wait for it.
 #[derive(Debug, Clone)]
@@ -46,6 +50,8 @@ pub struct Task {
     pub parents: Vec<(DatabaseName, watch::Receiver<Progress>)>,
     /// Tells those that wait for it.
     pub done: watch::Sender<Progress>,
+    /// All of the drill's databases.
+    pub siblings: Arc<[DatabaseName]>,
     /// What fetches.
     pub fetcher: Fetcher,
     /// How many may fetch at once.
@@ -100,8 +106,8 @@ impl Task {
             }
         }
         let Some(arrived) = fetched else { return Ok(None) };
-        self.warn_of_other_name(&arrived);
-        self.warn_of_rows_left_out(&arrived);
+        self.require_own_dump(&arrived)?;
+        self.warn_of_empty_tables(&arrived);
         self.pg_restore(&arrived).await?;
         self.record(DatabaseEvent::Counting);
         let began = Instant::now();
@@ -128,37 +134,45 @@ impl Task {
         let failure = restore::judge(&outcome);
         self.record(DatabaseEvent::PgRestore { outcome, seconds });
         if let Some(failure) = failure {
-            // A server that died mid-way fails every restore, and says nothing about the backup.
-            if failure.class == Class::Bad {
-                server.require_running().await?;
+            // A server that died mid-way fails every restore, and says nothing about the backup. The engine may call it
+            // running for a moment yet, so only an answer counts.
+            if failure.class == Class::Bad || matches!(failure.code, "restore_killed" | "server_trouble") {
+                server.wait_until_ready(RECOVERY).await?;
             }
             return Err(failure);
         }
         server.remove_scratch(database).await
     }
 
-    /// A dump of another database under this one's key may be a rename, or a backup job that mixed them up.
-    fn warn_of_other_name(&self, arrived: &Arrived) {
+    /// A dump of another of the template's databases under this one's key means that the backup job mixed them up: this
+    /// one has no backup. Any other name may be a rename.
+    fn require_own_dump(&self, arrived: &Arrived) -> Result<()> {
         let (name, dumped) = (self.point.database.as_str(), &arrived.toc.header.database);
-        if name != dumped {
-            let dumped = crate::human::one_line(dumped, 80);
-            let text =
-                format!("{name}: the dump under {} was made of a database named {dumped}", self.point.key);
-            self.journal.record(&Event::Warning(text));
+        if name == dumped {
+            return Ok(());
         }
+        let dumped_shown = crate::human::one_line(dumped, 80);
+        let text = format!("the dump under {} was made of a database named {dumped_shown}", self.point.key);
+        if self.siblings.iter().any(|sibling| sibling.as_str() == dumped) {
+            return Err(Failure::bad("wrong_database", text).hint(
+                "the backup job mixed databases up: compare its database names with its object names",
+            ));
+        }
+        self.journal.record(&Event::Warning(format!("{name}: {text}")));
+        Ok(())
     }
 
-    /// Leaving out the rows of a cache is sound; of everything, it is a backup of nothing that restores without an error.
-    fn warn_of_rows_left_out(&self, arrived: &Arrived) {
-        let tables = arrived.toc.tables_without_data();
-        let Some(first) = tables.first() else { return };
-        let first = crate::human::one_line(&first.to_string(), 80);
-        let text = format!(
-            "{}: the dump has no rows of {}, the first {first}: pg_dump was told to leave them out",
-            self.point.database,
-            crate::human::things(tables.len() as u64, "table"),
-        );
-        self.journal.record(&Event::Warning(text));
+    /// Tables whose rows were left out of the dump restore as empty ones, without a word from `pg_restore`.
+    fn warn_of_empty_tables(&self, arrived: &Arrived) {
+        let empty: Vec<String> = arrived.toc.tables_without_data().iter().map(ToString::to_string).collect();
+        if !empty.is_empty() {
+            let names = crate::human::one_line(&empty.join(", "), 400);
+            let text = format!(
+                "{}: the dump holds no rows of {names}: they were left out on purpose",
+                self.point.database
+            );
+            self.journal.record(&Event::Warning(text));
+        }
     }
 
     fn record(&self, event: DatabaseEvent) {

@@ -40,7 +40,7 @@ impl Fetcher {
     /// with a readable table of contents, counts as arrived.
     pub async fn fetch(&self, point: &RecoveryPoint, journal: &Journal) -> Result<Arrived> {
         let (ciphertext_in, ciphertext_out) = mpsc::channel(PARTS_WAITING);
-        let (plaintext_in, mut plaintext_out) = mpsc::channel(CHANNEL_DEPTH);
+        let (plaintext_in, plaintext_out) = mpsc::channel(CHANNEL_DEPTH);
         let feeding = store::pump(
             Arc::clone(&self.store),
             point.key.clone(),
@@ -56,7 +56,7 @@ impl Fetcher {
             Ok((passage, contents.finish()?))
         });
         let record = |event| journal.record(&Event::Database(point.database.clone(), event));
-        let writing = self.server.write_scratch(&point.database, &mut plaintext_out, |bytes| {
+        let writing = self.server.write_scratch(&point.database, plaintext_out, |bytes| {
             record(DatabaseEvent::Bytes(bytes));
         });
         let ((), decrypted, written) = tokio::join!(feeding, decrypting, writing);
@@ -122,6 +122,10 @@ pub fn archive_failure(error: &ArchiveError) -> Failure {
             .hint("a pg_dump that fails, piped into age, makes such a file and no error; look at pg_dump's exit status in the backup job (`set -o pipefail`)"),
         ArchiveError::Truncated { .. } => Failure::bad("dump_truncated", format!("the dump is truncated: {error}"))
             .hint("look at the exit status of pg_dump in the backup job"),
+        ArchiveError::TooLarge { .. } => {
+            Failure::inconclusive("archive_too_large", format!("failed to read the archive: {error}"))
+                .hint("the limit guards against hostile archives; please report a real one that is over it")
+        }
         ArchiveError::UnsupportedVersion { .. } => {
             restore::newer_than_image(&format!("failed to read the archive: {error}"))
         }

@@ -12,6 +12,11 @@ pub trait Sink: Send {
     /// What it is, for messages.
     fn name(&self) -> String;
 
+    /// Whether what it writes is evidence of the drill, and not only for those who watch it.
+    fn is_evidence(&self) -> bool {
+        true
+    }
+
     /// Takes an event, and the verdict as it is after it.
     ///
     /// # Errors
@@ -27,13 +32,20 @@ struct Inner {
     verdict: Verdict,
     sinks: Vec<Box<dyn Sink>>,
     broken: Vec<String>,
+    broken_evidence: Vec<String>,
     clock: Clock,
 }
 
 impl Journal {
     /// A journal of a drill that is about to begin.
     pub fn new(verdict: Verdict, sinks: Vec<Box<dyn Sink>>, clock: Clock) -> Self {
-        Self(Arc::new(Mutex::new(Inner { verdict, sinks, broken: Vec::new(), clock })))
+        Self(Arc::new(Mutex::new(Inner {
+            verdict,
+            sinks,
+            broken: Vec::new(),
+            broken_evidence: Vec::new(),
+            clock,
+        })))
     }
 
     /// Records an event.
@@ -46,7 +58,10 @@ impl Journal {
                 let problem = format!("{}: {error}", sink.name());
                 if !inner.broken.contains(&problem) {
                     inner.verdict.warnings.push(format!("could not write {problem}"));
-                    inner.broken.push(problem);
+                    inner.broken.push(problem.clone());
+                    if sink.is_evidence() {
+                        inner.broken_evidence.push(problem);
+                    }
                 }
             }
         }
@@ -57,9 +72,9 @@ impl Journal {
         self.lock().verdict.clone()
     }
 
-    /// What sinks could not do, each problem once.
-    pub fn broken_sinks(&self) -> Vec<String> {
-        self.lock().broken.clone()
+    /// What of the evidence could not be written, each problem once.
+    pub fn broken_evidence(&self) -> Vec<String> {
+        self.lock().broken_evidence.clone()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -111,7 +126,7 @@ mod tests {
             journal.record(&event);
         }
         assert_eq!(counts.each_ref().map(|count| count.load(Ordering::Relaxed)), [3, 3]);
-        assert_eq!(journal.broken_sinks(), ["the broken one: disk full"]);
+        assert_eq!(journal.broken_evidence(), ["the broken one: disk full"]);
         let verdict = journal.verdict();
         assert_eq!(verdict.warnings, ["could not write the broken one: disk full"]);
         assert_eq!(verdict.phases.len(), 2, "the drill itself is not disturbed");

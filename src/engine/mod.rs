@@ -14,10 +14,11 @@ mod teardown;
 #[cfg(test)]
 pub(crate) mod test_verdict;
 
-use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
 use futures_util::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +28,7 @@ use crate::failure::{Failure, Result};
 use crate::names::{DatabaseName, DrillId, ProjectName, compact};
 use crate::plan::key::KeyPattern;
 use crate::plan::{self, DrillPlan, Listing};
-use crate::stack::docker::{Engine, LabelFilter};
+use crate::stack::docker::{Engine, EngineInfo, LabelFilter, Owned};
 use crate::stack::labels::{self, Ownership};
 use crate::stack::owner::{self, Owner};
 use crate::store::{S3Url, Store};
@@ -36,9 +37,11 @@ use crate::verdict::{self, Objectives, Runner, Stack, Status, Teardown, Tool, Ve
 
 pub use event::{DatabaseEvent, Event, Fetched, Phase};
 pub use journal::{Journal, Sink};
-pub use scope::narrow;
-pub use teardown::{may_reap, remove_all, teardown};
+pub use scope::{narrow, require_known};
+pub use teardown::{may_reap, may_reap_by_name, remove_all, teardown};
 
+/// More workers than this wait for each other, and use up the server's connections.
+const MAX_JOBS: usize = 32;
 /// How long a stack that was left standing may stand before `reap` removes it.
 const KEEP_LEASE: chrono::TimeDelta = chrono::TimeDelta::hours(24);
 /// How long teardown may take beyond the drill's own time limit, before `reap` may step in.
@@ -137,12 +140,24 @@ impl Drill {
     /// verdict; the failure, if there was one, is returned for its class.
     pub async fn run(&self, journal: &Journal, cancel: &CancellationToken) -> Option<Failure> {
         journal.record(&Event::Started);
+        if !self.options.only.is_empty() {
+            let only: Vec<&str> = self.options.only.iter().map(DatabaseName::as_str).collect();
+            let text = format!(
+                "narrowed to {}: other databases, and checks that need them, are left out",
+                only.join(", ")
+            );
+            journal.record(&Event::Warning(text));
+        }
         let ownership = self.ownership(&journal.verdict());
         let mut engine = None;
         let outcome = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Failure::cancelled()),
-            outcome = self.until_verdict(journal, &ownership, &mut engine) => outcome,
+            outcome = AssertUnwindSafe(self.until_verdict(journal, &ownership, &mut engine)).catch_unwind() => {
+                // Teardown must run whatever happens, a defect of our own included.
+                outcome.unwrap_or_else(|_| Err(Failure::inconclusive("internal_error", "the drill broke off")
+                    .hint("this is a defect of restore-drill; please report it with what stderr says")))
+            }
             () = tokio::time::sleep(self.template.timeout) => Err(self.timed_out(&journal.verdict())),
         };
         let failure = outcome.err();
@@ -157,6 +172,12 @@ impl Drill {
         }));
         journal.record(&Event::Finished);
         failure
+    }
+
+    /// Restore workers in all.
+    fn jobs(&self, engine: &EngineInfo) -> usize {
+        let default = || usize::try_from(engine.cpus).unwrap_or(1);
+        self.options.jobs.unwrap_or_else(default).clamp(1, MAX_JOBS)
     }
 
     fn ownership(&self, verdict: &Verdict) -> Ownership {
@@ -206,14 +227,16 @@ impl Drill {
         journal.record(&Event::Phase(Phase::Preflight));
         let engine = Engine::connect().await?;
         journal.record(&Event::Engine(engine.info().clone()));
-        if !self.options.concurrent {
-            self.require_alone(&engine, journal.verdict().started_at).await?;
-        }
+        self.require_alone(&engine, ownership).await?;
         let images = stack::ensure_images(&engine, &self.template, journal).await?;
 
         journal.record(&Event::Phase(Phase::Stack));
         let engine = engine_slot.insert(engine);
-        let up = stack::up(engine, &self.template, ownership, &images, journal).await?;
+        let up =
+            stack::up(engine, &self.template, ownership, &images, self.jobs(engine.info()), journal).await?;
+
+        // Another drill may have come between the first look and our first label.
+        self.require_alone(engine, ownership).await?;
 
         journal.record(&Event::Phase(Phase::Isolation));
         stack::prove_isolation(engine, &self.template, &up, journal).await?;
@@ -227,20 +250,29 @@ impl Drill {
         objectives::missed(&journal.verdict()).map_or(Ok(()), Err)
     }
 
-    /// One drill of a template at a time: two would compete for the machine and make each other miss their RTO.
-    async fn require_alone(&self, engine: &Engine, now: DateTime<Utc>) -> Result<()> {
-        let others = engine.owned(LabelFilter::Template(&self.template.name)).await?;
-        let mut running: BTreeMap<&str, &str> = BTreeMap::new();
-        for other in others.iter().filter(|other| teardown::is_running_drill(other, now)) {
-            let label = |name: &str| other.labels.get(name).map_or("", String::as_str);
-            running.insert(label(labels::PROJECT), label(labels::OWNER));
+    /// One drill of a template at a time: two would compete for the machine and make each other miss their RTO. Of two
+    /// that begin together, the one with the earlier name goes on.
+    async fn require_alone(&self, engine: &Engine, ownership: &Ownership) -> Result<()> {
+        if self.options.concurrent {
+            return Ok(());
         }
-        let Some((project, owner)) = running.first_key_value() else { return Ok(()) };
+        let now = self.clock.now();
+        let label = |owned: &Owned, name: &str| owned.labels.get(name).cloned().unwrap_or_default();
+        let ours = (ownership.project.to_string(), ownership.drill_id.to_string());
+        let all = engine.owned(LabelFilter::Template(&self.template.name)).await?;
+        let ours_stands = all.iter().any(|owned| label(owned, labels::DRILL_ID) == ours.1);
+        let other = all.iter().filter(|owned| teardown::is_running_drill(owned, now)).find(|owned| {
+            let theirs = (label(owned, labels::PROJECT), label(owned, labels::DRILL_ID));
+            theirs.1 != ours.1 && (!ours_stands || theirs < ours)
+        });
+        let Some(other) = other else { return Ok(()) };
         Err(Failure::inconclusive(
             "drill_running",
             format!(
-                "another drill of {} is running on this engine: {project}, by process {owner}",
-                self.template.name
+                "another drill of {} is running on this engine: {}, by process {}",
+                self.template.name,
+                label(other, labels::PROJECT),
+                label(other, labels::OWNER)
             ),
         )
         .hint("wait for it, stop it with Ctrl-C, or pass --concurrent if they may disturb each other"))

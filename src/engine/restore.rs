@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -33,11 +34,7 @@ type Waiting = BTreeMap<DatabaseName, watch::Receiver<Progress>>;
 /// The first failure of a database or a check; a bad backup before anything inconclusive.
 pub async fn restore_and_check(drill: &Drill, plan: &DrillPlan, up: &Up, journal: &Journal) -> Result<()> {
     let mut tasks = JoinSet::new();
-    let jobs = drill
-        .options
-        .jobs
-        .unwrap_or_else(|| usize::try_from(up.server.engine.info().cpus).unwrap_or(1))
-        .max(1);
+    let jobs = drill.jobs(up.server.engine.info());
     let waiting = spawn_databases(drill, plan, up, jobs, journal, &mut tasks);
     let mut checks = JoinSet::new();
     for check in drill.template.checks.clone() {
@@ -47,20 +44,42 @@ pub async fn restore_and_check(drill: &Drill, plan: &DrillPlan, up: &Up, journal
     }
     let mut failures = Vec::new();
     while let Some(ended) = tasks.join_next().await {
-        failures.extend(ended.expect("a database's task does not panic and is not aborted"));
+        failures.extend(ended.unwrap_or_else(|error| Some(defect(&error))));
     }
-    let mut span: Option<(Instant, Instant)> = None;
+    let mut intervals = Vec::new();
     while let Some(ended) = checks.join_next().await {
-        let (began, ended, failure) = ended.expect("a check's task does not panic and is not aborted");
-        failures.extend(failure);
-        span = Some(span.map_or((began, ended), |(first, last)| (first.min(began), last.max(ended))));
+        match ended {
+            Ok((began, ended, failure)) => {
+                failures.extend(failure);
+                intervals.push((began, ended));
+            }
+            Err(error) => failures.push(defect(&error)),
+        }
     }
-    if let Some((first, last)) = span {
-        journal.record(&Event::ChecksFinished { seconds: (last - first).as_secs_f64() });
-    }
+    journal.record(&Event::ChecksFinished { seconds: covered(intervals).as_secs_f64() });
     // Stable: among equals the first to be reported stays first.
     failures.sort_by_key(|failure| failure.class != Class::Bad);
     failures.into_iter().next().map_or(Ok(()), Err)
+}
+
+/// A task that panicked: reported like anything else that keeps a drill from its verdict, so that teardown runs.
+fn defect(error: &tokio::task::JoinError) -> Failure {
+    Failure::inconclusive("internal_error", format!("a part of the drill broke off: {error}"))
+        .hint("this is a defect of restore-drill; please report it with the verdict")
+}
+
+/// The time during which at least one of the intervals ran. Between two checks the drill may be restoring what the
+/// later one needs, and that is not verification.
+fn covered(mut intervals: Vec<(Instant, Instant)>) -> Duration {
+    intervals.sort();
+    let mut total = Duration::ZERO;
+    let mut reached: Option<Instant> = None;
+    for (began, ended) in intervals {
+        let from = reached.map_or(began, |reached| reached.max(began));
+        total += ended.saturating_duration_since(from);
+        reached = Some(reached.map_or(ended, |reached| reached.max(ended)));
+    }
+    total
 }
 
 fn spawn_databases(
@@ -79,6 +98,7 @@ fn spawn_databases(
         server: up.server.clone(),
         server_major: up.version.major,
     };
+    let siblings: Arc<[DatabaseName]> = plan.waves.iter().flatten().cloned().collect();
     let mut waiting = Waiting::new();
     // In restore order, so that every parent has its channel before its children look for it.
     for name in plan.waves.iter().flatten() {
@@ -92,6 +112,7 @@ fn spawn_databases(
             point: point.clone(),
             parents: parents.collect(),
             done,
+            siblings: Arc::clone(&siblings),
             fetcher: fetcher.clone(),
             fetching: Arc::clone(&fetching),
             workers: Arc::clone(&workers),
@@ -166,4 +187,21 @@ async fn run_check(
     record.seconds = (ended - began).as_secs_f64();
     journal.record(&Event::CheckFinished(record));
     (began, ended, failure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verification_is_the_time_in_which_any_check_ran() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let seconds = |intervals: &[(u64, u64)]| {
+            covered(intervals.iter().map(|(a, b)| (at(*a), at(*b))).collect()).as_secs()
+        };
+        assert_eq!(seconds(&[]), 0);
+        assert_eq!(seconds(&[(0, 2), (100, 103)]), 5, "what lies between is not verification");
+        assert_eq!(seconds(&[(0, 10), (2, 4), (8, 12)]), 12, "overlaps count once");
+    }
 }

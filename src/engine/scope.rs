@@ -15,14 +15,7 @@ pub fn narrow(mut template: Template, only: &[DatabaseName]) -> Result<Template>
     if only.is_empty() {
         return Ok(template);
     }
-    if let Some(unknown) = only.iter().find(|name| template.database(name).is_none()) {
-        let known: Vec<&str> = template.databases.iter().map(|database| database.name.as_str()).collect();
-        return Err(Failure::config(
-            "only_unknown",
-            format!("--only names {unknown}, which the template does not have"),
-        )
-        .hint(format!("its databases are {}", known.join(", "))));
-    }
+    require_known(&template, only)?;
     let wanted: BTreeSet<&DatabaseName> = only.iter().collect();
     template.databases.retain(|database| wanted.contains(&database.name));
     for database in &mut template.databases {
@@ -49,4 +42,20 @@ pub fn narrow(mut template: Template, only: &[DatabaseName]) -> Result<Template>
         .hint("a drill that verifies nothing proves nothing: add a check, or name another database"));
     }
     Ok(template)
+}
+
+/// Checks that a template has these databases.
+///
+/// # Errors
+/// `only_unknown`, a configuration error.
+pub fn require_known(template: &Template, only: &[DatabaseName]) -> Result<()> {
+    if let Some(unknown) = only.iter().find(|name| template.database(name).is_none()) {
+        let known: Vec<&str> = template.databases.iter().map(|database| database.name.as_str()).collect();
+        return Err(Failure::config(
+            "only_unknown",
+            format!("--only names {unknown}, which the template does not have"),
+        )
+        .hint(format!("its databases are {}", known.join(", "))));
+    }
+    Ok(())
 }

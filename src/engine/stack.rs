@@ -17,7 +17,7 @@ use crate::stack::postgres_image::PostgresImage;
 use crate::stack::spec::{self, ContainerSpec, NetworkSpec, PostgresNeeds};
 use crate::stack::{isolation, probe};
 use crate::template::{Service, Template};
-use crate::verdict::{Isolation, IsolationStatus, Stack, StackService};
+use crate::verdict::{Isolation, IsolationStatus, Probe, Stack, StackService};
 
 /// Between two looks at a service that is starting.
 const RETRY: Duration = Duration::from_millis(200);
@@ -61,6 +61,7 @@ pub async fn up(
     template: &Template,
     ownership: &Ownership,
     images: &Images,
+    jobs: usize,
     journal: &Journal,
 ) -> Result<Up> {
     let facts = engine.facts();
@@ -70,8 +71,8 @@ pub async fn up(
         .memory
         .map_or(facts.memory_bytes / 4 * 3, |memory| memory.as_u64().min(facts.memory_bytes));
     let settings =
-        settings::settings(template.postgres.tuning, memory_bytes, facts.cpus, &template.postgres.settings);
-    let password = match template.postgres.password.as_str() {
+        settings::settings(template.postgres.tuning, memory_bytes, jobs, &template.postgres.settings);
+    let password = match template.postgres.password.expose() {
         "" => Secret::random(),
         given => Secret::new(given),
     };
@@ -169,6 +170,11 @@ pub async fn prove_isolation(engine: &Engine, template: &Template, up: &Up, jour
         assertions: isolation::assertions(&up.network, &network, &containers),
         probes: Vec::new(),
     };
+    // A container that has ended is on no network, and says nothing about isolation.
+    if let Some(ended) = containers.iter().find(|container| !container.running) {
+        let message = format!("{} ended while isolation was being proved", ended.name);
+        return Err(Failure::inconclusive("service_died", message).hint("--keep leaves the stack to look at"));
+    }
     if let Some(broken) = proof.assertions.iter().find(|assertion| !assertion.ok) {
         let what = format!(
             "{} of {} is {}, not {}",
@@ -184,13 +190,24 @@ pub async fn prove_isolation(engine: &Engine, template: &Template, up: &Up, jour
     let hosts = if engine.info().local { probe::host_addresses() } else { Vec::new() };
     let planned = probe::plan(&template.isolation, &network.gateways, &hosts, port);
     proof.probes = probe::run(engine, &up.server.container, &containers[0].name, &planned).await?;
-    if let Some(reached) = proof.probes.iter().find(|probe| !probe.ok) {
-        let what = format!(
-            "{} ({}) must be {} and was: {}",
-            reached.target, reached.reason, reached.expect, reached.observed
-        );
+    let failed: Vec<Probe> = proof.probes.iter().filter(|probe| !probe.ok).cloned().collect();
+    let describe = |probe: &Probe| {
+        format!("{} ({}) must be {} and was: {}", probe.target, probe.reason, probe.expect, probe.observed)
+    };
+    if let Some(reached) = failed.iter().find(|found| probe::shows_a_way_out(found)) {
         journal.record(&Event::Isolation(proof));
-        return Err(not_isolated(&what));
+        return Err(not_isolated(&describe(reached)));
+    }
+    if let Some(unclear) = failed.first() {
+        proof.status = IsolationStatus::NotProved;
+        journal.record(&Event::Isolation(proof));
+        return Err(Failure::inconclusive(
+            "probe_failed",
+            format!("isolation could not be proved: {}", describe(unclear)),
+        )
+        .hint(
+            "the machine may be too busy for the probes; isolation.probes in the verdict has all of them",
+        ));
     }
     proof.status = IsolationStatus::Proved;
     journal.record(&Event::Isolation(proof));

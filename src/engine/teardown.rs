@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures_util::future::join_all;
 
 use crate::failure::Failure;
 use crate::names::DrillId;
@@ -14,8 +15,8 @@ use crate::verdict::{Removed, Teardown, TeardownStatus};
 
 /// Rounds of removal before what is left counts as leaked.
 const ROUNDS: u32 = 5;
-/// How long one round may take: an engine that hangs must not hang the drill.
-const ROUND_LIMIT: Duration = Duration::from_secs(60);
+/// How long one request may take: an engine that hangs must not hang the drill.
+const ITEM_LIMIT: Duration = Duration::from_secs(30);
 
 /// The teardown of a drill that made nothing.
 pub(super) fn nothing_made() -> Teardown {
@@ -24,60 +25,76 @@ pub(super) fn nothing_made() -> Teardown {
 
 /// Removes everything of a drill, or leaves it all standing.
 pub async fn teardown(engine: &Engine, drill: DrillId, keep: bool) -> Teardown {
-    engine.settle().await;
+    let settled = engine.settle().await;
     if keep {
         return Teardown { status: TeardownStatus::Kept, ..Teardown::default() };
     }
-    remove_all(engine, LabelFilter::Drill(drill), |_| true).await
+    let mut teardown = remove_all(engine, LabelFilter::Drill(drill), |_| true).await;
+    if !settled {
+        teardown.status = TeardownStatus::Leaked;
+        teardown.leaked.push("the engine had not answered whether it made something more".to_owned());
+    }
+    teardown
 }
 
 /// Removes what the filter finds and `chosen` agrees to; tries again what fails, since a network is busy until its
-/// last container is gone.
+/// last container is gone. Clean means that a look at the engine has shown nothing left.
 pub async fn remove_all(
     engine: &Engine,
     filter: LabelFilter<'_>,
     chosen: impl Fn(&Owned) -> bool,
 ) -> Teardown {
     let mut removed = Removed::default();
-    let mut left: Vec<(Owned, Failure)> = Vec::new();
-    let mut trouble = None;
-    for round in 0..ROUNDS {
-        if round > 0 {
-            tokio::time::sleep(Duration::from_millis(200) * 2u32.pow(round)).await;
+    let mut leaked = Vec::new();
+    for round in 0..=ROUNDS {
+        if round > 1 {
+            tokio::time::sleep(Duration::from_millis(100) * 2u32.pow(round)).await;
         }
-        let work = async {
-            let owned: Vec<Owned> =
-                engine.owned(filter).await?.into_iter().filter(|owned| chosen(owned)).collect();
-            let anonymous = owned.iter().filter(|owned| owned.kind == OwnedKind::Volume).count();
-            let mut failed = Vec::new();
-            for kind in [OwnedKind::Container, OwnedKind::Network, OwnedKind::Volume] {
-                for one in owned.iter().filter(|owned| owned.kind == kind) {
-                    match engine.remove(one).await {
-                        Ok(()) => count(&mut removed, kind),
-                        Err(failure) => failed.push((one.clone(), failure)),
-                    }
-                }
+        let listed = tokio::time::timeout(ITEM_LIMIT, engine.owned(filter)).await;
+        let owned: Vec<Owned> = match listed {
+            Ok(Ok(owned)) => owned.into_iter().filter(|owned| chosen(owned)).collect(),
+            Ok(Err(failure)) => {
+                leaked = vec![failure.message];
+                continue;
             }
-            Ok::<_, Failure>((owned.len() + anonymous, failed))
+            Err(_) => {
+                leaked = vec![format!("the engine does not answer within {} s", ITEM_LIMIT.as_secs())];
+                continue;
+            }
         };
-        match tokio::time::timeout(ROUND_LIMIT, work).await {
-            Ok(Ok((0, _))) => return Teardown { status: TeardownStatus::Clean, removed, leaked: Vec::new() },
-            Ok(Ok((_, failed))) => {
-                trouble = None;
-                left = failed;
-            }
-            Ok(Err(failure)) => trouble = Some(failure.message),
-            Err(_) => trouble = Some(format!("the engine did not answer within {} s", ROUND_LIMIT.as_secs())),
+        if owned.is_empty() {
+            return Teardown { status: TeardownStatus::Clean, removed, leaked: Vec::new() };
         }
-    }
-    let mut leaked: Vec<String> =
-        left.iter().map(|(owned, why)| format!("{} {}: {why}", owned.kind.word(), owned.name)).collect();
-    leaked.extend(trouble);
-    if leaked.is_empty() {
-        // Removed in the last round, but no later look has shown it gone.
-        leaked.push("what the drill made keeps coming back".to_owned());
+        leaked = remove_round(engine, &owned, &mut removed).await;
     }
     Teardown { status: TeardownStatus::Leaked, removed, leaked }
+}
+
+/// Removes each of these, those of a kind at once, and says what it could not, or what has not yet been seen gone.
+async fn remove_round(engine: &Engine, owned: &[Owned], removed: &mut Removed) -> Vec<String> {
+    let mut left = Vec::new();
+    for kind in [OwnedKind::Container, OwnedKind::Network, OwnedKind::Volume] {
+        let removals = owned.iter().filter(|one| one.kind == kind).map(|one| async move {
+            let outcome = tokio::time::timeout(ITEM_LIMIT, engine.remove(one)).await;
+            (
+                one,
+                outcome.unwrap_or_else(|_| {
+                    Err(Failure::inconclusive("engine_error", "the engine does not answer"))
+                }),
+            )
+        });
+        for (one, outcome) in join_all(removals).await {
+            let why = match outcome {
+                Ok(()) => {
+                    count(removed, kind);
+                    "removed, but not yet seen gone".to_owned()
+                }
+                Err(failure) => failure.message,
+            };
+            left.push(format!("{} {}: {why}", kind.word(), one.name));
+        }
+    }
+    left
 }
 
 fn count(removed: &mut Removed, kind: OwnedKind) {
@@ -88,21 +105,102 @@ fn count(removed: &mut Removed, kind: OwnedKind) {
     } += 1;
 }
 
-/// Whether this belongs to a drill that still runs, as far as its labels tell: its process is not known to have
-/// ended, its lease has not expired, and it was not left standing on purpose.
+/// Whether this belongs to a drill that still runs, as far as its labels tell.
 pub(super) fn is_running_drill(owned: &Owned, now: DateTime<Utc>) -> bool {
-    let label = |name: &str| owned.labels.get(name).map(String::as_str);
-    label(labels::PURPOSE) == Some("drill") && label(labels::KEPT) != Some("true") && !may_reap(owned, now)
+    let facts = Facts::of(owned);
+    let over = facts.expired(now) || facts.owner.as_ref().is_some_and(Owner::is_gone);
+    // One that is kept is over when its process is, and of a process elsewhere that is not known.
+    facts.purpose == "drill" && (facts.owner_lives() || !(over || facts.kept))
 }
 
-/// Whether `reap` may remove it: its lease has expired, or the process that owns it has ended.
+/// Whether `reap` may remove it: nobody owns it any more, or its lease has expired and its owner is not known to live.
 pub fn may_reap(owned: &Owned, now: DateTime<Utc>) -> bool {
-    let label = |name: &str| owned.labels.get(name).map(String::as_str);
-    let lease = label(labels::LEASE_EXPIRES).and_then(|text| DateTime::parse_from_rfc3339(text).ok());
-    if lease.is_some_and(|lease| lease < now) {
-        return true;
+    let facts = Facts::of(owned);
+    let abandoned = !facts.kept && facts.owner.as_ref().is_some_and(Owner::is_gone);
+    !facts.owner_lives() && (abandoned || facts.expired(now))
+}
+
+/// Whether `reap` may remove it when it is asked for by name: kept stacks too, but nothing whose owner lives.
+pub fn may_reap_by_name(owned: &Owned, now: DateTime<Utc>) -> bool {
+    let facts = Facts::of(owned);
+    may_reap(owned, now) || (facts.kept && !facts.owner_lives())
+}
+
+/// What labels say about ownership.
+struct Facts {
+    purpose: String,
+    kept: bool,
+    owner: Option<Owner>,
+    lease: Option<DateTime<Utc>>,
+}
+
+impl Facts {
+    fn of(owned: &Owned) -> Self {
+        let label = |name: &str| owned.labels.get(name).map(String::as_str).unwrap_or_default();
+        Self {
+            purpose: label(labels::PURPOSE).to_owned(),
+            kept: label(labels::KEPT) == "true",
+            owner: label(labels::OWNER).parse().ok(),
+            lease: DateTime::parse_from_rfc3339(label(labels::LEASE_EXPIRES))
+                .ok()
+                .map(|lease| lease.to_utc()),
+        }
     }
-    let gone =
-        label(labels::OWNER).and_then(|text| text.parse::<Owner>().ok()).is_some_and(|owner| owner.is_gone());
-    gone && label(labels::KEPT) != Some("true")
+
+    fn expired(&self, now: DateTime<Utc>) -> bool {
+        self.lease.is_some_and(|lease| lease < now)
+    }
+
+    fn owner_lives(&self) -> bool {
+        self.owner.as_ref().is_some_and(Owner::is_alive)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Something of a drill: who owns it, whether it is kept, and how many hours its lease has left.
+    fn owned(owner: &str, kept: bool, lease_hours: i64) -> Owned {
+        let labels = [
+            (labels::PURPOSE, "drill".to_owned()),
+            (labels::OWNER, owner.to_owned()),
+            (labels::KEPT, kept.to_string()),
+            (labels::LEASE_EXPIRES, (now() + chrono::TimeDelta::hours(lease_hours)).to_rfc3339()),
+        ];
+        Owned {
+            kind: OwnedKind::Container,
+            id: "1".to_owned(),
+            name: "x".to_owned(),
+            labels: labels.map(|(name, value)| (name.to_owned(), value)).into(),
+        }
+    }
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_780_000_000, 0).unwrap()
+    }
+
+    #[test]
+    fn what_may_be_reaped_and_what_runs() {
+        let alive = Owner::this_process().to_string();
+        let gone = format!("{}:1", alive.rsplit_once(':').unwrap().0);
+        let elsewhere = "elsewhere:boot/1:7:7";
+        // owner, kept, hours of lease left: reaped, reaped by name, runs
+        for (owner, kept, lease, reaped, by_name, runs) in [
+            (&*alive, false, 1, false, false, true),
+            (&*alive, false, -1, false, false, true),
+            (&*alive, true, 1, false, false, true),
+            (&*gone, false, 1, true, true, false),
+            (&*gone, true, 1, false, true, false),
+            (&*gone, true, -1, true, true, false),
+            (elsewhere, false, 1, false, false, true),
+            (elsewhere, false, -1, true, true, false),
+            (elsewhere, true, 1, false, true, false),
+        ] {
+            let owned = owned(owner, kept, lease);
+            let seen =
+                (may_reap(&owned, now()), may_reap_by_name(&owned, now()), is_running_drill(&owned, now()));
+            assert_eq!(seen, (reaped, by_name, runs), "{owner} kept={kept} lease={lease}");
+        }
+    }
 }

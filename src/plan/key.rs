@@ -1,6 +1,6 @@
 //! Object keys: `<prefix>/<database>_<timestamp>.dump.age`, read and written.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
 use crate::names::{DatabaseName, ObjectKey};
 
@@ -42,10 +42,17 @@ impl KeyPattern {
         let (before, after) = self.pattern.split_once(TIMESTAMP)?;
         let rest = rest.strip_prefix(&before.replace(DATABASE, database.as_str()))?;
         let timestamp = rest.strip_suffix(&after.replace(DATABASE, database.as_str()))?;
-        let time = NaiveDateTime::parse_from_str(timestamp, &self.timestamp_format).ok()?.and_utc();
+        let time = parse_timestamp(timestamp, &self.timestamp_format)?;
         // chrono reads some texts that it would not write, such as a one-digit month.
         (time.format(&self.timestamp_format).to_string() == timestamp).then_some(time)
     }
+}
+
+/// Reads a time as it was written; a format without a time of day means the day's beginning.
+pub(crate) fn parse_timestamp(text: &str, format: &str) -> Option<DateTime<Utc>> {
+    let moment = NaiveDateTime::parse_from_str(text, format);
+    let day = || NaiveDate::parse_from_str(text, format).ok()?.and_hms_opt(0, 0, 0);
+    moment.ok().or_else(day).map(|time| time.and_utc())
 }
 
 #[cfg(test)]
@@ -92,5 +99,7 @@ mod tests {
         let pattern = KeyPattern::new("", "{database}/{timestamp}.age", "%Y-%m-%d");
         let database: DatabaseName = "a".parse().unwrap();
         assert_eq!(pattern.listing_prefix(&database), "a/");
+        let day = DateTime::from_timestamp(1_778_976_000, 0).unwrap();
+        assert_eq!(pattern.taken_at(&database, "a/2026-05-17.age"), Some(day), "a day is enough");
     }
 }

@@ -54,19 +54,6 @@ fn cycle(waiting: &BTreeMap<&DatabaseName, BTreeSet<&DatabaseName>>) -> String {
     path.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" → ")
 }
 
-/// Every database that `names` need restored before them, and `names` themselves.
-pub fn with_parents(databases: &[Database], names: &[DatabaseName]) -> BTreeSet<DatabaseName> {
-    let mut wanted = BTreeSet::new();
-    let mut open = names.to_vec();
-    while let Some(name) = open.pop() {
-        if wanted.insert(name.clone()) {
-            let parents = databases.iter().filter(|database| database.name == name).flat_map(|d| &d.after);
-            open.extend(parents.cloned());
-        }
-    }
-    wanted
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,12 +95,5 @@ mod tests {
     fn an_unknown_parent_is_named() {
         let error = waves(&[database("a", &["b"])]).unwrap_err();
         assert_eq!(error, "database a comes after b, which is not among [[databases]]");
-    }
-
-    #[test]
-    fn only_some_databases_bring_their_parents() {
-        let all = [database("a", &[]), database("b", &["a"]), database("c", &["b"]), database("d", &["a"])];
-        let wanted = with_parents(&all, &["c".parse().unwrap()]);
-        assert_eq!(wanted.iter().map(DatabaseName::as_str).collect::<Vec<_>>(), ["a", "b", "c"]);
     }
 }

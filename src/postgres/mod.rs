@@ -27,6 +27,11 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 /// Lines of a dead container's log that are shown.
 const LOG_LINES: usize = 15;
 
+/// Encodings that a database cannot have although a dump can be written in them (PostgreSQL documentation, 23.3), and
+/// UTF8 itself, which goes with the image's own locale.
+const CLIENT_ONLY: [&str; 9] =
+    ["UTF8", "BIG5", "GB18030", "GBK", "JOHAB", "SJIS", "SHIFT_JIS_2004", "UHC", "UNICODE"];
+
 /// The database every server has.
 pub const MAINTENANCE: &str = "postgres";
 
@@ -56,12 +61,18 @@ impl Server {
     /// # Errors
     /// `authentication_failed`, `server_unreachable`.
     pub async fn connect(&self, database: &str) -> Result<Client> {
+        // A dump may set another path for the superuser, and put its own pg_class in front of the real one.
+        self.connect_with(database, "-c search_path=pg_catalog,public").await
+    }
+
+    async fn connect_with(&self, database: &str, options: &str) -> Result<Client> {
         let tunnel = Tunnel::open(&self.engine, &self.container, 5432).await?;
         let connected = tokio_postgres::Config::new()
             .user("postgres")
             .password(self.password.expose())
             .dbname(database)
             .application_name("restore-drill")
+            .options(options)
             .connect_raw(tunnel, NoTls)
             .await;
         let (client, connection) = connected.map_err(|error| connect_failure(database, &error))?;
@@ -130,21 +141,22 @@ impl Server {
         Ok(ServerVersion { text: row.get(0), major: u32::try_from(row.get::<_, i32>(1)).unwrap_or(0) })
     }
 
-    /// Creates roles without login, for policies and grants that name them.
+    /// Creates roles without login, for policies and grants that name them. One that is there already is left as it
+    /// is; another database's restore may be creating it at this moment.
     pub async fn create_roles<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<()> {
+        use tokio_postgres::error::SqlState;
         let client = self.connect(MAINTENANCE).await?;
         for name in names {
-            let exists = client
-                .query_opt("SELECT 1 FROM pg_roles WHERE rolname = $1", &[&name])
-                .await
-                .map_err(|error| query_failure("looking for a role", &error))?;
-            if exists.is_none() {
-                execute(
-                    &client,
-                    &format!("CREATE ROLE {} NOLOGIN", quote_identifier(name)),
-                    "creating a role",
-                )
-                .await?;
+            match client.batch_execute(&format!("CREATE ROLE {} NOLOGIN", quote_identifier(name))).await {
+                Err(error)
+                    if !matches!(
+                        error.code(),
+                        Some(&(SqlState::DUPLICATE_OBJECT | SqlState::UNIQUE_VIOLATION))
+                    ) =>
+                {
+                    return Err(query_failure("creating a role", &error));
+                }
+                _ => {}
             }
         }
         Ok(())
@@ -162,7 +174,7 @@ impl Server {
             let client = self.connect(MAINTENANCE).await?;
             // Any encoding goes with the C locale; the image's own locale goes with UTF-8.
             let encoding = match encoding {
-                Some(encoding) if !encoding.eq_ignore_ascii_case("UTF8") => {
+                Some(encoding) if !CLIENT_ONLY.iter().any(|known| encoding.eq_ignore_ascii_case(known)) => {
                     format!(" ENCODING {} LC_COLLATE 'C' LC_CTYPE 'C'", quote_literal(encoding))
                 }
                 _ => " ENCODING 'UTF8'".to_owned(),

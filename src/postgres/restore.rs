@@ -54,28 +54,63 @@ impl Server {
     }
 }
 
-/// Why a restore did not go clean; `None` if it did.
+/// Why a restore did not go clean; `None` if it did. Only lines in which `pg_restore` itself reports an error are
+/// looked at: its other lines quote the dump, which may say anything.
 pub fn judge(outcome: &PgRestore) -> Option<Failure> {
     if outcome.exit_code == 0 {
         return None;
     }
-    let all = outcome.stderr.join("\n");
-    let first = outcome
+    let errors: Vec<&str> = outcome
         .stderr
         .iter()
-        .find(|line| line.contains("error:"))
-        .or_else(|| outcome.stderr.first())
-        .map_or_else(|| format!("pg_restore ended with status {}", outcome.exit_code), Clone::clone);
-    if all.contains("No space left on device") {
-        return Some(Failure::inconclusive("disk_full", "the engine's disk is full: the restored database does not fit")
-            .hint("`docker system df` shows what uses it; `restore-drill reap` removes what crashed drills left"));
+        .map(String::as_str)
+        .filter(|line| line.starts_with("pg_restore: error:"))
+        .collect();
+    let first = errors
+        .first()
+        .copied()
+        .or(outcome.stderr.first().map(String::as_str))
+        .map_or_else(|| format!("pg_restore ended with status {}", outcome.exit_code), str::to_owned);
+    let said = |words: &[&str]| errors.iter().any(|line| words.iter().any(|word| line.contains(word)));
+    if said(&["No space left on device"]) {
+        return Some(
+            Failure::inconclusive("disk_full", "the engine's disk is full: the restored database does not fit").hint(
+                "`docker system df` shows what uses it; `restore-drill reap` removes what crashed drills left",
+            ),
+        );
     }
-    if all.contains("unsupported version") {
+    if said(&["unsupported version"]) {
         return Some(newer_than_image(&first));
     }
-    let (code, hint) = explain(&all);
-    Some(Failure::bad(code, first).hint(hint))
+    if outcome.exit_code > 128 {
+        let message = format!("pg_restore was killed by signal {}", outcome.exit_code - 128);
+        return Some(Failure::inconclusive("restore_killed", message).hint(
+            "this says nothing about the backup: the container may have run out of memory (postgres.memory)",
+        ));
+    }
+    if said(SERVER_TROUBLE) {
+        return Some(Failure::inconclusive("server_trouble", format!("the drill's own Postgres gave way: {first}")).hint(
+            "this says nothing about the backup: give the drill more memory (postgres.memory) or fewer workers (--jobs)",
+        ));
+    }
+    Some(explain(&errors.join("\n"), first))
 }
+
+/// What a server says that is in trouble itself.
+const SERVER_TROUBLE: &[&str] = &[
+    "server closed the connection",
+    "connection to server was lost",
+    "could not connect to server",
+    "connection to server on socket",
+    "in recovery mode",
+    "not yet accepting connections",
+    "crash of another server process",
+    "terminating connection",
+    "out of memory",
+    "could not resize shared memory",
+    "too many clients",
+    "remaining connection slots",
+];
 
 /// A dump that the image's `pg_restore` is too old for.
 pub fn newer_than_image(what: &str) -> Failure {
@@ -83,39 +118,36 @@ pub fn newer_than_image(what: &str) -> Failure {
         .hint("name a Postgres image of the dump's major version, or a later one, in postgres.image (for Aegis: DRILL_POSTGRES_IMAGE)")
 }
 
-fn explain(stderr: &str) -> (&'static str, String) {
+/// An error that the dump caused, or that an image or a template without something it needs did.
+fn explain(errors: &str, first: String) -> Failure {
     static ROLE: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r#"role "([^"]+)" does not exist"#).expect("a constant"));
     static EXTENSION: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r#"extension "([^"]+)" is not available"#).expect("a constant"));
-    if let Some(found) = ROLE.captures(stderr) {
-        let hint = format!("add the role to the template: postgres.roles = [\"{}\"]", &found[1]);
-        return ("role_missing", hint);
+    if let Some(found) = ROLE.captures(errors) {
+        return Failure::inconclusive("role_missing", first)
+            .hint(format!("add the role to the template: postgres.roles = [\"{}\"]", &found[1]));
     }
-    if let Some(found) = EXTENSION.captures(stderr) {
-        let hint = format!(
-            "the image lacks the extension {}; name an image that has it in postgres.image",
+    if let Some(found) = EXTENSION.captures(errors) {
+        return Failure::inconclusive("extension_missing", first).hint(format!(
+            "the image lacks the extension {}; name one that has it in postgres.image",
             &found[1]
-        );
-        return ("extension_missing", hint);
+        ));
     }
-    if stderr.contains("foreign key constraint") {
-        return (
-            "foreign_key_violated",
-            "rows refer to rows that are not in the dump: was it taken from one snapshot, and whole?"
-                .to_owned(),
-        );
+    if errors.contains("collation") && errors.contains("does not exist") {
+        return Failure::inconclusive("collation_missing", first)
+            .hint("the image lacks a locale of the source server; name one that has it in postgres.image");
     }
-    if stderr.contains("unexpected end of file") || stderr.contains("could not read from input file") {
-        return (
-            "dump_truncated",
-            "the dump ends early: look at the exit status of pg_dump in the backup job".to_owned(),
-        );
+    if errors.contains("foreign key constraint") {
+        return Failure::bad("foreign_key_violated", first)
+            .hint("rows refer to rows that are not in the dump: was it taken from one snapshot, and whole?");
     }
-    (
-        "restore_failed",
-        "databases[].pg_restore.stderr in the verdict has all of pg_restore's words".to_owned(),
-    )
+    if errors.contains("unexpected end of file") || errors.contains("could not read from input file") {
+        return Failure::bad("dump_truncated", first)
+            .hint("the dump ends early: look at the exit status of pg_dump in the backup job");
+    }
+    Failure::bad("restore_failed", first)
+        .hint("databases[].pg_restore.stderr in the verdict has all of pg_restore's words")
 }
 
 /// The first lines of a stream, and how many there were beyond them.
@@ -203,6 +235,14 @@ mod tests {
         assert_eq!((failure.code, failure.class), ("disk_full", Class::Inconclusive));
         let failure = judged(&["pg_restore: error: unsupported version (1.16) in file header"]);
         assert_eq!((failure.code, failure.class), ("dump_newer_than_image", Class::Inconclusive));
+    }
+
+    #[test]
+    fn a_pg_restore_that_was_killed_says_nothing_about_the_backup() {
+        let outcome = |exit_code| PgRestore { exit_code, jobs: 1, stderr: vec![], stderr_lines_dropped: 0 };
+        let killed = judge(&outcome(137)).unwrap();
+        assert_eq!((killed.code, killed.class), ("restore_killed", Class::Inconclusive));
+        assert_eq!(judge(&outcome(1)).unwrap().class, Class::Bad);
     }
 
     #[test]

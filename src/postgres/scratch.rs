@@ -26,7 +26,7 @@ impl Server {
     pub async fn write_scratch(
         &self,
         database: &DatabaseName,
-        chunks: &mut mpsc::Receiver<Bytes>,
+        mut chunks: mpsc::Receiver<Bytes>,
         mut progress: impl FnMut(u64),
     ) -> Result<u64> {
         // The volume belongs to root, and the container's own user only needs to read what is in it.
@@ -41,7 +41,7 @@ impl Server {
             progress(chunk.len() as u64);
         }
         // Whoever feeds us must not wait for a reader that has stopped reading.
-        chunks.close();
+        drop(chunks);
         written(exec).await
     }
 

@@ -9,15 +9,15 @@ use crate::template::Tuning;
 const MIB: u64 = 1024 * 1024;
 const GIB: u64 = 1024 * MIB;
 
-/// Settings for a tuning, with the template's own on top.
+/// Settings for a tuning and a number of restore workers, with the template's own on top.
 pub fn settings(
     tuning: Tuning,
     memory_bytes: u64,
-    cpus: u64,
+    jobs: usize,
     own: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let mut settings: BTreeMap<String, String> = match tuning {
-        Tuning::Throwaway => throwaway(memory_bytes, cpus),
+        Tuning::Throwaway => throwaway(memory_bytes, jobs as u64),
         Tuning::Production => BTreeMap::new(),
     };
     // Errors name rows of the restored data, and the container's log lies on the host's disk; pg_restore and the
@@ -28,9 +28,8 @@ pub fn settings(
     settings
 }
 
-fn throwaway(memory_bytes: u64, cpus: u64) -> BTreeMap<String, String> {
+fn throwaway(memory_bytes: u64, jobs: u64) -> BTreeMap<String, String> {
     let mib = |bytes: u64| format!("{}MB", bytes / MIB);
-    let workers = cpus.clamp(1, 16);
     [
         ("fsync", "off".to_owned()),
         ("synchronous_commit", "off".to_owned()),
@@ -42,13 +41,14 @@ fn throwaway(memory_bytes: u64, cpus: u64) -> BTreeMap<String, String> {
         ("checkpoint_timeout", "1d".to_owned()),
         ("autovacuum", "off".to_owned()),
         ("jit", "off".to_owned()),
-        ("max_connections", "100".to_owned()),
+        // A restore worker and a check may each hold a connection, and each worker of pg_restore one more.
+        ("max_connections", (2 * jobs + 50).to_string()),
         ("shared_buffers", mib((memory_bytes / 4).clamp(128 * MIB, 8 * GIB))),
-        ("maintenance_work_mem", mib((memory_bytes / 16).clamp(64 * MIB, 2 * GIB - MIB))),
+        ("maintenance_work_mem", mib((memory_bytes / 8 / jobs.max(1)).clamp(64 * MIB, 2 * GIB - MIB))),
         ("work_mem", mib((memory_bytes / 64).clamp(16 * MIB, 256 * MIB))),
-        ("max_parallel_maintenance_workers", workers.to_string()),
-        ("max_parallel_workers", workers.to_string()),
-        ("max_worker_processes", (workers + 4).to_string()),
+        ("max_parallel_maintenance_workers", jobs.to_string()),
+        ("max_parallel_workers", jobs.to_string()),
+        ("max_worker_processes", (jobs + 4).to_string()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()
@@ -65,6 +65,8 @@ mod tests {
         assert_eq!(of(256 * MIB)["shared_buffers"], "128MB");
         assert_eq!(of(1024 * GIB)["shared_buffers"], "8192MB");
         assert_eq!(of(1024 * GIB)["maintenance_work_mem"], "2047MB");
+        let crowded = settings(Tuning::Throwaway, 32 * GIB, 16, &BTreeMap::new());
+        assert_eq!((&*crowded["maintenance_work_mem"], &*crowded["max_connections"]), ("256MB", "82"));
     }
 
     #[test]

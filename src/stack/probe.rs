@@ -15,6 +15,8 @@ use crate::verdict::Probe;
 const CONNECT_SECONDS: &str = "3";
 /// Seconds a look-up may take.
 const RESOLVE_SECONDS: &str = "10";
+/// What is seen when a probe itself went wrong.
+const UNCLEAR: &str = "unclear";
 /// Output of the prober kept.
 const OUTPUT_LIMIT: usize = 256 * 1024;
 /// Where clouds keep credentials of the machine.
@@ -196,6 +198,11 @@ pub async fn run(
 /// One answer of the prober: a word, and a detail.
 type Answer = (String, String);
 
+/// Whether a probe that failed shows that something can be reached, and not only that it went wrong itself.
+pub fn shows_a_way_out(probe: &Probe) -> bool {
+    !probe.ok && probe.expect != "reachable" && !probe.observed.starts_with(UNCLEAR)
+}
+
 fn parse(output: &str, count: usize) -> Vec<Option<Answer>> {
     let mut answers = vec![None; count];
     for line in output.lines() {
@@ -218,7 +225,7 @@ fn judge(from: &str, planned: &Planned, (word, detail): &Answer) -> Probe {
         "noroute" => "no route".to_owned(),
         "unresolved" => "does not resolve".to_owned(),
         "resolved" => format!("resolves to {detail}"),
-        _ => format!("unclear: {detail}"),
+        _ => format!("{UNCLEAR}: {detail}"),
     };
     let (target, expect, ok) = match &planned.attempt {
         Attempt::Resolve(name) => (name.clone(), "unresolvable", word == "unresolved"),

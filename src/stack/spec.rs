@@ -173,11 +173,7 @@ pub fn service(
         user: service.user.clone(),
         entrypoint: None,
         command: service.command.clone(),
-        environment: service
-            .environment
-            .iter()
-            .map(|(name, value)| (name.clone(), Secret::new(value.clone())))
-            .collect(),
+        environment: service.environment.clone(),
         volumes: data_volumes
             .iter()
             .map(|path| (path.clone(), ownership.volume_labels(name, "data")))

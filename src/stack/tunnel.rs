@@ -14,8 +14,9 @@ use crate::failure::Result;
 
 /// Copies between its own streams and a TCP connection inside the container. Ends with either side, and leaves no
 /// process behind: what the container's first process inherits may disturb it.
-const RELAY: &str =
-    r#"exec 3<>"/dev/tcp/127.0.0.1/$0" || exit 1; cat <&3 & cat >&3; kill $! 2>/dev/null; wait"#;
+const RELAY: &str = r#"exec 3<>"/dev/tcp/127.0.0.1/$0" || exit 1
+cat <&3 & cat <&0 >&3 &
+wait -n; kill $(jobs -p) 2>/dev/null; wait"#;
 
 /// A byte stream to a port inside a container.
 pub struct Tunnel {

@@ -10,6 +10,7 @@ use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{DatabaseName, ProjectPrefix};
+use crate::secret::Secret;
 
 /// A whole template.
 #[derive(Debug, Clone, Deserialize)]
@@ -103,7 +104,7 @@ pub struct Postgres {
     pub settings: BTreeMap<String, String>,
     /// The superuser's password. Empty for a random one.
     #[serde(default)]
-    pub password: String,
+    pub password: Secret,
     /// Roles to create (without login) before anything is restored.
     #[serde(default)]
     pub roles: Vec<String>,
@@ -140,7 +141,7 @@ pub struct Service {
     pub command: Vec<String>,
     /// Its environment.
     #[serde(default)]
-    pub environment: BTreeMap<String, String>,
+    pub environment: BTreeMap<String, Secret>,
     /// A command that exits with 0 inside the container once it is ready. Default: ready when running.
     #[serde(default)]
     pub ready: Vec<String>,
@@ -416,7 +417,7 @@ pub struct Backup {
     pub user: String,
     /// That user's password.
     #[serde(default)]
-    pub password: String,
+    pub password: Secret,
     /// The Docker network `pg_dump` runs in: a network's name, or `host`.
     #[serde(default = "defaults::network")]
     pub network: String,

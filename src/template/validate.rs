@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use chrono::NaiveDate;
+use chrono::format::{Item, StrftimeItems};
+
 use super::schema::{Check, RowRule, Template};
 use crate::names::DatabaseName;
-use crate::plan::order;
+use crate::plan::{key, order};
 
 /// Checks a template's inner consistency; an error is a sentence for a person.
 pub(super) fn validate(template: &Template) -> Result<(), String> {
@@ -15,6 +18,7 @@ pub(super) fn validate(template: &Template) -> Result<(), String> {
         ));
     }
     validate_key_pattern(&template.store.key)?;
+    validate_timestamp(&template.store.timestamp)?;
     validate_endpoint(&template.store.endpoint)?;
     let names = database_names(template)?;
     order::waves(&template.databases)?;
@@ -51,6 +55,23 @@ fn validate_endpoint(endpoint: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("store.endpoint `{endpoint}` is not a URL: write https://HOST or http://HOST:PORT"))
+}
+
+/// A format that cannot be read back would find no recovery point, and blame the backup job.
+fn validate_timestamp(format: &str) -> Result<(), String> {
+    let refuse =
+        || Err(format!("store.timestamp `{format}` must be a strftime format that names a day, at least"));
+    if StrftimeItems::new(format).any(|item| item == Item::Error) {
+        return refuse();
+    }
+    let day = NaiveDate::from_ymd_opt(2026, 5, 17).and_then(|date| date.and_hms_opt(0, 0, 0));
+    match day
+        .map(|time| time.and_utc())
+        .map(|time| key::parse_timestamp(&time.format(format).to_string(), format) == Some(time))
+    {
+        Some(true) => Ok(()),
+        _ => refuse(),
+    }
 }
 
 fn database_names(template: &Template) -> Result<BTreeSet<&DatabaseName>, String> {

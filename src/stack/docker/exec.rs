@@ -134,38 +134,55 @@ impl Exec {
     }
 
     /// Ends the input, reads the output to its end, and returns what was captured of it.
-    pub async fn capture(mut self, limit: usize) -> Result<Captured> {
+    pub async fn capture(self, limit: usize) -> Result<Captured> {
+        let (mut input, listening) = self.capture_while_fed(limit);
         // A command that has ended already has no input to end.
-        let _ = self.input.shutdown().await;
-        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        while let Some(output) = self.output.try_next().await? {
-            let (kept, bytes) = match &output {
-                Output::Stdout(bytes) => (&mut stdout, bytes),
-                Output::Stderr(bytes) => (&mut stderr, bytes),
-            };
-            let room = limit.saturating_sub(kept.len()).min(bytes.len());
-            kept.extend_from_slice(&bytes[..room]);
-        }
-        let (stdout, stderr) =
-            [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).into();
-        Ok(Captured { exit_code: self.exit_code().await?, stdout, stderr })
+        let _ = input.shutdown().await;
+        listening.await
+    }
+
+    /// Its input, and the capture of its output up to `limit` bytes of each stream: run both at once.
+    pub fn capture_while_fed(
+        self,
+        limit: usize,
+    ) -> (Pin<Box<dyn AsyncWrite + Send>>, impl Future<Output = Result<Captured>> + Send) {
+        let Self { engine, id, input, mut output } = self;
+        let listening = async move {
+            let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+            while let Some(chunk) = output.try_next().await? {
+                let (kept, bytes) = match &chunk {
+                    Output::Stdout(bytes) => (&mut stdout, bytes),
+                    Output::Stderr(bytes) => (&mut stderr, bytes),
+                };
+                let room = limit.saturating_sub(kept.len()).min(bytes.len());
+                kept.extend_from_slice(&bytes[..room]);
+            }
+            let (stdout, stderr) =
+                [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).into();
+            Ok(Captured { exit_code: exit_code(&engine, &id).await?, stdout, stderr })
+        };
+        (input, listening)
     }
 
     /// The exit status, once the output has ended.
     pub async fn exit_code(self) -> Result<i64> {
-        let Self { engine, id, input: _input, output: _output } = self;
-        // The streams close an instant before the engine notes the end of the process.
-        for attempt in 0..200u64 {
-            let state = engine
-                .docker
-                .inspect_exec(&id)
-                .await
-                .map_err(|error| engine_failure("asking how a command ended", &error))?;
-            if let (Some(false), Some(code)) = (state.running, state.exit_code) {
-                return Ok(code);
-            }
-            tokio::time::sleep(Duration::from_millis(attempt.min(50))).await;
-        }
-        Err(Failure::inconclusive("engine_error", "a command closed its output but does not end"))
+        let Self { engine, id, .. } = self;
+        exit_code(&engine, &id).await
     }
+}
+
+async fn exit_code(engine: &Engine, id: &str) -> Result<i64> {
+    // The streams close an instant before the engine notes the end of the process.
+    for attempt in 0..200u64 {
+        let state = engine
+            .docker
+            .inspect_exec(id)
+            .await
+            .map_err(|error| engine_failure("asking how a command ended", &error))?;
+        if let (Some(false), Some(code)) = (state.running, state.exit_code) {
+            return Ok(code);
+        }
+        tokio::time::sleep(Duration::from_millis(attempt.min(50))).await;
+    }
+    Err(Failure::inconclusive("engine_error", "a command closed its output but does not end"))
 }

@@ -20,8 +20,8 @@ pub use resources::{LabelFilter, Owned, OwnedKind};
 
 /// How long the engine may take to answer its first request.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long creations on their way may hold teardown up.
-const SETTLE_LIMIT: Duration = Duration::from_secs(30);
+/// How long creations on their way may hold teardown up: longer than a request to the engine can take.
+const SETTLE_LIMIT: Duration = Duration::from_secs(130);
 /// The oldest API that knows what a drill needs (anonymous volumes with labels, exec, internal networks).
 const OLDEST_API: (usize, usize) = (1, 40);
 
@@ -64,7 +64,12 @@ impl Engine {
     }
 
     async fn try_connect() -> Result<Self, bollard::errors::Error> {
-        let docker = Docker::connect_with_defaults()?.negotiate_version().await?;
+        // An empty variable means the same as none, as to the docker command.
+        let docker = match std::env::var("DOCKER_HOST") {
+            Ok(host) if !host.is_empty() => Docker::connect_with_host(&host)?,
+            _ => Docker::connect_with_local_defaults()?,
+        };
+        let docker = docker.negotiate_version().await?;
         let (version, info) = tokio::try_join!(docker.version(), docker.info())?;
         let unsigned = |number: Option<i64>| number.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
         let info = EngineInfo {
@@ -102,9 +107,9 @@ impl Engine {
         self.creations.spawn(work).await.expect("a creation does not panic and is never aborted")
     }
 
-    /// Waits until no creation is on its way any more. What an engine that hangs makes later is found by its labels.
-    pub async fn settle(&self) {
-        let _ = tokio::time::timeout(SETTLE_LIMIT, self.creations.wait()).await;
+    /// Waits until no creation is on its way any more; `false` if that takes too long.
+    pub async fn settle(&self) -> bool {
+        tokio::time::timeout(SETTLE_LIMIT, self.creations.wait()).await.is_ok()
     }
 
     /// What the engine says about itself.
