@@ -1,0 +1,417 @@
+//! `restore-drill backup` against a real source server on a Docker network of its own.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use restore_drill::backup::Job;
+use restore_drill::clock::Clock;
+use restore_drill::crypt::{Identities, Recipients};
+use restore_drill::demo::source::Source;
+use restore_drill::failure::Class;
+use restore_drill::names::{DatabaseName, DrillId, ProjectName};
+use restore_drill::postgres::session::Session;
+use restore_drill::secret::Secret;
+use restore_drill::stack::docker::Engine;
+use restore_drill::stack::labels::Ownership;
+use restore_drill::stack::owner::Owner;
+use restore_drill::store::S3Store;
+use restore_drill::template::{self, Environment, Purpose};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use super::cancel::Running;
+use super::world::{BUCKET, Outcome, PREFIX, RUNTIME, World, docker, docker_bytes, docker_with, image};
+
+/// A world and its source server, which goes with it: it carries the template's label.
+struct Site {
+    world: World,
+    source: Source,
+}
+
+impl Site {
+    /// A source with these databases, each with a table `t` of three rows.
+    fn new(name: &str, databases: &[&str]) -> Self {
+        let mut world = World::new(name);
+        let image = image("DRILL_POSTGRES_17_IMAGE");
+        let now = Clock::system().now();
+        let prefix = format!("{}-src", world.name);
+        let ownership = Ownership {
+            drill_id: DrillId::random(),
+            project: ProjectName::new(&prefix.parse().unwrap(), now),
+            template: world.name.clone(),
+            purpose: "demo",
+            owner: Owner::this_process(),
+            lease_expires: now + TimeDelta::hours(1),
+            kept: false,
+        };
+        let source = RUNTIME.block_on(async {
+            let engine = Engine::connect().await?;
+            let source = Source::start(&engine, &image, &ownership).await?;
+            for name in databases {
+                let name: DatabaseName = name.parse().unwrap();
+                source.server.create_database(&name, None, false).await?;
+                let sql = "CREATE TABLE t AS SELECT generate_series(1, 3) AS id";
+                source.server.session(&name).await?.execute(sql, "filling").await?;
+            }
+            Ok::<_, restore_drill::failure::Failure>(source)
+        });
+        let source = source.unwrap();
+        let password = source.server.password.expose().to_owned();
+        world.environment.insert("PGPASSWORD".to_owned(), password.clone());
+        world.secrets.push(password);
+        for name in databases {
+            world.database(name, &[]);
+            world.rows(&format!("rows of {name}"), name, "t", "exact = 3");
+        }
+        let mut site = Self { world, source };
+        site.aim("postgres");
+        site
+    }
+
+    /// Has backups connect to this host.
+    fn aim(&mut self, host: &str) {
+        self.world.template.more = format!(
+            "[backup]\nrecipients = [\"{}\"]\nhost = \"{host}\"\npassword = \"${{PGPASSWORD:-}}\"\nnetwork = \"{}\"\n",
+            self.world.recipient, self.source.network
+        );
+    }
+
+    fn backup(&self, arguments: &[&str]) -> Outcome {
+        self.world.write_template();
+        self.world.run(&[&["backup", "-t", "./template.toml"], arguments].concat())
+    }
+
+    /// Everything in the bucket, by key.
+    fn objects(&self) -> BTreeMap<String, PathBuf> {
+        let bucket = self.world.path("s3").join(BUCKET);
+        let mut found = BTreeMap::new();
+        let mut open = vec![bucket.clone()];
+        while let Some(directory) = open.pop() {
+            for entry in std::fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    open.push(path);
+                } else {
+                    found.insert(path.strip_prefix(&bucket).unwrap().display().to_string(), path);
+                }
+            }
+        }
+        found
+    }
+
+    /// What unfinished uploads occupy: the server keeps it beside the bucket.
+    fn leftovers(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.world.path("s3")).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.to_string_lossy().contains(".upload")).collect()
+    }
+
+    fn session(&self, database: &str) -> Session {
+        RUNTIME.block_on(self.source.server.session(&database.parse().unwrap())).unwrap()
+    }
+
+    /// Containers on the engine for this world, but the source's own.
+    fn containers(&self) -> Vec<String> {
+        let label = format!("label=io.restore-drill.template={}", self.world.name);
+        let purpose = "label=io.restore-drill.purpose=backup";
+        let ids = docker(&["ps", "-aq", "--filter", &label, "--filter", purpose]);
+        ids.lines().map(str::to_owned).collect()
+    }
+
+    fn assert_nothing_uploaded(&self, outcome: &Outcome) {
+        assert_eq!(self.objects().keys().collect::<Vec<_>>(), Vec::<&String>::new(), "{outcome}");
+        assert_eq!(self.leftovers(), Vec::<PathBuf>::new(), "{outcome}");
+        assert_eq!(self.containers(), Vec::<String>::new(), "{outcome}");
+    }
+}
+
+fn report(outcome: &Outcome) -> Value {
+    serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{error}\n{outcome}"))
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// Decrypts an object with the world's key, by the library that other age programs have too.
+fn opened(world: &World, object: &Path) -> Vec<u8> {
+    let key = std::fs::read_to_string(world.path("age.key")).unwrap();
+    let line = key.lines().find(|line| line.starts_with("AGE-SECRET-KEY-1")).unwrap();
+    let identity: age::x25519::Identity = line.parse().unwrap();
+    age::decrypt(&identity, &std::fs::read(object).unwrap()).unwrap()
+}
+
+#[test]
+fn dumps_are_uploaded_under_their_keys_and_are_archives_that_the_drill_passes_with() {
+    let site = Site::new("backup", &["shop", "shop_orders"]);
+    let begun = Clock::system().now();
+    let outcome = site.backup(&["--format", "json"]);
+    assert_eq!(outcome.code, 0, "{outcome}");
+    let report = report(&outcome);
+    let taken_at: DateTime<Utc> = report["taken_at"].as_str().unwrap().parse().unwrap();
+    assert!((taken_at - begun).abs() < TimeDelta::seconds(30));
+    let objects = site.objects();
+    let keys = ["shop", "shop_orders"].map(|name| site.world.key(name, taken_at));
+    assert_eq!(objects.keys().collect::<Vec<_>>(), keys.iter().collect::<Vec<_>>());
+    for (dump, key) in report["dumps"].as_array().unwrap().iter().zip(&keys) {
+        assert_eq!(dump["key"], key.as_str());
+        let ciphertext = std::fs::read(&objects[key]).unwrap();
+        let uploaded = &dump["uploaded"];
+        assert_eq!(uploaded["size_bytes"], ciphertext.len());
+        assert_eq!(uploaded["ciphertext_sha256"], sha256(&ciphertext));
+        let plaintext = opened(&site.world, &objects[key]);
+        assert_eq!(uploaded["plaintext_bytes"], plaintext.len());
+        assert_eq!(uploaded["plaintext_sha256"], sha256(&plaintext));
+        let list = ["exec", "-i", &site.source.server.container, "pg_restore", "--list"];
+        let listed = String::from_utf8(docker_bytes(&list, &plaintext)).unwrap();
+        assert!(listed.contains("TABLE DATA public t postgres"), "{listed}");
+        let entries = listed.lines().filter(|line| !line.starts_with(';')).count();
+        assert_eq!(dump["verified"]["entries"], entries);
+        assert_eq!(dump["error"], Value::Null);
+    }
+    assert_eq!(site.leftovers(), Vec::<PathBuf>::new());
+    assert_eq!(report["teardown"]["status"], "clean", "{outcome}");
+    assert_eq!(site.containers(), Vec::<String>::new());
+    // And with nothing but these, the drill passes.
+    let drill = site.world.drill(&[]);
+    drill.passed();
+    assert_eq!(drill.verdict()["rows_verified"], 6);
+}
+
+#[test]
+fn a_dump_that_fails_leaves_nothing_under_its_key() {
+    let mut site = Site::new("backup-fails", &["shop"]);
+    type Spoil = fn(&mut Site);
+    let cases: [(&str, Spoil, &str); 3] = [
+        (
+            "wrong password",
+            |site| drop(site.world.environment.insert("PGPASSWORD".to_owned(), "wrong".to_owned())),
+            "password authentication failed",
+        ),
+        ("unknown host", |site| site.aim("nonesuch"), "nonesuch"),
+        (
+            "no password",
+            |site| {
+                site.aim("postgres");
+                site.world.environment.remove("PGPASSWORD");
+            },
+            "no password supplied",
+        ),
+    ];
+    for (what, spoil, said) in cases {
+        spoil(&mut site);
+        let outcome = site.backup(&[]);
+        assert_eq!(outcome.code, 1, "{what}: {outcome}");
+        assert!(
+            outcome.stdout.contains("Backup FAILED — shop: pg_dump ended with status 1"),
+            "{what}: {outcome}"
+        );
+        assert!(outcome.stdout.contains(said), "{what}: {outcome}");
+        assert!(outcome.stdout.contains("hint: check backup.host"), "{what}: {outcome}");
+        site.assert_nothing_uploaded(&outcome);
+    }
+}
+
+#[test]
+fn one_database_that_fails_does_not_keep_the_others_from_being_dumped() {
+    let mut site = Site::new("backup-partly", &["shop"]);
+    site.world.database("nonesuch", &[]);
+    let outcome = site.backup(&["--format", "json"]);
+    assert_eq!(outcome.code, 1, "{outcome}");
+    let report = report(&outcome);
+    assert!(report["dumps"][0]["verified"]["entries"].is_u64(), "{outcome}");
+    assert_eq!(report["dumps"][1]["error"]["code"], "pg_dump_failed");
+    assert_eq!(report["dumps"][1]["uploaded"], Value::Null);
+    let keys: Vec<String> = site.objects().into_keys().collect();
+    assert_eq!(keys, [report["dumps"][0]["key"].as_str().unwrap()]);
+    assert_eq!(site.leftovers(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_dump_that_breaks_off_in_the_middle_leaves_nothing_under_its_key() {
+    let site = Site::new("backup-broken", &["shop"]);
+    let mut session = site.session("shop");
+    // More than one part of an upload, in spite of compression.
+    let sql = "CREATE TABLE large AS SELECT n, sha512(n::text::bytea) || sha512((-n)::text::bytea) AS words
+               FROM generate_series(1, 400000) n";
+    RUNTIME.block_on(session.execute(sql, "filling")).unwrap();
+    site.world.write_template();
+    let mut backup = Running::spawn(&site.world, site.world.command(&["backup", "-t", "./template.toml"]));
+    backup.wait_for("shop: dumping");
+    let begun = Instant::now();
+    // A part of the upload is there, so the dump is on its way.
+    while !site.leftovers().iter().any(|path| path.to_string_lossy().contains(".part-")) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing is uploaded");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pg_dump'";
+    RUNTIME.block_on(session.execute(kill, "killing")).unwrap();
+    let outcome = backup.finish();
+    assert_eq!(outcome.code, 1, "{outcome}");
+    assert!(outcome.stdout.contains("pg_dump ended with status 1"), "{outcome}");
+    site.assert_nothing_uploaded(&outcome);
+}
+
+#[test]
+fn nothing_is_ever_overwritten() {
+    let mut site = Site::new("backup-again", &["shop"]);
+    // Two backups of one day have the same key now.
+    site.world.template.endpoint.push_str("\"\ntimestamp = \"%Y%m%d");
+    let first = site.backup(&[]);
+    assert_eq!(first.code, 0, "{first}");
+    let content =
+        || site.objects().into_values().map(|path| std::fs::read(path).unwrap()).collect::<Vec<_>>();
+    let before = content();
+    assert_eq!(before.len(), 1);
+    let second = site.backup(&[]);
+    assert_eq!(second.code, 1, "{second}");
+    assert!(second.stdout.contains("is in the store already, and nothing is ever overwritten"), "{second}");
+    assert!(content() == before, "the first dump is as it was");
+    assert_eq!(site.leftovers(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn without_verification_no_private_key_is_needed_and_the_summary_says_so() {
+    let site = Site::new("backup-blind", &["shop"]);
+    std::fs::remove_file(site.world.path("age.key")).unwrap();
+    let refused = site.backup(&[]);
+    refused.refused(2, &["age.key", "cannot be read"]);
+    site.assert_nothing_uploaded(&refused);
+    let outcome = site.backup(&["--no-verify"]);
+    assert_eq!(outcome.code, 0, "{outcome}");
+    let last = outcome.stdout.lines().last().unwrap();
+    assert!(last.starts_with("Backup PASSED — 1 dump") && last.ends_with("NOT read back"), "{outcome}");
+    assert_eq!(site.objects().len(), 1);
+}
+
+#[test]
+fn a_dry_run_shows_the_keys_and_touches_neither_the_engine_nor_the_store() {
+    let mut world = World::new("backup-dry");
+    world.database("shop", &[]).rows("rows", "shop", "t", "exact = 3");
+    world.template.more = format!(
+        "[backup]\nrecipients = [\"{}\"]\nhost = \"nonesuch\"\nnetwork = \"nonesuch\"\n",
+        world.recipient
+    );
+    world.environment.insert("DOCKER_HOST".to_owned(), "unix:///nonexistent/docker.sock".to_owned());
+    world.write_template();
+    let outcome = world.run(&["backup", "-t", "./template.toml", "--dry-run"]);
+    assert_eq!(outcome.code, 0, "{outcome}");
+    assert!(outcome.stdout.starts_with(&format!("shop → {PREFIX}/shop_")), "{outcome}");
+    let bucket = world.path("s3").join(BUCKET);
+    assert_eq!(std::fs::read_dir(bucket).unwrap().count(), 0);
+    world.assert_nothing_left();
+}
+
+#[test]
+fn the_password_is_shown_to_nobody_while_the_dump_runs_and_the_object_only_once_it_is_complete() {
+    let site = Site::new("backup-secret", &["shop"]);
+    let password = &site.world.environment["PGPASSWORD"];
+    // Has pg_dump wait, so that there is time to look.
+    let mut lock = site.session("shop");
+    RUNTIME.block_on(lock.execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE", "locking")).unwrap();
+    site.world.write_template();
+    let mut backup = Running::spawn(&site.world, site.world.command(&["backup", "-t", "./template.toml"]));
+    backup.wait_for("shop: dumping");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let processes = loop {
+        let containers = site.containers();
+        let top = |id: &String| docker(&["top", id, "-eo", "pid,args"]);
+        let processes: String = containers.iter().map(top).collect();
+        if processes.contains("pg_dump") {
+            break processes;
+        }
+        assert!(Instant::now() < deadline, "pg_dump is not seen\n{processes}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert!(!processes.contains(password.as_str()), "{processes}");
+    let containers = site.containers();
+    let inspected = docker(&["inspect", &containers[0]]);
+    assert!(!inspected.contains(password.as_str()), "{inspected}");
+    let of_host = Command::new("ps").args(["-eo", "args"]).output().expect("there is a ps");
+    assert!(!String::from_utf8_lossy(&of_host.stdout).contains(password.as_str()));
+    assert_eq!(docker_with(&["logs", &containers[0]], b""), "");
+    assert!(site.objects().is_empty(), "nothing is visible before it is complete");
+    drop(lock);
+    let outcome = backup.finish();
+    assert_eq!(outcome.code, 0, "{outcome}");
+    assert_eq!(site.objects().len(), 1);
+}
+
+#[test]
+fn a_dump_that_is_damaged_before_it_is_read_back_fails_the_backup() {
+    let mut site = Site::new("backup-damaged", &["shop"]);
+    let path = site.world.write_template();
+    let load = |environment: BTreeMap<String, String>| {
+        let environment: Environment = environment.into_iter().collect();
+        template::load(&path.display().to_string(), &environment, Purpose::Backup).unwrap()
+    };
+    let environment = std::mem::take(&mut site.world.environment);
+    let (access, secret) =
+        (environment["AWS_ACCESS_KEY_ID"].clone(), Secret::new(&environment["AWS_SECRET_ACCESS_KEY"]));
+    let template = Arc::new(load(environment));
+    let store = RUNTIME.block_on(S3Store::connect_with(&template.store, &access, &secret)).unwrap();
+    let job = Job {
+        databases: vec!["shop".parse().unwrap()],
+        store: Arc::new(store),
+        recipients: Arc::new(Recipients::parse(&[site.world.recipient.clone()]).unwrap()),
+        verify_with: Some(Arc::new(Identities::load(&template.encryption.identities).unwrap())),
+        template,
+        clock: Clock::system(),
+    };
+    type Damage = fn(&Path);
+    let cases: [(&str, Damage, &str); 3] = [
+        (
+            "a byte flipped",
+            |path| {
+                let mut bytes = std::fs::read(path).unwrap();
+                *bytes.last_mut().unwrap() ^= 1;
+                std::fs::write(path, bytes).unwrap();
+            },
+            "",
+        ),
+        ("cut short", |path| std::fs::write(path, b"short").unwrap(), "it has 5 bytes"),
+        ("removed", |path| std::fs::remove_file(path).unwrap(), "it is not in the store"),
+    ];
+    for (what, damage, said) in cases {
+        let damaged = AtomicBool::new(false);
+        let progress = |line: &str| {
+            if line.starts_with("shop: uploaded ") {
+                // What the last case left behind is gone.
+                let objects = site.objects();
+                assert_eq!(objects.len(), 1, "{what}");
+                damage(objects.values().next().unwrap());
+                damaged.store(true, Ordering::Relaxed);
+            }
+        };
+        let report = RUNTIME.block_on(job.run(&CancellationToken::new(), &progress)).unwrap();
+        assert!(damaged.load(Ordering::Relaxed), "{what}: it was not done");
+        let failure = report.failure().unwrap_or_else(|| panic!("{what} went unseen"));
+        assert_eq!(failure.class, Class::Bad, "{what}: {failure}");
+        assert!(failure.message.starts_with("shop: ") && failure.message.contains(said), "{what}: {failure}");
+        assert!(report.dumps[0].verified.is_none(), "{what}");
+        for path in site.objects().values() {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_interrupted_backup_leaves_nothing() {
+    let site = Site::new("backup-stopped", &["shop"]);
+    let mut lock = site.session("shop");
+    RUNTIME.block_on(lock.execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE", "locking")).unwrap();
+    site.world.write_template();
+    let mut backup = Running::spawn(&site.world, site.world.command(&["backup", "-t", "./template.toml"]));
+    backup.wait_for("shop: dumping");
+    std::thread::sleep(Duration::from_millis(500));
+    backup.signal("INT");
+    let outcome = backup.finish();
+    assert_eq!(outcome.code, 130, "{outcome}");
+    site.assert_nothing_uploaded(&outcome);
+}

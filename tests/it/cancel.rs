@@ -1,0 +1,374 @@
+//! Drills that are stopped: by their token at every step, by signals, by their time limit, by a server that dies, by
+//! another drill. However one ends, nothing of it is left, and its verdict says how it ended.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use restore_drill::clock::Clock;
+use restore_drill::crypt::Identities;
+use restore_drill::engine::{DatabaseEvent, Drill, Event, Journal, Options, Phase, Sink};
+use restore_drill::failure::Class;
+use restore_drill::secret::Secret;
+use restore_drill::store::S3Store;
+use restore_drill::template::{self, Environment, Purpose};
+use restore_drill::verdict::{DatabaseStatus, Status, TeardownStatus, Verdict};
+use tokio_util::sync::CancellationToken;
+
+use super::compose::alone_with_reap;
+use super::fixtures::{Source, dump};
+use super::world::{Outcome, RUNTIME, World, docker};
+
+/// Longer than any test waits.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A dump of one row that takes so many seconds to restore, and none to make.
+pub fn slow_dump(seconds: u32) -> &'static [u8] {
+    static DUMPS: LazyLock<BTreeMap<u32, Vec<u8>>> = LazyLock::new(|| {
+        let source = Source::start("DRILL_POSTGRES_17_IMAGE");
+        [8, 60]
+            .map(|seconds| (seconds, source.dump(&format!("slow_{seconds}"), &slow_sql(seconds), &[])))
+            .into()
+    });
+    &DUMPS[&seconds]
+}
+
+/// A materialized view is computed anew by `pg_restore`, and only there its function takes a nap.
+fn slow_sql(seconds: u32) -> String {
+    format!(
+        "CREATE TABLE t AS SELECT 1 AS id;
+         CREATE FUNCTION nap() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+             IF current_setting('application_name') = 'pg_restore' THEN PERFORM pg_sleep({seconds}); END IF;
+             RETURN 1;
+         END $$;
+         CREATE MATERIALIZED VIEW late AS SELECT public.nap() AS n;"
+    )
+}
+
+fn slow_world(name: &str, seconds: u32) -> World {
+    let mut world = World::new(name);
+    world.dumped("slow", &[], slow_dump(seconds)).rows("rows", "slow", "t", "exact = 1");
+    world
+}
+
+/// The program at work, its stderr read as it comes.
+pub struct Running<'a> {
+    world: &'a World,
+    child: Child,
+    said: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<Vec<u8>>>,
+    before: BTreeSet<PathBuf>,
+}
+
+impl<'a> Running<'a> {
+    /// Starts a drill of the world's template.
+    pub fn start(world: &'a World, arguments: &[&str]) -> Self {
+        Self::spawn(world, world.drill_command(arguments))
+    }
+
+    /// Starts any command of the world.
+    pub fn spawn(world: &'a World, mut command: Command) -> Self {
+        let before = world.verdict_files();
+        let mut child = command.spawn().expect("the program starts");
+        let said = Arc::new(Mutex::new(String::new()));
+        let (stderr, mut stdout) = (child.stderr.take().expect("piped"), child.stdout.take().expect("piped"));
+        let heard = Arc::clone(&said);
+        let stderr = std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines() {
+                let mut heard = heard.lock().expect("nobody panics with it");
+                heard.push_str(&line.expect("the program writes UTF-8"));
+                heard.push('\n');
+            }
+            Vec::new()
+        });
+        let stdout = std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            stdout.read_to_end(&mut bytes).expect("a pipe can be read");
+            bytes
+        });
+        Self { world, child, said, readers: vec![stdout, stderr], before }
+    }
+
+    fn said(&self) -> String {
+        self.said.lock().expect("nobody panics with it").clone()
+    }
+
+    /// Waits until stderr has these words.
+    pub fn wait_for(&mut self, words: &str) {
+        let deadline = Instant::now() + LIMIT;
+        while !self.said().contains(words) {
+            let ended = self.child.try_wait().expect("a child can be asked");
+            assert!(ended.is_none(), "it ended without {words:?}\n{}", self.said());
+            assert!(Instant::now() < deadline, "no {words:?}\n{}", self.said());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Sends it a signal, by name.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("there is a kill");
+        assert!(sent.success(), "{name} to {pid}");
+    }
+
+    /// Waits for its end.
+    pub fn finish(mut self) -> Outcome {
+        let deadline = Instant::now() + LIMIT;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
+                break status;
+            }
+            if Instant::now() > deadline {
+                panic!("it does not end\n{}", self.said());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let mut readers = std::mem::take(&mut self.readers).into_iter().map(|reader| reader.join().unwrap());
+        let stdout = readers.next().unwrap_or_default();
+        readers.for_each(drop);
+        let output = Output { status, stdout, stderr: self.said().into_bytes() };
+        self.world.outcome(&output, &self.before)
+    }
+}
+
+impl Drop for Running<'_> {
+    /// A test that fails must not leave a drill running, or the world would be swept away under it.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Fails unless somebody stopped this drill, and it removed everything.
+pub fn assert_interrupted(outcome: &Outcome) {
+    assert_eq!(outcome.code, 130, "{outcome}");
+    let verdict = outcome.verdict();
+    assert_eq!(
+        (&verdict["status"], &verdict["failure"]["code"]),
+        (&"CANCELLED".into(), &"interrupted".into())
+    );
+    assert_eq!(verdict["teardown"]["status"], "clean", "{outcome}");
+    assert!(!verdict["finished_at"].is_null(), "the verdict is final\n{outcome}");
+    let last = outcome.stdout.lines().last().unwrap_or_default();
+    assert!(last.starts_with("Restore drill FAILED — interrupted"), "{outcome}");
+}
+
+type Moment = fn(&Event) -> bool;
+
+/// Cancels at the first event that is the moment.
+struct CancelAt {
+    moment: Moment,
+    token: CancellationToken,
+}
+
+impl Sink for CancelAt {
+    fn name(&self) -> String {
+        "the test's own".to_owned()
+    }
+
+    fn handle(&mut self, event: &Event, _: &Verdict) -> std::io::Result<()> {
+        if (self.moment)(event) {
+            self.token.cancel();
+        }
+        Ok(())
+    }
+}
+
+/// Runs a drill of the world that is cancelled at this moment, and returns its verdict.
+fn cancelled_at(world: &World, moment: Moment) -> Verdict {
+    let path = world.write_template();
+    let environment: Environment = world.environment.clone().into_iter().collect();
+    let template = template::load(&path.display().to_string(), &environment, Purpose::Drill).unwrap();
+    let (access, secret) =
+        (&world.environment["AWS_ACCESS_KEY_ID"], Secret::new(&world.environment["AWS_SECRET_ACCESS_KEY"]));
+    let store = RUNTIME.block_on(S3Store::connect_with(&template.store, access, &secret)).unwrap();
+    let drill = Drill {
+        identities: Arc::new(Identities::load(&template.encryption.identities).unwrap()),
+        template: Arc::new(template),
+        options: Options {
+            at: None,
+            only: Vec::new(),
+            jobs: None,
+            keep: false,
+            concurrent: true,
+            operator: "test".to_owned(),
+        },
+        store: Arc::new(store),
+        clock: Clock::system(),
+    };
+    let token = CancellationToken::new();
+    let sinks: Vec<Box<dyn Sink>> = vec![Box::new(CancelAt { moment, token: token.clone() })];
+    let journal = Journal::new(drill.first_verdict(drill.clock.now()), sinks, drill.clock.clone());
+    let failure = RUNTIME.block_on(drill.run(&journal, &token));
+    assert!(token.is_cancelled(), "the moment came");
+    let verdict = journal.verdict();
+    assert_eq!(
+        failure.map(|failure| failure.class == Class::Cancelled),
+        (verdict.status == Status::Cancelled).then_some(true)
+    );
+    verdict
+}
+
+/// Cancels drills at each of these moments in turn.
+fn assert_cancelled(name: &str, moments: &[(&str, Moment)]) {
+    let mut world = World::new(name);
+    world.dumped("registry", &[], dump("registry")).rows("rows", "registry", "Select", "exact = 2");
+    world.dumped("ledger", &["registry"], dump("ledger"));
+    for (what, moment) in moments {
+        let began = Instant::now();
+        let verdict = cancelled_at(&world, *moment);
+        assert_eq!(verdict.status, Status::Cancelled, "{what}: {:?}", verdict.failure);
+        let failure = verdict.failure.as_ref().unwrap_or_else(|| panic!("{what}: no reason"));
+        assert_eq!(failure.code, "interrupted", "{what}");
+        assert!(failure.phase.is_some() || *what == "started", "{what}: the phase is not named");
+        assert_eq!(verdict.teardown.status, TeardownStatus::Clean, "{what}: {:?}", verdict.teardown.leaked);
+        assert!(verdict.finished_at.is_some() && verdict.duration_seconds.is_some(), "{what}: not final");
+        assert!(
+            verdict.databases.iter().all(|database| database.status != DatabaseStatus::Pending),
+            "{what}"
+        );
+        world.assert_nothing_left();
+        assert!(began.elapsed() < LIMIT, "{what}");
+    }
+}
+
+fn of_registry(event: &Event) -> Option<&DatabaseEvent> {
+    match event {
+        Event::Database(name, event) if name.as_str() == "registry" => Some(event),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_drill_can_be_cancelled_at_the_start_of_every_phase_before_its_verdict() {
+    assert_cancelled(
+        "cancel-phases",
+        &[
+            ("started", |event| matches!(event, Event::Started)),
+            ("plan", |event| matches!(event, Event::Phase(Phase::Plan))),
+            ("planned", |event| matches!(event, Event::Planned(_))),
+            ("preflight", |event| matches!(event, Event::Phase(Phase::Preflight))),
+            ("stack", |event| matches!(event, Event::Phase(Phase::Stack))),
+            ("stack up", |event| matches!(event, Event::StackUp(_))),
+            ("isolation", |event| matches!(event, Event::Phase(Phase::Isolation))),
+            ("proved", |event| matches!(event, Event::Isolation(_))),
+            ("restore", |event| matches!(event, Event::Phase(Phase::Restore))),
+        ],
+    );
+}
+
+#[test]
+fn a_drill_can_be_cancelled_at_every_step_of_a_database() {
+    assert_cancelled(
+        "cancel-databases",
+        &[
+            ("fetching", |event| matches!(of_registry(event), Some(DatabaseEvent::Fetching))),
+            ("bytes", |event| matches!(of_registry(event), Some(DatabaseEvent::Bytes(_)))),
+            ("fetched", |event| matches!(of_registry(event), Some(DatabaseEvent::Fetched(_)))),
+            ("waiting", |event| matches!(of_registry(event), Some(DatabaseEvent::Waiting))),
+            ("restoring", |event| matches!(of_registry(event), Some(DatabaseEvent::Restoring { .. }))),
+            ("pg_restore", |event| matches!(of_registry(event), Some(DatabaseEvent::PgRestore { .. }))),
+            ("counting", |event| matches!(of_registry(event), Some(DatabaseEvent::Counting))),
+            ("restored", |event| matches!(of_registry(event), Some(DatabaseEvent::Restored { .. }))),
+        ],
+    );
+}
+
+#[test]
+fn a_verdict_that_is_reached_stands_though_the_drill_is_cancelled_during_teardown() {
+    let mut world = World::new("cancel-late");
+    world.dumped("registry", &[], dump("registry")).rows("rows", "registry", "Select", "exact = 2");
+    let verdict = cancelled_at(&world, |event| matches!(event, Event::Phase(Phase::Teardown)));
+    assert_eq!((verdict.status, verdict.teardown.status), (Status::Pass, TeardownStatus::Clean));
+    world.assert_nothing_left();
+}
+
+#[test]
+fn an_interrupt_and_a_termination_in_the_middle_of_a_restore_remove_everything() {
+    let world = slow_world("cancel-signal", 60);
+    for signal in ["INT", "TERM"] {
+        let mut drill = Running::start(&world, &[]);
+        drill.wait_for("slow: restoring");
+        drill.signal(signal);
+        let outcome = drill.finish();
+        assert_interrupted(&outcome);
+        assert_eq!(outcome.verdict()["failure"]["phase"], "restore", "{outcome}");
+        assert_eq!(outcome.database("slow")["status"], "skipped", "{outcome}");
+        assert!(outcome.log.contains("| CANCELLED |"), "{outcome}");
+        world.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_second_interrupt_ends_at_once_and_names_the_command_that_cleans_up() {
+    let _alone = alone_with_reap();
+    let world = slow_world("cancel-twice", 60);
+    let mut drill = Running::start(&world, &[]);
+    drill.wait_for("slow: restoring");
+    drill.signal("INT");
+    drill.wait_for("interrupted: removing everything the drill made");
+    drill.signal("INT");
+    let second = Instant::now();
+    let outcome = drill.finish();
+    assert!(second.elapsed() < Duration::from_secs(5), "it held on");
+    assert_eq!(outcome.code, 130, "{outcome}");
+    // The first may have been done by then; what matters is that this is said if it was not.
+    if outcome.verdict.as_ref().is_none_or(|verdict| verdict["finished_at"].is_null()) {
+        assert!(outcome.stderr.contains("`restore-drill reap`"), "{outcome}");
+    }
+    let reaped = world.run(&["reap"]);
+    assert_eq!(reaped.code, 0, "{reaped}");
+    world.assert_nothing_left();
+}
+
+#[test]
+fn a_drill_over_its_time_limit_names_the_phase_and_the_database() {
+    let world = slow_world("timeout", 60);
+    world.write("template.toml", world.template_text().replace("timeout = \"5m\"", "timeout = \"12s\""));
+    let outcome = world.run(&["run", "-t", "./template.toml"]);
+    let verdict = outcome.failed(3, "timed_out");
+    let message = verdict["failure"]["message"].as_str().expect("a text");
+    assert_eq!(
+        message,
+        "the drill reached its time limit of 12s in the phase restore; not restored yet: slow"
+    );
+    world.assert_nothing_left();
+}
+
+#[test]
+fn a_server_that_dies_in_the_middle_of_a_restore_is_no_verdict_on_the_backup() {
+    let world = slow_world("server-killed", 60);
+    let mut drill = Running::start(&world, &[]);
+    drill.wait_for("slow: restoring");
+    let filter = format!("label=io.restore-drill.template={}", world.name);
+    docker(&["kill", &docker(&["ps", "-q", "--filter", &filter])]);
+    let outcome = drill.finish();
+    let verdict = outcome.failed(3, "server_died");
+    let message = verdict["failure"]["message"].as_str().expect("a text");
+    assert!(message.contains("the Postgres container ended with status 137"), "{outcome}");
+    world.assert_nothing_left();
+}
+
+#[test]
+fn one_drill_of_a_template_runs_at_a_time_unless_asked_otherwise() {
+    let world = slow_world("two-drills", 8);
+    let mut first = Running::start(&world, &[]);
+    first.wait_for("slow: restoring");
+    let refused = world.drill(&[]);
+    let verdict = refused.failed(3, "drill_running");
+    let message = verdict["failure"]["message"].as_str().expect("a text");
+    assert!(
+        message.starts_with(&format!("another drill of {} is running on this engine: ", world.name)),
+        "{refused}"
+    );
+    let second = world.drill(&["--concurrent"]);
+    let first = first.finish();
+    assert_eq!((first.code, second.code), (0, 0), "{first}\n{second}");
+    world.assert_nothing_left();
+    // Three verdicts, though they began close to each other.
+    assert_eq!(world.verdict_files().len(), 3);
+}
