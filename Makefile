@@ -8,7 +8,7 @@ target := $(or $(CARGO_TARGET_DIR),target)
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Run a whole drill on sample data, with its own S3 server (ARGS="--break KIND" to see one fail)
+demo: ## Run a whole drill on sample data, with its own S3 server (ARGS="--rows 1000000" for a larger one)
 	docker/setup
 	cargo build --release --locked
 	env=$$(docker/obtain-images) && eval "$$env" && $(target)/release/restore-drill demo $(ARGS)

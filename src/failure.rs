@@ -63,7 +63,8 @@ impl Failure {
 
     /// The drill was told to stop.
     pub fn cancelled() -> Self {
-        Self::new(Class::Cancelled, "interrupted", "interrupted before the drill came to a verdict")
+        Self::new(Class::Cancelled, "interrupted", "interrupted before it came to an end")
+            .hint("nothing was learnt about the backup; run it again")
     }
 
     /// Adds what to do about it.

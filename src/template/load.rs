@@ -13,6 +13,9 @@ use crate::failure::{Failure, Result};
 /// Where templates are looked up by name, relative to the working directory.
 const TEMPLATE_DIRECTORY: &str = "drill-templates";
 
+/// Where the keys of a template are explained.
+const REFERENCE: &str = "docs/templates.md lists every key";
+
 /// Templates that come with the program, for when there is no file of that name.
 const SHIPPED: [(&str, &str); 1] = [("aegis", include_str!("../../drill-templates/aegis.toml"))];
 
@@ -43,8 +46,9 @@ pub fn parse(text: &str, origin: &str, environment: &Environment, purpose: Purpo
     // A variable that is missing may also make a value invalid; the variable is the cause to report.
     require(origin, missing, purpose)?;
     let template = template?;
-    validate::validate(&template)
-        .map_err(|message| Failure::config("template_invalid", format!("{origin}: {message}")))?;
+    validate::validate(&template).map_err(|message| {
+        Failure::config("template_invalid", format!("{origin}: {message}")).hint(REFERENCE)
+    })?;
     Ok(template)
 }
 
@@ -88,8 +92,7 @@ fn not_found(name: &str) -> Failure {
 fn invalid(origin: &str, text: &str, error: &toml::de::Error) -> Failure {
     let mut error = error.clone();
     error.set_input(Some(text));
-    Failure::config("template_invalid", format!("{origin}: {}", error.to_string().trim_end()))
-        .hint("docs/templates.md lists every key")
+    Failure::config("template_invalid", format!("{origin}: {}", error.to_string().trim_end())).hint(REFERENCE)
 }
 
 fn require(origin: &str, missing: Vec<MissingVariable>, purpose: Purpose) -> Result<()> {
