@@ -85,7 +85,7 @@ pub struct Verdict {
     pub isolation: Isolation,
     /// What was verified.
     pub checks: Vec<Check>,
-    /// From the first check that began to the last that ended.
+    /// The time during which at least one check ran.
     pub verification_seconds: Option<f64>,
     /// Budgets against measurements.
     pub objectives: Objectives,

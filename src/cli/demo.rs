@@ -130,7 +130,7 @@ async fn back_up(
             "demo_leaked",
             format!("the source server could not be removed: {}", removed.leaked.join("; ")),
         )
-        .hint("`restore-drill reap` removes it once its lease has expired"));
+        .hint("`restore-drill reap` removes it once this command has ended"));
     }
     Ok(())
 }

@@ -59,17 +59,18 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         )
         .hint("`restore-drill reap --dry-run` lists what there is"));
     }
-    let mut projects: BTreeMap<String, (Vec<String>, bool)> = BTreeMap::new();
+    let mut projects: BTreeMap<(String, bool), Vec<String>> = BTreeMap::new();
     for owned in shown {
-        let entry = projects.entry(label(owned, labels::PROJECT)).or_default();
-        entry.0.push(format!("{} {}", owned.kind.word(), owned.name));
-        entry.1 = chosen(owned);
+        let things = projects.entry((label(owned, labels::PROJECT), chosen(owned))).or_default();
+        things.push(format!("{} {}", owned.kind.word(), owned.name));
     }
-    for (project, (things, removed)) in &projects {
+    for ((project, removed), things) in &projects {
         let fate = match (removed, args.dry_run) {
             (true, true) => "would be removed",
             (true, false) => "removing",
-            (false, _) => "left alone: it runs, or is kept, and its lease has not expired",
+            (false, _) => {
+                "left alone: it runs, or is kept, or its process is elsewhere, and its lease has not expired"
+            }
         };
         common::print(&format!("{project}: {fate}\n  {}\n", things.join("\n  ")));
     }

@@ -72,7 +72,7 @@ pub enum Event {
     CheckFinished(Check),
     /// All checks have ended.
     ChecksFinished {
-        /// From the first to begin to the last to end.
+        /// The time during which at least one of them ran.
         seconds: f64,
     },
     /// Something to know that decides nothing.

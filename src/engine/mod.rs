@@ -275,6 +275,6 @@ impl Drill {
                 label(other, labels::OWNER)
             ),
         )
-        .hint("wait for it, stop it with Ctrl-C, or pass --concurrent if they may disturb each other"))
+        .hint("wait for it or stop it with Ctrl-C; if it is gone, `restore-drill reap --force` removes what it left; --concurrent runs beside it"))
     }
 }

@@ -159,7 +159,7 @@ impl S3Store {
                 "access_denied",
                 format!("{doing}: {place} denied access ({})", if code.is_empty() { "403" } else { code }),
             )
-            .hint("the credentials need s3:ListBucket on the bucket and s3:GetObject on the prefix"),
+            .hint("the credentials need s3:ListBucket on the bucket and s3:GetObject on the prefix; a backup also s3:PutObject and s3:AbortMultipartUpload"),
             _ => self.transport_failure(doing, &place, error),
         }
     }
