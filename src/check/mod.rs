@@ -103,6 +103,10 @@ async fn transparency_roots(check: &template::TransparencyRoots, context: &Conte
         fold.bad_key(&fingerprint, &why);
     }
     context.server.root_rows(&check.database, |root| fold.push(root)).await?;
+    // A day's root is computed after it has ended; the day before the dump's own may still be waiting for its.
+    let until = context.taken_at(&check.database).date_naive() - chrono::Days::new(1);
+    let found = |tenant: &str, day, leaves| fold.day_without_root(tenant, day, leaves);
+    context.server.days_without_root(&check.database, until, found).await?;
     Ok(fold.finish())
 }
 
@@ -187,6 +191,11 @@ impl Findings {
         self.errors += u64::from(finding.severity == Severity::Error);
         if self.kept.len() < FINDINGS_KEPT {
             self.kept.push(finding);
+        } else if finding.severity == Severity::Error {
+            // What fails the check must not be crowded out by what does not.
+            if let Some(lesser) = self.kept.iter_mut().rev().find(|kept| kept.severity < Severity::Error) {
+                *lesser = finding;
+            }
         }
     }
 
@@ -243,6 +252,15 @@ mod tests {
         let outcome = findings.into_outcome(1, String::new());
         assert_eq!((outcome.findings.len(), outcome.findings_total), (FINDINGS_KEPT, 105));
         assert_eq!(outcome.status, CheckStatus::Fail);
+    }
+
+    #[test]
+    fn an_error_is_not_crowded_out_by_warnings() {
+        let mut findings = Findings::default();
+        (0..FINDINGS_KEPT).for_each(|_| findings.push(finding(Severity::Warning)));
+        findings.push(Finding { code: "grave", ..finding(Severity::Error) });
+        let outcome = findings.into_outcome(1, String::new());
+        assert_eq!((outcome.failing_code(), outcome.findings_total), ("grave", 101));
     }
 
     #[test]

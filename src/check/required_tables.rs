@@ -21,7 +21,7 @@ pub fn judge(check: &RequiredTables, restored: &Restored<'_>) -> Outcome {
                     code: "table_missing",
                     subject: format!("{database}.{table}"),
                     expected: "the table".to_owned(),
-                    actual: "the table is not in the restored database: it was left out of the backup"
+                    actual: "the table is not in the restored database (was it left out of the backup?)"
                         .to_owned(),
                 });
             }

@@ -69,6 +69,17 @@ impl RootFold {
         });
     }
 
+    /// Reports a day on which a tenant has audit rows, and no root, though there has been time to compute one.
+    pub fn day_without_root(&mut self, tenant: &str, date: NaiveDate, leaves: i64) {
+        self.findings.push(Finding {
+            severity: Severity::Error,
+            code: "missing_root",
+            subject: format!("root of tenant {} for {date}", human::one_line(tenant, 64)),
+            expected: format!("a root over {leaves} audit rows"),
+            actual: "no root".to_owned(),
+        });
+    }
+
     /// Takes the next root.
     pub fn push(&mut self, root: RootRow) {
         self.roots += 1;
@@ -96,15 +107,6 @@ impl RootFold {
                     human::count(self.audit_rows),
                     human::count(self.roots)
                 ),
-            });
-        }
-        if self.roots == 0 && self.audit_rows > 0 {
-            self.findings.push(Finding {
-                severity: Severity::Warning,
-                code: "no_roots",
-                subject: "transparency_roots".to_owned(),
-                expected: "a root for each tenant and day".to_owned(),
-                actual: "none at all".to_owned(),
             });
         }
         let held = format!(
@@ -225,7 +227,18 @@ impl RootFold {
             self.find(root, Severity::Error, "unknown_signing_key", expected, actual);
             return;
         };
-        let (Some(receipt), Some(signature)) = (&root.receipt, &root.signature) else { return };
+        let Some(signature) = &root.signature else {
+            self.find(
+                root,
+                Severity::Error,
+                "bad_signature",
+                "a signature over the receipt".to_owned(),
+                "none".to_owned(),
+            );
+            return;
+        };
+        // Without a receipt there is a finding already.
+        let Some(receipt) = &root.receipt else { return };
         if let Err(error) = verify_receipt(key, receipt, signature) {
             self.find(
                 root,

@@ -98,7 +98,7 @@ pub fn decrypt_blocking(
 /// Encrypts what comes out of `input` into `output`. Blocking: run it on a thread that may block.
 ///
 /// # Errors
-/// An error of `input` comes back as it is; `encrypt_failed` otherwise.
+/// An error of `input` comes back as it is; otherwise `encrypt_failed`, or `encryption_broke_off`.
 pub fn encrypt_blocking(
     input: mpsc::Receiver<Result<Bytes>>,
     output: mpsc::Sender<Bytes>,
@@ -109,7 +109,7 @@ pub fn encrypt_blocking(
     let mut sink = ChannelWriter { output, hash: Sha256::new(), bytes: 0, waited: Duration::ZERO };
     let copied = encrypt(&mut sink, recipients).and_then(|mut writer| {
         io::copy(&mut source, &mut writer).and_then(|_| writer.finish().map(drop)).map_err(|error| {
-            Failure::inconclusive("encrypt_failed", format!("encryption broke off: {error}"))
+            Failure::inconclusive("encryption_broke_off", format!("encryption broke off: {error}"))
         })
     });
     if let Some(failure) = source.failure.take() {

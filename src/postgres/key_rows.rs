@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use futures_util::TryStreamExt;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, RowStream};
+use tokio_postgres::{Client, RowStream, SimpleQueryMessage};
 
 use super::{Server, query_failure, quote_identifier};
 use crate::check::KeyRow;
@@ -24,11 +24,9 @@ impl Server {
     /// # Errors
     /// `query_failed`, `query_shape` if the columns are not the three.
     pub async fn key_rows(&self, database: &DatabaseName, query: &str) -> Result<KeyRows> {
-        let client = self.connect(database.as_str()).await?;
+        let client = self.read_only(database).await?;
         let doing = format!("running the query on {database}");
         let failed = |error| query_failure(&doing, &error);
-        // The restored data is untrusted, and so is what a view in it may do.
-        client.batch_execute("SET default_transaction_read_only = on").await.map_err(failed)?;
         let key = quote_identifier("key");
         let sorted = format!(
             "SELECT {key}, at, required FROM ({query}) side WHERE {key} IS NOT NULL ORDER BY {key} COLLATE \"C\""
@@ -47,15 +45,24 @@ impl Server {
 
     /// The first column of the first row of a query, as text.
     pub async fn fact(&self, database: &DatabaseName, query: &str) -> Result<Option<String>> {
-        let client = self.connect(database.as_str()).await?;
-        let failed = |error| query_failure(&format!("running the query on {database}"), &error);
-        let row = client
-            .query_opt(&format!("SELECT (q.*)::text FROM ({query}) q LIMIT 1"), &[])
+        let client = self.read_only(database).await?;
+        let sql = format!("SELECT * FROM ({query}) fact LIMIT 1");
+        let messages = client
+            .simple_query(&sql)
             .await
-            .map_err(failed)?;
-        Ok(row
-            .and_then(|row| row.get::<_, Option<String>>(0))
-            .map(|text| text.trim_matches(['(', ')', '"']).to_owned()))
+            .map_err(|error| query_failure(&format!("running the query on {database}"), &error))?;
+        Ok(messages.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten().map(str::to_owned),
+            _ => None,
+        }))
+    }
+
+    /// A connection that changes nothing: restored data is untrusted, and so is what a view in it may do.
+    async fn read_only(&self, database: &DatabaseName) -> Result<Client> {
+        let client = self.connect(database.as_str()).await?;
+        let read_only = client.batch_execute("SET default_transaction_read_only = on").await;
+        read_only.map_err(|error| query_failure("making a connection read-only", &error))?;
+        Ok(client)
     }
 }
 

@@ -242,7 +242,10 @@ pub fn query_failure(doing: &str, error: &tokio_postgres::Error) -> Failure {
     match error.code().map(tokio_postgres::error::SqlState::code) {
         Some("53100") => Failure::inconclusive("disk_full", format!("{doing}: the engine's disk is full"))
             .hint("`docker system df` shows what uses it; `restore-drill reap` removes what crashed drills left"),
-        _ => Failure::inconclusive("query_failed", format!("{doing}: {text}")),
+        Some("42P01" | "42703") => Failure::bad("schema_differs", format!("{doing}: {text}"))
+            .hint("a table or column that the check needs is not in the backup, or the template names it wrongly"),
+        _ => Failure::inconclusive("query_failed", format!("{doing}: {text}"))
+            .hint("look at the query in the template, if it is one; --keep leaves the server to try it on"),
     }
 }
 

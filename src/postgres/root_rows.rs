@@ -1,5 +1,6 @@
 //! Daily roots and the keys that signed them.
 
+use chrono::NaiveDate;
 use futures_util::TryStreamExt;
 use tokio_postgres::types::ToSql;
 
@@ -24,6 +25,15 @@ const ROOTS: &str = r#"
     LEFT JOIN leaves l ON l.tenant_id = r.tenant_id AND l.day = r.root_date
     LEFT JOIN oldest o ON o.tenant_id = r.tenant_id
     ORDER BY r.tenant_id, r.root_date"#;
+
+/// Days with rows and without a root.
+const ROOTLESS_DAYS: &str = r#"
+    SELECT l.tenant_id::text, l.day, l.n
+    FROM (SELECT tenant_id, ("timestamp" AT TIME ZONE 'UTC')::date AS day, count(*) AS n
+          FROM public.audit_logs WHERE tenant_id IS NOT NULL GROUP BY 1, 2) l
+    WHERE l.day < $1
+      AND NOT EXISTS (SELECT FROM public.transparency_roots r WHERE r.tenant_id = l.tenant_id AND r.root_date = l.day)
+    ORDER BY 1, 2"#;
 
 impl Server {
     /// Streams the roots of an Aegis audit database.
@@ -56,13 +66,38 @@ impl Server {
         Ok(())
     }
 
+    /// Tenants and days before `until` with audit rows and no root, the rows counted.
+    pub async fn days_without_root(
+        &self,
+        database: &DatabaseName,
+        until: NaiveDate,
+        mut each: impl FnMut(&str, NaiveDate, i64),
+    ) -> Result<()> {
+        let client = self.connect(database.as_str()).await?;
+        let failed = |error| query_failure("looking for days without a root", &error);
+        let parameters: [&(dyn ToSql + Sync); 1] = [&until];
+        let rows = client.query_raw(ROOTLESS_DAYS, parameters).await.map_err(failed)?;
+        let mut rows = std::pin::pin!(rows);
+        while let Some(row) = rows.try_next().await.map_err(failed)? {
+            each(
+                row.try_get(0).map_err(failed)?,
+                row.try_get(1).map_err(failed)?,
+                row.try_get(2).map_err(failed)?,
+            );
+        }
+        Ok(())
+    }
+
     /// Fingerprints and PEM texts of the keys that have signed roots.
     pub async fn signing_keys(&self, database: &DatabaseName) -> Result<Vec<(String, String)>> {
         let client = self.connect(database.as_str()).await?;
-        let rows = client
-            .query("SELECT fingerprint::text, public_key_pem FROM public.transparency_historical_keys ORDER BY 1", &[])
-            .await
-            .map_err(|error| query_failure("reading the signing keys", &error))?;
-        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+        let failed = |error| query_failure("reading the signing keys", &error);
+        let sql = "SELECT coalesce(fingerprint::text, ''), coalesce(public_key_pem::text, '')
+                   FROM public.transparency_historical_keys ORDER BY 1";
+        let rows = client.query(sql, &[]).await.map_err(failed)?;
+        rows.iter()
+            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .collect::<Result<_, _>>()
+            .map_err(failed)
     }
 }

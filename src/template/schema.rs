@@ -184,7 +184,7 @@ pub struct Objectives {
     /// `pg_restore`, for each database.
     #[serde(with = "humantime_serde", default)]
     pub restore: Option<Duration>,
-    /// All checks, from the first to begin until the last to end.
+    /// All checks: the time during which at least one of them runs.
     #[serde(with = "humantime_serde", default)]
     pub verification: Option<Duration>,
 }

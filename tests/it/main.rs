@@ -11,4 +11,5 @@ mod errors;
 mod fixtures;
 mod isolation;
 mod store;
+mod verification;
 mod world;

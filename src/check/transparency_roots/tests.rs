@@ -118,10 +118,11 @@ type Fault = fn(&mut Vec<RootRow>);
 
 #[test]
 fn each_fault_has_its_code() {
-    let cases: [(Fault, &str); 9] = [
+    let cases: [(Fault, &str); 10] = [
         (|roots| roots[1].leaves = 4, "leaf_count_differs"),
         (|roots| roots[3].signature = roots[1].signature.clone(), "bad_signature"),
         (|roots| roots[3].signature = Some("?".to_owned()), "bad_signature"),
+        (|roots| roots[3].signature = None, "bad_signature"),
         (|roots| seal(&mut roots[1], 2), "unknown_signing_key"),
         (|roots| roots[1].receipt = None, "receipt_missing"),
         (
@@ -184,4 +185,12 @@ fn pruned_days_are_warnings_unless_that_is_forbidden() {
     let mut strict = RootFold::new(ring(), 10, true);
     pruned.into_iter().for_each(|root| strict.push(root));
     assert_eq!(strict.finish().status, CheckStatus::Fail);
+}
+
+#[test]
+fn a_day_with_rows_and_no_root_fails() {
+    let mut fold = RootFold::new(ring(), 15, false);
+    fold.day_without_root("t", NaiveDate::from_ymd_opt(2026, 5, 9).unwrap(), 3);
+    let outcome = fold.finish();
+    assert_eq!((outcome.status, outcome.findings[0].code), (CheckStatus::Fail, "missing_root"));
 }
