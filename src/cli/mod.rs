@@ -9,6 +9,8 @@ mod reap;
 mod run;
 mod signals;
 
+use std::io::IsTerminal;
+
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
@@ -87,7 +89,10 @@ fn start_logging() {
     let ours_or_grave = filter_fn(|event| {
         event.target().starts_with(env!("CARGO_CRATE_NAME")) || *event.level() <= tracing::Level::WARN
     });
-    let to_stderr = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let to_stderr = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
     tracing_subscriber::registry().with(to_stderr.with_filter(asked).with_filter(ours_or_grave)).init();
 }
 

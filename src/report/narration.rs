@@ -2,7 +2,7 @@
 
 use crate::engine::{DatabaseEvent, Event, Phase};
 use crate::human;
-use crate::verdict::{CheckStatus, TeardownStatus, Verdict};
+use crate::verdict::{CheckStatus, IsolationStatus, TeardownStatus, Verdict};
 
 /// One line about an event.
 pub fn line(event: &Event, verdict: &Verdict) -> Option<String> {
@@ -19,8 +19,8 @@ pub fn line(event: &Event, verdict: &Verdict) -> Option<String> {
         }
         Event::Isolation(isolation) => {
             format!(
-                "isolation {:?}: {} assertions, {} probes",
-                isolation.status,
+                "isolation {}: {} assertions, {} probes",
+                isolation_word(isolation.status),
                 isolation.assertions.len(),
                 isolation.probes.len()
             )
@@ -49,6 +49,14 @@ pub fn line(event: &Event, verdict: &Verdict) -> Option<String> {
             return None;
         }
     })
+}
+
+fn isolation_word(status: IsolationStatus) -> &'static str {
+    match status {
+        IsolationStatus::Proved => "proved",
+        IsolationStatus::NotProved => "not proved",
+        IsolationStatus::Failed => "FAILED",
+    }
 }
 
 fn phase_line(phase: Phase) -> &'static str {

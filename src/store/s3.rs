@@ -111,6 +111,11 @@ impl S3Store {
         }
         if !settings.region.is_empty() {
             loader = loader.region(Region::new(settings.region.clone()));
+        } else if endpoint.is_some()
+            && ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().all(|name| std::env::var_os(name).is_none())
+        {
+            // A store of one's own has no region; the SDK would ask the machine's metadata service for one.
+            loader = loader.region(Region::new("us-east-1"));
         }
         let shared = loader.load().await;
         require_credentials(&shared).await?;
