@@ -161,7 +161,7 @@ async fn verify_chain(check: &template::VerifyChain, context: &Context<'_>) -> R
 impl Context<'_> {
     /// When a database's dump was taken. One without a recovery point is not restored, and no check sees it.
     fn taken_at(&self, database: &DatabaseName) -> DateTime<Utc> {
-        let point = self.points.points.iter().find(|point| point.database == *database);
+        let point = self.points.point(database);
         point.map_or(DateTime::<Utc>::MAX_UTC, |point| point.taken_at)
     }
 }

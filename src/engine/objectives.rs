@@ -119,7 +119,7 @@ fn slowest_stage(verdict: &Verdict) -> Option<String> {
         .filter_map(move |(name, seconds)| Some((database, name, seconds?)))
     });
     let (database, stage, seconds) = stages.max_by(|a, b| a.2.total_cmp(&b.2))?;
-    let point = verdict.recovery_set.points.iter().find(|point| point.database == database.name)?;
+    let point = verdict.recovery_set.point(&database.name)?;
     Some(format!(
         "the longest stage was the {stage} of {}: {} at {}",
         database.name,

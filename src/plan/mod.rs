@@ -87,7 +87,7 @@ pub fn plan(template: &Template, pattern: &KeyPattern, listing: &Listing, at: Da
 impl DrillPlan {
     /// The recovery point of this database.
     pub fn point(&self, database: &DatabaseName) -> Option<&RecoveryPoint> {
-        self.recovery_set.points.iter().find(|point| point.database == *database)
+        self.recovery_set.point(database)
     }
 
     /// Why nothing should be restored by this plan. An RPO that is missed does not forbid a drill: whether the
@@ -114,6 +114,11 @@ impl RecoverySet {
         let newest = points.iter().map(|point| point.taken_at).max();
         let skew_seconds = oldest.zip(newest).map(|(oldest, newest)| (newest - oldest).num_seconds());
         Self { oldest, newest, skew_seconds, points }
+    }
+
+    /// The recovery point of this database.
+    pub fn point(&self, database: &DatabaseName) -> Option<&RecoveryPoint> {
+        self.points.iter().find(|point| point.database == *database)
     }
 }
 

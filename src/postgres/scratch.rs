@@ -2,15 +2,17 @@
 //! and this one exists only inside the drill's own anonymous volume.
 
 use bytes::Bytes;
-use futures_util::TryStreamExt;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 use super::Server;
 use crate::failure::{Failure, Result};
 use crate::names::DatabaseName;
-use crate::stack::docker::{Exec, ExecSpec, Output};
+use crate::stack::docker::{Exec, ExecSpec};
 use crate::stack::spec::SCRATCH;
+
+/// Bytes kept of what the container says about a write.
+const WORDS_LIMIT: usize = 4096;
 
 /// The path of a database's dump inside the container.
 pub fn path(database: &DatabaseName) -> String {
@@ -52,21 +54,13 @@ impl Server {
     }
 }
 
-async fn written(mut exec: Exec) -> Result<u64> {
-    let _ = exec.input.shutdown().await;
-    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    while let Some(output) = exec.output.try_next().await? {
-        match output {
-            Output::Stdout(bytes) => stdout.extend_from_slice(&bytes),
-            Output::Stderr(bytes) if stderr.len() < 4096 => stderr.extend_from_slice(&bytes),
-            Output::Stderr(_) => {}
-        }
-    }
-    let status = exec.exit_code().await?;
-    if let (0, Ok(bytes)) = (status, String::from_utf8_lossy(&stdout).trim().parse()) {
+async fn written(exec: Exec) -> Result<u64> {
+    let captured = exec.capture(WORDS_LIMIT).await?;
+    if let (true, Ok(bytes)) = (captured.ok(), captured.stdout.trim().parse()) {
         return Ok(bytes);
     }
-    let said = crate::human::one_line(String::from_utf8_lossy(&stderr).trim(), 300);
+    let status = captured.exit_code;
+    let said = crate::human::one_line(captured.stderr.trim(), 300);
     if said.contains("No space left") {
         return Err(Failure::inconclusive(
             "disk_full",

@@ -40,12 +40,7 @@ impl<W: Write + Send> PlainLog<W> {
         }
         *last = Instant::now();
         let done = *done;
-        let total = verdict
-            .recovery_set
-            .points
-            .iter()
-            .find(|point| point.database == *name)
-            .map_or(0, |point| point.size_bytes);
+        let total = verdict.recovery_set.point(name).map_or(0, |point| point.size_bytes);
         self.line(&format!("{name}: fetched {} of {}", human::bytes(done), human::bytes(total)))
     }
 }

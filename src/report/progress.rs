@@ -61,7 +61,7 @@ impl LiveProgress {
         });
         match event {
             DatabaseEvent::Fetching => {
-                let point = verdict.recovery_set.points.iter().find(|point| point.database == *name);
+                let point = verdict.recovery_set.point(name);
                 bar.set_style(bytes_style());
                 bar.set_length(point.map_or(0, |point| point.size_bytes));
                 bar.reset_elapsed();

@@ -54,7 +54,7 @@ fn databases(verdict: &Verdict) -> String {
     let number = |number: Option<u64>| number.map_or_else(|| "—".to_owned(), human::count);
     let mut errors = String::new();
     for database in &verdict.databases {
-        let point = verdict.recovery_set.points.iter().find(|point| point.database == database.name);
+        let point = verdict.recovery_set.point(&database.name);
         let status = match database.status {
             DatabaseStatus::Pending => "pending",
             DatabaseStatus::Restored => "restored",
