@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help demo test lint images clean
+.PHONY: help demo test bench fuzz lint images clean
 
 target := $(or $(CARGO_TARGET_DIR),target)
 
@@ -17,9 +17,16 @@ test: ## Run every test, the ones that need Docker too (ARGS is passed to cargo 
 	docker/setup
 	env=$$(docker/obtain-images --local) && eval "$$env" && cargo test --locked $(ARGS)
 
+bench: ## Measure (BENCH=chain for one of benches/, ARGS="--rows 200000" is passed on)
+	docker/setup
+	env=$$(docker/obtain-images --local) && eval "$$env" && cargo bench --locked $(addprefix --bench ,$(BENCH)) -- $(ARGS)
+
 lint: ## Check formatting and run clippy, warnings as errors
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
+
+fuzz: ## Fuzz the reader of dumps for a minute (needs cargo-fuzz; ARGS="-max_total_time=600" for longer)
+	RUSTC_BOOTSTRAP=1 cargo fuzz run toc -- $(or $(ARGS),-max_total_time=60)
 
 images: ## Build the container images of docker/ that are missing, without a registry
 	docker/setup

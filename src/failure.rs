@@ -8,6 +8,10 @@ use std::fmt;
 
 use serde::Serialize;
 
+/// What to do about a disk that is full, or nearly.
+pub const MAKE_ROOM: &str =
+    "`docker system df` shows what uses it; `restore-drill reap` removes what crashed drills left";
+
 /// What kind of trouble it is. [`crate::exit`] maps each class to an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -59,6 +63,11 @@ impl Failure {
     /// The drill could not come to a verdict.
     pub fn inconclusive(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(Class::Inconclusive, code, message)
+    }
+
+    /// The engine's disk is full: says nothing about the backup.
+    pub fn disk_full(message: impl Into<String>) -> Self {
+        Self::inconclusive("disk_full", message).hint(MAKE_ROOM)
     }
 
     /// The drill was told to stop.

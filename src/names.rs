@@ -83,6 +83,12 @@ impl ObjectKey {
     }
 }
 
+impl<'de> Deserialize<'de> for ObjectKey {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self)
+    }
+}
+
 text_newtype! {
     /// The name of a drill's Compose project, and the stem of all its containers' names.
     ProjectName

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::failure::FailureRecord;
 use crate::names::{DatabaseName, DrillId, ObjectKey, ProjectName};
+use crate::plan::Cost;
 use crate::template::Tuning;
 
 /// How a drill ended, or that it has not.
@@ -77,6 +78,8 @@ pub struct Verdict {
     pub runner: Runner,
     /// The recovery points used.
     pub recovery_set: RecoverySet,
+    /// What the plan found, and what making it cost.
+    pub plan: PlanRecord,
     /// What became of each database.
     pub databases: Vec<Database>,
     /// The stack it was restored into.
@@ -125,6 +128,17 @@ pub struct Runner {
     pub cpus: Option<u64>,
     /// The engine's memory.
     pub memory_bytes: Option<u64>,
+    /// Bytes free on the disk that databases were restored to, before they were.
+    pub disk_free_bytes: Option<u64>,
+}
+
+/// What the plan found before the drill began.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct PlanRecord {
+    /// What is wrong with the recovery set, or worth knowing.
+    pub findings: Vec<Finding>,
+    /// What making the plan cost.
+    pub cost: Cost,
 }
 
 /// The recovery points one drill uses.
@@ -194,6 +208,8 @@ pub struct Database {
     pub tables: Option<u64>,
     /// Rows in them, counted.
     pub rows: Option<u64>,
+    /// The restored database's size.
+    pub restored_bytes: Option<u64>,
     /// Rows of each table, by `schema.table`.
     pub table_rows: BTreeMap<String, u64>,
     /// What each stage took.
@@ -222,7 +238,7 @@ pub struct StageSeconds {
 }
 
 /// What a dump says about itself.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Archive {
     /// The version of pg_dump's archive format.
     pub format: String,
@@ -347,7 +363,7 @@ pub enum CheckStatus {
     Fail,
     /// It could not be judged.
     Error,
-    /// What it looks at was not restored.
+    /// What it looks at was not restored, or it is not possible here; the summary says which.
     Skipped,
 }
 

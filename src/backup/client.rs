@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::failure::Result;
 use crate::names::DatabaseName;
+use crate::postgres::source::SourceServer;
 use crate::stack::docker::{Engine, ExecSpec};
 use crate::stack::labels::Ownership;
 use crate::stack::spec::{ContainerSpec, container_name};
@@ -40,6 +41,7 @@ impl Client {
             memory_bytes: MEMORY,
             shm_bytes: 64 * 1024 * 1024,
             dns: Vec::new(),
+            logged: true,
             labels: ownership.container_labels("client"),
         };
         let container = engine.create_container(&spec).await?;
@@ -47,8 +49,21 @@ impl Client {
         Ok(Self { engine: engine.clone(), container, source: source.clone() })
     }
 
-    /// The command that dumps a database to its standard output. The password goes by its environment.
-    pub fn pg_dump(&self, database: &DatabaseName) -> ExecSpec<'_> {
+    /// The server that is dumped, for reading it beside `pg_dump`.
+    pub fn source(&self) -> SourceServer {
+        SourceServer {
+            engine: self.engine.clone(),
+            container: self.container.clone(),
+            host: self.source.host.clone(),
+            port: self.source.port.clone(),
+            user: self.source.user.clone(),
+            password: self.source.password.clone(),
+        }
+    }
+
+    /// The command that dumps a database to its standard output, as an exported snapshot has it if there is one. The
+    /// password goes by its environment.
+    pub fn pg_dump(&self, database: &DatabaseName, snapshot: Option<&str>) -> ExecSpec<'_> {
         let source = &self.source;
         let mut spec = ExecSpec::new(
             &self.container,
@@ -64,6 +79,7 @@ impl Client {
                 &format!("--dbname={database}"),
             ],
         );
+        spec.command.extend(snapshot.map(|id| format!("--snapshot={id}")));
         if !source.password.expose().is_empty() {
             spec.environment.push(("PGPASSWORD", source.password.clone()));
         }

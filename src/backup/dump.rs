@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::Uploaded;
@@ -20,22 +20,36 @@ use crate::store::{Store, Upload};
 /// Bytes of `pg_dump`'s words that are kept.
 const STDERR_LIMIT: usize = 4096;
 
-/// Dumps a database into an object. Whatever goes wrong before the end, `pg_dump`'s exit status included, the object
-/// does not appear.
+/// What is dumped, and where to.
+#[derive(Clone, Copy)]
+pub struct Task<'a> {
+    /// Where `pg_dump` runs.
+    pub client: &'a Client,
+    /// Where the dump goes.
+    pub store: &'a dyn Store,
+    /// For whom it is encrypted.
+    pub recipients: &'a Arc<Recipients>,
+    /// The database.
+    pub database: &'a DatabaseName,
+    /// The object.
+    pub key: &'a ObjectKey,
+}
+
+/// Dumps a database into an object, as a snapshot of it has it if one is given. Tells `writing` once `pg_dump` writes.
+/// Whatever goes wrong before the end, `pg_dump`'s exit status included, the object does not appear.
 pub async fn dump(
-    client: &Client,
-    store: &dyn Store,
-    recipients: &Arc<Recipients>,
-    database: &DatabaseName,
-    key: &ObjectKey,
+    task: Task<'_>,
+    snapshot: Option<&str>,
+    writing: Option<oneshot::Sender<()>>,
     cancel: &CancellationToken,
 ) -> Result<Uploaded> {
     let began = Instant::now();
-    let mut upload = store.create(key).await?;
+    let mut upload = task.store.create(task.key).await?;
+    let produce = Producer { client: task.client, database: task.database, snapshot, writing };
     let streamed = tokio::select! {
         biased;
         () = cancel.cancelled() => Err(Failure::cancelled()),
-        streamed = stream(client, recipients, database, &mut *upload) => streamed,
+        streamed = stream(produce, task.recipients, &mut *upload) => streamed,
     };
     let passage = match streamed {
         Ok(passage) => passage,
@@ -56,9 +70,8 @@ pub async fn dump(
 }
 
 async fn stream(
-    client: &Client,
+    producer: Producer<'_>,
     recipients: &Arc<Recipients>,
-    database: &DatabaseName,
     upload: &mut dyn Upload,
 ) -> Result<Passage> {
     let (plaintext_in, plaintext_out) = mpsc::channel(CHANNEL_DEPTH);
@@ -75,46 +88,58 @@ async fn stream(
         }
         Ok(())
     };
-    let ((), encrypted, uploaded) =
-        tokio::join!(produce(client, database, plaintext_in), encrypting, uploading);
+    let ((), encrypted, uploaded) = tokio::join!(producer.produce(plaintext_in), encrypting, uploading);
     // An upload that broke off makes the encryption break off too, so its reason comes first.
     uploaded?;
     encrypted.expect("encryption does not panic")
 }
 
-/// Sends what `pg_dump` writes. The end of the channel without an error means that `pg_dump` succeeded.
-async fn produce(client: &Client, database: &DatabaseName, plaintext: mpsc::Sender<Result<Bytes>>) {
-    if let Err(failure) = run_pg_dump(client, database, &plaintext).await {
-        // If nobody listens any more, there is a reason already.
-        let _ = plaintext.send(Err(failure)).await;
+/// A `pg_dump` that is to run.
+struct Producer<'a> {
+    client: &'a Client,
+    database: &'a DatabaseName,
+    snapshot: Option<&'a str>,
+    writing: Option<oneshot::Sender<()>>,
+}
+
+impl Producer<'_> {
+    /// Sends what `pg_dump` writes. The end of the channel without an error means that `pg_dump` succeeded.
+    async fn produce(mut self, plaintext: mpsc::Sender<Result<Bytes>>) {
+        if let Err(failure) = self.run_pg_dump(&plaintext).await {
+            // If nobody listens any more, there is a reason already.
+            let _ = plaintext.send(Err(failure)).await;
+        }
+    }
+
+    async fn run_pg_dump(&mut self, plaintext: &mpsc::Sender<Result<Bytes>>) -> Result<()> {
+        let mut exec = self.client.engine.exec(self.client.pg_dump(self.database, self.snapshot)).await?;
+        let mut stderr = Vec::new();
+        let mut bytes = 0;
+        while let Some(output) = exec.output.try_next().await? {
+            match output {
+                Output::Stdout(chunk) => {
+                    if let Some(writing) = self.writing.take() {
+                        // Nobody may want to know.
+                        let _ = writing.send(());
+                    }
+                    bytes += chunk.len();
+                    if plaintext.send(Ok(chunk)).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                Output::Stderr(chunk) => {
+                    let room = STDERR_LIMIT.saturating_sub(stderr.len()).min(chunk.len());
+                    stderr.extend_from_slice(&chunk[..room]);
+                }
+            }
+        }
+        judge(exec.exit_code().await?, &stderr, bytes)
     }
 }
 
-async fn run_pg_dump(
-    client: &Client,
-    database: &DatabaseName,
-    plaintext: &mpsc::Sender<Result<Bytes>>,
-) -> Result<()> {
-    let mut exec = client.engine.exec(client.pg_dump(database)).await?;
-    let mut stderr = Vec::new();
-    let mut bytes = 0;
-    while let Some(output) = exec.output.try_next().await? {
-        match output {
-            Output::Stdout(chunk) => {
-                bytes += chunk.len();
-                if plaintext.send(Ok(chunk)).await.is_err() {
-                    return Ok(());
-                }
-            }
-            Output::Stderr(chunk) => {
-                let room = STDERR_LIMIT.saturating_sub(stderr.len()).min(chunk.len());
-                stderr.extend_from_slice(&chunk[..room]);
-            }
-        }
-    }
-    let status = exec.exit_code().await?;
+fn judge(status: i64, stderr: &[u8], bytes: usize) -> Result<()> {
     if status != 0 {
-        let said = crate::human::one_line(String::from_utf8_lossy(&stderr).trim(), 400);
+        let said = crate::human::one_line(String::from_utf8_lossy(stderr).trim(), 400);
         return Err(Failure::bad("pg_dump_failed", format!("pg_dump ended with status {status}, and nothing was uploaded: {said}"))
             .hint("check backup.host, backup.network and the credentials (for Aegis: POSTGRES_HOST, ACP_BACKUP_NETWORK, POSTGRES_USER, PGPASSWORD)"));
     }

@@ -1,30 +1,38 @@
-//! Backups: the way dumps are made. `pg_dump` → age → store, streamed, and read back afterwards.
+//! Backups: the way dumps are made. `pg_dump` → age → store, streamed, and read back afterwards. While a database is
+//! dumped it is also read, under the same snapshot, for a manifest that a drill can compare with what it restored.
 //!
 //! `pg_dump` and `pg_restore` run in a container of the template's Postgres image, so the host needs no client, and
 //! the archive's version is one that the drill's image can read.
 
 mod client;
+mod content;
 mod dump;
+mod manifest;
+mod report;
 mod verify;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt};
-use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::crypt::{Identities, Recipients};
 use crate::engine::{self, key_pattern, teardown};
-use crate::failure::{Class, Failure, FailureRecord, Result};
-use crate::names::{DatabaseName, DrillId, ObjectKey, ProjectName};
+use crate::failure::{Failure, Result};
+use crate::manifest::FingerprintKey;
+use crate::names::{DatabaseName, DrillId, ProjectName};
 use crate::stack::docker::Engine;
 use crate::stack::labels::Ownership;
 use crate::stack::owner::Owner;
 use crate::store::Store;
 use crate::template::{Backup, Template};
-use crate::verdict::Teardown;
+use content::SourceContent;
+
+pub use content::Fingerprinted;
+pub use manifest::{SIZE_LIMIT as MANIFEST_SIZE_LIMIT, Written};
+pub use report::{Dump, Plan, PlannedDump, Report, Uploaded, Verified};
 
 /// Databases dumped at once.
 const PARALLEL: usize = 2;
@@ -43,87 +51,10 @@ pub struct Job {
     pub recipients: Arc<Recipients>,
     /// What opens the dumps again; `None` to leave that out.
     pub verify_with: Option<Arc<Identities>>,
+    /// Whether to read the databases while they are dumped, and to write a manifest of them.
+    pub manifest: bool,
     /// The time.
     pub clock: Clock,
-}
-
-/// What a backup did.
-#[derive(Debug, Clone, Serialize)]
-pub struct Report {
-    /// Version of this schema.
-    pub schema_version: u32,
-    /// The template.
-    pub template: String,
-    /// The time in the keys.
-    pub taken_at: DateTime<Utc>,
-    /// The dumps, in the template's order.
-    pub dumps: Vec<Dump>,
-    /// What became of the container that made them.
-    pub teardown: Teardown,
-}
-
-/// One dump.
-#[derive(Debug, Clone, Serialize)]
-pub struct Dump {
-    /// The database.
-    pub database: DatabaseName,
-    /// The key it has, or would have had.
-    pub key: ObjectKey,
-    /// What was uploaded; absent if nothing was.
-    pub uploaded: Option<Uploaded>,
-    /// What reading it back showed; absent if it was not read back.
-    pub verified: Option<Verified>,
-    /// What went wrong.
-    pub error: Option<FailureRecord>,
-    #[serde(skip)]
-    failure: Option<Failure>,
-}
-
-/// A dump in the store.
-#[derive(Debug, Clone, Serialize)]
-pub struct Uploaded {
-    /// Size of the object.
-    pub size_bytes: u64,
-    /// Its SHA-256.
-    pub ciphertext_sha256: String,
-    /// Size of the dump.
-    pub plaintext_bytes: u64,
-    /// Its SHA-256.
-    pub plaintext_sha256: String,
-    /// From the start of `pg_dump` until the object was complete.
-    pub seconds: f64,
-}
-
-/// A dump that was read back.
-#[derive(Debug, Clone, Serialize)]
-pub struct Verified {
-    /// Entries that `pg_restore --list` finds in it.
-    pub entries: u64,
-    /// What reading it back took.
-    pub seconds: f64,
-}
-
-impl Dump {
-    /// What was cancelled though nobody cancelled the backup ran into its time limit.
-    fn blame_the_limit(&mut self, limit: std::time::Duration) {
-        if self.failure.as_ref().is_some_and(|failure| failure.class == Class::Cancelled) {
-            let limit = crate::human::duration(limit.as_secs_f64());
-            let failure = Failure::inconclusive(
-                "timed_out",
-                format!("{}: not done within the time limit of {limit}", self.database),
-            )
-            .hint("look for locks on the source server; `timeout` in the template sets the limit");
-            self.error = Some(failure.to_record(None));
-            self.failure = Some(failure);
-        }
-    }
-}
-
-impl Report {
-    /// The first thing that went wrong.
-    pub fn failure(&self) -> Option<&Failure> {
-        self.dumps.iter().find_map(|dump| dump.failure.as_ref())
-    }
 }
 
 /// The databases to dump: those of the template, or some of them.
@@ -136,17 +67,20 @@ pub fn databases(template: &Template, only: &[DatabaseName]) -> Result<Vec<Datab
     Ok(template.databases.iter().map(|database| database.name.clone()).filter(wanted).collect())
 }
 
-/// What a backup would write: each database with its key.
+/// What a backup would write.
 ///
 /// # Errors
 /// `store_url_invalid`.
 pub fn plan(
     template: &Template,
     databases: &[DatabaseName],
+    manifest: bool,
     now: DateTime<Utc>,
-) -> Result<Vec<(DatabaseName, ObjectKey)>> {
+) -> Result<Plan> {
     let pattern = key_pattern(template)?;
-    Ok(databases.iter().map(|name| (name.clone(), pattern.key(name, now))).collect())
+    let planned = |name: &DatabaseName| PlannedDump { database: name.clone(), key: pattern.key(name, now) };
+    let manifest = manifest.then(|| pattern.manifest_key(now));
+    Ok(Plan { schema_version: 1, dumps: databases.iter().map(planned).collect(), manifest })
 }
 
 /// The template's `[backup]`.
@@ -161,14 +95,16 @@ pub fn settings(template: &Template) -> Result<&Backup> {
 }
 
 impl Job {
-    /// Dumps every database, going on after one that fails, and removes what it made.
+    /// Dumps every database, going on after one that fails, writes the manifest of those that did not, and removes what
+    /// it made on the engine.
     ///
     /// # Errors
     /// If nothing could be dumped at all: no engine, no image, no network.
     pub async fn run(&self, cancel: &CancellationToken, progress: &(dyn Fn(&str) + Sync)) -> Result<Report> {
         let settings = settings(&self.template)?;
         let taken_at = self.clock.now();
-        let plan = plan(&self.template, &self.databases, taken_at)?;
+        let plan = plan(&self.template, &self.databases, self.manifest, taken_at)?;
+        let fingerprint_key = self.manifest.then(FingerprintKey::random);
         let engine = Engine::connect().await?;
         let ownership = Ownership {
             drill_id: DrillId::random(),
@@ -196,9 +132,9 @@ impl Job {
         });
         let mut dumps: Vec<Dump> = match &started {
             Ok(client) => {
-                let work = plan
-                    .into_iter()
-                    .map(|(database, key)| self.one(client, database, key, &limited, progress));
+                let pass =
+                    Pass { client, fingerprint_key: fingerprint_key.as_ref(), cancel: &limited, progress };
+                let work = plan.dumps.into_iter().map(|planned| self.one(&pass, planned));
                 stream::iter(work).buffered(PARALLEL).collect().await
             }
             Err(_) => Vec::new(),
@@ -209,38 +145,47 @@ impl Job {
         }
         let teardown = teardown(&engine, ownership.drill_id, false).await;
         started?;
-        Ok(Report { schema_version: 1, template: self.template.name.clone(), taken_at, dumps, teardown })
+        let manifest = match (plan.manifest, &fingerprint_key) {
+            (Some(key), Some(fingerprint_key)) => tokio::select! {
+                biased;
+                () = cancel.cancelled() => None,
+                written = self.write_manifest(key, taken_at, fingerprint_key, &dumps) => written,
+            },
+            _ => None,
+        };
+        let warnings = dumps.iter().flat_map(Dump::warnings).collect();
+        let template = self.template.name.clone();
+        Ok(Report { schema_version: 1, template, taken_at, dumps, manifest, warnings, teardown })
     }
 
-    async fn one(
-        &self,
-        client: &client::Client,
-        database: DatabaseName,
-        key: ObjectKey,
-        cancel: &CancellationToken,
-        progress: &(dyn Fn(&str) + Sync),
-    ) -> Dump {
-        let mut dump = Dump { database, key, uploaded: None, verified: None, error: None, failure: None };
-        if let Err(failure) = self.dump_and_verify(client, &mut dump, cancel, progress).await {
-            progress(&format!("{}: failed: {failure}", dump.database));
+    async fn one(&self, pass: &Pass<'_>, planned: PlannedDump) -> Dump {
+        let mut dump = Dump::of(planned.database, planned.key);
+        if let Err(failure) = self.dump_and_verify(pass, &mut dump).await {
+            (pass.progress)(&format!("{}: failed: {failure}", dump.database));
             dump.error = Some(failure.to_record(None));
             dump.failure = Some(failure.context(&dump.database));
         }
         dump
     }
 
-    async fn dump_and_verify(
-        &self,
-        client: &client::Client,
-        dump: &mut Dump,
-        cancel: &CancellationToken,
-        progress: &(dyn Fn(&str) + Sync),
-    ) -> Result<()> {
+    async fn dump_and_verify(&self, pass: &Pass<'_>, dump: &mut Dump) -> Result<()> {
+        let Pass { client, cancel, progress, .. } = pass;
         progress(&format!("{}: dumping", dump.database));
-        let uploaded =
-            dump::dump(client, &*self.store, &self.recipients, &dump.database, &dump.key, cancel).await?;
+        let (store, recipients) = (&*self.store, &self.recipients);
+        let task = dump::Task { client, store, recipients, database: &dump.database, key: &dump.key };
+        let (uploaded, content) = match pass.fingerprint_key {
+            Some(key) => content::dump_and_read(task, key, cancel).await?,
+            None => (dump::dump(task, None, None, cancel).await?, Ok(SourceContent::default())),
+        };
         progress(&format!("{}: uploaded {}", dump.database, crate::human::bytes(uploaded.size_bytes)));
         let expected = dump.uploaded.insert(uploaded);
+        dump.content = content?;
+        dump.fingerprinted = dump.content.fingerprinted();
+        if let Some(read) = &dump.fingerprinted {
+            let (rows, tables) = (read.rows, crate::human::things(read.tables as u64, "table"));
+            let rows = crate::human::things(rows, "row");
+            progress(&format!("{}: read {rows} in {tables} for the manifest", dump.database));
+        }
         let Some(identities) = &self.verify_with else { return Ok(()) };
         let verified = tokio::select! {
             biased;
@@ -251,4 +196,12 @@ impl Job {
         dump.verified = Some(verified);
         Ok(())
     }
+}
+
+/// What all databases of one backup share.
+struct Pass<'a> {
+    client: &'a client::Client,
+    fingerprint_key: Option<&'a FingerprintKey>,
+    cancel: &'a CancellationToken,
+    progress: &'a (dyn Fn(&str) + Sync),
 }

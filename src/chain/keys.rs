@@ -3,7 +3,7 @@
 use ed25519_dalek::pkcs8::DecodePublicKey;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
-use super::base64url;
+use super::base64;
 use super::canonical::{Canonicalizer, JsonError};
 use super::digest::HexDigest;
 
@@ -40,7 +40,7 @@ pub fn parse_public_key(public_key_pem: &str) -> Result<VerifyingKey, KeyError> 
 /// Signs a receipt given in its canonical form ([`Receipt::canonical_json`](super::Receipt::canonical_json)).
 /// The signature is base64url without padding.
 pub fn sign_receipt(key: &SigningKey, canonical_receipt: &str) -> String {
-    base64url::encode(&key.sign(canonical_receipt.as_bytes()).to_bytes())
+    base64::encode(&key.sign(canonical_receipt.as_bytes()).to_bytes())
 }
 
 /// Checks a signature over a receipt, given as any JSON text of it, such as a `jsonb` printed by Postgres.
@@ -48,7 +48,7 @@ pub fn sign_receipt(key: &SigningKey, canonical_receipt: &str) -> String {
 /// # Errors
 /// When the receipt or the signature is malformed, or the two do not belong together under `key`.
 pub fn verify_receipt(key: &VerifyingKey, receipt: &str, signature: &str) -> Result<(), KeyError> {
-    let bytes = base64url::decode(signature).ok_or(KeyError::MalformedSignature)?;
+    let bytes = base64::decode(signature).ok_or(KeyError::MalformedSignature)?;
     let signature = Signature::from_slice(&bytes).map_err(|_| KeyError::MalformedSignature)?;
     let mut canonicalizer = Canonicalizer::new();
     let signed = canonicalizer.canonicalize(receipt)?;

@@ -1,4 +1,5 @@
-//! The audit chain of the Aegis platform (scheme `aegis-audit`): how a row is hashed, how a day is signed.
+//! Hash chains: the audit chain of the Aegis platform (scheme `aegis-audit`), with its signed days, and chains of any
+//! other make ([`Join`], [`HashFunction`], [`Encoding`]).
 //!
 //! A restored audit table proves itself: every row carries the hash of the row before it, and every UTC day of
 //! a tenant carries a signed root. This module holds only the arithmetic of that proof. It does no I/O and sees
@@ -12,9 +13,10 @@
 //! The platform writes its hashes in Python, so "the same bytes" means the bytes Python prints: escapes, float
 //! notation and key order are tested against vectors made with Python itself (`tests/vectors`).
 
-mod base64url;
+mod base64;
 mod canonical;
 mod digest;
+mod general;
 mod keys;
 mod python;
 mod root;
@@ -26,6 +28,7 @@ mod tests;
 
 pub use canonical::{Canonicalizer, JsonError, MAX_DEPTH};
 pub use digest::HexDigest;
+pub use general::{Encoding, Hash, HashFunction, Join};
 pub use keys::{KeyError, KeyRing, fingerprint, parse_public_key, sign_receipt, verify_receipt};
 pub use root::{EmptyRootVersion, Receipt, empty_day_root};
 pub use row::{AuditRow, HashError, HashVersion, RowHasher};

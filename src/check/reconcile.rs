@@ -6,8 +6,10 @@
 use std::cmp::Ordering;
 
 use chrono::{DateTime, Utc};
+use futures_util::future::try_join;
 
-use super::{Findings, Outcome};
+use super::{Context, Findings, Outcome};
+use crate::failure::Result;
 use crate::human;
 use crate::template::Reconcile;
 use crate::verdict::{Finding, Severity};
@@ -194,6 +196,39 @@ fn name(
         let subject = format!("{label} {}", human::one_line(&row.key, 120));
         findings.push(Finding { severity: Severity::Error, code, subject, expected, actual });
     }
+}
+
+/// Reads both sides in step with each other.
+///
+/// # Errors
+/// If it cannot be judged.
+pub async fn run(check: &Reconcile, context: &Context<'_>) -> Result<Outcome> {
+    let (left_side, right_side) = (&check.left, &check.right);
+    let mut merge =
+        Merge::new(check, context.taken_at(&left_side.database), context.taken_at(&right_side.database));
+    let (mut left_rows, mut right_rows) = try_join(
+        context.tools.server.key_rows(&left_side.database, &left_side.query),
+        context.tools.server.key_rows(&right_side.database, &right_side.query),
+    )
+    .await?;
+    let (mut left, mut right) = try_join(left_rows.next(), right_rows.next()).await?;
+    loop {
+        match merge.step(left.as_ref(), right.as_ref()) {
+            Advance::Left => left = left_rows.next().await?,
+            Advance::Right => right = right_rows.next().await?,
+            Advance::End => break,
+        }
+    }
+    let mut facts = Vec::new();
+    for fact in &check.facts {
+        let value = context.tools.server.fact(&fact.database, &fact.query).await?;
+        facts.push(format!(
+            "{}: {}",
+            fact.label,
+            crate::human::one_line(value.as_deref().unwrap_or("none"), 80)
+        ));
+    }
+    Ok(merge.finish(&facts))
 }
 
 #[cfg(test)]

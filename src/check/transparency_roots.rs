@@ -2,13 +2,19 @@
 //!
 //! A pure fold over roots in the order of tenant and day.
 
+mod snapshot;
+mod snapshot_objects;
+
 use chrono::{Days, NaiveDate};
 use serde_json::Value;
 
-use super::{Findings, Outcome};
+use super::{Context, Findings, Outcome, Restored};
 use crate::chain::{EmptyRootVersion, KeyRing, empty_day_root, verify_receipt};
+use crate::failure::{Failure, Result};
 use crate::human;
+use crate::template::{self, TableName};
 use crate::verdict::{Finding, Severity};
+use snapshot::Snapshot;
 
 /// One tenant's root of one UTC day, and what the audit rows say of that day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,13 +55,16 @@ pub struct RootFold {
     last: Option<RootRow>,
     require_genesis: bool,
     audit_rows: u64,
+    /// What roots are held against, and the day from which on it may know more than the database.
+    snapshot: Option<(Snapshot, NaiveDate)>,
 }
 
 impl RootFold {
     /// A fold with the keys that are known. A tenant's first root may have one before it that was pruned, and its first
     /// days may have lost their rows, unless `require_genesis`.
     pub fn new(keys: KeyRing, audit_rows: u64, require_genesis: bool) -> Self {
-        Self { keys, findings: Findings::default(), roots: 0, last: None, require_genesis, audit_rows }
+        let findings = Findings::default();
+        Self { keys, findings, roots: 0, last: None, require_genesis, audit_rows, snapshot: None }
     }
 
     /// Reports a public key that cannot be read.
@@ -83,6 +92,9 @@ impl RootFold {
     /// Takes the next root.
     pub fn push(&mut self, root: RootRow) {
         self.roots += 1;
+        if let Some((snapshot, _)) = &mut self.snapshot {
+            snapshot.compare(&root, &mut self.findings);
+        }
         self.check_link(&root);
         self.check_leaves(&root);
         self.check_receipt(&root);
@@ -109,11 +121,15 @@ impl RootFold {
                 ),
             });
         }
-        let held = format!(
+        let mut held = format!(
             "{}, {}",
             human::things(self.roots, "root"),
             human::things(self.keys.len() as u64, "key")
         );
+        if let Some((snapshot, until)) = self.snapshot {
+            let compared = snapshot.finish(until, self.require_genesis, &mut self.findings);
+            held.push_str(&format!(", {} equal to the snapshot", human::count(compared)));
+        }
         self.findings.into_outcome(self.roots, held)
     }
 
@@ -261,6 +277,75 @@ impl RootFold {
         let subject = format!("root of tenant {} for {}", human::one_line(&root.tenant, 64), root.date);
         self.findings.push(Finding { severity, code, subject, expected, actual });
     }
+}
+
+/// What roots are verified with.
+const TABLES: [&str; 3] = ["audit_logs", "transparency_roots", "transparency_historical_keys"];
+
+fn table(name: &str) -> TableName {
+    name.parse().expect("a table's name")
+}
+
+fn missing_tables<'a>(
+    check: &'a template::TransparencyRoots,
+    restored: &'a Restored<'_>,
+) -> impl Iterator<Item = Finding> + 'a {
+    let there = |name: &str| {
+        restored.get(&check.database).is_some_and(|contents| contents.rows.contains_key(&table(name)))
+    };
+    TABLES.into_iter().filter(move |name| !there(name)).map(|name| Finding {
+        severity: Severity::Error,
+        code: "table_missing",
+        subject: format!("{}.{}", check.database, table(name)),
+        expected: "the table".to_owned(),
+        actual: "it is not in the restored database: was it left out of the backup?".to_owned(),
+    })
+}
+
+/// Gathers the keys, then streams the roots.
+///
+/// # Errors
+/// If it cannot be judged.
+pub async fn run(check: &template::TransparencyRoots, context: &Context<'_>) -> Result<Outcome> {
+    let mut findings = Findings::default();
+    missing_tables(check, &context.restored).for_each(|finding| findings.push(finding));
+    if !findings.is_empty() {
+        return Ok(findings.into_outcome(0, String::new()));
+    }
+    let audit_rows = context.restored[&check.database].rows.get(&table(TABLES[0])).copied();
+    let mut keys = KeyRing::new();
+    let mut unreadable = Vec::new();
+    for (fingerprint, pem) in context.tools.server.signing_keys(&check.database).await? {
+        if let Err(error) = keys.insert(&pem) {
+            unreadable.push((fingerprint, error.to_string()));
+        }
+    }
+    if let Some(path) = check.active_public_key.as_ref().filter(|path| !path.as_os_str().is_empty()) {
+        let unusable = |why: String| {
+            Failure::config(
+                "public_key_unreadable",
+                format!("the active public key {} cannot be used: {why}", path.display()),
+            )
+            .hint("it must be an Ed25519 public key in PEM form (for Aegis: ACP_TRANSPARENCY_PUBLIC_KEY)")
+        };
+        let pem = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+        keys.insert(&pem).map_err(|error| unusable(error.to_string()))?;
+    }
+    let mut fold = RootFold::new(keys, audit_rows.unwrap_or(0), check.require_genesis);
+    for (fingerprint, why) in unreadable {
+        fold.bad_key(&fingerprint, &why);
+    }
+    // A day's root is computed after it has ended; the day before the dump's own may still be waiting for its.
+    let until = context.taken_at(&check.database).date_naive() - chrono::Days::new(1);
+    if let Some(prefix) = check.snapshot.as_ref().filter(|prefix| !prefix.is_empty()) {
+        let (store, identities) = (&context.tools.store, &context.tools.identities);
+        let snapshot = snapshot_objects::read(store, identities, prefix, &mut fold.findings).await?;
+        fold.snapshot = Some((snapshot, until));
+    }
+    context.tools.server.root_rows(&check.database, |root| fold.push(root)).await?;
+    let found = |tenant: &str, day, leaves| fold.day_without_root(tenant, day, leaves);
+    context.tools.server.days_without_root(&check.database, until, found).await?;
+    Ok(fold.finish())
 }
 
 #[cfg(test)]

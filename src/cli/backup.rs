@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::common::{self, Format, TemplateArg};
 use super::signals;
-use crate::backup::{self, Job, Report};
+use crate::backup::{self, Job, Plan, Report};
 use crate::clock::Clock;
 use crate::crypt::{Identities, Recipients};
 use crate::exit::ExitCode;
@@ -20,10 +20,14 @@ const EXAMPLES: &str = "\
 Each database is dumped with pg_dump --format=custom --no-owner --no-privileges, encrypted with age and uploaded as
 one stream. A dump that fails or is empty leaves nothing in the store. Nothing is ever overwritten.
 
+While a database is dumped, its rows are read under the same snapshot. Counts and fingerprints of all tables go into a
+manifest beside the dumps, encrypted like them, for a drill's check of the type `fingerprint`.
+
 Examples:
   restore-drill backup -t aegis --dry-run
   restore-drill backup -t aegis
-  restore-drill backup -t aegis --no-verify          do not read the dumps back: needs no private key";
+  restore-drill backup -t aegis --no-verify          do not read the dumps back: needs no private key
+  restore-drill backup -t aegis --no-manifest        do not read the source beside pg_dump";
 
 /// Arguments of `backup`.
 #[derive(Debug, clap::Args)]
@@ -37,6 +41,9 @@ pub struct Args {
     /// Do not read the dumps back
     #[arg(long)]
     no_verify: bool,
+    /// Do not read the source's rows, and write no manifest
+    #[arg(long)]
+    no_manifest: bool,
     /// Dump only these databases
     #[arg(long, value_name = "DB,…", value_delimiter = ',', value_parser = common::parse_database)]
     only: Vec<DatabaseName>,
@@ -58,10 +65,10 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let databases = backup::databases(&template, &args.only)?;
     let clock = Clock::system();
     if args.dry_run {
-        let plan = backup::plan(&template, &databases, clock.now())?;
+        let plan = backup::plan(&template, &databases, !args.no_manifest, clock.now())?;
         match args.format {
             Format::Json => common::print_json(&plan),
-            Format::Human => plan.iter().for_each(|(name, key)| common::print(&format!("{name} → {key}\n"))),
+            Format::Human => common::print(&plan_text(&plan)),
         }
         return Ok(ExitCode::Ok);
     }
@@ -72,6 +79,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         store,
         recipients: Arc::new(recipients),
         verify_with,
+        manifest: !args.no_manifest,
         clock,
     };
     let report = job.run(&signals::cancel_on_signal(), &narrate).await?;
@@ -100,6 +108,28 @@ pub fn exit_code(report: &Report) -> ExitCode {
     }
 }
 
+fn plan_text(plan: &Plan) -> String {
+    let dumps = plan.dumps.iter().map(|dump| format!("{} → {}\n", dump.database, dump.key));
+    let manifest = plan.manifest.iter().map(|key| format!("manifest → {key}\n"));
+    dumps.chain(manifest).collect()
+}
+
+/// What became of the manifest, and what is not in it.
+fn manifest_text(report: &Report) -> String {
+    let line = report.manifest.iter().map(|written| {
+        let outcome = match (&written.error, written.size_bytes) {
+            (Some(error), _) => format!("FAILED: {}", human::one_line(&error.message, 300)),
+            (None, size) => {
+                let read_back = if written.verified { ", read back" } else { "" };
+                let databases = human::things(written.databases as u64, "database");
+                format!("{} for {databases}{read_back}", human::bytes(size.unwrap_or_default()))
+            }
+        };
+        format!("{}  {outcome}\n", written.key)
+    });
+    line.chain(report.warnings.iter().map(|warning| format!("warning: {warning}\n"))).collect()
+}
+
 fn text(report: &Report) -> String {
     let lines = report.dumps.iter().map(|dump| {
         let outcome = match (&dump.uploaded, &dump.verified, &dump.error) {
@@ -125,7 +155,8 @@ fn text(report: &Report) -> String {
         .map(|hint| format!("hint: {hint}\n"))
         .unwrap_or_default();
     let leaked = report.teardown.leaked.iter().map(|left| format!("left behind: {left}\n"));
-    format!("{}{hint}{}\n", lines.collect::<String>(), leaked.collect::<String>())
+    let manifest = manifest_text(report);
+    format!("{}{manifest}{hint}{}\n", lines.collect::<String>(), leaked.collect::<String>())
 }
 
 fn last_line(report: &Report) -> String {

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
@@ -9,14 +10,17 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::clock::Clock;
-use crate::engine::{Drill, Journal, Sink};
+use crate::crypt::Identities;
+use crate::engine::{self, Drill, Journal, Sink};
 use crate::exit::ExitCode;
 use crate::failure::{Class, Result};
 use crate::names::DatabaseName;
 use crate::report::{DrillLog, LiveProgress, PlainLog, VerdictFile, last_line, summary};
+use crate::store::{S3Store, Store};
+use crate::template::{self, Environment, Purpose, Template};
 
 /// Where reports go.
-const DEFAULT_REPORTS: &str = "reports";
+pub const DEFAULT_REPORTS: &str = "reports";
 
 /// How results are written to stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -34,6 +38,28 @@ pub struct TemplateArg {
     /// The template: a path, or the name of one in drill-templates/
     #[arg(short, long, value_name = "TEMPLATE")]
     pub template: String,
+}
+
+/// What a drill starts from, and whatever only looks at what one would find.
+pub struct Opened {
+    /// The template, narrowed.
+    pub template: Template,
+    /// What opens recovery points.
+    pub identities: Arc<Identities>,
+    /// Where they are.
+    pub store: Arc<dyn Store>,
+}
+
+impl TemplateArg {
+    /// Loads the template, narrowed to these databases (none for all), and what it names. A drill without its key would
+    /// stop at once, so the key is asked for even where nothing is decrypted.
+    pub async fn open(&self, only: &[DatabaseName]) -> Result<Opened> {
+        let template = template::load(&self.template, &Environment::of_process(), Purpose::Drill)?;
+        let template = engine::narrow(template, only)?;
+        let identities = Arc::new(Identities::load(&template.encryption.identities)?);
+        let store = Arc::new(S3Store::connect(&template.store).await?);
+        Ok(Opened { template, identities, store })
+    }
 }
 
 /// Where evidence is written.
@@ -130,6 +156,11 @@ pub fn print_summary(text: &str, last_line: &str, good: bool) {
     let style = Style::new().bold().fg_color(Some(colour.into()));
     let body = text.trim_end().strip_suffix(last_line).unwrap_or(text);
     print(&format!("{body}{style}{last_line}{style:#}\n"));
+}
+
+/// Tells what was done, on stderr.
+pub fn tell(message: &str) {
+    let _ = anstream::stderr().write_all(format!("{message}\n").as_bytes());
 }
 
 /// Tells what went wrong, and what to do about it, on stderr.

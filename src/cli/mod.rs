@@ -4,10 +4,13 @@ mod backup;
 mod common;
 mod completions;
 mod demo;
+mod doctor;
+mod health;
 mod plan;
 mod reap;
 mod run;
 mod signals;
+mod verify_chain;
 
 use std::io::IsTerminal;
 
@@ -21,6 +24,7 @@ use crate::exit::ExitCode;
 const EXAMPLES: &str = "\
 Examples:
   restore-drill demo                           see a whole drill, with nothing but Docker
+  restore-drill doctor -t aegis                is everything there that a drill needs?
   restore-drill run -t aegis --dry-run         what would a drill use, and is it sound?
   restore-drill run -t aegis                   the drill
   restore-drill run -t aegis --format json     the same, for a CI job: the verdict on stdout
@@ -42,12 +46,18 @@ enum Command {
     Run(run::Args),
     /// Show what a drill would restore: no Docker, no writes
     Plan(plan::Args),
+    /// Look whether a drill would find what it needs: keys, store, engine, images, disk
+    Doctor(doctor::Args),
+    /// Tell whether disaster recovery is working right now: a probe for monitoring
+    Health(health::Args),
     /// Make encrypted dumps of a template's databases, and read them back
     Backup(backup::Args),
     /// Remove what crashed or kept drills left on the engine
     Reap(reap::Args),
     /// Run everything on sample data: a source, a backup, and a drill of it
     Demo(demo::Args),
+    /// Verify the hash chains of a table in any database, or of a JSON export
+    VerifyChain(Box<verify_chain::Args>),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }
@@ -67,9 +77,12 @@ pub fn main() -> ExitCode {
         let outcome = match cli.command {
             Command::Run(args) => run::run(args).await,
             Command::Plan(args) => plan::run(args).await,
+            Command::Doctor(args) => doctor::run(args).await,
+            Command::Health(args) => health::run(args).await,
             Command::Backup(args) => backup::run(args).await,
             Command::Reap(args) => reap::run(args).await,
             Command::Demo(args) => demo::run(args).await,
+            Command::VerifyChain(args) => verify_chain::run(*args).await,
             Command::Completions(args) => completions::run(args),
         };
         outcome.unwrap_or_else(|failure| {
@@ -83,11 +96,14 @@ pub fn main() -> ExitCode {
 }
 
 /// `RESTORE_DRILL_LOG` sets what is logged. Of other libraries only warnings are, whatever it says: at `debug` some
-/// log whole requests, with the passwords in them.
+/// log whole requests, with the passwords in them. The demo's own S3 server has nothing to say: what it does not know is
+/// told by whoever asked.
 fn start_logging() {
     let asked = EnvFilter::try_from_env("RESTORE_DRILL_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     let ours_or_grave = filter_fn(|event| {
-        event.target().starts_with(env!("CARGO_CRATE_NAME")) || *event.level() <= tracing::Level::WARN
+        let target = event.target();
+        let grave = *event.level() <= tracing::Level::WARN && !target.starts_with("s3s");
+        target.starts_with(env!("CARGO_CRATE_NAME")) || grave
     });
     let to_stderr = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)

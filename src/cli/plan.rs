@@ -4,21 +4,24 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use super::common::{self, Format, TemplateArg};
+use super::common::{self, Format, Opened, TemplateArg};
 use crate::clock::Clock;
-use crate::crypt::Identities;
 use crate::engine;
 use crate::exit::ExitCode;
 use crate::failure::Result;
 use crate::names::DatabaseName;
-use crate::report::{plan_text, write_plan};
-use crate::store::S3Store;
-use crate::template::{self, Environment, Purpose};
+use crate::plan::DrillPlan;
+use crate::report::{past_drills, plan_text, write_plan};
+use crate::store::{ArchiveRestore, RestoreTier, Store};
 
 const EXAMPLES: &str = "\
 Examples:
   restore-drill plan -t aegis
-  restore-drill plan -t aegis --at 2026-05-16 --format json";
+  restore-drill plan -t aegis --at 2026-05-16 --format json
+  restore-drill plan -t aegis --at 2024-01-31 --request-restore      make archived points readable
+
+Exit codes: 0 the plan is sound · 1 it is not: a finding is an error · 2 configuration or usage
+3 the store could not be read";
 
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
@@ -32,40 +35,91 @@ pub struct Args {
     /// Plan for only these databases
     #[arg(long, value_name = "DB,…", value_delimiter = ',', value_parser = common::parse_database)]
     only: Vec<DatabaseName>,
-    /// Also write the plan, as DIR/restore_drill/TIMESTAMP.plan.json
+    /// Also write the plan, as DIR/restore_drill/TIMESTAMP.plan.json; forecasts go by the verdicts there
+    /// [default: forecasts go by those in reports, and nothing is written]
     #[arg(long, value_name = "DIR")]
     reports: Option<PathBuf>,
+    /// Ask the store for readable copies of recovery points that are in an archive; this costs money
+    #[arg(long)]
+    request_restore: bool,
+    /// How long such copies are kept
+    #[arg(long, value_name = "DAYS", default_value_t = 7, requires = "request_restore",
+          value_parser = clap::value_parser!(u16).range(1..=365))]
+    restore_days: u16,
+    /// How urgent they are; faster costs more
+    #[arg(long, value_enum, default_value_t, requires = "request_restore")]
+    restore_tier: RestoreTier,
     /// What stdout is
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
+/// What is to be shown.
+pub struct Request<'a> {
+    /// The template.
+    pub template: &'a TemplateArg,
+    /// The point in time.
+    pub at: Option<DateTime<Utc>>,
+    /// The databases it is narrowed to.
+    pub only: &'a [DatabaseName],
+    /// Where reports go, if they were asked for.
+    pub reports: Option<&'a Path>,
+    /// What stdout is.
+    pub format: Format,
+    /// For how long and how urgently archived points are to be made readable, if they are.
+    pub restore: Option<(u16, RestoreTier)>,
+}
+
 /// Shows the plan.
 pub async fn run(args: Args) -> Result<ExitCode> {
-    show(&args.template, args.at, &args.only, args.reports.as_deref(), args.format).await
+    show(&Request {
+        template: &args.template,
+        at: args.at,
+        only: &args.only,
+        reports: args.reports.as_deref(),
+        format: args.format,
+        restore: args.request_restore.then_some((args.restore_days, args.restore_tier)),
+    })
+    .await
 }
 
 /// Shows what a drill with these arguments would restore.
-pub async fn show(
-    template: &TemplateArg,
-    at: Option<DateTime<Utc>>,
-    only: &[DatabaseName],
-    reports: Option<&Path>,
-    format: Format,
-) -> Result<ExitCode> {
-    let template = template::load(&template.template, &Environment::of_process(), Purpose::Drill)?;
-    let template = engine::narrow(template, only)?;
-    // A drill without its key would stop at once, so a plan without it is not sound either.
-    Identities::load(&template.encryption.identities)?;
-    let store = S3Store::connect(&template.store).await?;
+pub async fn show(request: &Request<'_>) -> Result<ExitCode> {
+    let Opened { template, identities, store } = request.template.open(request.only).await?;
     let now = Clock::system().now();
-    let plan = engine::make_plan(&template, &store, at.unwrap_or(now)).await?;
-    if let Some(reports) = reports {
+    let reports = request.reports.unwrap_or(Path::new(common::DEFAULT_REPORTS));
+    let past = past_drills(reports, &template.name);
+    let plan =
+        engine::make_plan(&template, &store, &identities, request.at.unwrap_or(now), now, past).await?;
+    if let Some(reports) = request.reports {
         write_plan(reports, &plan, now)?;
     }
-    match format {
+    match request.format {
         Format::Json => common::print_json(&plan),
         Format::Human => common::print(&plan_text(&plan)),
     }
+    if let Some((days, tier)) = request.restore {
+        request_restores(&*store, &plan, days, tier).await?;
+    }
     Ok(if plan.sound { ExitCode::Ok } else { ExitCode::Failed })
+}
+
+/// Asks for readable copies of what is archived, unless that is under way. Tells on stderr: stdout is the plan.
+async fn request_restores(store: &dyn Store, plan: &DrillPlan, days: u16, tier: RestoreTier) -> Result<()> {
+    let mut archived = 0;
+    for detail in plan.points.iter().filter(|detail| detail.readable == Some(false)) {
+        archived += 1;
+        let Some(point) = plan.point(&detail.database) else { continue };
+        let state = detail.storage.value.as_ref().map(|facts| facts.archive_restore);
+        if state == Some(ArchiveRestore::UnderWay) {
+            common::tell(&format!("{}: its restore was requested before", point.key));
+            continue;
+        }
+        store.request_restore(&point.key, days, tier).await?;
+        common::tell(&format!("{}: restore requested ({}, {days} days)", point.key, tier.word()));
+    }
+    if archived == 0 {
+        common::tell("no recovery point is in an archive: nothing was requested");
+    }
+    Ok(())
 }

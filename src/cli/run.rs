@@ -4,16 +4,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::common::{self, EvidenceArgs, Format, TemplateArg};
+use super::common::{self, EvidenceArgs, Format, Opened, TemplateArg};
 use super::{plan, signals};
 use crate::clock::Clock;
-use crate::crypt::Identities;
-use crate::engine::{self, Drill, Options};
+use crate::engine::{Drill, Options};
 use crate::exit::ExitCode;
 use crate::failure::Result;
 use crate::names::DatabaseName;
-use crate::store::S3Store;
-use crate::template::{self, Environment, Purpose};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,19 +58,17 @@ pub struct Args {
 /// Runs the drill.
 pub async fn run(args: Args) -> Result<ExitCode> {
     if args.dry_run {
-        return plan::show(
-            &args.template,
-            args.at,
-            &args.only,
-            args.evidence.reports.as_deref(),
-            args.format,
-        )
+        return plan::show(&plan::Request {
+            template: &args.template,
+            at: args.at,
+            only: &args.only,
+            reports: args.evidence.reports.as_deref(),
+            format: args.format,
+            restore: None,
+        })
         .await;
     }
-    let template = template::load(&args.template.template, &Environment::of_process(), Purpose::Drill)?;
-    let template = engine::narrow(template, &args.only)?;
-    let identities = Identities::load(&template.encryption.identities)?;
-    let store = S3Store::connect(&template.store).await?;
+    let Opened { template, identities, store } = args.template.open(&args.only).await?;
     let drill = Drill {
         template: Arc::new(template),
         options: Options {
@@ -84,8 +79,8 @@ pub async fn run(args: Args) -> Result<ExitCode> {
             concurrent: args.concurrent,
             operator: args.operator.unwrap_or_else(common::default_operator),
         },
-        store: Arc::new(store),
-        identities: Arc::new(identities),
+        store,
+        identities,
         clock: Clock::system(),
     };
     common::run_drill(&drill, &args.evidence, args.format, &signals::cancel_on_signal()).await

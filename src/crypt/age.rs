@@ -41,31 +41,36 @@ pub enum DecryptFailure {
 }
 
 impl DecryptFailure {
-    /// What a drill reports. All but [`Self::Source`] mean that the backup is bad.
+    /// What a drill reports of a recovery point. All but [`Self::Source`] mean that the backup is bad.
     pub fn into_failure(self) -> Failure {
+        self.into_failure_of("the recovery point")
+    }
+
+    /// What is reported of another object.
+    pub fn into_failure_of(self, what: &str) -> Failure {
         const UPLOAD: &str = "the object in the store is damaged: compare its size with the backup job's log, and drill an older recovery point with --at";
         match self {
-            Self::Empty => Failure::bad("empty_object", "the recovery point has no bytes at all").hint(UPLOAD),
-            Self::NotAge(begins) => Failure::bad("not_age", format!("the recovery point is not an age file; it begins with `{begins}`"))
+            Self::Empty => Failure::bad("empty_object", format!("{what} has no bytes at all")).hint(UPLOAD),
+            Self::NotAge(begins) => Failure::bad("not_age", format!("{what} is not an age file; it begins with `{begins}`"))
                 .hint("look at what the backup job uploads, and at store.key in the template"),
             Self::NoIdentityFits { stanzas, tried } => Failure::bad(
                 "no_identity_fits",
                 format!(
-                    "no identity opens the recovery point: it is encrypted to recipients of type {}, and the identities tried are {}",
+                    "no identity opens {what}: it is encrypted to recipients of type {}, and the identities tried are {}",
                     stanzas.join(", "),
                     tried.join(", ")
                 ),
             )
             .hint("find the identity of the recipient the backup job uses, and name it under encryption.identities"),
-            Self::BadHeader(what) => {
-                Failure::bad("age_header_invalid", format!("the age header is damaged: {what}")).hint(UPLOAD)
+            Self::BadHeader(damage) => {
+                Failure::bad("age_header_invalid", format!("the age header of {what} is damaged: {damage}")).hint(UPLOAD)
             }
             Self::Truncated => {
-                Failure::bad("ciphertext_truncated", "the recovery point is truncated: it ends before its last chunk").hint(UPLOAD)
+                Failure::bad("ciphertext_truncated", format!("{what} is truncated: it ends before its last chunk")).hint(UPLOAD)
             }
             Self::Corrupted => Failure::bad(
                 "ciphertext_corrupted",
-                "the recovery point is corrupted: a chunk was altered or cut off, and fails its authentication",
+                format!("{what} is corrupted: a chunk was altered or cut off, and fails its authentication"),
             )
             .hint(UPLOAD),
             Self::Source(error) => Failure::inconclusive("transfer_broken", format!("the transfer broke off ({error})")),
@@ -184,31 +189,8 @@ fn stanza_types(header: &[u8]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::identity::generate_key;
+    use super::super::testing::{Key, key, sealed};
     use super::*;
-
-    struct Key {
-        identities: Identities,
-        recipients: Recipients,
-    }
-
-    fn key() -> Key {
-        let (secret, public) = generate_key();
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), secret.expose()).unwrap();
-        Key {
-            identities: Identities::load(&[file.path().to_owned()]).unwrap(),
-            recipients: Recipients::parse(&[public]).unwrap(),
-        }
-    }
-
-    fn sealed(key: &Key, plaintext: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        let mut writer = encrypt(&mut out, &key.recipients).unwrap();
-        writer.write_all(plaintext).unwrap();
-        writer.finish().unwrap();
-        out
-    }
 
     fn open(key: &Key, file: &[u8]) -> Result<Vec<u8>, DecryptFailure> {
         let mut plaintext = Vec::new();

@@ -5,7 +5,37 @@
 
 mod age;
 mod identity;
+mod memory;
 pub mod pipe;
 
 pub use age::{DecryptFailure, decrypt, encrypt};
 pub use identity::{Identities, Recipients, generate_key};
+pub use memory::{open, open_as, seal};
+
+/// Keys for tests.
+#[cfg(test)]
+pub mod testing {
+    use super::{Identities, Recipients, generate_key, seal};
+
+    /// A key, and whom to encrypt to for it.
+    pub struct Key {
+        pub identities: Identities,
+        pub recipients: Recipients,
+    }
+
+    /// A fresh one.
+    pub fn key() -> Key {
+        let (secret, public) = generate_key();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), secret.expose()).unwrap();
+        Key {
+            identities: Identities::load(&[file.path().to_owned()]).unwrap(),
+            recipients: Recipients::parse(&[public]).unwrap(),
+        }
+    }
+
+    /// An age file for it.
+    pub fn sealed(key: &Key, plaintext: &[u8]) -> Vec<u8> {
+        seal(plaintext, &key.recipients).unwrap()
+    }
+}

@@ -14,6 +14,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::failure::{Failure, Result};
 use crate::secret::Secret;
 
+fn failed(why: impl std::fmt::Display) -> Failure {
+    Failure::inconclusive("demo_s3_failed", format!("the demo's S3 server does not start: {why}"))
+}
+
 /// A running S3 server; it ends with this value.
 #[derive(Debug)]
 pub struct S3Server {
@@ -29,13 +33,18 @@ impl S3Server {
     /// # Errors
     /// `demo_s3_failed`.
     pub async fn start(directory: &Path) -> Result<Self> {
-        let failed = |why: String| {
-            Failure::inconclusive("demo_s3_failed", format!("the demo's S3 server does not start: {why}"))
-        };
+        let files = FileSystem::new(directory).map_err(|error| failed(format!("{error:?}")))?;
+        Self::serve(files).await
+    }
+
+    /// Serves any implementation of S3, with fresh credentials.
+    ///
+    /// # Errors
+    /// `demo_s3_failed`.
+    pub async fn serve(s3: impl s3s::S3) -> Result<Self> {
         let access_key = "restore-drill-demo".to_owned();
         let secret_key = Secret::random();
-        let files = FileSystem::new(directory).map_err(|error| failed(format!("{error:?}")))?;
-        let mut builder = S3ServiceBuilder::new(files);
+        let mut builder = S3ServiceBuilder::new(s3);
         builder.set_auth(SimpleAuth::from_single(access_key.clone(), secret_key.expose().to_owned()));
         let service = builder.build();
         let listener =

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
+use super::breakage::Edit;
 use super::data::DataSet;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::names::DatabaseName;
 use crate::postgres::{Server, settings};
 use crate::secret::Secret;
@@ -52,6 +53,25 @@ impl Source {
         let server = Server { engine: engine.clone(), container, password };
         server.wait_until_ready(READY).await?;
         Ok(Self { server, network: network.name })
+    }
+
+    /// Edits a database past its triggers and foreign keys. Returns what was hit.
+    ///
+    /// # Errors
+    /// `demo_break_failed` if nothing was.
+    pub async fn edit(&self, edit: &Edit) -> Result<String> {
+        let mut session = self.server.session(&edit.database()).await?;
+        session
+            .execute("SET session_replication_role = replica", "leaving triggers and foreign keys aside")
+            .await?;
+        let hit = session.text(edit.sql, "editing the sample data").await?;
+        hit.ok_or_else(|| {
+            Failure::config(
+                "demo_break_failed",
+                format!("nothing in {} is there to be broken", edit.database),
+            )
+            .hint("the sample data is too small for this kind: give it more --rows")
+        })
     }
 
     /// Fills the server with a data set, calling `progress` with each database's name.

@@ -1,7 +1,7 @@
 //! From everything recorded to PASS or FAIL. Pure, and the only place that says PASS.
 
 use crate::failure::Failure;
-use crate::verdict::{CheckStatus, DatabaseStatus, IsolationStatus, Status, Verdict};
+use crate::verdict::{Check, CheckStatus, DatabaseStatus, IsolationStatus, Status, Verdict};
 
 /// Gives a verdict that is still RUNNING its final status. PASS takes evidence for everything; a verdict that has
 /// failed already keeps its status.
@@ -45,10 +45,27 @@ fn shortfall(verdict: &Verdict) -> Option<Failure> {
     {
         return lacks("every database restored");
     }
-    if verdict.checks.is_empty() || verdict.checks.iter().any(|check| check.status != CheckStatus::Pass) {
+    let passed = |check: &Check| check.status == CheckStatus::Pass;
+    if verdict.checks.is_empty()
+        || !verdict.checks.iter().all(|check| passed(check) || was_not_possible(check))
+    {
         return lacks("every check passed");
     }
+    if !verdict.checks.iter().any(passed) {
+        return Some(
+            Failure::inconclusive(
+                "nothing_verified",
+                "no check of the template was possible, so nothing is proved",
+            )
+            .hint("warnings in the verdict say why each was skipped; add a check that is possible here"),
+        );
+    }
     None
+}
+
+/// Whether a check had nothing to judge by, and says so in a finding. One that was skipped for another reason has none.
+fn was_not_possible(check: &Check) -> bool {
+    check.status == CheckStatus::Skipped && !check.findings.is_empty()
 }
 
 #[cfg(test)]
@@ -56,7 +73,7 @@ mod tests {
     use super::super::test_verdict::{check, database, fresh, passing};
     use super::*;
     use crate::exit::ExitCode;
-    use crate::verdict::TeardownStatus;
+    use crate::verdict::{Finding, Severity, TeardownStatus};
 
     fn concluded(spoil: impl FnOnce(&mut Verdict)) -> Verdict {
         let mut verdict = passing();
@@ -74,7 +91,7 @@ mod tests {
     #[test]
     fn whatever_evidence_is_lacking_a_drill_does_not_pass() {
         type Spoil = fn(&mut Verdict);
-        let cases: [(Spoil, &str); 12] = [
+        let cases: [(Spoil, &str); 11] = [
             (|v| v.isolation.status = IsolationStatus::NotProved, "isolation"),
             (|v| v.isolation.status = IsolationStatus::Failed, "isolation"),
             (|v| v.databases.clear(), "database"),
@@ -85,7 +102,6 @@ mod tests {
             (|v| v.checks.clear(), "check"),
             (|v| v.checks.push(check(CheckStatus::Fail)), "check"),
             (|v| v.checks.push(check(CheckStatus::Error)), "check"),
-            (|v| v.checks.push(check(CheckStatus::Skipped)), "check"),
             (|v| *v = fresh(), "isolation"),
         ];
         for (number, (spoil, lacks)) in cases.into_iter().enumerate() {
@@ -96,6 +112,27 @@ mod tests {
             assert!(failure.message.contains(lacks), "case {number}: {}", failure.message);
             assert_eq!(ExitCode::from(&verdict), ExitCode::Inconclusive);
         }
+    }
+
+    /// A check that had nothing to judge by.
+    fn impossible() -> Check {
+        let mut check = check(CheckStatus::Skipped);
+        check.findings.push(Finding {
+            severity: Severity::Warning,
+            code: "no_manifest",
+            subject: "a".to_owned(),
+            expected: "a manifest".to_owned(),
+            actual: "there is none".to_owned(),
+        });
+        check
+    }
+
+    #[test]
+    fn a_check_that_was_not_possible_forbids_no_pass_but_is_no_evidence_either() {
+        assert_eq!(concluded(|verdict| verdict.checks.push(impossible())).status, Status::Pass);
+        let verdict = concluded(|verdict| verdict.checks = vec![impossible()]);
+        assert_eq!(verdict.status, Status::Inconclusive);
+        assert_eq!(verdict.failure.unwrap().code, "nothing_verified");
     }
 
     #[test]

@@ -113,6 +113,9 @@ impl Task {
         let began = Instant::now();
         let contents = self.fetcher.server.contents(&self.point.database).await?;
         let seconds = began.elapsed().as_secs_f64();
+        if let Some(restored_bytes) = self.fetcher.server.size_of(&self.point.database).await {
+            self.record(DatabaseEvent::Measured { restored_bytes });
+        }
         self.record(DatabaseEvent::Restored { contents: contents.clone(), seconds });
         Ok(Some(contents))
     }

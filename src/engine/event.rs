@@ -60,6 +60,11 @@ pub enum Event {
         /// How far it is.
         progress: PullProgress,
     },
+    /// The room on the disk that databases are restored to was looked at.
+    Disk {
+        /// Bytes free, if that could be told.
+        free_bytes: Option<u64>,
+    },
     /// The stack is up.
     StackUp(Stack),
     /// Isolation was looked at.
@@ -118,6 +123,11 @@ pub enum DatabaseEvent {
         contents: Contents,
         /// What counting took.
         seconds: f64,
+    },
+    /// How much room it takes.
+    Measured {
+        /// Bytes of the restored database.
+        restored_bytes: u64,
     },
     /// It cannot be restored.
     Failed(Failure),

@@ -6,13 +6,15 @@ use tokio::sync::mpsc;
 
 use super::event::{DatabaseEvent, Event, Fetched};
 use super::journal::Journal;
-use crate::archive::{ArchiveError, Limits, Status, Toc, TocReader};
+use crate::archive::{Limits, Status, Toc, TocReader};
 use crate::crypt::Identities;
 use crate::crypt::pipe::{CHANNEL_DEPTH, PARTS_WAITING, Passage, decrypt_blocking};
 use crate::failure::{Failure, Result};
+use crate::plan::contents;
 use crate::postgres::{Server, restore};
 use crate::store::{self, Store};
-use crate::verdict::{Archive, RecoveryPoint};
+use crate::survey::archive_failure;
+use crate::verdict::RecoveryPoint;
 
 /// What recovery points are fetched with.
 #[derive(Clone)]
@@ -72,7 +74,7 @@ impl Fetcher {
                 ),
             ));
         }
-        let archive = describe(&toc);
+        let archive = contents::archive(&toc);
         let plaintext_bytes = passage.plaintext_bytes;
         record(DatabaseEvent::Fetched(Box::new(Fetched { passage, archive })));
         self.require_restorable(&toc)?;
@@ -112,38 +114,5 @@ impl ContentsReader {
 
     fn finish(self) -> Result<Toc> {
         self.reader.finish().map_err(|error| archive_failure(&error))
-    }
-}
-
-/// What an archive that cannot be read says about the backup.
-pub fn archive_failure(error: &ArchiveError) -> Failure {
-    match error {
-        ArchiveError::Empty => Failure::bad("empty_dump", "the recovery point decrypts to nothing: no dump is in it")
-            .hint("a pg_dump that fails, piped into age, makes such a file and no error; look at pg_dump's exit status in the backup job (`set -o pipefail`)"),
-        ArchiveError::Truncated { .. } => Failure::bad("dump_truncated", format!("the dump is truncated: {error}"))
-            .hint("look at the exit status of pg_dump in the backup job"),
-        ArchiveError::TooLarge { .. } => {
-            Failure::inconclusive("archive_too_large", format!("failed to read the archive: {error}"))
-                .hint("the limit guards against hostile archives; please report a real one that is over it")
-        }
-        ArchiveError::UnsupportedVersion { .. } => {
-            restore::newer_than_image(&format!("failed to read the archive: {error}"))
-        }
-        _ => Failure::bad("not_an_archive", format!("failed to read the archive: {error}"))
-            .hint("dumps must be made with pg_dump --format=custom; `restore-drill backup` does it"),
-    }
-}
-
-fn describe(toc: &Toc) -> Archive {
-    let header = &toc.header;
-    Archive {
-        format: header.format_version.to_string(),
-        database: header.database.clone(),
-        server_version: header.server_version.clone(),
-        pg_dump_version: header.dump_version.clone(),
-        compression: header.compression.to_string(),
-        created_at: header.created_at.map(|time| time.format("%Y-%m-%dT%H:%M:%S").to_string()),
-        entries: toc.entries.len(),
-        tables: toc.tables().count(),
     }
 }

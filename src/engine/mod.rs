@@ -19,19 +19,20 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
-use futures_util::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::crypt::Identities;
 use crate::failure::{Failure, Result};
 use crate::names::{DatabaseName, DrillId, ProjectName, compact};
+use crate::plan::forecast::PastDrill;
 use crate::plan::key::KeyPattern;
-use crate::plan::{self, DrillPlan, Listing};
+use crate::plan::{self, DrillPlan};
 use crate::stack::docker::{Engine, EngineInfo, LabelFilter, Owned};
 use crate::stack::labels::{self, Ownership};
 use crate::stack::owner::{self, Owner};
 use crate::store::{S3Url, Store};
+use crate::survey::Surveyor;
 use crate::template::Template;
 use crate::verdict::{self, Objectives, Runner, Stack, Status, Teardown, Tool, Verdict};
 
@@ -78,18 +79,22 @@ pub struct Drill {
     pub clock: Clock,
 }
 
-/// Reads the store's listing and makes the plan. No Docker, no writes.
+/// Looks at the store and makes the plan. No Docker, no writes.
 ///
 /// # Errors
 /// Those of the store, and `store_url_invalid`.
-pub async fn make_plan(template: &Template, store: &dyn Store, at: DateTime<Utc>) -> Result<DrillPlan> {
+pub async fn make_plan(
+    template: &Template,
+    store: &Arc<dyn Store>,
+    identities: &Arc<Identities>,
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    past: Vec<PastDrill>,
+) -> Result<DrillPlan> {
     let pattern = key_pattern(template)?;
-    let listings = template.databases.iter().map(|database| {
-        let prefix = pattern.listing_prefix(&database.name);
-        async move { Ok::<_, Failure>((database.name.clone(), store.list(&prefix).await?)) }
-    });
-    let listing: Listing = try_join_all(listings).await?.into_iter().collect();
-    Ok(plan::plan(template, &pattern, &listing, at))
+    let surveyor = Surveyor { store: Arc::clone(store), identities: Arc::clone(identities), pattern };
+    let survey = surveyor.survey(template, at, now, past).await?;
+    Ok(plan::plan(template, &surveyor.pattern, &survey, at))
 }
 
 /// How the template's keys are made.
@@ -120,6 +125,7 @@ impl Drill {
             tool: Tool { version: env!("CARGO_PKG_VERSION") },
             runner: Runner { hostname: owner::hostname(), ..Runner::default() },
             recovery_set: verdict::RecoverySet::default(),
+            plan: verdict::PlanRecord::default(),
             databases: template.databases.iter().map(|d| record::pending(&d.name, &d.after)).collect(),
             stack: Stack::default(),
             isolation: verdict::Isolation::default(),
@@ -218,7 +224,9 @@ impl Drill {
         engine_slot: &mut Option<Engine>,
     ) -> Result<()> {
         journal.record(&Event::Phase(Phase::Plan));
-        let plan = make_plan(&self.template, &*self.store, journal.verdict().at).await?;
+        let (at, now) = (journal.verdict().at, self.clock.now());
+        // Without a forecast: a drill measures.
+        let plan = make_plan(&self.template, &self.store, &self.identities, at, now, Vec::new()).await?;
         journal.record(&Event::Planned(Box::new(plan.clone())));
         if let Some(obstacle) = plan.obstacle() {
             return Err(obstacle);
@@ -242,12 +250,13 @@ impl Drill {
         stack::prove_isolation(engine, &self.template, &up, journal).await?;
 
         journal.record(&Event::Phase(Phase::Restore));
+        journal.record(&Event::Disk { free_bytes: up.server.disk_free().await });
         restore::restore_and_check(self, &plan, &up, journal).await?;
 
         journal.record(&Event::Phase(Phase::Objectives));
         let objectives = objectives::judge(&self.template, &journal.verdict(), self.clock.now());
         journal.record(&Event::Objectives(objectives));
-        objectives::missed(&journal.verdict()).map_or(Ok(()), Err)
+        objectives::missed(&journal.verdict()).or_else(|| plan.shortfall()).map_or(Ok(()), Err)
     }
 
     /// One drill of a template at a time: two would compete for the machine and make each other miss their RTO. Of two

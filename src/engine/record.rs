@@ -9,7 +9,8 @@ use crate::failure::Class;
 use crate::names::DatabaseName;
 use crate::plan::DrillPlan;
 use crate::verdict::{
-    Database, DatabaseStatus, PhaseTime, Runner, Severity, StageSeconds, Status, TeardownStatus, Verdict,
+    Database, DatabaseStatus, PhaseTime, PlanRecord, Runner, Severity, StageSeconds, Status, TeardownStatus,
+    Verdict,
 };
 
 /// Takes an event that happened `now` into the verdict.
@@ -25,8 +26,10 @@ pub fn apply(verdict: &mut Verdict, event: &Event, now: DateTime<Utc>) {
                 api_version: Some(info.api_version.clone()),
                 cpus: Some(info.cpus),
                 memory_bytes: Some(info.memory_bytes),
+                disk_free_bytes: verdict.runner.disk_free_bytes,
             };
         }
+        Event::Disk { free_bytes } => verdict.runner.disk_free_bytes = *free_bytes,
         Event::StackUp(stack) => verdict.stack = stack.clone(),
         Event::Isolation(isolation) => verdict.isolation = isolation.clone(),
         Event::Database(name, event) => database(verdict, name, event),
@@ -72,13 +75,19 @@ fn end_phase(verdict: &mut Verdict, now: DateTime<Utc>) {
 
 fn planned(verdict: &mut Verdict, plan: &DrillPlan) {
     verdict.recovery_set = plan.recovery_set.clone();
+    verdict.plan = PlanRecord { findings: plan.findings.clone(), cost: plan.cost };
     verdict.objectives.rpo = plan.rpo.clone();
     for database in &mut verdict.databases {
         if plan.missing.contains(&database.name) {
             database.status = DatabaseStatus::Missing;
         }
     }
-    let warnings = plan.findings.iter().filter(|finding| finding.severity == Severity::Warning);
+    // Of these the drill itself warns when it comes to them.
+    let told_later = |code: &str| matches!(code, "tables_without_rows" | "database_renamed");
+    let warnings = plan
+        .findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Warning && !told_later(finding.code));
     verdict.warnings.extend(warnings.map(|finding| format!("{}: {}", finding.subject, finding.actual)));
 }
 
@@ -116,6 +125,7 @@ fn database(verdict: &mut Verdict, name: &DatabaseName, event: &DatabaseEvent) {
             database.seconds.count = Some(*seconds);
             verdict.rows_verified += contents.total_rows;
         }
+        DatabaseEvent::Measured { restored_bytes } => database.restored_bytes = Some(*restored_bytes),
         DatabaseEvent::Failed(failure) => {
             database.status = DatabaseStatus::Failed;
             database.error = Some(failure.to_record(None));
@@ -135,6 +145,7 @@ pub fn pending(name: &DatabaseName, after: &[DatabaseName]) -> Database {
         status: DatabaseStatus::Pending,
         tables: None,
         rows: None,
+        restored_bytes: None,
         table_rows: std::collections::BTreeMap::new(),
         seconds: StageSeconds::default(),
         archive: None,

@@ -8,19 +8,18 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::Drill;
 use super::database::{Progress, Task, settled};
 use super::event::Event;
 use super::fetch::Fetcher;
 use super::journal::Journal;
 use super::stack::Up;
+use super::{Drill, key_pattern};
 use crate::check;
 use crate::failure::{Class, Failure, Result};
 use crate::names::DatabaseName;
 use crate::plan::DrillPlan;
-use crate::postgres::Server;
 use crate::template;
-use crate::verdict::{Check, CheckStatus, RecoverySet};
+use crate::verdict::{Check, CheckStatus};
 
 /// Recovery points fetched at once: enough to keep the network busy, few enough to keep memory small.
 const FETCHES: usize = 3;
@@ -36,26 +35,37 @@ pub async fn restore_and_check(drill: &Drill, plan: &DrillPlan, up: &Up, journal
     let mut tasks = JoinSet::new();
     let jobs = drill.jobs(up.server.engine.info());
     let waiting = spawn_databases(drill, plan, up, jobs, journal, &mut tasks);
+    let tools = Arc::new(check::Tools {
+        server: up.server.clone(),
+        points: plan.recovery_set.clone(),
+        store: Arc::clone(&drill.store),
+        identities: Arc::clone(&drill.identities),
+        keys: key_pattern(&drill.template)?,
+        jobs,
+        stack: up.for_checks(),
+    });
     let mut checks = JoinSet::new();
-    for check in drill.template.checks.clone() {
-        let waiting = waiting.clone();
-        let (journal, server, points) = (journal.clone(), up.server.clone(), plan.recovery_set.clone());
-        checks.spawn(async move { run_check(&check, &server, &points, jobs, &waiting, &journal).await });
+    for (place, check) in drill.template.checks.iter().cloned().enumerate() {
+        let (waiting, journal, tools) = (waiting.clone(), journal.clone(), Arc::clone(&tools));
+        checks.spawn(async move { (place, run_check(&check, &tools, &waiting, &journal).await) });
     }
     let mut failures = Vec::new();
     while let Some(ended) = tasks.join_next().await {
         failures.extend(ended.unwrap_or_else(|error| Some(defect(&error))));
     }
     let mut intervals = Vec::new();
+    let mut failed_checks = BTreeMap::new();
     while let Some(ended) = checks.join_next().await {
         match ended {
-            Ok((began, ended, failure)) => {
-                failures.extend(failure);
+            Ok((place, (began, ended, failure))) => {
+                failed_checks.extend(failure.map(|failure| (place, failure)));
                 intervals.push((began, ended));
             }
             Err(error) => failures.push(defect(&error)),
         }
     }
+    // In the template's order, not in the one in which they happened to end: the same backup, the same failure.
+    failures.extend(failed_checks.into_values());
     journal.record(&Event::ChecksFinished { seconds: covered(intervals).as_secs_f64() });
     // Stable: among equals the first to be reported stays first.
     failures.sort_by_key(|failure| failure.class != Class::Bad);
@@ -128,9 +138,7 @@ fn spawn_databases(
 /// Waits for what a check looks at, and runs it. Returns when it ran, and its failure if it did not hold.
 async fn run_check(
     check: &template::Check,
-    server: &Server,
-    points: &RecoverySet,
-    jobs: usize,
+    tools: &check::Tools,
     waiting: &Waiting,
     journal: &Journal,
 ) -> (Instant, Instant, Option<Failure>) {
@@ -161,8 +169,12 @@ async fn run_check(
     if lost.is_empty() {
         journal.record(&Event::CheckStarted(record.name.clone()));
         let restored = restored.iter().map(|(name, contents)| (*name, &**contents)).collect();
-        match check::run(check, &check::Context { server, restored, points, jobs }).await {
+        let fetched = journal.verdict().recovery_set;
+        match check::run(check, &check::Context { tools, restored, fetched }).await {
             Ok(outcome) => {
+                for warning in outcome.unjudged() {
+                    journal.record(&Event::Warning(format!("check {}: {warning}", record.name)));
+                }
                 if outcome.status == CheckStatus::Fail {
                     let message = format!("check {} failed: {}", record.name, outcome.summary);
                     failure = Some(

@@ -17,6 +17,8 @@ pub fn narrow(mut template: Template, only: &[DatabaseName]) -> Result<Template>
     }
     require_known(&template, only)?;
     let wanted: BTreeSet<&DatabaseName> = only.iter().collect();
+    let left_out = template.databases.iter().map(|database| &database.name);
+    template.left_out = left_out.filter(|name| !wanted.contains(name)).cloned().collect();
     template.databases.retain(|database| wanted.contains(&database.name));
     for database in &mut template.databases {
         database.after.retain(|parent| wanted.contains(parent));
@@ -25,8 +27,20 @@ pub fn narrow(mut template: Template, only: &[DatabaseName]) -> Result<Template>
         match check {
             Check::RequiredTables(check) => check.tables.retain(|database, _| wanted.contains(database)),
             Check::RowCounts(check) => check.rules.retain(|rule| wanted.contains(&rule.database)),
+            Check::Fingerprint(check) => {
+                check.databases.retain(|database| wanted.contains(database));
+                check.exclude.retain(|database, _| wanted.contains(database));
+            }
+            Check::Constraints(check) => check.databases.retain(|database| wanted.contains(database)),
+            Check::Amcheck(check) => check.databases.retain(|database| wanted.contains(database)),
+            Check::Sequences(check) => check.databases.retain(|database| wanted.contains(database)),
             // These cannot do with less than they name.
-            Check::VerifyChain(_) | Check::Reconcile(_) | Check::TransparencyRoots(_) => {}
+            Check::VerifyChain(_)
+            | Check::Reconcile(_)
+            | Check::TransparencyRoots(_)
+            | Check::Sql(_)
+            | Check::Http(_)
+            | Check::Command(_) => {}
         }
     }
     template.checks.retain(|check| {

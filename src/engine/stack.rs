@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::event::Event;
 use super::journal::Journal;
+use crate::check;
 use crate::failure::{Failure, Result};
 use crate::postgres::{Server, ServerVersion, settings};
 use crate::secret::Secret;
@@ -35,6 +36,20 @@ pub struct Up {
     network: NetworkSpec,
     network_id: String,
     containers: Vec<Made>,
+    ownership: Ownership,
+}
+
+impl Up {
+    /// What checks may ask and join.
+    pub fn for_checks(&self) -> check::Stack {
+        let containers = self.containers.iter();
+        check::Stack {
+            engine: self.server.engine.clone(),
+            ownership: self.ownership.clone(),
+            network: self.network.clone(),
+            services: containers.map(|made| (made.spec.service.clone(), made.id.clone())).collect(),
+        }
+    }
 }
 
 /// A container that was made.
@@ -46,11 +61,9 @@ struct Made {
 
 /// Has every image the template names on the engine, pulling what is absent.
 pub async fn ensure_images(engine: &Engine, template: &Template, journal: &Journal) -> Result<Images> {
-    let names = std::iter::once(&template.postgres.image)
-        .chain(template.services.values().map(|service| &service.image));
-    let found = names.map(|name| async move {
-        let progress = |progress| journal.record(&Event::Pulling { image: name.clone(), progress });
-        Ok::<_, Failure>((name.clone(), engine.ensure_image(name, progress).await?))
+    let found = template.images().into_iter().map(|name| async move {
+        let progress = |progress| journal.record(&Event::Pulling { image: name.to_owned(), progress });
+        Ok::<_, Failure>((name.to_owned(), engine.ensure_image(name, progress).await?))
     });
     Ok(try_join_all(found).await?.into_iter().collect())
 }
@@ -98,7 +111,7 @@ pub async fn up(
     });
     let (version, _) =
         try_join(server.wait_until_ready(template.postgres.ready_timeout), try_join_all(services)).await?;
-    let up = Up { server, version, network, network_id, containers };
+    let up = Up { server, version, network, network_id, containers, ownership: ownership.clone() };
     if !template.postgres.roles.is_empty() {
         up.server.create_roles(template.postgres.roles.iter().map(String::as_str)).await?;
     }

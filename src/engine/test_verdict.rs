@@ -6,12 +6,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::record;
 use crate::names::{DatabaseName, DrillId, ObjectKey, ProjectName};
-use crate::plan::DrillPlan;
+use crate::plan::{Cost, DrillPlan, Unnamed, forecast, image};
 use crate::template::{Environment, Purpose, Template, parse};
 use crate::verdict::{
     Assertion, Check, CheckStatus, Database, DatabaseStatus, Isolation, IsolationStatus, Objective,
-    Objectives, Probe, RecoveryPoint, RecoverySet, Removed, Runner, Stack, StageSeconds, Status, Teardown,
-    TeardownStatus, Tool, Verdict,
+    Objectives, PlanRecord, Probe, RecoveryPoint, RecoverySet, Removed, Runner, Stack, StageSeconds, Status,
+    Teardown, TeardownStatus, Tool, Verdict,
 };
 
 /// When the drill began.
@@ -52,6 +52,7 @@ pub fn fresh() -> Verdict {
         tool: Tool { version: "0.0.0" },
         runner: Runner { hostname: "ci".to_owned(), ..Runner::default() },
         recovery_set: RecoverySet::default(),
+        plan: PlanRecord::default(),
         databases: template.databases.iter().map(|d| record::pending(&d.name, &d.after)).collect(),
         stack: Stack::default(),
         isolation: Isolation::default(),
@@ -152,6 +153,7 @@ pub fn plan(missing: &[&str]) -> DrillPlan {
     let names: Vec<DatabaseName> = ["a", "b"].map(|name| name.parse().unwrap()).into();
     let missing: Vec<DatabaseName> = missing.iter().map(|name| name.parse().unwrap()).collect();
     let there = names.iter().filter(|name| !missing.contains(name));
+    let set = RecoverySet::of(there.map(|name| point(name.as_str(), 5, 1 << 20)).collect());
     DrillPlan {
         schema_version: 1,
         template: "shop".to_owned(),
@@ -159,7 +161,14 @@ pub fn plan(missing: &[&str]) -> DrillPlan {
         at: start(),
         store: "s3://backups".to_owned(),
         sound: missing.is_empty(),
-        recovery_set: RecoverySet::of(there.map(|name| point(name.as_str(), 5, 1 << 20)).collect()),
+        room: forecast::room(&set, &BTreeMap::new(), &[], None),
+        recovery_set: set,
+        points: Vec::new(),
+        unnamed: Unnamed::default(),
+        bucket: None,
+        image: image::facts(&template().postgres, None),
+        forecast: None,
+        cost: Cost::default(),
         waves: names.iter().map(|name| vec![name.clone()]).collect(),
         missing,
         rpo: Objective { target_seconds: Some(86_400.0), actual_seconds: Some(18_000.0), met: Some(true) },

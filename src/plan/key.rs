@@ -1,5 +1,6 @@
 //! Object keys: `<prefix>/<database>_<timestamp>.dump.age`, read and written.
 
+use chrono::format::{Item, Numeric, Pad, StrftimeItems};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
 use crate::names::{DatabaseName, ObjectKey};
@@ -13,6 +14,8 @@ pub struct KeyPattern {
     prefix: String,
     pattern: String,
     timestamp_format: String,
+    /// How long every timestamp is, if their order as texts is that of time.
+    sorted_width: Option<usize>,
 }
 
 impl KeyPattern {
@@ -20,7 +23,12 @@ impl KeyPattern {
     pub fn new(prefix: &str, pattern: &str, timestamp_format: &str) -> Self {
         let prefix = prefix.trim_matches('/');
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Self { prefix, pattern: pattern.to_owned(), timestamp_format: timestamp_format.to_owned() }
+        Self {
+            prefix,
+            pattern: pattern.to_owned(),
+            timestamp_format: timestamp_format.to_owned(),
+            sorted_width: sorted_width(timestamp_format),
+        }
     }
 
     /// The longest prefix that all keys of this database share.
@@ -29,11 +37,75 @@ impl KeyPattern {
         format!("{}{}", self.prefix, self.pattern[..end].replace(DATABASE, database.as_str()))
     }
 
+    /// Whether the order of a database's keys is that of time, so that a listing can begin anywhere.
+    pub fn is_sorted(&self) -> bool {
+        self.sorted_width.is_some()
+    }
+
+    /// What every key begins with, whatever its database and time.
+    pub fn common_prefix(&self) -> String {
+        let end = [DATABASE, TIMESTAMP].iter().filter_map(|part| self.pattern.find(part)).min();
+        format!("{}{}", self.prefix, &self.pattern[..end.unwrap_or(self.pattern.len())])
+    }
+
+    /// Whether a key goes into a folder behind its beginning.
+    pub fn has_folders(&self) -> bool {
+        self.pattern[self.common_prefix().len() - self.prefix.len()..].contains('/')
+            || self.timestamp_format.contains('/')
+    }
+
+    /// What stands between the database's name and the time, if they stand in this order.
+    pub fn separator(&self) -> Option<&str> {
+        let (_, rest) = self.pattern.split_once(DATABASE)?;
+        rest.split_once(TIMESTAMP).map(|(separator, _)| separator)
+    }
+
+    /// Keys of this database of earlier times come before this text, all others after it, if keys are sorted.
+    pub fn boundary(&self, database: &DatabaseName, time: DateTime<Utc>) -> String {
+        format!("{}{}", self.listing_prefix(database), time.format(&self.timestamp_format))
+    }
+
+    /// The database and the time in a key of any database, if keys are sorted.
+    pub fn read(&self, key: &str) -> Option<(DatabaseName, DateTime<Utc>)> {
+        let width = self.sorted_width?;
+        let rest = key.strip_prefix(&self.prefix)?;
+        let (before, after) = self.pattern.split_once(TIMESTAMP)?;
+        let name = match before.split_once(DATABASE) {
+            Some((head, separator)) => {
+                let rest = rest.strip_prefix(head)?.strip_suffix(after)?;
+                let name = rest.get(..rest.len().checked_sub(width)?)?;
+                name.strip_suffix(separator)?
+            }
+            None => {
+                let (between, tail) = after.split_once(DATABASE)?;
+                rest.strip_prefix(before)?.get(width..)?.strip_prefix(between)?.strip_suffix(tail)?
+            }
+        };
+        let database: DatabaseName = name.parse().ok()?;
+        let taken_at = self.taken_at(&database, key)?;
+        Some((database, taken_at))
+    }
+
     /// The key of a dump of this database taken at this time.
     pub fn key(&self, database: &DatabaseName, taken_at: DateTime<Utc>) -> ObjectKey {
         let timestamp = taken_at.format(&self.timestamp_format).to_string();
         let name = self.pattern.replace(TIMESTAMP, &timestamp).replace(DATABASE, database.as_str());
         ObjectKey::new(format!("{}{name}", self.prefix))
+    }
+
+    /// The key of the manifest of a backup taken at this time: beside the dumps, whatever the pattern of their keys.
+    pub fn manifest_key(&self, taken_at: DateTime<Utc>) -> ObjectKey {
+        ObjectKey::new(format!(
+            "{}manifest_{}.json.age",
+            self.prefix,
+            taken_at.format(&self.timestamp_format)
+        ))
+    }
+
+    /// Whether a dump of this database has the key of the manifest of its time.
+    pub fn confuses_manifests_with(&self, database: &DatabaseName) -> bool {
+        let moment = DateTime::UNIX_EPOCH;
+        self.key(database, moment) == self.manifest_key(moment)
     }
 
     /// The time in a key of this database; `None` if the key is not one of its.
@@ -44,8 +116,39 @@ impl KeyPattern {
         let timestamp = rest.strip_suffix(&after.replace(DATABASE, database.as_str()))?;
         let time = parse_timestamp(timestamp, &self.timestamp_format)?;
         // chrono reads some texts that it would not write, such as a one-digit month.
-        (time.format(&self.timestamp_format).to_string() == timestamp).then_some(time)
+        let is_as_written = time.format(&self.timestamp_format).to_string() == timestamp;
+        (is_as_written && self.manifest_key(time).as_str() != key).then_some(time)
     }
+}
+
+/// The width of a time in this format, if all have the same and sort as time does: the largest unit first, none left
+/// out, each with its zeros in front.
+fn sorted_width(format: &str) -> Option<usize> {
+    let mut width = 0;
+    let mut next = 0;
+    for item in StrftimeItems::new(format) {
+        let (first, last, digits) = match item {
+            Item::Literal(text) | Item::Space(text) => {
+                width += text.len();
+                continue;
+            }
+            Item::Numeric(Numeric::Year, Pad::Zero) => (0, 0, 4),
+            Item::Numeric(Numeric::Month, Pad::Zero) => (1, 1, 2),
+            Item::Numeric(Numeric::Day, Pad::Zero) => (2, 2, 2),
+            Item::Numeric(Numeric::Ordinal, Pad::Zero) => (1, 2, 3),
+            Item::Numeric(Numeric::Hour, Pad::Zero) => (3, 3, 2),
+            Item::Numeric(Numeric::Minute, Pad::Zero) => (4, 4, 2),
+            Item::Numeric(Numeric::Second, Pad::Zero) => (5, 5, 2),
+            // Of ten digits from 2001 to 2286.
+            Item::Numeric(Numeric::Timestamp, _) => (0, 5, 10),
+            _ => return None,
+        };
+        if first != next {
+            return None;
+        }
+        (next, width) = (last + 1, width + digits);
+    }
+    (next > 0).then_some(width)
 }
 
 /// Reads a time as it was written; a format without a time of day means the day's beginning.
@@ -57,6 +160,8 @@ pub(crate) fn parse_timestamp(text: &str, format: &str) -> Option<DateTime<Utc>>
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn pattern() -> KeyPattern {
@@ -81,6 +186,49 @@ mod tests {
     }
 
     #[test]
+    fn formats_whose_order_is_that_of_time_are_known() {
+        for format in ["%Y%m%dT%H%M%SZ", "%Y-%m-%d", "%F", "%FT%T", "%s", "%Y/%m/%d/%H%M", "%Y%j", "%Y"] {
+            assert!(sorted_width(format).is_some(), "{format}");
+        }
+        for format in
+            ["%d-%m-%Y", "%Y-%b-%d", "%y%m%d", "%Y%-m%d", "%Y%m%dT%M", "%Y%m%d%Y", "%c", "%Y%d", "x"]
+        {
+            assert_eq!(sorted_width(format), None, "{format}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_said_to_be_sorted_is(
+            a in 1_000_000_000i64..9_999_999_999,
+            b in 1_000_000_000i64..9_999_999_999,
+            format in prop::sample::select(vec!["%Y%m%dT%H%M%SZ", "%F", "%FT%T", "%s", "%Y%j%H"]),
+        ) {
+            let text = |time| DateTime::from_timestamp(time, 0).unwrap().format(format).to_string();
+            let (first, second) = (text(a.min(b)), text(a.max(b)));
+            prop_assert!(first <= second);
+            prop_assert_eq!(Some(first.len()), sorted_width(format));
+        }
+
+        #[test]
+        fn any_database_is_read_back_from_its_key(
+            name in "[a-z][a-z0-9_.$-]{0,20}",
+            seconds in 1_000_000_000i64..9_999_999_999,
+            pattern in prop::sample::select(vec![
+                "{database}_{timestamp}.dump.age", "{database}/{timestamp}.age", "{timestamp}/{database}.age",
+                "x{timestamp}-{database}", "a/{database}{timestamp}",
+            ]),
+        ) {
+            let database: DatabaseName = name.parse().unwrap();
+            let taken = DateTime::from_timestamp(seconds, 0).unwrap();
+            let pattern = KeyPattern::new("backups", pattern, "%Y%m%dT%H%M%SZ");
+            let key = pattern.key(&database, taken);
+            prop_assert!(key.as_str().starts_with(&pattern.common_prefix()));
+            prop_assert_eq!(pattern.read(key.as_str()), Some((database, taken)));
+        }
+    }
+
+    #[test]
     fn other_objects_are_passed_over() {
         let database: DatabaseName = "acp_audit".parse().unwrap();
         for key in [
@@ -92,6 +240,24 @@ mod tests {
         ] {
             assert_eq!(pattern().taken_at(&database, key), None, "{key}");
         }
+    }
+
+    #[test]
+    fn a_manifest_lies_beside_the_dumps_and_is_not_taken_for_one() {
+        let taken = DateTime::from_timestamp(1_779_006_671, 0).unwrap();
+        let key = pattern().manifest_key(taken);
+        assert_eq!(key.as_str(), "backups/nightly/manifest_20260517T083111Z.json.age");
+        for name in ["manifest", "manifest_", "acp_audit"] {
+            let database: DatabaseName = name.parse().unwrap();
+            assert_eq!(pattern().taken_at(&database, key.as_str()), None, "{name}");
+            assert!(!pattern().confuses_manifests_with(&database), "{name}");
+        }
+        let alike = KeyPattern::new("", "{database}_{timestamp}.json.age", "%Y%m%dT%H%M%SZ");
+        let manifest: DatabaseName = "manifest".parse().unwrap();
+        assert!(alike.confuses_manifests_with(&manifest));
+        assert!(!alike.confuses_manifests_with(&"shop".parse().unwrap()));
+        assert_eq!(alike.taken_at(&manifest, alike.manifest_key(taken).as_str()), None);
+        assert_eq!(alike.read(alike.manifest_key(taken).as_str()), None, "nor for one that nobody has named");
     }
 
     #[test]

@@ -1,22 +1,36 @@
-//! The plan: which recovery points a drill uses, and in which order they are restored.
+//! The plan: which recovery points a drill uses, in which order they are restored, and whether that makes sense.
 //!
-//! Pure: a template, a listing and a point in time make a [`DrillPlan`]. Nothing else in the program decides
-//! what to restore, and `--dry-run` prints just this.
+//! Pure: a template, a [`Survey`] of the store and a point in time make a [`DrillPlan`]. Nothing else in the program
+//! decides what to restore, and `--dry-run` prints just this.
 
+pub mod contents;
+pub mod forecast;
+pub mod image;
+mod inside;
 pub mod key;
 pub mod order;
+pub mod set;
+mod storage;
+pub mod survey;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureRecord};
 use crate::names::{DatabaseName, ObjectKey};
-use crate::store::ObjectMeta;
+use crate::store::{BucketFacts, Fact, ObjectFacts, ObjectMeta, S3Url};
 use crate::template::Template;
-use crate::verdict::{Finding, Objective, RecoveryPoint, RecoverySet, Severity, Status};
+use crate::verdict::{Archive, Finding, Objective, RecoveryPoint, RecoverySet, Severity, Status};
+use contents::{Contents, ContentsRecord};
+use forecast::{Forecast, Room};
+use image::ImageFacts;
 use key::KeyPattern;
+use set::{HistoryRecord, Past};
+
+pub use inside::needed_tables;
+pub use survey::{Cost, FreeDisk, Listing, Look, Survey, Unnamed, UnnamedDatabase};
 
 /// What a drill would do.
 #[derive(Debug, Clone, Serialize)]
@@ -31,7 +45,7 @@ pub struct DrillPlan {
     pub at: DateTime<Utc>,
     /// The store, as a URL.
     pub store: String,
-    /// Whether a drill of this plan could pass, as far as a listing tells.
+    /// Whether a drill of this plan would make sense: no finding is an error.
     pub sound: bool,
     /// The recovery points, in restore order.
     pub recovery_set: RecoverySet,
@@ -41,34 +55,110 @@ pub struct DrillPlan {
     pub missing: Vec<DatabaseName>,
     /// Age of the oldest recovery point against the recovery point objective.
     pub rpo: Objective,
+    /// More on each recovery point, in restore order.
+    pub points: Vec<PointDetail>,
+    /// Databases in the store that the template does not name.
+    pub unnamed: Unnamed,
+    /// How the bucket keeps objects; absent if it was not asked.
+    pub bucket: Option<BucketFacts>,
+    /// What is known of the Postgres image.
+    pub image: ImageFacts,
+    /// How much room a drill would need.
+    pub room: Room,
+    /// How long it would take; absent without an earlier drill.
+    pub forecast: Option<Forecast>,
+    /// What making this plan cost.
+    pub cost: Cost,
     /// What is wrong, or worth knowing.
     pub findings: Vec<Finding>,
 }
 
-/// What the store holds for each database.
-pub type Listing = BTreeMap<DatabaseName, Vec<ObjectMeta>>;
+/// More on one recovery point.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PointDetail {
+    /// The database.
+    pub database: DatabaseName,
+    /// The recovery points before this one.
+    pub history: HistoryRecord,
+    /// How the object is kept.
+    pub storage: Fact<ObjectFacts>,
+    /// Whether it can be read now; absent if that is not known.
+    pub readable: Option<bool>,
+    /// What the dump says about itself.
+    pub archive: Option<Archive>,
+    /// What is inside.
+    pub contents: Option<ContentsRecord>,
+    /// Why it is not known what is inside.
+    pub error: Option<FailureRecord>,
+}
+
+/// A finding of a plan.
+fn finding(
+    severity: Severity,
+    code: &'static str,
+    subject: impl ToString,
+    expected: impl Into<String>,
+    actual: impl Into<String>,
+) -> Finding {
+    Finding { severity, code, subject: subject.to_string(), expected: expected.into(), actual: actual.into() }
+}
 
 /// Chooses the recovery set: for each database the newest recovery point, by the time in its key, that is not
-/// younger than `at`.
-pub fn plan(template: &Template, pattern: &KeyPattern, listing: &Listing, at: DateTime<Utc>) -> DrillPlan {
+/// younger than `at`. Databases without one are missing.
+pub fn choose(
+    template: &Template,
+    pattern: &KeyPattern,
+    listing: &Listing,
+    at: DateTime<Utc>,
+) -> RecoverySet {
     let waves = order::waves(&template.databases).expect("a template is validated when it is loaded");
-    let mut points = Vec::new();
-    let mut missing = Vec::new();
-    let mut findings = Vec::new();
-    for name in waves.iter().flatten() {
-        let objects = listing.get(name).map(Vec::as_slice).unwrap_or_default();
-        match newest(pattern, name, objects, at) {
-            Some(point) => points.push(point),
-            None => {
-                findings.push(no_recovery_point(pattern, name, objects.len(), at));
-                missing.push(name.clone());
-            }
-        }
-    }
-    findings.extend(points.iter().filter_map(empty_object));
-    let recovery_set = RecoverySet::of(points);
+    RecoverySet::of(
+        waves
+            .iter()
+            .flatten()
+            .filter_map(|name| newest(pattern, name, objects_of(listing, name), at))
+            .collect(),
+    )
+}
+
+/// Makes the plan.
+pub fn plan(template: &Template, pattern: &KeyPattern, survey: &Survey, at: DateTime<Utc>) -> DrillPlan {
+    let waves = order::waves(&template.databases).expect("a template is validated when it is loaded");
+    let recovery_set = choose(template, pattern, &survey.listing, at);
+    let missing: Vec<DatabaseName> =
+        waves.iter().flatten().filter(|name| recovery_set.point(name).is_none()).cloned().collect();
     let rpo = judge_rpo(template, &recovery_set, at);
+    let image = image::facts(&template.postgres, forecast::version_seen(template, &survey.past));
+    let contents: BTreeMap<&DatabaseName, &Contents> = survey
+        .looks
+        .iter()
+        .filter_map(|(name, look)| Some((name, look.contents.as_ref()?.as_ref().ok()?)))
+        .collect();
+    let room = forecast::room(&recovery_set, &contents, &survey.past, survey.disk.clone());
+    let forecast = forecast::forecast(&recovery_set, &survey.past);
+    let now = survey.read_at.unwrap_or(at);
+
+    let mut findings: Vec<Finding> = missing
+        .iter()
+        .map(|name| no_recovery_point(pattern, name, objects_of(&survey.listing, name).len(), at))
+        .collect();
+    findings.extend(recovery_set.points.iter().filter_map(empty_object));
     findings.extend(rpo_finding(&rpo, &recovery_set));
+    findings.extend(set::skew(&recovery_set, &template.recovery_set));
+    let mut points = Vec::new();
+    for point in &recovery_set.points {
+        let view = View { template, pattern, survey, image: &image, at, now };
+        let (detail, more) = view.look_at(point);
+        points.push(detail);
+        findings.extend(more);
+    }
+    findings.extend(inside::versions_differ(contents.into_iter()));
+    if let Some(bucket) = &survey.bucket {
+        findings.extend(storage::bucket(bucket, &template.recovery_set, &pattern.common_prefix()));
+    }
+    findings.extend(forecast.iter().flat_map(|forecast| forecast::at_risk(forecast, &template.objectives)));
+    findings.extend(forecast::too_small(&room));
+    findings.extend(survey.unnamed.databases.iter().map(unnamed));
     DrillPlan {
         schema_version: 1,
         template: template.name.clone(),
@@ -80,8 +170,113 @@ pub fn plan(template: &Template, pattern: &KeyPattern, listing: &Listing, at: Da
         waves,
         missing,
         rpo,
+        points,
+        unnamed: survey.unnamed.clone(),
+        bucket: survey.bucket.clone(),
+        image,
+        room,
+        forecast,
+        cost: survey.cost,
         findings,
     }
+}
+
+/// What one recovery point is judged with.
+struct View<'a> {
+    template: &'a Template,
+    pattern: &'a KeyPattern,
+    survey: &'a Survey,
+    image: &'a ImageFacts,
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
+}
+
+impl View<'_> {
+    fn look_at(&self, point: &RecoveryPoint) -> (PointDetail, Vec<Finding>) {
+        let rules = &self.template.recovery_set;
+        let objects = objects_of(&self.survey.listing, &point.database);
+        let past = past(self.pattern, &point.database, objects, self.at);
+        let history = set::history(&past, rules);
+        let mut findings = Vec::new();
+        findings.extend(set::shrunken(point, &history, rules));
+        findings.extend(set::gaps(&point.database, &past, rules, self.at));
+        findings.extend(self.youngest(point, objects));
+        let mut detail = PointDetail {
+            database: point.database.clone(),
+            history,
+            storage: Fact::default(),
+            readable: None,
+            archive: None,
+            contents: None,
+            error: None,
+        };
+        let Some(look) = self.survey.looks.get(&point.database) else { return (detail, findings) };
+        detail.storage = look.facts.clone();
+        findings.extend(storage::lock_of_point(point, &look.facts, rules));
+        if let Some(facts) = &look.facts.value {
+            detail.readable = Some(facts.readable(self.now));
+            let bucket = S3Url::parse(&self.template.store.url).map(|url| url.bucket).unwrap_or_default();
+            findings.extend(storage::archived(point, facts, &bucket, self.now));
+        }
+        match &look.contents {
+            Some(Ok(contents)) => {
+                findings.extend(inside::judge(self.template, self.image, point, contents));
+                detail.archive = Some(contents.archive.clone());
+                detail.contents = Some(contents.record());
+            }
+            Some(Err(failure)) => {
+                let expected = failure.hint.clone().unwrap_or_else(|| "a dump that can be read".to_owned());
+                let actual = failure.message.clone();
+                findings.push(finding(Severity::Error, failure.code, &point.database, expected, actual));
+                detail.error = Some(failure.to_record(None));
+            }
+            None => {}
+        }
+        (detail, findings)
+    }
+
+    /// The youngest of a database's keys may be of a time that has not come.
+    fn youngest(&self, point: &RecoveryPoint, objects: &[ObjectMeta]) -> Option<Finding> {
+        let times = objects.iter().filter_map(|object| {
+            Some((self.pattern.taken_at(&point.database, object.key.as_str())?, object.key.as_str()))
+        });
+        let (taken_at, key) = times.max()?;
+        set::from_the_future(&point.database, taken_at, key, self.now)
+    }
+}
+
+fn objects_of<'a>(listing: &'a Listing, name: &DatabaseName) -> &'a [ObjectMeta] {
+    listing.get(name).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// A database's recovery points up to `at`, in the order of time.
+fn past(pattern: &KeyPattern, name: &DatabaseName, objects: &[ObjectMeta], at: DateTime<Utc>) -> Vec<Past> {
+    let mut past: Vec<Past> = objects
+        .iter()
+        .filter_map(|object| {
+            let taken_at = pattern.taken_at(name, object.key.as_str())?;
+            Some(Past { taken_at, size_bytes: object.size_bytes })
+        })
+        .filter(|past| past.taken_at <= at)
+        .collect();
+    past.sort_by_key(|past| past.taken_at);
+    past
+}
+
+/// A database that is backed up and never drilled. One without recent backups was probably given up.
+fn unnamed(unnamed: &UnnamedDatabase) -> Finding {
+    let (severity, state) = if unnamed.recent {
+        (Severity::Warning, "is backed up and not drilled")
+    } else {
+        (Severity::Info, "has no recent recovery point and is not drilled")
+    };
+    finding(
+        severity,
+        "database_not_in_template",
+        &unnamed.database,
+        "every database in the store among [[databases]]",
+        format!("it {state}: {}", unnamed.key),
+    )
 }
 
 impl DrillPlan {
@@ -90,20 +285,51 @@ impl DrillPlan {
         self.recovery_set.point(database)
     }
 
-    /// Why nothing should be restored by this plan. An RPO that is missed does not forbid a drill: whether the
-    /// old backup can at least be restored is worth knowing, and the verdict fails on the objective anyway.
+    /// Why nothing should be restored by this plan: what cannot be restored, or could not pass. Other errors do not
+    /// forbid a drill: whether an old backup can at least be restored is worth knowing, and what cannot be read is
+    /// told by the drill beside all else that it finds. See [`DrillPlan::shortfall`].
     pub fn obstacle(&self) -> Option<Failure> {
-        let finding = self
-            .findings
-            .iter()
-            .find(|finding| finding.severity == Severity::Error && finding.code != "rpo_missed")?;
+        let finding = self.error_among(&[
+            "no_recovery_point",
+            "empty_object",
+            "object_archived",
+            "table_missing_in_dump",
+        ])?;
         let hint = match finding.code {
             "no_recovery_point" => {
                 "look at the backup job's last runs, and at store.url and store.key in the template"
             }
+            "object_archived" => {
+                "`restore-drill plan --request-restore` asks the store for a readable copy; or drill a newer recovery point"
+            }
+            "table_missing_in_dump" => {
+                "compare the tables that pg_dump is told to dump with the template's checks; an older recovery point can be drilled with --at"
+            }
             _ => "look at the backup job's last run; an older recovery point can be drilled with --at",
         };
         Some(Failure::bad(finding.code, format!("{}: {}", finding.subject, finding.actual)).hint(hint))
+    }
+
+    /// What the template demands and the set does not keep, though it can be restored. A drill of it cannot pass.
+    pub fn shortfall(&self) -> Option<Failure> {
+        let finding = self.error_among(&[
+            "skew_exceeded",
+            "object_lock_missing",
+            "versioning_missing",
+            "retention_too_short",
+            "storage_fact_not_known",
+        ])?;
+        let message = format!("{}: {}", finding.subject, finding.actual);
+        Some(
+            Failure::bad(finding.code, message)
+                .hint(format!("recovery_set in the template demands: {}", finding.expected)),
+        )
+    }
+
+    fn error_among(&self, codes: &[&str]) -> Option<&Finding> {
+        self.findings
+            .iter()
+            .find(|finding| finding.severity == Severity::Error && codes.contains(&finding.code))
     }
 }
 

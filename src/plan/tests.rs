@@ -1,7 +1,9 @@
 use chrono::TimeDelta;
 
+use super::forecast::{PastDatabase, PastDrill};
 use super::*;
 use crate::failure::Class;
+use crate::store::{BucketLock, ObjectLock};
 use crate::template::{Environment, Purpose, parse};
 
 const PREFIX: &str = "nightly";
@@ -61,6 +63,11 @@ fn listing<const N: usize>(objects: [(&str, Vec<ObjectMeta>); N]) -> Listing {
 /// Every database has a recovery point of four hours ago.
 fn good() -> Listing {
     listing(["shop", "shop_orders", "stock"].map(|name| (name, vec![taken(name, 4)])))
+}
+
+/// A plan from a listing alone.
+fn plan(template: &Template, pattern: &KeyPattern, listing: &Listing, at: DateTime<Utc>) -> DrillPlan {
+    super::plan(template, pattern, &Survey { listing: listing.clone(), ..Survey::default() }, at)
 }
 
 fn planned(listing: &Listing) -> DrillPlan {
@@ -220,6 +227,463 @@ fn troubled() -> DrillPlan {
     planned(&listing)
 }
 
+/// A survey in which everything is known, and much is wrong.
+fn rich() -> Survey {
+    let days = |name: &str, n: i64| (0..n).rev().map(|day| taken(name, day * 24 + 4)).collect::<Vec<_>>();
+    let mut stock = days("stock", 6);
+    stock[5].size_bytes = 100_000;
+    stock.remove(2);
+    let mut survey = Survey {
+        listing: listing([
+            ("shop", days("shop", 9)),
+            ("shop_orders", vec![taken("shop_orders", 6)]),
+            ("stock", stock),
+        ]),
+        read_at: Some(now()),
+        ..Survey::default()
+    };
+    let facts = |class: &str| {
+        Fact::known(ObjectFacts {
+            storage_class: class.to_owned(),
+            server_side_encryption: Some("AES256".to_owned()),
+            ..ObjectFacts::default()
+        })
+    };
+    let inside = |name: &str, hours| inside::tests::sound(name, hours_ago(hours));
+    let mut stock = inside("stock", 4);
+    stock.extensions.insert("timescaledb".to_owned());
+    stock.server_major = Some(15);
+    let locked = Fact::known(ObjectFacts {
+        storage_class: "STANDARD".to_owned(),
+        lock: Some(ObjectLock { mode: "COMPLIANCE".to_owned(), retain_until: Some(hours_ago(-24 * 90)) }),
+        ..ObjectFacts::default()
+    });
+    for (name, facts, contents) in [
+        ("shop", locked, Some(Ok(inside("shop", 4)))),
+        ("shop_orders", facts("DEEP_ARCHIVE"), None),
+        ("stock", facts("STANDARD_IA"), Some(Ok(stock))),
+    ] {
+        survey.looks.insert(name.parse().unwrap(), Look { facts, contents });
+    }
+    survey.unnamed.databases.push(UnnamedDatabase {
+        database: "billing".parse().unwrap(),
+        key: "nightly/billing_20260517T043111Z.dump.age".to_owned(),
+        recent: true,
+    });
+    survey.bucket = Some(BucketFacts {
+        versioning: Fact::known("Enabled".to_owned()),
+        object_lock: Fact::known(BucketLock {
+            enabled: true,
+            mode: Some("COMPLIANCE".to_owned()),
+            days: Some(90),
+        }),
+        encryption: Fact::known("aws:kms".to_owned()),
+        lifecycle: Fact::unknown("access denied; it needs s3:GetLifecycleConfiguration"),
+    });
+    let past = |name: &str, restore| {
+        let stages = [Some(1.5), Some(0.5), Some(restore)];
+        (
+            name.parse().unwrap(),
+            PastDatabase { size_bytes: 1_000_000, restored_bytes: Some(7_000_000), stages },
+        )
+    };
+    survey.past.push(PastDrill {
+        timestamp: "20260516T083111Z".to_owned(),
+        complete: true,
+        phases: [("stack", 4.0), ("isolation", 3.0), ("restore", 700.0)]
+            .map(|(n, s)| (n.to_owned(), s))
+            .into(),
+        verification_seconds: Some(30.0),
+        databases: [past("shop", 90.0), past("shop_orders", 500.0), past("stock", 60.0)].into(),
+        ..PastDrill::default()
+    });
+    survey.disk =
+        Some(FreeDisk { free_bytes: 10_000_000, basis: "/var/lib/docker on this machine, now".to_owned() });
+    survey.cost = Cost { requests: 31, bytes: 912_345, objects_listed: 16, seconds: 0.8 };
+    survey
+}
+
+/// A template that demands what it can.
+fn demanding() -> Template {
+    let mut template = template();
+    template.recovery_set.schedule = Some(std::time::Duration::from_secs(86_400));
+    template.recovery_set.max_skew = Some(std::time::Duration::from_secs(3600));
+    template.recovery_set.require_object_lock = true;
+    template.recovery_set.min_retention = Some(std::time::Duration::from_secs(30 * 86_400));
+    template.objectives.rto = Some(std::time::Duration::from_secs(600));
+    template
+}
+
+#[test]
+fn what_was_read_of_the_store_is_judged() {
+    let plan = super::plan(&demanding(), &pattern(), &rich(), now());
+    let mut found = codes(&plan);
+    found.sort_unstable();
+    assert_eq!(
+        found,
+        [
+            ("database_not_in_template", "billing"),
+            ("disk_may_be_too_small", "disk"),
+            ("extension_not_known", "stock"),
+            ("object_archived", "shop_orders"),
+            ("object_lock_missing", "shop_orders"),
+            ("object_lock_missing", "stock"),
+            ("objective_at_risk", "rto"),
+            ("schedule_gap", "stock"),
+            ("server_versions_differ", "recovery set"),
+            ("shrunken_point", "stock"),
+            ("skew_exceeded", "recovery set"),
+            ("storage_fact_not_known", "bucket"),
+        ]
+    );
+    assert_eq!(plan.obstacle().unwrap().code, "object_archived");
+    assert_eq!(plan.shortfall().unwrap().code, "skew_exceeded");
+}
+
+#[test]
+fn a_table_left_out_of_the_dump_stops_the_drill_before_it_begins() {
+    let mut template = template();
+    if let crate::template::Check::RequiredTables(check) = &mut template.checks[0] {
+        check.tables.insert("shop".parse().unwrap(), vec!["t".parse().unwrap(), "gone".parse().unwrap()]);
+    }
+    let mut survey = Survey { listing: good(), ..Survey::default() };
+    let contents = inside::tests::sound("shop", hours_ago(4));
+    survey.looks.insert("shop".parse().unwrap(), Look { contents: Some(Ok(contents)), ..Look::default() });
+    let plan = super::plan(&template, &pattern(), &survey, now());
+    assert_eq!(codes(&plan), [("table_missing_in_dump", "shop.public.gone")]);
+    assert_eq!(plan.obstacle().unwrap().code, "table_missing_in_dump");
+}
+
+#[test]
+fn contents_that_cannot_be_read_are_an_error_and_left_to_the_drill() {
+    let mut survey = Survey { listing: good(), ..Survey::default() };
+    let failure = Failure::bad("no_identity_fits", "no identity opens the recovery point").hint("find it");
+    survey.looks.insert("shop".parse().unwrap(), Look { contents: Some(Err(failure)), ..Look::default() });
+    let plan = super::plan(&template(), &pattern(), &survey, now());
+    assert_eq!(codes(&plan), [("no_identity_fits", "shop")]);
+    assert!(!plan.sound && plan.obstacle().is_none() && plan.shortfall().is_none());
+    assert_eq!(plan.points[0].error.as_ref().unwrap().code, "no_identity_fits");
+}
+
+#[test]
+fn a_full_plan_for_people_is_this() {
+    insta::assert_snapshot!(crate::report::plan_text(&super::plan(&demanding(), &pattern(), &rich(), now())), @r#"
+    Plan of a restore drill of shop from s3://backups/nightly, as of 2026-05-17 08:31:11Z
+
+    Order  Database     Taken                 Age  Uploaded                   Size      Usual  Server  Tables    Restored     Time  Class
+        1  shop         2026-05-17 04:31:11Z   4h  2026-05-17 04:32:11Z  976.6 KiB  976.6 KiB  17.2         2    ~6.7 MiB  ~1m 32s  STANDARD
+        1  stock        2026-05-17 04:31:11Z   4h  2026-05-17 04:32:11Z   97.7 KiB  976.6 KiB  17.2         2  ~683.6 KiB    ~6.2s  STANDARD
+        2  shop_orders  2026-05-17 02:31:11Z   6h  2026-05-17 02:32:11Z  976.6 KiB          —  —            —    ~6.7 MiB  ~8m 22s  STANDARD NOT READABLE
+
+    shop  nightly/shop_20260517T043111Z.dump.age
+      dump        PostgreSQL 17.2 by pg_dump 17.2, format 1.16, compression gzip, made 2026-05-17 04:31:11 (zone not recorded)
+      extensions  pgcrypto
+      tables      t → u
+      kept        object lock COMPLIANCE until 2026-08-15 08:31:11Z
+    stock  nightly/stock_20260517T043111Z.dump.age
+      dump        PostgreSQL 17.2 by pg_dump 17.2, format 1.16, compression gzip, made 2026-05-17 04:31:11 (zone not recorded)
+      extensions  pgcrypto, timescaledb
+      tables      t → u
+      kept        server-side encryption AES256
+    shop_orders  nightly/shop_orders_20260517T023111Z.dump.age
+      kept        server-side encryption AES256
+
+    Set        3 recovery points, 2.0 MiB in all, taken within 2h of each other
+    RPO        6h of 1d met
+    Image      postgres:17: PostgreSQL 17, by the image's tag
+    Store      versioning enabled · object lock COMPLIANCE for 90 days · encryption aws:kms · lifecycle not known (access denied; it needs s3:GetLifecycleConfiguration)
+    Room       ~16.0 MiB needed (what earlier drills restored); 9.5 MiB free (/var/lib/docker on this machine, now)
+    Forecast   ~8m 17s until verified, checks ~21s (the drill of 20260516T083111Z, by size)
+    This plan  31 requests, 891.0 KiB moved, 16 objects listed, 0.8s
+
+    info: rto: recovery would take about 8m 17s, going by the drill of 20260516T083111Z, by size (expected recovery within 10m) [objective_at_risk]
+    warning: stock: nightly/stock_20260517T043111Z.dump.age is 97.7 KiB, 10 % of that median (expected at least 50 % of 976.6 KiB, the median of the 4 before it) [shrunken_point]
+    warning: stock: no recovery point for 2d after 2026-05-13 04:31:11Z (expected a recovery point every 1d) [schedule_gap]
+    warning: stock: the dump needs timescaledb, and postgres:17 may not have it (expected extensions that come with PostgreSQL, or that postgres.extensions in the template names) [extension_not_known]
+    warning: recovery set: PostgreSQL 15: stock; PostgreSQL 17: shop (expected members of one major version) [server_versions_differ]
+    warning: disk: 9.5 MiB free: /var/lib/docker on this machine, now (expected about 16.0 MiB free (what earlier drills restored)) [disk_may_be_too_small]
+    warning: billing: it is backed up and not drilled: nightly/billing_20260517T043111Z.dump.age (expected every database in the store among [[databases]]) [database_not_in_template]
+    error: recovery set: stock was taken 2h after shop_orders (expected taken within 1h of each other) [skew_exceeded]
+    error: stock: no lock is seen on nightly/stock_20260517T043111Z.dump.age (seeing one needs s3:GetObjectRetention) (expected an object lock, for recovery_set.require_object_lock) [object_lock_missing]
+    error: shop_orders: no lock is seen on nightly/shop_orders_20260517T023111Z.dump.age (seeing one needs s3:GetObjectRetention) (expected an object lock, for recovery_set.require_object_lock) [object_lock_missing]
+    error: shop_orders: nightly/shop_orders_20260517T023111Z.dump.age is in DEEP_ARCHIVE and cannot be read now. To make it readable: aws s3api restore-object --bucket backups --key nightly/shop_orders_20260517T023111Z.dump.age --restore-request '{"Days":7,"GlacierJobParameters":{"Tier":"Standard"}}', or this command with --request-restore (expected an object that can be read) [object_archived]
+    error: bucket: lifecycle is not known: access denied; it needs s3:GetLifecycleConfiguration (expected kept for 30d, for recovery_set.min_retention) [storage_fact_not_known]
+
+    The plan is NOT sound: a drill would fail
+    "#);
+}
+
+#[test]
+fn a_full_plan_as_json_is_this() {
+    let plan = super::plan(&demanding(), &pattern(), &rich(), now());
+    let mut json = serde_json::to_value(&plan).unwrap();
+    // These have a snapshot of their own.
+    for key in ["recovery_set", "findings"] {
+        json.as_object_mut().unwrap().remove(key);
+    }
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap(), @r#"
+    {
+      "at": "2026-05-17T08:31:11Z",
+      "bucket": {
+        "encryption": {
+          "not_known": null,
+          "value": "aws:kms"
+        },
+        "lifecycle": {
+          "not_known": "access denied; it needs s3:GetLifecycleConfiguration",
+          "value": null
+        },
+        "object_lock": {
+          "not_known": null,
+          "value": {
+            "days": 90,
+            "enabled": true,
+            "mode": "COMPLIANCE"
+          }
+        },
+        "versioning": {
+          "not_known": null,
+          "value": "Enabled"
+        }
+      },
+      "cost": {
+        "bytes": 912345,
+        "objects_listed": 16,
+        "requests": 31,
+        "seconds": 0.8
+      },
+      "forecast": {
+        "basis": "the drill of 20260516T083111Z, by size",
+        "databases": [
+          {
+            "basis": "its own rates",
+            "database": "shop",
+            "decrypt_seconds": 0.5,
+            "download_seconds": 1.5,
+            "restore_seconds": 90.0
+          },
+          {
+            "basis": "its own rates",
+            "database": "stock",
+            "decrypt_seconds": 0.05,
+            "download_seconds": 0.15,
+            "restore_seconds": 6.0
+          },
+          {
+            "basis": "its own rates",
+            "database": "shop_orders",
+            "decrypt_seconds": 0.5,
+            "download_seconds": 1.5,
+            "restore_seconds": 500.0
+          }
+        ],
+        "total": {
+          "high_seconds": 497.0,
+          "low_seconds": 497.0,
+          "seconds": 497.0
+        },
+        "verification_seconds": 21.0
+      },
+      "image": {
+        "basis": "the image's tag",
+        "image": "postgres:17",
+        "major": 17
+      },
+      "missing": [],
+      "points": [
+        {
+          "archive": {
+            "compression": "gzip",
+            "created_at": "2026-05-17T04:31:11",
+            "database": "shop",
+            "entries": 9,
+            "format": "1.16",
+            "pg_dump_version": "17.2 (Debian 17.2-1)",
+            "server_version": "17.2 (Debian 17.2-1)",
+            "tables": 2
+          },
+          "contents": {
+            "cycles": [],
+            "encoding": "UTF8",
+            "extensions": [
+              "pgcrypto"
+            ],
+            "read_bytes": 262144,
+            "references": [
+              {
+                "child": "public.u",
+                "parent": "public.t"
+              }
+            ],
+            "references_total": 1,
+            "schemas": [],
+            "table_order": [
+              [
+                "public.t"
+              ],
+              [
+                "public.u"
+              ]
+            ],
+            "tables_total": 2,
+            "tables_without_rows": [],
+            "toc_bytes": 5000
+          },
+          "database": "shop",
+          "error": null,
+          "history": {
+            "median_bytes": 1000000,
+            "points": 7,
+            "since": "2026-05-10T04:31:11Z"
+          },
+          "readable": true,
+          "storage": {
+            "not_known": null,
+            "value": {
+              "archive_restore": "none",
+              "archive_status": null,
+              "legal_hold": null,
+              "lock": {
+                "mode": "COMPLIANCE",
+                "retain_until": "2026-08-15T08:31:11Z"
+              },
+              "server_side_encryption": null,
+              "storage_class": "STANDARD",
+              "version_id": null
+            }
+          }
+        },
+        {
+          "archive": {
+            "compression": "gzip",
+            "created_at": "2026-05-17T04:31:11",
+            "database": "stock",
+            "entries": 9,
+            "format": "1.16",
+            "pg_dump_version": "17.2 (Debian 17.2-1)",
+            "server_version": "17.2 (Debian 17.2-1)",
+            "tables": 2
+          },
+          "contents": {
+            "cycles": [],
+            "encoding": "UTF8",
+            "extensions": [
+              "pgcrypto",
+              "timescaledb"
+            ],
+            "read_bytes": 262144,
+            "references": [
+              {
+                "child": "public.u",
+                "parent": "public.t"
+              }
+            ],
+            "references_total": 1,
+            "schemas": [],
+            "table_order": [
+              [
+                "public.t"
+              ],
+              [
+                "public.u"
+              ]
+            ],
+            "tables_total": 2,
+            "tables_without_rows": [],
+            "toc_bytes": 5000
+          },
+          "database": "stock",
+          "error": null,
+          "history": {
+            "median_bytes": 1000000,
+            "points": 4,
+            "since": "2026-05-12T04:31:11Z"
+          },
+          "readable": true,
+          "storage": {
+            "not_known": null,
+            "value": {
+              "archive_restore": "none",
+              "archive_status": null,
+              "legal_hold": null,
+              "lock": null,
+              "server_side_encryption": "AES256",
+              "storage_class": "STANDARD_IA",
+              "version_id": null
+            }
+          }
+        },
+        {
+          "archive": null,
+          "contents": null,
+          "database": "shop_orders",
+          "error": null,
+          "history": {
+            "median_bytes": null,
+            "points": 0,
+            "since": null
+          },
+          "readable": false,
+          "storage": {
+            "not_known": null,
+            "value": {
+              "archive_restore": "none",
+              "archive_status": null,
+              "legal_hold": null,
+              "lock": null,
+              "server_side_encryption": "AES256",
+              "storage_class": "DEEP_ARCHIVE",
+              "version_id": null
+            }
+          }
+        }
+      ],
+      "room": {
+        "basis": "what earlier drills restored",
+        "free": {
+          "basis": "/var/lib/docker on this machine, now",
+          "free_bytes": 10000000
+        },
+        "needed_bytes": 16800000,
+        "restored_bytes": {
+          "shop": 7000000,
+          "shop_orders": 7000000,
+          "stock": 700000
+        }
+      },
+      "rpo": {
+        "actual_seconds": 21600.0,
+        "met": true,
+        "target_seconds": 86400.0
+      },
+      "schema_version": 1,
+      "sound": false,
+      "status": "DRY_RUN",
+      "store": "s3://backups/nightly",
+      "template": "shop",
+      "unnamed": {
+        "databases": [
+          {
+            "database": "billing",
+            "key": "nightly/billing_20260517T043111Z.dump.age",
+            "recent": true
+          }
+        ],
+        "incomplete": null
+      },
+      "waves": [
+        [
+          "shop",
+          "stock"
+        ],
+        [
+          "shop_orders"
+        ]
+      ]
+    }
+    "#);
+}
+
 #[test]
 fn a_plan_as_json_is_this() {
     let json = serde_json::to_string_pretty(&troubled()).unwrap();
@@ -279,6 +743,66 @@ fn a_plan_as_json_is_this() {
         "actual_seconds": 183600.0,
         "met": false
       },
+      "points": [
+        {
+          "database": "shop",
+          "history": {
+            "points": 0,
+            "since": null,
+            "median_bytes": null
+          },
+          "storage": {
+            "value": null,
+            "not_known": "not asked"
+          },
+          "readable": null,
+          "archive": null,
+          "contents": null,
+          "error": null
+        },
+        {
+          "database": "shop_orders",
+          "history": {
+            "points": 0,
+            "since": null,
+            "median_bytes": null
+          },
+          "storage": {
+            "value": null,
+            "not_known": "not asked"
+          },
+          "readable": null,
+          "archive": null,
+          "contents": null,
+          "error": null
+        }
+      ],
+      "unnamed": {
+        "databases": [],
+        "incomplete": null
+      },
+      "bucket": null,
+      "image": {
+        "image": "postgres:17",
+        "major": 17,
+        "basis": "the image's tag"
+      },
+      "room": {
+        "needed_bytes": 7000000,
+        "basis": "assumed: 6 times a compressed dump, 1.5 times another; no earlier drill tells",
+        "free": null,
+        "restored_bytes": {
+          "shop": 0,
+          "shop_orders": 6000000
+        }
+      },
+      "forecast": null,
+      "cost": {
+        "requests": 0,
+        "bytes": 0,
+        "objects_listed": 0,
+        "seconds": 0.0
+      },
       "findings": [
         {
           "severity": "error",
@@ -308,37 +832,55 @@ fn a_plan_as_json_is_this() {
 
 #[test]
 fn a_sound_plan_for_people_is_this() {
-    insta::assert_snapshot!(crate::report::plan_text(&planned(&good())), @r"
+    insta::assert_snapshot!(crate::report::plan_text(&planned(&good())), @r#"
     Plan of a restore drill of shop from s3://backups/nightly, as of 2026-05-17 08:31:11Z
 
-    Order  Database     Taken                 Age  Uploaded                   Size  Class     Object
-        1  shop         2026-05-17 04:31:11Z   4h  2026-05-17 04:32:11Z  976.6 KiB  STANDARD  nightly/shop_20260517T043111Z.dump.age
-        1  stock        2026-05-17 04:31:11Z   4h  2026-05-17 04:32:11Z  976.6 KiB  STANDARD  nightly/stock_20260517T043111Z.dump.age
-        2  shop_orders  2026-05-17 04:31:11Z   4h  2026-05-17 04:32:11Z  976.6 KiB  STANDARD  nightly/shop_orders_20260517T043111Z.dump.age
+    Order  Database     Taken                 Age  Uploaded                   Size  Usual  Server  Tables  Restored  Time  Class
+        1  shop         2026-05-17 04:31:11Z   4h  2026-05-17 04:32:11Z  976.6 KiB      —  —            —  ~5.7 MiB     —  STANDARD
+        1  stock        2026-05-17 04:31:11Z   4h  2026-05-17 04:32:11Z  976.6 KiB      —  —            —  ~5.7 MiB     —  STANDARD
+        2  shop_orders  2026-05-17 04:31:11Z   4h  2026-05-17 04:32:11Z  976.6 KiB      —  —            —  ~5.7 MiB     —  STANDARD
 
-    3 recovery points, 2.9 MiB in all, taken within 0.0s of each other
-    RPO 4h of 1d met
+    shop  nightly/shop_20260517T043111Z.dump.age
+    stock  nightly/stock_20260517T043111Z.dump.age
+    shop_orders  nightly/shop_orders_20260517T043111Z.dump.age
+
+    Set        3 recovery points, 2.9 MiB in all, taken within 0.0s of each other
+    RPO        4h of 1d met
+    Image      postgres:17: PostgreSQL 17, by the image's tag
+    Store      not asked
+    Room       ~20.0 MiB needed (assumed: 6 times a compressed dump, 1.5 times another; no earlier drill tells); what is free is not known without the engine
+    Forecast   none: there is no earlier drill to go by
+    This plan  0 requests, 0 B moved, 0 objects listed, 0.0s
 
     The plan is sound: a drill would make sense
-    ");
+    "#);
 }
 
 #[test]
 fn an_unsound_plan_for_people_is_this() {
-    insta::assert_snapshot!(crate::report::plan_text(&troubled()), @r"
+    insta::assert_snapshot!(crate::report::plan_text(&troubled()), @r#"
     Plan of a restore drill of shop from s3://backups/nightly, as of 2026-05-17 08:31:11Z
 
-    Order  Database     Taken                   Age  Uploaded                   Size  Class     Object
-        1  shop         2026-05-17 07:31:11Z     1h  2026-05-17 07:32:11Z        0 B  STANDARD  nightly/shop_20260517T073111Z.dump.age
+    Order  Database     Taken                   Age  Uploaded                   Size  Usual  Server  Tables  Restored  Time  Class
+        1  shop         2026-05-17 07:31:11Z     1h  2026-05-17 07:32:11Z        0 B      —  —            —      ~0 B     —  STANDARD
         1  stock        MISSING
-        2  shop_orders  2026-05-15 05:31:11Z  2d 3h  2026-05-15 05:32:11Z  976.6 KiB  STANDARD  nightly/shop_orders_20260515T053111Z.dump.age
+        2  shop_orders  2026-05-15 05:31:11Z  2d 3h  2026-05-15 05:32:11Z  976.6 KiB      —  —            —  ~5.7 MiB     —  STANDARD
 
-    2 recovery points, 976.6 KiB in all, taken within 2d 2h of each other
-    RPO 2d 3h of 1d MISSED
-    error: stock: no recovery point: nothing in the store begins with nightly/stock_ (expected an object like nightly/stock_20260517T083111Z.dump.age)
-    error: shop: the newest recovery point nightly/shop_20260517T073111Z.dump.age has no bytes at all (expected an encrypted dump)
-    error: shop_orders: its newest recovery point is 2d 3h old (expected a recovery point not older than 1d)
+    shop  nightly/shop_20260517T073111Z.dump.age
+    shop_orders  nightly/shop_orders_20260515T053111Z.dump.age
+
+    Set        2 recovery points, 976.6 KiB in all, taken within 2d 2h of each other
+    RPO        2d 3h of 1d MISSED
+    Image      postgres:17: PostgreSQL 17, by the image's tag
+    Store      not asked
+    Room       ~6.7 MiB needed (assumed: 6 times a compressed dump, 1.5 times another; no earlier drill tells); what is free is not known without the engine
+    Forecast   none: there is no earlier drill to go by
+    This plan  0 requests, 0 B moved, 0 objects listed, 0.0s
+
+    error: stock: no recovery point: nothing in the store begins with nightly/stock_ (expected an object like nightly/stock_20260517T083111Z.dump.age) [no_recovery_point]
+    error: shop: the newest recovery point nightly/shop_20260517T073111Z.dump.age has no bytes at all (expected an encrypted dump) [empty_object]
+    error: shop_orders: its newest recovery point is 2d 3h old (expected a recovery point not older than 1d) [rpo_missed]
 
     The plan is NOT sound: a drill would fail
-    ");
+    "#);
 }

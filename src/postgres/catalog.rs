@@ -2,21 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use super::{Server, query_failure, quote_identifier};
+use super::{Server, query_failure, quote_relation};
 use crate::failure::Result;
 use crate::names::DatabaseName;
 use crate::template::TableName;
 
-/// Tables of users, each with the tables it is a partition or an heir of: not of the system, not of an extension.
+/// That the relation `r` in the schema `n` is a user's: not of the system, not of an extension.
+pub(super) const OF_USERS: &str = "
+    n.nspname NOT IN ('pg_catalog', 'information_schema')
+    AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'
+    AND NOT EXISTS (SELECT FROM pg_depend e
+                    WHERE e.classid = 'pg_class'::regclass AND e.objid = r.oid AND e.deptype = 'e')";
+
+/// Tables of users, each with the tables it is a partition or an heir of.
 const USER_TABLES: &str = "
-    SELECT c.oid, n.nspname, c.relname, c.relkind = 'p',
-           ARRAY(SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = c.oid)
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p')
-      AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-      AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'
-      AND NOT EXISTS (SELECT FROM pg_depend d
-                      WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+    SELECT r.oid, n.nspname, r.relname, r.relkind = 'p',
+           ARRAY(SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = r.oid)
+    FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace
+    WHERE r.relkind IN ('r', 'p') AND {OF_USERS}
     ORDER BY 2, 3";
 
 /// The tables of a database and their rows, counted.
@@ -29,11 +32,20 @@ pub struct Contents {
 }
 
 impl Server {
+    /// A database's size on disk. `None` if the server does not tell: nothing depends on it.
+    pub async fn size_of(&self, database: &DatabaseName) -> Option<u64> {
+        let client = self.connect(database.as_str()).await.ok()?;
+        let row = client.query_one("SELECT pg_database_size(current_database())", &[]).await.ok()?;
+        u64::try_from(row.get::<_, i64>(0)).ok()
+    }
+
     /// Counts every row of every table: not the planner's estimate.
     pub async fn contents(&self, database: &DatabaseName) -> Result<Contents> {
         let client = self.connect(database.as_str()).await?;
-        let rows =
-            client.query(USER_TABLES, &[]).await.map_err(|error| query_failure("listing tables", &error))?;
+        let rows = client
+            .query(&USER_TABLES.replace("{OF_USERS}", OF_USERS), &[])
+            .await
+            .map_err(|error| query_failure("listing tables", &error))?;
         let mut tables = Vec::with_capacity(rows.len());
         for row in rows {
             let mut table = Table {
@@ -46,11 +58,8 @@ impl Server {
             if !partitioned {
                 // Without its children, which are counted themselves: a partition may be a foreign table, whose
                 // rows are on a server that nothing in the stack can reach, and in no dump.
-                let sql = format!(
-                    "SELECT count(*) FROM ONLY {}.{}",
-                    quote_identifier(&table.name.schema),
-                    quote_identifier(&table.name.table)
-                );
+                let name = quote_relation(&table.name.schema, &table.name.table);
+                let sql = format!("SELECT count(*) FROM ONLY {name}");
                 let count = client
                     .query_one(&sql, &[])
                     .await

@@ -1,13 +1,26 @@
-//! Postgres inside the stack. The only folder that imports `tokio_postgres`.
+//! Postgres inside the stack, and the source of a backup. The only folder that imports `tokio_postgres`.
 
-pub mod audit_rows;
+pub mod amcheck;
+pub mod assertion;
 pub mod catalog;
+pub mod chain_rows;
+pub mod constraints;
+pub mod content;
+mod copy_rows;
+mod database;
+mod direct;
+pub mod guarded;
 pub mod key_rows;
+mod passfile;
 pub mod restore;
 pub mod root_rows;
 pub mod scratch;
+pub mod sequences;
 pub mod session;
 pub mod settings;
+pub mod snapshot;
+pub mod source;
+mod tls;
 
 use std::time::Duration;
 
@@ -18,7 +31,10 @@ use crate::failure::{Failure, Result};
 use crate::names::DatabaseName;
 use crate::secret::Secret;
 use crate::stack::docker::Engine;
-use crate::stack::tunnel::Tunnel;
+use crate::stack::tunnel::{LOOPBACK, Tunnel};
+
+pub use database::Database;
+pub use direct::Direct;
 
 /// Between two attempts to reach a server that is starting.
 const RETRY: Duration = Duration::from_millis(150);
@@ -31,6 +47,9 @@ const LOG_LINES: usize = 15;
 /// UTF8 itself, which goes with the image's own locale.
 const CLIENT_ONLY: [&str; 9] =
     ["UTF8", "BIG5", "GB18030", "GBK", "JOHAB", "SJIS", "SHIFT_JIS_2004", "UHC", "UNICODE"];
+
+/// A dump may set another path for the superuser, and put its own `pg_class` in front of the real one.
+const SEARCH_PATH: &str = "-c search_path=pg_catalog,public";
 
 /// The database every server has.
 pub const MAINTENANCE: &str = "postgres";
@@ -61,26 +80,42 @@ impl Server {
     /// # Errors
     /// `authentication_failed`, `server_unreachable`.
     pub async fn connect(&self, database: &str) -> Result<Client> {
-        // A dump may set another path for the superuser, and put its own pg_class in front of the real one.
-        self.connect_with(database, "-c search_path=pg_catalog,public").await
+        self.connect_with(database, SEARCH_PATH).await
+    }
+
+    /// As [`Server::connect`], by the shortest way there is: for those who read much.
+    ///
+    /// # Errors
+    /// Those of [`Server::connect`].
+    pub async fn connect_nearest(&self, database: &str) -> Result<Client> {
+        #[cfg(target_os = "linux")]
+        if let Some(socket) = crate::stack::shortcut::open_socket(&self.engine, &self.container).await
+            && let Ok((client, connection)) =
+                self.config(database, SEARCH_PATH).connect_raw(socket, NoTls).await
+        {
+            drive(connection);
+            return Ok(client);
+        }
+        self.connect(database).await
     }
 
     async fn connect_with(&self, database: &str, options: &str) -> Result<Client> {
-        let tunnel = Tunnel::open(&self.engine, &self.container, 5432).await?;
-        let connected = tokio_postgres::Config::new()
+        let tunnel = Tunnel::open(&self.engine, &self.container, LOOPBACK, "5432").await?;
+        let connected = self.config(database, options).connect_raw(tunnel, NoTls).await;
+        let (client, connection) = connected.map_err(|error| connect_failure(database, &error))?;
+        drive(connection);
+        Ok(client)
+    }
+
+    fn config(&self, database: &str, options: &str) -> tokio_postgres::Config {
+        let mut config = tokio_postgres::Config::new();
+        config
             .user("postgres")
             .password(self.password.expose())
             .dbname(database)
             .application_name("restore-drill")
-            .options(options)
-            .connect_raw(tunnel, NoTls)
-            .await;
-        let (client, connection) = connected.map_err(|error| connect_failure(database, &error))?;
-        tokio::spawn(async move {
-            // The client's next call reports why a connection ended; here there is nobody to tell.
-            let _ = connection.await;
-        });
-        Ok(client)
+            .options(options);
+        config
     }
 
     /// Waits until the server answers a query over TCP. The image's entrypoint runs a temporary server first, which
@@ -212,8 +247,31 @@ impl Server {
     }
 }
 
+/// Runs a connection until its client is gone.
+fn drive(connection: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static) {
+    tokio::spawn(async move {
+        // The client's next call reports why a connection ended; here there is nobody to tell.
+        let _ = connection.await;
+    });
+}
+
 async fn execute(client: &Client, sql: &str, doing: &str) -> Result<()> {
     client.batch_execute(sql).await.map_err(|error| query_failure(doing, &error))
+}
+
+/// `"schema"."name"`, each quoted.
+pub fn quote_relation(schema: &str, name: &str) -> String {
+    format!("{}.{}", quote_identifier(schema), quote_identifier(name))
+}
+
+/// A condition on `ctid` that holds for the rows of these blocks of a table, as SQL with its WHERE; nothing for all.
+fn in_blocks(from: Option<u64>, to: Option<u64>) -> String {
+    let bounds = [("ctid >=", from), ("ctid <", to)];
+    let bounds: Vec<String> = bounds
+        .iter()
+        .filter_map(|(operator, block)| Some(format!("{operator} '({},0)'::pg_catalog.tid", (*block)?)))
+        .collect();
+    if bounds.is_empty() { String::new() } else { format!(" WHERE {}", bounds.join(" AND ")) }
 }
 
 /// `"name"`, quotes doubled.
@@ -240,10 +298,11 @@ fn connect_failure(database: &str, error: &tokio_postgres::Error) -> Failure {
 pub fn query_failure(doing: &str, error: &tokio_postgres::Error) -> Failure {
     let text = error_text(error);
     match error.code().map(tokio_postgres::error::SqlState::code) {
-        Some("53100") => Failure::inconclusive("disk_full", format!("{doing}: the engine's disk is full"))
-            .hint("`docker system df` shows what uses it; `restore-drill reap` removes what crashed drills left"),
+        Some("53100") => Failure::disk_full(format!("{doing}: the engine's disk is full")),
         Some("42P01" | "42703") => Failure::bad("schema_differs", format!("{doing}: {text}"))
             .hint("a table or column that the check needs is not in the backup, or the template names it wrongly"),
+        Some("57014") => Failure::inconclusive("query_timed_out", format!("{doing}: it did not end in time"))
+            .hint("raise the check's `timeout` in the template, or look why it takes so long: --keep leaves the server to try it on"),
         _ => Failure::inconclusive("query_failed", format!("{doing}: {text}"))
             .hint("look at the query in the template, if it is one; --keep leaves the server to try it on"),
     }

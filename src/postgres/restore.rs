@@ -73,11 +73,8 @@ pub fn judge(outcome: &PgRestore) -> Option<Failure> {
         .map_or_else(|| format!("pg_restore ended with status {}", outcome.exit_code), str::to_owned);
     let said = |words: &[&str]| errors.iter().any(|line| words.iter().any(|word| line.contains(word)));
     if said(&["No space left on device"]) {
-        return Some(
-            Failure::inconclusive("disk_full", "the engine's disk is full: the restored database does not fit").hint(
-                "`docker system df` shows what uses it; `restore-drill reap` removes what crashed drills left",
-            ),
-        );
+        let message = "the engine's disk is full: the restored database does not fit";
+        return Some(Failure::disk_full(message));
     }
     if said(&["unsupported version"]) {
         return Some(newer_than_image(&first));

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::Server;
 use crate::failure::{Failure, Result};
 use crate::names::DatabaseName;
-use crate::stack::docker::{Exec, ExecSpec};
+use crate::stack::docker::{Captured, Exec, ExecSpec};
 use crate::stack::spec::SCRATCH;
 
 /// Bytes kept of what the container says about a write.
@@ -47,11 +47,25 @@ impl Server {
         written(exec).await
     }
 
+    /// Bytes free on the disk that the scratch volume and the databases are on. `None` if the image cannot tell: a
+    /// drill goes on without knowing.
+    pub async fn disk_free(&self) -> Option<u64> {
+        let spec = ExecSpec::new(&self.container, ["df", "-Pk", SCRATCH]);
+        let said = self.engine.capture(spec, WORDS_LIMIT).await.ok().filter(Captured::ok)?;
+        available(&said.stdout)
+    }
+
     /// Removes a database's dump from the scratch volume.
     pub async fn remove_scratch(&self, database: &DatabaseName) -> Result<()> {
         let spec = ExecSpec::new(&self.container, ["rm", "-f", &path(database)]).user("0");
         self.engine.capture(spec, 1024).await.map(drop)
     }
+}
+
+/// The bytes available, from what `df -Pk` prints: a line of headings, then one line of which the fourth word counts.
+fn available(df: &str) -> Option<u64> {
+    let kibibytes: u64 = df.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
+    kibibytes.checked_mul(1024)
 }
 
 async fn written(exec: Exec) -> Result<u64> {
@@ -62,16 +76,25 @@ async fn written(exec: Exec) -> Result<u64> {
     let status = captured.exit_code;
     let said = crate::human::one_line(captured.stderr.trim(), 300);
     if said.contains("No space left") {
-        return Err(Failure::inconclusive(
-            "disk_full",
-            "the engine's disk is full: the dump does not fit the scratch volume",
-        )
-        .hint(
-            "`docker system df` shows what uses it; `restore-drill reap` removes what crashed drills left",
-        ));
+        let message = "the engine's disk is full: the dump does not fit the scratch volume";
+        return Err(Failure::disk_full(message));
     }
     Err(Failure::inconclusive(
         "scratch_failed",
         format!("the container did not take the dump in (status {status}): {said}"),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_free_room_is_read_from_what_df_prints() {
+        let said = "Filesystem     1024-blocks     Used Available Capacity Mounted on\n\
+                    /dev/vda1        102400000 62400000  40000000      61% /scratch\n";
+        assert_eq!(available(said), Some(40_960_000_000));
+        assert_eq!(available("df: /scratch: No such file or directory\n"), None);
+        assert_eq!(available(""), None);
+    }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::SinkExt;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::{Server, execute, query_failure};
 use crate::failure::Result;
@@ -24,6 +24,16 @@ impl Session {
     /// Runs SQL that returns nothing.
     pub async fn execute(&mut self, sql: &str, doing: &str) -> Result<()> {
         execute(&self.client, sql, doing).await
+    }
+
+    /// Runs SQL whose last statement returns a text, and returns that of its first row.
+    pub async fn text(&mut self, sql: &str, doing: &str) -> Result<Option<String>> {
+        let failed = |error| query_failure(doing, &error);
+        let messages = self.client.simple_query(sql).await.map_err(failed)?;
+        Ok(messages.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten().map(str::to_owned),
+            _ => None,
+        }))
     }
 
     /// Runs a `COPY … FROM STDIN`, streaming its data.

@@ -1,6 +1,9 @@
 //! Reports: one file a sink, all of them made from the same events and the same verdict.
 
+mod doctor_text;
 mod drill_log;
+mod health_text;
+mod history;
 mod narration;
 mod plain;
 mod plan_text;
@@ -10,7 +13,10 @@ mod summary;
 mod table;
 mod verdict_file;
 
+pub use doctor_text::doctor_text;
 pub use drill_log::{DrillLog, append_row, row};
+pub use health_text::health_text;
+pub use history::{past_drills, read_verdict, verdict_paths};
 pub use plain::PlainLog;
 pub use plan_text::plan_text;
 pub use progress::LiveProgress;

@@ -45,9 +45,11 @@ pub fn line(event: &Event, verdict: &Verdict) -> Option<String> {
                 format!("left behind: {}", teardown.leaked.join("; "))
             }
         },
-        Event::Pulling { .. } | Event::ChecksFinished { .. } | Event::Objectives(_) | Event::Finished => {
-            return None;
-        }
+        Event::Pulling { .. }
+        | Event::Disk { .. }
+        | Event::ChecksFinished { .. }
+        | Event::Objectives(_)
+        | Event::Finished => return None,
     })
 }
 
@@ -75,7 +77,7 @@ fn phase_line(phase: Phase) -> &'static str {
 pub fn database_line(event: &DatabaseEvent) -> Option<String> {
     Some(match event {
         DatabaseEvent::Fetching => "fetching".to_owned(),
-        DatabaseEvent::Bytes(_) => return None,
+        DatabaseEvent::Bytes(_) | DatabaseEvent::Measured { .. } => return None,
         DatabaseEvent::Fetched(fetched) => format!(
             "fetched {} (PostgreSQL {}, {} tables)",
             human::bytes(fetched.passage.ciphertext_bytes),

@@ -13,7 +13,7 @@ pub fn assertions(
 ) -> Vec<Assertion> {
     let mut all = network_assertions(spec, network, containers);
     for container in containers {
-        all.extend(container_assertions(spec, container));
+        all.extend(of_container(spec, container));
     }
     all
 }
@@ -40,7 +40,8 @@ fn network_assertions(
     all
 }
 
-fn container_assertions(spec: &NetworkSpec, container: &ObservedContainer) -> Vec<Assertion> {
+/// Checks one container, started or not, against what was asked for.
+pub fn of_container(spec: &NetworkSpec, container: &ObservedContainer) -> Vec<Assertion> {
     let on = Subject(&container.name);
     let foreign_mounts = container
         .mounts

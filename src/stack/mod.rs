@@ -1,13 +1,17 @@
 //! The stack: a drill's own Compose project, its network, containers and anonymous volumes.
 //!
 //! [`spec`] says purely what is to be made, [`docker`] makes it (and is the only folder that imports bollard),
-//! [`isolation`] proves that what was made can reach nothing, [`tunnel`] is the one way in.
+//! [`isolation`] proves that what was made can reach nothing, [`tunnel`] is the way in, and `shortcut` a faster one where
+//! this machine allows it.
 
 pub mod docker;
+pub mod http;
 pub mod isolation;
 pub mod labels;
 pub mod owner;
 pub mod postgres_image;
 pub mod probe;
+#[cfg(target_os = "linux")]
+pub mod shortcut;
 pub mod spec;
 pub mod tunnel;

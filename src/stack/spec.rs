@@ -67,6 +67,8 @@ pub struct ContainerSpec {
     pub shm_bytes: u64,
     /// Resolvers.
     pub dns: Vec<String>,
+    /// Whether the engine keeps what it writes, on its own disk, for `docker logs`.
+    pub logged: bool,
     /// Its labels.
     pub labels: Labels,
 }
@@ -154,6 +156,7 @@ pub fn postgres(ownership: &Ownership, network: &NetworkSpec, needs: &PostgresNe
         memory_bytes: needs.memory_bytes,
         shm_bytes: (needs.memory_bytes / 4).max(64 * 1024 * 1024),
         dns: vec![NO_RESOLVER.to_owned()],
+        logged: true,
         labels: ownership.container_labels(POSTGRES),
     }
 }
@@ -182,6 +185,7 @@ pub fn service(
         memory_bytes: service.memory.as_u64(),
         shm_bytes: 64 * 1024 * 1024,
         dns: vec![NO_RESOLVER.to_owned()],
+        logged: true,
         labels: ownership.container_labels(name),
     }
 }

@@ -14,11 +14,14 @@ use crate::failure::Result;
 
 /// Copies between its own streams and a TCP connection inside the container. Ends with either side, and leaves no
 /// process behind: what the container's first process inherits may disturb it.
-const RELAY: &str = r#"exec 3<>"/dev/tcp/127.0.0.1/$0" || exit 1
+const RELAY: &str = r#"exec 3<>"/dev/tcp/$0/$1" || exit 1
 cat <&3 & cat <&0 >&3 &
 wait -n; kill $(jobs -p) 2>/dev/null; wait"#;
 
-/// A byte stream to a port inside a container.
+/// The container itself, as it sees itself.
+pub const LOOPBACK: &str = "127.0.0.1";
+
+/// A byte stream to where a container can connect to.
 pub struct Tunnel {
     input: Pin<Box<dyn AsyncWrite + Send>>,
     output: BoxStream<'static, Result<Output>>,
@@ -26,9 +29,9 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// Opens a stream to `port` on the container's own loopback.
-    pub async fn open(engine: &Engine, container_id: &str, port: u16) -> Result<Self> {
-        let spec = ExecSpec::new(container_id, ["bash", "-c", RELAY, &port.to_string()]);
+    /// Opens a stream from the container to a host and a port.
+    pub async fn open(engine: &Engine, container_id: &str, host: &str, port: &str) -> Result<Self> {
+        let spec = ExecSpec::new(container_id, ["bash", "-c", RELAY, host, port]);
         let exec = engine.exec(spec).await?;
         let (input, output) = exec.into_streams();
         Ok(Self { input, output, pending: Bytes::new() })

@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::TryStreamExt;
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::Store;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::names::ObjectKey;
 use tokio::sync::mpsc;
 
@@ -34,6 +35,27 @@ pub async fn pump(
             return;
         }
     }
+}
+
+/// The whole of a small object; nothing, if there is none.
+///
+/// # Errors
+/// `object_too_large`, if it has more bytes than `limit`; those of the store.
+pub async fn whole(store: &Arc<dyn Store>, key: &ObjectKey, limit: u64) -> Result<Option<Bytes>> {
+    let Some(meta) = store.stat(key).await? else { return Ok(None) };
+    if meta.size_bytes > limit {
+        let (size, limit) = (crate::human::bytes(meta.size_bytes), crate::human::bytes(limit));
+        let message = format!("{key} has {size}, and at most {limit} are read at once");
+        return Err(Failure::inconclusive("object_too_large", message).hint(
+            "the limit guards against what is no such object; please report a real one that is over it",
+        ));
+    }
+    let parts = fetch(Arc::clone(store), key.clone(), meta.etag, meta.size_bytes);
+    let whole = parts.try_fold(BytesMut::new(), async |mut whole, part| {
+        whole.extend_from_slice(&part);
+        Ok(whole)
+    });
+    Ok(Some(whole.await?.freeze()))
 }
 
 /// The bytes of an object of this size, in order.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::de::DeTable;
 
+use super::checks::Check;
 use super::interpolate::{Environment, MissingVariable, expand_all};
 use super::schema::Template;
 use super::{Purpose, validate};
@@ -45,11 +46,23 @@ pub fn parse(text: &str, origin: &str, environment: &Environment, purpose: Purpo
         Template::deserialize(toml::Deserializer::from(table)).map_err(|error| invalid(origin, text, &error));
     // A variable that is missing may also make a value invalid; the variable is the cause to report.
     require(origin, missing, purpose)?;
-    let template = template?;
+    let mut template = template?;
+    name_all_databases(&mut template);
     validate::validate(&template).map_err(|message| {
         Failure::config("template_invalid", format!("{origin}: {message}")).hint(REFERENCE)
     })?;
     Ok(template)
+}
+
+/// A check that looks at every database unless it names some names them all from here on.
+fn name_all_databases(template: &mut Template) {
+    for check in &mut template.checks {
+        if let Check::Fingerprint(check) = check
+            && check.databases.is_empty()
+        {
+            check.databases = template.databases.iter().map(|database| database.name.clone()).collect();
+        }
+    }
 }
 
 fn read(name_or_path: &str) -> Result<(String, String)> {

@@ -4,17 +4,25 @@
 //! Compose files. Unknown keys are errors, and an error says its line. Nothing here does I/O except
 //! [`load`], which reads the file.
 
+mod chain;
+mod checks;
 mod interpolate;
 mod load;
 mod schema;
 mod validate;
 
+pub use chain::{
+    Chain, ChainScheme, Content, ContentKeys, HashChain, JoinForm, Preimage, Scheme, VerifyChain,
+};
+pub use checks::{
+    Amcheck, Check, Command, ConstraintKind, Constraints, Expected, Fact, Fingerprint, Http, NotValid,
+    Reconcile, ReconcileSide, RequiredTables, RowCounts, RowRule, Sequences, Sql, TransparencyRoots,
+};
 pub use interpolate::{Environment, MissingVariable};
 pub use load::{load, parse};
 pub use schema::{
-    Backup, ChainScheme, Check, Database, Encryption, Isolation, Log, LogCount, Objectives, Postgres,
-    Reconcile, ReconcileSide, RequiredTables, RowCounts, RowRule, Service, Store, TableName, Template,
-    TransparencyRoots, Tuning, VerifyChain,
+    Backup, Database, Encryption, Isolation, Log, LogCount, Objectives, Postgres, RecoverySetRules, Service,
+    Store, TableName, Template, Tuning,
 };
 pub(crate) use validate::split_target;
 
@@ -27,6 +35,8 @@ pub enum Purpose {
     Backup,
     /// Making dumps only: the identities are not needed.
     BackupWithoutVerify,
+    /// Running a check on a database that is there already.
+    Checks,
 }
 
 impl Purpose {
@@ -35,6 +45,7 @@ impl Purpose {
             Self::Drill => section != "backup",
             Self::Backup => true,
             Self::BackupWithoutVerify => section != "encryption",
+            Self::Checks => section == "checks",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The keys a template may have. See `docs/templates.md` for the reference with examples.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::{DatabaseName, ProjectPrefix};
 use crate::secret::Secret;
+
+use super::checks::Check;
 
 /// A whole template.
 #[derive(Debug, Clone, Deserialize)]
@@ -34,6 +36,9 @@ pub struct Template {
     pub encryption: Encryption,
     /// The server they are restored to.
     pub postgres: Postgres,
+    /// What makes a recovery set good enough.
+    #[serde(default)]
+    pub recovery_set: RecoverySetRules,
     /// Further services of the stack, by name.
     #[serde(default)]
     pub services: BTreeMap<String, Service>,
@@ -43,6 +48,9 @@ pub struct Template {
     /// Budgets.
     #[serde(default)]
     pub objectives: Objectives,
+    /// What `health` demands.
+    #[serde(default)]
+    pub health: Health,
     /// The databases, in any order.
     pub databases: Vec<Database>,
     /// What must hold on the restored data.
@@ -53,12 +61,23 @@ pub struct Template {
     /// How dumps are made.
     #[serde(default)]
     pub backup: Option<Backup>,
+    /// Databases of the file that the command line left out.
+    #[serde(skip)]
+    pub left_out: Vec<DatabaseName>,
 }
 
 impl Template {
     /// The database of this name.
     pub fn database(&self, name: &DatabaseName) -> Option<&Database> {
         self.databases.iter().find(|database| database.name == *name)
+    }
+
+    /// Every image a drill runs: of the server, of the services, and of checks that run a program.
+    pub fn images(&self) -> BTreeSet<&str> {
+        std::iter::once(self.postgres.image.as_str())
+            .chain(self.services.values().map(|service| service.image.as_str()))
+            .chain(self.checks.iter().filter_map(Check::image))
+            .collect()
     }
 }
 
@@ -96,6 +115,12 @@ pub struct Encryption {
 pub struct Postgres {
     /// Its image: the official one, or one that behaves like it.
     pub image: String,
+    /// Its major version, where the image's tag does not tell; a plan asks no engine.
+    #[serde(default)]
+    pub version: Option<u32>,
+    /// Extensions it has besides those that come with PostgreSQL.
+    #[serde(default)]
+    pub extensions: Vec<String>,
     /// Which settings the server runs with.
     #[serde(default)]
     pub tuning: Tuning,
@@ -114,6 +139,43 @@ pub struct Postgres {
     /// How long the server may take until it answers.
     #[serde(with = "humantime_serde", default = "defaults::ready_timeout")]
     pub ready_timeout: Duration,
+}
+
+/// What makes a recovery set good enough. What is absent is not judged.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecoverySetRules {
+    /// How far apart the members of a set may have been taken.
+    #[serde(with = "humantime_serde")]
+    pub max_skew: Option<Duration>,
+    /// How often each database is backed up.
+    #[serde(with = "humantime_serde")]
+    pub schedule: Option<Duration>,
+    /// A recovery point smaller than this part of the median of those before it is suspicious.
+    pub shrunk_below: f64,
+    /// How many recovery points before the chosen one are looked at.
+    pub history: u16,
+    /// Every recovery point must be under an object lock.
+    pub require_object_lock: bool,
+    /// The bucket must keep versions.
+    pub require_versioning: bool,
+    /// How long a recovery point must be kept.
+    #[serde(with = "humantime_serde")]
+    pub min_retention: Option<Duration>,
+}
+
+impl Default for RecoverySetRules {
+    fn default() -> Self {
+        Self {
+            max_skew: None,
+            schedule: None,
+            shrunk_below: 0.5,
+            history: 7,
+            require_object_lock: false,
+            require_versioning: false,
+            min_retention: None,
+        }
+    }
 }
 
 /// Which settings the drill's Postgres runs with.
@@ -189,6 +251,15 @@ pub struct Objectives {
     pub verification: Option<Duration>,
 }
 
+/// What `health` demands, besides what the plan finds.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    /// How long ago the last drill that passed may be. Without it drills that are not there are not missed.
+    #[serde(with = "humantime_serde", default)]
+    pub max_drill_age: Option<Duration>,
+}
+
 /// One database.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -198,186 +269,6 @@ pub struct Database {
     /// The databases that must be restored before it.
     #[serde(default)]
     pub after: Vec<DatabaseName>,
-}
-
-/// Something that must hold on the restored data.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-pub enum Check {
-    /// Tables that must be there.
-    RequiredTables(RequiredTables),
-    /// Row counts that must hold.
-    RowCounts(RowCounts),
-    /// A tamper-evident chain that must be unbroken.
-    VerifyChain(VerifyChain),
-    /// Two sides that must know each other's rows.
-    Reconcile(Reconcile),
-    /// Daily signed roots of an Aegis audit database.
-    TransparencyRoots(TransparencyRoots),
-}
-
-impl Check {
-    /// The check's name in the verdict.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::RequiredTables(check) => &check.name,
-            Self::RowCounts(check) => &check.name,
-            Self::VerifyChain(check) => &check.name,
-            Self::Reconcile(check) => &check.name,
-            Self::TransparencyRoots(check) => &check.name,
-        }
-    }
-
-    /// The check's type, as the template writes it.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::RequiredTables(_) => "required-tables",
-            Self::RowCounts(_) => "row-counts",
-            Self::VerifyChain(_) => "verify-chain",
-            Self::Reconcile(_) => "reconcile",
-            Self::TransparencyRoots(_) => "transparency-roots",
-        }
-    }
-
-    /// The databases it looks at, each once.
-    pub fn databases(&self) -> Vec<&DatabaseName> {
-        let mut names: Vec<&DatabaseName> = match self {
-            Self::RequiredTables(check) => check.tables.keys().collect(),
-            Self::RowCounts(check) => check.rules.iter().map(|rule| &rule.database).collect(),
-            Self::VerifyChain(check) => vec![&check.database],
-            Self::TransparencyRoots(check) => vec![&check.database],
-            Self::Reconcile(check) => [&check.left.database, &check.right.database]
-                .into_iter()
-                .chain(check.facts.iter().map(|fact| &fact.database))
-                .collect(),
-        };
-        names.sort();
-        names.dedup();
-        names
-    }
-}
-
-/// Tables that must be there.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RequiredTables {
-    /// The check's name.
-    pub name: String,
-    /// The tables, by database.
-    pub tables: BTreeMap<DatabaseName, Vec<TableName>>,
-}
-
-/// Row counts that must hold.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RowCounts {
-    /// The check's name.
-    pub name: String,
-    /// One rule for each table that is judged.
-    pub rules: Vec<RowRule>,
-}
-
-/// A tamper-evident chain that must be unbroken.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct VerifyChain {
-    /// The check's name.
-    pub name: String,
-    /// The table's database.
-    pub database: DatabaseName,
-    /// The table.
-    pub table: TableName,
-    /// How its rows are hashed and linked.
-    pub scheme: ChainScheme,
-    /// Whether a chain that begins in the middle fails the check. Otherwise it is taken as pruned, with a warning.
-    #[serde(default)]
-    pub require_genesis: bool,
-}
-
-/// How the rows of a chain are hashed and linked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ChainScheme {
-    /// The Aegis platform's audit log, versions 1 and 2, see [`crate::chain`].
-    AegisAudit,
-}
-
-/// Daily signed roots of an Aegis audit database.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TransparencyRoots {
-    /// The check's name.
-    pub name: String,
-    /// The audit database.
-    pub database: DatabaseName,
-    /// Path of the public key that signs roots today, in PEM form: it is not in the database. Empty for none.
-    #[serde(default)]
-    pub active_public_key: Option<PathBuf>,
-    /// Whether pruned days fail the check. Otherwise they are warnings.
-    #[serde(default)]
-    pub require_genesis: bool,
-}
-
-/// Two sides, in two databases, that must know each other's rows.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reconcile {
-    /// The check's name.
-    pub name: String,
-    /// One side.
-    pub left: ReconcileSide,
-    /// The other.
-    pub right: ReconcileSide,
-    /// Figures to show beside the outcome.
-    #[serde(default)]
-    pub facts: Vec<Fact>,
-}
-
-/// One side of a reconciliation.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReconcileSide {
-    /// What its rows are called.
-    pub label: String,
-    /// Its database.
-    pub database: DatabaseName,
-    /// SQL that returns `key` (text), `at` (timestamptz: when the row was written) and `required` (boolean: whether
-    /// the other side must have it; rows that are not required still answer for the other side's).
-    pub query: String,
-    /// A row may lack its counterpart for so long.
-    #[serde(with = "humantime_serde", default)]
-    pub grace: Duration,
-}
-
-/// A figure to show beside an outcome.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fact {
-    /// What it is.
-    pub label: String,
-    /// Its database.
-    pub database: DatabaseName,
-    /// SQL that returns one value.
-    pub query: String,
-}
-
-/// How many rows a table must have.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RowRule {
-    /// Its database.
-    pub database: DatabaseName,
-    /// The table.
-    pub table: TableName,
-    /// At least this many.
-    #[serde(default)]
-    pub min: Option<u64>,
-    /// At most this many.
-    #[serde(default)]
-    pub max: Option<u64>,
-    /// Just this many.
-    #[serde(default)]
-    pub exact: Option<u64>,
 }
 
 /// What a drill-log row counts, and under which name.

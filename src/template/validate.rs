@@ -1,11 +1,13 @@
 //! What the types cannot say about a template.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use chrono::format::{Item, StrftimeItems};
 
-use super::schema::{Check, RowRule, Template};
+use super::checks::{Check, RowRule};
+use super::schema::{RecoverySetRules, Template};
 use crate::names::DatabaseName;
 use crate::plan::{key, order};
 
@@ -21,8 +23,10 @@ pub(super) fn validate(template: &Template) -> Result<(), String> {
     validate_timestamp(&template.store.timestamp)?;
     validate_endpoint(&template.store.endpoint)?;
     let names = database_names(template)?;
+    validate_manifest_keys(template, &names)?;
     order::waves(&template.databases)?;
     validate_checks(template, &names)?;
+    validate_recovery_set(&template.recovery_set)?;
     for count in &template.log.counts {
         known(&names, &count.database, &format!("log count {}", count.label))?;
         if count.label.is_empty() || count.label.contains(['|', '=', '\n', ' ']) {
@@ -46,6 +50,19 @@ fn validate_key_pattern(key: &str) -> Result<(), String> {
         return Err(format!("store.key `{key}` must hold {{database}} and {{timestamp}}, each once"));
     }
     Ok(())
+}
+
+/// A manifest that could be listed as a dump would be drilled as one.
+fn validate_manifest_keys(template: &Template, names: &BTreeSet<&DatabaseName>) -> Result<(), String> {
+    let store = &template.store;
+    let pattern = key::KeyPattern::new("", &store.key, &store.timestamp);
+    match names.iter().find(|name| pattern.confuses_manifests_with(name)) {
+        None => Ok(()),
+        Some(name) => Err(format!(
+            "store.key `{}` gives dumps of the database {name} the keys of manifests: choose another pattern",
+            store.key
+        )),
+    }
 }
 
 /// Taken for what it is, an endpoint without its scheme would look like a store that does not answer.
@@ -72,6 +89,19 @@ fn validate_timestamp(format: &str) -> Result<(), String> {
         Some(true) => Ok(()),
         _ => refuse(),
     }
+}
+
+fn validate_recovery_set(rules: &RecoverySetRules) -> Result<(), String> {
+    if !(0.0..=1.0).contains(&rules.shrunk_below) {
+        return Err(format!("recovery_set.shrunk_below is {}, and must be from 0 to 1", rules.shrunk_below));
+    }
+    if !(1..=365).contains(&rules.history) {
+        return Err(format!("recovery_set.history is {}, and must be from 1 to 365", rules.history));
+    }
+    if rules.schedule.is_some_and(|schedule| schedule < Duration::from_secs(60)) {
+        return Err("recovery_set.schedule must be a minute at least".to_owned());
+    }
+    Ok(())
 }
 
 fn database_names(template: &Template) -> Result<BTreeSet<&DatabaseName>, String> {
@@ -102,9 +132,33 @@ fn validate_checks(template: &Template, names: &BTreeSet<&DatabaseName>) -> Resu
         for database in check.databases() {
             known(names, database, &format!("check {}", check.name()))?;
         }
-        if let Check::RowCounts(counts) = check {
-            counts.rules.iter().try_for_each(validate_rule)?;
+        match check {
+            Check::RowCounts(counts) => counts.rules.iter().try_for_each(validate_rule)?,
+            Check::TransparencyRoots(roots) => {
+                let is_url = roots.snapshot.as_ref().is_some_and(|prefix| prefix.contains("://"));
+                if is_url {
+                    let name = check.name();
+                    return Err(format!(
+                        "check {name}: snapshot is a prefix of the store's bucket, not a URL"
+                    ));
+                }
+            }
+            Check::VerifyChain(chain) => {
+                chain.chain().map_err(|why| format!("check {}: {why}", check.name()))?;
+            }
+            _ => {}
         }
+        if let Check::Fingerprint(fingerprint) = check {
+            for database in fingerprint.exclude.keys() {
+                if !fingerprint.databases.contains(database) {
+                    return Err(format!(
+                        "check {} excludes tables of {database}, which it does not look at",
+                        fingerprint.name
+                    ));
+                }
+            }
+        }
+        check.validate(template)?;
     }
     Ok(())
 }

@@ -11,14 +11,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use restore_drill::backup::Job;
 use restore_drill::clock::Clock;
 use restore_drill::crypt::{Identities, Recipients};
-use restore_drill::demo::source::Source;
 use restore_drill::failure::Class;
-use restore_drill::names::{DatabaseName, DrillId, ProjectName};
-use restore_drill::postgres::session::Session;
 use restore_drill::secret::Secret;
-use restore_drill::stack::docker::Engine;
-use restore_drill::stack::labels::Ownership;
-use restore_drill::stack::owner::Owner;
 use restore_drill::store::S3Store;
 use restore_drill::template::{self, Environment, Purpose};
 use serde_json::Value;
@@ -26,110 +20,8 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::cancel::Running;
-use super::world::{BUCKET, Outcome, PREFIX, RUNTIME, World, docker, docker_bytes, docker_with, image};
-
-/// A world and its source server, which goes with it: it carries the template's label.
-struct Site {
-    world: World,
-    source: Source,
-}
-
-impl Site {
-    /// A source with these databases, each with a table `t` of three rows.
-    fn new(name: &str, databases: &[&str]) -> Self {
-        let mut world = World::new(name);
-        let image = image("DRILL_POSTGRES_17_IMAGE");
-        let now = Clock::system().now();
-        let prefix = format!("{}-src", world.name);
-        let ownership = Ownership {
-            drill_id: DrillId::random(),
-            project: ProjectName::new(&prefix.parse().unwrap(), now),
-            template: world.name.clone(),
-            purpose: "demo",
-            owner: Owner::this_process(),
-            lease_expires: now + TimeDelta::hours(1),
-            kept: false,
-        };
-        let source = RUNTIME.block_on(async {
-            let engine = Engine::connect().await?;
-            let source = Source::start(&engine, &image, &ownership).await?;
-            for name in databases {
-                let name: DatabaseName = name.parse().unwrap();
-                source.server.create_database(&name, None, false).await?;
-                let sql = "CREATE TABLE t AS SELECT generate_series(1, 3) AS id";
-                source.server.session(&name).await?.execute(sql, "filling").await?;
-            }
-            Ok::<_, restore_drill::failure::Failure>(source)
-        });
-        let source = source.unwrap();
-        let password = source.server.password.expose().to_owned();
-        world.environment.insert("PGPASSWORD".to_owned(), password.clone());
-        world.secrets.push(password);
-        for name in databases {
-            world.database(name, &[]);
-            world.rows(&format!("rows of {name}"), name, "t", "exact = 3");
-        }
-        let mut site = Self { world, source };
-        site.aim("postgres");
-        site
-    }
-
-    /// Has backups connect to this host.
-    fn aim(&mut self, host: &str) {
-        self.world.template.more = format!(
-            "[backup]\nrecipients = [\"{}\"]\nhost = \"{host}\"\npassword = \"${{PGPASSWORD:-}}\"\nnetwork = \"{}\"\n",
-            self.world.recipient, self.source.network
-        );
-    }
-
-    fn backup(&self, arguments: &[&str]) -> Outcome {
-        self.world.write_template();
-        self.world.run(&[&["backup", "-t", "./template.toml"], arguments].concat())
-    }
-
-    /// Everything in the bucket, by key.
-    fn objects(&self) -> BTreeMap<String, PathBuf> {
-        let bucket = self.world.path("s3").join(BUCKET);
-        let mut found = BTreeMap::new();
-        let mut open = vec![bucket.clone()];
-        while let Some(directory) = open.pop() {
-            for entry in std::fs::read_dir(directory).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    open.push(path);
-                } else {
-                    found.insert(path.strip_prefix(&bucket).unwrap().display().to_string(), path);
-                }
-            }
-        }
-        found
-    }
-
-    /// What unfinished uploads occupy: the server keeps it beside the bucket.
-    fn leftovers(&self) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(self.world.path("s3")).unwrap();
-        let paths = entries.map(|entry| entry.unwrap().path());
-        paths.filter(|path| path.to_string_lossy().contains(".upload")).collect()
-    }
-
-    fn session(&self, database: &str) -> Session {
-        RUNTIME.block_on(self.source.server.session(&database.parse().unwrap())).unwrap()
-    }
-
-    /// Containers on the engine for this world, but the source's own.
-    fn containers(&self) -> Vec<String> {
-        let label = format!("label=io.restore-drill.template={}", self.world.name);
-        let purpose = "label=io.restore-drill.purpose=backup";
-        let ids = docker(&["ps", "-aq", "--filter", &label, "--filter", purpose]);
-        ids.lines().map(str::to_owned).collect()
-    }
-
-    fn assert_nothing_uploaded(&self, outcome: &Outcome) {
-        assert_eq!(self.objects().keys().collect::<Vec<_>>(), Vec::<&String>::new(), "{outcome}");
-        assert_eq!(self.leftovers(), Vec::<PathBuf>::new(), "{outcome}");
-        assert_eq!(self.containers(), Vec::<String>::new(), "{outcome}");
-    }
-}
+use super::site::{Site, opened};
+use super::world::{BUCKET, Outcome, PREFIX, RUNTIME, World, docker, docker_bytes, docker_with};
 
 fn report(outcome: &Outcome) -> Value {
     serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{error}\n{outcome}"))
@@ -137,14 +29,6 @@ fn report(outcome: &Outcome) -> Value {
 
 fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
-}
-
-/// Decrypts an object with the world's key, by the library that other age programs have too.
-fn opened(world: &World, object: &Path) -> Vec<u8> {
-    let key = std::fs::read_to_string(world.path("age.key")).unwrap();
-    let line = key.lines().find(|line| line.starts_with("AGE-SECRET-KEY-1")).unwrap();
-    let identity: age::x25519::Identity = line.parse().unwrap();
-    age::decrypt(&identity, &std::fs::read(object).unwrap()).unwrap()
 }
 
 #[test]
@@ -158,7 +42,14 @@ fn dumps_are_uploaded_under_their_keys_and_are_archives_that_the_drill_passes_wi
     assert!((taken_at - begun).abs() < TimeDelta::seconds(30));
     let objects = site.objects();
     let keys = ["shop", "shop_orders"].map(|name| site.world.key(name, taken_at));
-    assert_eq!(objects.keys().collect::<Vec<_>>(), keys.iter().collect::<Vec<_>>());
+    let manifest = site.world.manifest_key(taken_at);
+    assert_eq!(objects.keys().collect::<Vec<_>>(), [&manifest, &keys[0], &keys[1]]);
+    let sealed = std::fs::read(&objects[&manifest]).unwrap();
+    let written = &report["manifest"];
+    assert_eq!((&written["key"], &written["databases"]), (&manifest.into(), &2.into()));
+    assert_eq!((&written["size_bytes"], &written["verified"]), (&sealed.len().into(), &true.into()));
+    assert_eq!(written["ciphertext_sha256"], sha256(&sealed));
+    assert_eq!(report["warnings"], Value::Array(Vec::new()));
     for (dump, key) in report["dumps"].as_array().unwrap().iter().zip(&keys) {
         assert_eq!(dump["key"], key.as_str());
         let ciphertext = std::fs::read(&objects[key]).unwrap();
@@ -173,6 +64,10 @@ fn dumps_are_uploaded_under_their_keys_and_are_archives_that_the_drill_passes_wi
         assert!(listed.contains("TABLE DATA public t postgres"), "{listed}");
         let entries = listed.lines().filter(|line| !line.starts_with(';')).count();
         assert_eq!(dump["verified"]["entries"], entries);
+        assert_eq!(
+            (&dump["fingerprinted"]["tables"], &dump["fingerprinted"]["rows"]),
+            (&1.into(), &3.into())
+        );
         assert_eq!(dump["error"], Value::Null);
     }
     assert_eq!(site.leftovers(), Vec::<PathBuf>::new());
@@ -229,7 +124,9 @@ fn one_database_that_fails_does_not_keep_the_others_from_being_dumped() {
     assert_eq!(report["dumps"][1]["error"]["code"], "pg_dump_failed");
     assert_eq!(report["dumps"][1]["uploaded"], Value::Null);
     let keys: Vec<String> = site.objects().into_keys().collect();
-    assert_eq!(keys, [report["dumps"][0]["key"].as_str().unwrap()]);
+    let of = |report: &Value| report["key"].as_str().unwrap().to_owned();
+    assert_eq!(keys, [of(&report["manifest"]), of(&report["dumps"][0])]);
+    assert_eq!(report["manifest"]["databases"], 1, "it has what has a dump");
     assert_eq!(site.leftovers(), Vec::<PathBuf>::new());
 }
 
@@ -268,7 +165,7 @@ fn nothing_is_ever_overwritten() {
     let content =
         || site.objects().into_values().map(|path| std::fs::read(path).unwrap()).collect::<Vec<_>>();
     let before = content();
-    assert_eq!(before.len(), 1);
+    assert_eq!(before.len(), 2, "a dump and its manifest");
     let second = site.backup(&[]);
     assert_eq!(second.code, 1, "{second}");
     assert!(second.stdout.contains("is in the store already, and nothing is ever overwritten"), "{second}");
@@ -287,7 +184,7 @@ fn without_verification_no_private_key_is_needed_and_the_summary_says_so() {
     assert_eq!(outcome.code, 0, "{outcome}");
     let last = outcome.stdout.lines().last().unwrap();
     assert!(last.starts_with("Backup PASSED — 1 dump") && last.ends_with("NOT read back"), "{outcome}");
-    assert_eq!(site.objects().len(), 1);
+    assert_eq!(site.objects().len(), 2, "a dump and its manifest");
 }
 
 #[test]
@@ -303,6 +200,9 @@ fn a_dry_run_shows_the_keys_and_touches_neither_the_engine_nor_the_store() {
     let outcome = world.run(&["backup", "-t", "./template.toml", "--dry-run"]);
     assert_eq!(outcome.code, 0, "{outcome}");
     assert!(outcome.stdout.starts_with(&format!("shop → {PREFIX}/shop_")), "{outcome}");
+    assert!(outcome.stdout.contains(&format!("\nmanifest → {PREFIX}/manifest_")), "{outcome}");
+    let without = world.run(&["backup", "-t", "./template.toml", "--dry-run", "--no-manifest"]);
+    assert!(!without.stdout.contains("manifest"), "{without}");
     let bucket = world.path("s3").join(BUCKET);
     assert_eq!(std::fs::read_dir(bucket).unwrap().count(), 0);
     world.assert_nothing_left();
@@ -340,7 +240,7 @@ fn the_password_is_shown_to_nobody_while_the_dump_runs_and_the_object_only_once_
     drop(lock);
     let outcome = backup.finish();
     assert_eq!(outcome.code, 0, "{outcome}");
-    assert_eq!(site.objects().len(), 1);
+    assert_eq!(site.objects().len(), 2, "the dump and its manifest");
 }
 
 #[test]
@@ -361,6 +261,7 @@ fn a_dump_that_is_damaged_before_it_is_read_back_fails_the_backup() {
         store: Arc::new(store),
         recipients: Arc::new(Recipients::parse(&[site.world.recipient.clone()]).unwrap()),
         verify_with: Some(Arc::new(Identities::load(&template.encryption.identities).unwrap())),
+        manifest: true,
         template,
         clock: Clock::system(),
     };

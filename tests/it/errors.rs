@@ -215,11 +215,12 @@ fn a_table_that_was_left_out_of_the_backup_fails_the_drill() {
     let mut world = World::new("left-out");
     world.dumped("identity", &[], dump("identity")).tables("tables", "identity", &["users", "sessions"]);
     let outcome = world.drill(&[]);
-    outcome.failed(1, "table_missing");
-    assert_eq!(outcome.database("identity")["status"], "restored");
-    let finding = &outcome.check("tables")["findings"][0];
+    let verdict = outcome.failed(1, "table_missing_in_dump");
+    assert_eq!(verdict["failure"]["phase"], "plan", "before anything is made");
+    assert_eq!(outcome.database("identity")["status"], "skipped");
+    let finding = &verdict["plan"]["findings"][0];
     for (key, value) in
-        [("severity", "error"), ("code", "table_missing"), ("subject", "identity.public.sessions")]
+        [("severity", "error"), ("code", "table_missing_in_dump"), ("subject", "identity.public.sessions")]
     {
         assert_eq!(finding[key], value, "{outcome}");
     }

@@ -199,6 +199,12 @@ impl Source {
         source
     }
 
+    /// Runs SQL in a database, and returns what it printed.
+    pub fn ask(&self, database: &str, sql: &str) -> String {
+        let psql = ["psql", "-h127.0.0.1", "-Upostgres", "-qAt", "-v", "ON_ERROR_STOP=1", "-d", database];
+        docker_with(&[&["exec", "-i", &self.container][..], &psql].concat(), sql.as_bytes())
+    }
+
     /// Creates a database by this SQL, and dumps it in the custom format, with options of `pg_dump`.
     pub fn dump(&self, name: &str, sql: &str, options: &[&str]) -> Vec<u8> {
         self.dump_of(name, &[], sql, options)
@@ -208,8 +214,7 @@ impl Source {
     pub fn dump_of(&self, name: &str, creation: &[&str], sql: &str, options: &[&str]) -> Vec<u8> {
         let server = ["exec", "-i", &self.container];
         docker(&[&server[..], &["createdb", "-h127.0.0.1", "-Upostgres", name], creation].concat());
-        let psql = ["psql", "-h127.0.0.1", "-Upostgres", "-q", "-v", "ON_ERROR_STOP=1", "-d", name];
-        docker_with(&[&server[..], &psql].concat(), sql.as_bytes());
+        self.ask(name, sql);
         let pg_dump = ["pg_dump", "-h127.0.0.1", "-Upostgres", "--format=custom", name];
         docker_bytes(&[&server[..], &pg_dump, options].concat(), b"")
     }

@@ -5,11 +5,24 @@
 
 mod backup;
 mod cancel;
+mod chain;
+mod checks;
 mod compose;
+mod corpus;
+mod doctor;
 mod drills;
 mod errors;
+mod fingerprint;
 mod fixtures;
+mod health;
 mod isolation;
+#[path = "../support/memory_s3.rs"]
+mod memory_s3;
+mod planning;
+mod rechecks;
+#[cfg(target_os = "linux")]
+mod shortcut;
+mod site;
 mod store;
 mod verification;
 mod world;

@@ -192,6 +192,19 @@ impl World {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
         fs::create_dir_all(directory.path().join("s3").join(BUCKET)).expect("the bucket can be made");
         let s3 = RUNTIME.block_on(S3Server::start(&directory.path().join("s3"))).expect("S3 starts");
+        Self::on(name, s3, directory)
+    }
+
+    /// As [`World::new`], with a store of the test's own, and no engine.
+    pub fn planning(name: &str, s3: impl s3s::S3) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let s3 = RUNTIME.block_on(S3Server::serve(s3)).expect("S3 starts");
+        let mut world = Self::on(name, s3, directory);
+        world.environment.insert("DOCKER_HOST".to_owned(), "unix:///nonexistent/docker.sock".to_owned());
+        world
+    }
+
+    fn on(name: &str, s3: S3Server, directory: TempDir) -> Self {
         let (secret, recipient) = crypt::generate_key();
         let password = Secret::random();
         let template = Template {
@@ -282,6 +295,11 @@ impl World {
     /// The key of a dump taken at this time.
     pub fn key(&self, database: &str, taken_at: DateTime<Utc>) -> String {
         format!("{PREFIX}/{database}_{}.dump.age", compact(taken_at))
+    }
+
+    /// The key of the manifest of a backup taken at this time.
+    pub fn manifest_key(&self, taken_at: DateTime<Utc>) -> String {
+        format!("{PREFIX}/manifest_{}.json.age", compact(taken_at))
     }
 
     /// Puts an object into the bucket, as it is.

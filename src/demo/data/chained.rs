@@ -15,6 +15,8 @@ pub(super) struct ChainedEvents {
     hasher: RowHasher,
     /// The last hash of each chain, by tenant and shard; none before its first row.
     heads: Vec<Vec<Option<HexDigest>>>,
+    /// The place of an event that is passed over, as if it had never happened.
+    left_out: Option<u64>,
 }
 
 /// An event and its place in its chain.
@@ -34,10 +36,24 @@ impl ChainedEvent<'_> {
 impl ChainedEvents {
     pub(super) fn new(plan: &Arc<Plan>) -> Self {
         let heads = plan.world.tenants.iter().map(|tenant| vec![None; tenant.shards]).collect();
-        Self { plan: Arc::clone(plan), events: Events::new(plan), hasher: RowHasher::new(), heads }
+        Self {
+            plan: Arc::clone(plan),
+            events: Events::new(plan),
+            hasher: RowHasher::new(),
+            heads,
+            left_out: None,
+        }
+    }
+
+    /// The rows without the event at this place; the rows after it are chained as if it had never happened.
+    pub(super) fn without(plan: &Arc<Plan>, sequence: u64) -> Self {
+        Self { left_out: Some(sequence), ..Self::new(plan) }
     }
 
     pub(super) fn advance(&mut self) -> Option<ChainedEvent<'_>> {
+        if self.left_out == Some(self.events.next_sequence()) {
+            self.events.advance()?;
+        }
         let event = self.events.advance()?;
         let world = &self.plan.world;
         let mut buffers = [Uuid::encode_buffer(); 3];

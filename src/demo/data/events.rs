@@ -78,6 +78,11 @@ impl Events {
         Self { plan: Arc::clone(plan), rng: stream(plan.seed, Stream::Events), event }
     }
 
+    /// The place of the event that comes next.
+    pub(super) fn next_sequence(&self) -> u64 {
+        self.event.sequence + 1
+    }
+
     /// The next event, or none when there were as many as the plan has rows.
     pub(super) fn advance(&mut self) -> Option<&Event> {
         if self.event.sequence == self.plan.rows {

@@ -31,11 +31,20 @@ use chrono::{DateTime, Utc};
 
 use calendar::Calendar;
 use copy::{Chunks, RowWriter};
+use events::Events;
 use roots::SigningKeys;
 use world::World;
 
 /// How many audit rows a demo has unless asked otherwise.
 pub const DEFAULT_ROWS: u64 = 20_000;
+
+/// How the sample data lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tampering {
+    /// An audit row is left out, and all rows after it in its chain are hashed and linked anew, as somebody could who
+    /// holds the database. The signed root of its day still counts it.
+    RewrittenChain,
+}
 
 /// The sample data set.
 #[derive(Debug)]
@@ -44,6 +53,8 @@ pub struct DataSet {
     pub databases: Vec<DemoDatabase>,
     /// The key that signs roots today, which is not in any database (see `ACP_TRANSPARENCY_PUBLIC_KEY`).
     pub active_public_key_pem: String,
+    /// What was tampered with: a tenant and a day.
+    pub tampered: Option<String>,
 }
 
 /// One database.
@@ -129,19 +140,61 @@ struct Plan {
     calendar: Calendar,
     world: World,
     keys: SigningKeys,
+    unrecorded: Option<Unrecorded>,
+}
+
+/// An event that has no audit row.
+#[derive(Debug)]
+struct Unrecorded {
+    sequence: u64,
+    tenant: usize,
+    day: u64,
+}
+
+impl Unrecorded {
+    /// One in the middle of its chain, on a day that has its root, to which no other table refers.
+    fn choose(plan: &Arc<Plan>) -> Option<Self> {
+        let mut events = Events::new(plan);
+        while let Some(event) = events.advance() {
+            if event.sequence > plan.rows / 2 && event.action == "policy_updated" && !audit::has_note(event) {
+                let day = plan.calendar.day_number(event.at);
+                return Some(Self { sequence: event.sequence, tenant: event.tenant, day });
+            }
+        }
+        None
+    }
 }
 
 /// The sample data with `rows` audit rows, ending a few minutes before `now`. Same arguments, same data.
 pub fn data_set(rows: u64, seed: u64, now: DateTime<Utc>) -> DataSet {
-    let plan = Arc::new(Plan {
+    build(Arc::new(plan(rows, seed, now)))
+}
+
+/// The same data, but for what was tampered with.
+pub fn tampered_data_set(rows: u64, seed: u64, now: DateTime<Utc>, tampering: Tampering) -> DataSet {
+    let unrecorded = match tampering {
+        Tampering::RewrittenChain => Unrecorded::choose(&Arc::new(plan(rows, seed, now))),
+    };
+    build(Arc::new(Plan { unrecorded, ..plan(rows, seed, now) }))
+}
+
+fn plan(rows: u64, seed: u64, now: DateTime<Utc>) -> Plan {
+    Plan {
         rows,
         seed,
         calendar: Calendar::ending_at(now),
         world: World::new(seed),
         keys: SigningKeys::new(seed),
-    });
+        unrecorded: None,
+    }
+}
+
+fn build(plan: Arc<Plan>) -> DataSet {
     let mut databases = vec![identity::identity(&plan), identity::registry(&plan), audit::audit(&plan)];
     databases.push(usage::usage(&plan));
     databases.extend(satellites::all(&plan));
-    DataSet { databases, active_public_key_pem: plan.keys.active_pem() }
+    let tampered = plan.unrecorded.as_ref().map(|unrecorded| {
+        format!("{} for {}", plan.world.tenants[unrecorded.tenant].id, plan.calendar.day(unrecorded.day))
+    });
+    DataSet { databases, active_public_key_pem: plan.keys.active_pem(), tampered }
 }

@@ -50,6 +50,15 @@ impl Engine {
         }
     }
 
+    /// Whether the image's registry has it for us. Nothing is pulled.
+    ///
+    /// # Errors
+    /// `image_unavailable`, if it has not, or does not answer.
+    pub async fn can_pull(&self, name: &str) -> Result<()> {
+        let asked = self.docker.inspect_registry_image(name, None).await;
+        asked.map(drop).map_err(|error| unavailable(name, &error.to_string()))
+    }
+
     /// The image, pulled if the engine does not have it.
     ///
     /// # Errors

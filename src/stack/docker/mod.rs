@@ -3,8 +3,10 @@
 mod exec;
 mod images;
 mod observe;
+mod oneoff;
 mod resources;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bollard::Docker;
@@ -47,6 +49,8 @@ pub struct EngineInfo {
     pub memory_bytes: u64,
     /// Whether it runs on this machine, as far as its address tells.
     pub local: bool,
+    /// Where it keeps its data, on its own machine.
+    pub root_directory: Option<PathBuf>,
 }
 
 impl Engine {
@@ -77,8 +81,8 @@ impl Engine {
             api_version: docker.client_version().to_string(),
             cpus: unsigned(info.ncpu).max(1),
             memory_bytes: unsigned(info.mem_total),
-            local: std::env::var("DOCKER_HOST")
-                .map_or(true, |host| host.is_empty() || host.starts_with("unix://")),
+            local: is_local(),
+            root_directory: info.docker_root_dir.map(PathBuf::from),
         };
         let creations = TaskTracker::new();
         // A closed tracker still takes tasks; it can be waited for whenever it is empty.
@@ -127,6 +131,11 @@ impl Engine {
     }
 }
 
+/// Whether the engine that [`Engine::connect`] would find runs on this machine, as far as its address tells.
+pub fn is_local() -> bool {
+    std::env::var("DOCKER_HOST").map_or(true, |host| host.is_empty() || host.starts_with("unix://"))
+}
+
 fn unreachable_engine(why: &str) -> Failure {
     Failure::inconclusive("engine_unreachable", format!("the Docker engine cannot be reached ({why})"))
         .hint("is it running, and may this user open its socket? `docker info` must work; DOCKER_HOST names another engine")
@@ -153,9 +162,7 @@ fn engine_failure(doing: &str, error: &bollard::errors::Error) -> Failure {
         .hint("another drill with this project prefix began in the same second; run this one again");
     }
     if text.contains("no space left on device") {
-        return Failure::inconclusive("disk_full", format!("{doing}: the engine's disk is full")).hint(
-            "`docker system df` shows what uses it; `restore-drill reap` removes what crashed drills left",
-        );
+        return Failure::disk_full(format!("{doing}: the engine's disk is full"));
     }
     Failure::inconclusive("engine_error", format!("{doing}: {}", crate::human::one_line(&text, 400)))
         .hint("`docker info` and the engine's own log say more")

@@ -58,6 +58,16 @@ fn map(labels: &Labels) -> HashMap<String, String> {
     labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
+/// A hostile dump can make a server log without end.
+fn log_config(logged: bool) -> HostConfigLogConfig {
+    if !logged {
+        return HostConfigLogConfig { typ: Some("none".to_owned()), config: None };
+    }
+    let limits =
+        [("max-size", "10m"), ("max-file", "1")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    HostConfigLogConfig { typ: Some("json-file".to_owned()), config: Some(limits.into()) }
+}
+
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -113,14 +123,7 @@ impl Engine {
                 name: Some(RestartPolicyNameEnum::NO),
                 ..RestartPolicy::default()
             }),
-            // A hostile dump can make the server log without end.
-            log_config: Some(HostConfigLogConfig {
-                typ: Some("json-file".to_owned()),
-                config: Some(
-                    [("max-size".to_owned(), "10m".to_owned()), ("max-file".to_owned(), "1".to_owned())]
-                        .into(),
-                ),
-            }),
+            log_config: Some(log_config(spec.logged)),
             ..HostConfig::default()
         };
         let endpoint =

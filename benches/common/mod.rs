@@ -1,0 +1,90 @@
+//! What benchmarks share: arguments, figures, and a Postgres with sample data that is removed afterwards.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use chrono::TimeDelta;
+use futures_util::FutureExt;
+use restore_drill::clock::Clock;
+use restore_drill::demo::data::DataSet;
+use restore_drill::demo::source::Source;
+use restore_drill::engine::teardown;
+use restore_drill::failure::{Failure, Result};
+use restore_drill::human;
+use restore_drill::names::{DrillId, ProjectName};
+use restore_drill::postgres::Server;
+use restore_drill::stack::docker::Engine;
+use restore_drill::stack::labels::Ownership;
+use restore_drill::stack::owner::Owner;
+use restore_drill::verdict::TeardownStatus;
+
+/// How long a crashed benchmark's server stands before `restore-drill reap` removes it.
+const LEASE: TimeDelta = TimeDelta::hours(2);
+
+/// The number behind an option such as `--rows`, or a default. Other options are not this benchmark's to judge.
+pub fn option(name: &str, default: u64) -> u64 {
+    let mut arguments = std::env::args().skip_while(|argument| argument != name).skip(1);
+    match arguments.next() {
+        Some(value) => {
+            value.replace(['_', ','], "").parse().unwrap_or_else(|_| panic!("{name} needs a number"))
+        }
+        None => default,
+    }
+}
+
+/// The most memory this process has had at once, in bytes.
+pub fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or_default();
+    let kib: u64 = line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or(0);
+    kib * 1024
+}
+
+/// Prints one line of figures.
+pub fn report(what: &str, rows: u64, began: Instant) {
+    let seconds = began.elapsed().as_secs_f64();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "for show"
+    )]
+    let rate = (rows as f64 / seconds.max(1e-9)) as u64;
+    println!(
+        "{what:<34} {:>11} rows {seconds:>8.2} s {:>11} rows/s   peak {}",
+        human::count(rows),
+        human::count(rate),
+        human::bytes(peak_memory())
+    );
+}
+
+/// Starts a Postgres with this data, runs `work` on it, and removes it, whatever happens.
+pub async fn with_server<T>(data: &DataSet, work: impl AsyncFnOnce(Server) -> Result<T>) -> Result<T> {
+    let image = std::env::var("DRILL_POSTGRES_IMAGE").map_err(|_| {
+        Failure::config("image_missing", "DRILL_POSTGRES_IMAGE is not set").hint("run it with `make bench`")
+    })?;
+    let engine = Engine::connect().await?;
+    let now = Clock::system().now();
+    let ownership = Ownership {
+        drill_id: DrillId::random(),
+        project: ProjectName::of(&"drill_bench".parse().expect("a prefix"), "source", now),
+        template: "bench".to_owned(),
+        purpose: "bench",
+        owner: Owner::this_process(),
+        lease_expires: now + LEASE,
+        kept: false,
+    };
+    // A figure that is refused panics, and the server must go all the same.
+    let outcome = AssertUnwindSafe(async {
+        let source = Source::start(&engine, &image, &ownership).await?;
+        source.fill(data, |_| {}).await?;
+        work(source.server.clone()).await
+    })
+    .catch_unwind()
+    .await;
+    let removed = teardown(&engine, ownership.drill_id, false).await;
+    if removed.status == TeardownStatus::Leaked {
+        eprintln!("left behind: {}", removed.leaked.join("; "));
+    }
+    outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}

@@ -1,0 +1,180 @@
+//! Reading a database while it is dumped, under the same snapshot, for the manifest.
+//!
+//! A manifest never keeps a dump from being made. What cannot be read is left out with the reason, and `pg_dump` waits
+//! for nothing that it would not wait for anyway.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use serde::Serialize;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::Uploaded;
+use super::dump::{Task, dump};
+use crate::failure::{Class, Failure, Result};
+use crate::manifest::{FingerprintKey, Rows, Source, Table};
+use crate::postgres::snapshot::Snapshot;
+
+/// What was read of a database, for people and scripts.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fingerprinted {
+    /// Tables whose rows were read.
+    pub tables: usize,
+    /// Rows in them.
+    pub rows: u64,
+    /// Tables whose rows were not read, with the reason.
+    pub unread: Vec<String>,
+    /// What reading took, beside the dump.
+    pub seconds: f64,
+}
+
+/// What was read of a database for the manifest.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SourceContent {
+    /// The server and the database, as far as they could be asked.
+    pub(super) source: Option<Source>,
+    /// The tables; absent if they could not be read.
+    pub(super) tables: Option<Vec<Table>>,
+    /// Why they could not be read.
+    pub(super) unread: Option<String>,
+    /// What reading took.
+    pub(super) seconds: f64,
+}
+
+impl SourceContent {
+    fn unread(source: Option<Source>, failure: &Failure) -> Self {
+        Self { source, unread: Some(crate::human::one_line(&failure.message, 300)), ..Self::default() }
+    }
+
+    /// What was read; nothing, if the tables could not be.
+    pub(super) fn fingerprinted(&self) -> Option<Fingerprinted> {
+        let tables = self.tables.as_ref()?;
+        let mut fingerprinted =
+            Fingerprinted { tables: 0, rows: 0, unread: Vec::new(), seconds: self.seconds };
+        for table in tables {
+            match &table.rows {
+                Rows::Read { count, .. } => {
+                    fingerprinted.tables += 1;
+                    fingerprinted.rows += count;
+                }
+                Rows::Unread { reason } => {
+                    let name = crate::human::one_line(&format!("{}.{}", table.schema, table.name), 140);
+                    fingerprinted.unread.push(format!("{name}: {reason}"));
+                }
+            }
+        }
+        Some(fingerprinted)
+    }
+}
+
+/// Dumps a database, and reads it at the same time under the snapshot that is dumped.
+///
+/// # Errors
+/// Those of the dump. What went wrong with reading alone is in the content, but for an interruption: it comes back
+/// beside the dump that was made.
+pub(super) async fn dump_and_read(
+    task: Task<'_>,
+    key: &FingerprintKey,
+    cancel: &CancellationToken,
+) -> Result<(Uploaded, Result<SourceContent>)> {
+    let server = task.client.source();
+    let snapshot = tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(Failure::cancelled()),
+        snapshot = server.snapshot(task.database) => snapshot,
+    };
+    let (source, failure) = match snapshot {
+        Ok(snapshot) => match dump_under(task, &snapshot, key, cancel).await {
+            Ok(dumped) => return Ok(dumped),
+            Err(Broken { failure, had_begun }) => {
+                // What broke off in the middle would break off again. What did not even begin may lack the one
+                // connection that holds the snapshot.
+                if had_begun || failure.code != "pg_dump_failed" {
+                    return Err(failure);
+                }
+                (Some(snapshot.source), failure)
+            }
+        },
+        Err(failure) if failure.class == Class::Cancelled => return Err(failure),
+        Err(failure) => (None, failure),
+    };
+    // pg_dump may succeed alone, by ways to connect that only it knows; if not, its words are the better ones.
+    Ok((dump(task, None, None, cancel).await?, Ok(SourceContent::unread(source, &failure))))
+}
+
+/// A dump under a snapshot that was not made.
+struct Broken {
+    failure: Failure,
+    /// Whether `pg_dump` had written anything.
+    had_begun: bool,
+}
+
+async fn dump_under(
+    task: Task<'_>,
+    snapshot: &Snapshot,
+    key: &FingerprintKey,
+    cancel: &CancellationToken,
+) -> Result<(Uploaded, Result<SourceContent>), Broken> {
+    let (writing, has_locks) = oneshot::channel();
+    let stop = cancel.child_token();
+    let dumping = async {
+        let dumped = dump(task, Some(&snapshot.id), Some(writing), cancel).await;
+        if dumped.is_err() {
+            stop.cancel();
+        }
+        dumped
+    };
+    let had_begun = AtomicBool::new(false);
+    let reading = async {
+        // pg_dump locks every table before it writes its first byte.
+        let Ok(()) = has_locks.await else { return Err(Failure::cancelled()) };
+        had_begun.store(true, Ordering::Relaxed);
+        let began = Instant::now();
+        let tables = snapshot.read(key).await?;
+        Ok((tables, began.elapsed().as_secs_f64()))
+    };
+    let reading = async {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Err(Failure::cancelled()),
+            read = reading => read,
+        }
+    };
+    let (dumped, read) = tokio::join!(dumping, reading);
+    let dumped =
+        dumped.map_err(|failure| Broken { failure, had_begun: had_begun.load(Ordering::Relaxed) })?;
+    let source = Some(snapshot.source.clone());
+    let content = match read {
+        Ok((tables, seconds)) => Ok(SourceContent { source, tables: Some(tables), unread: None, seconds }),
+        Err(failure) if failure.class == Class::Cancelled => Err(failure),
+        Err(failure) => Ok(SourceContent::unread(source, &failure)),
+    };
+    Ok((dumped, content))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{Fingerprint, Rows};
+
+    fn table(name: &str, rows: Rows) -> Table {
+        Table { schema: "public".to_owned(), name: name.to_owned(), columns: Vec::new(), rows }
+    }
+
+    #[test]
+    fn rows_that_were_read_are_counted_and_tables_that_were_not_are_named() {
+        let read = |count| Rows::Read { count, fingerprint: Fingerprint::default() };
+        let locked = Rows::Unread { reason: "it is locked".to_owned() };
+        let tables = vec![table("a", read(2)), table("b", locked), table("c", read(40))];
+        let content = SourceContent { tables: Some(tables), seconds: 1.5, ..SourceContent::default() };
+        let told = content.fingerprinted().unwrap();
+        assert_eq!((told.tables, told.rows, told.unread), (2, 42, vec!["public.b: it is locked".to_owned()]));
+    }
+
+    #[test]
+    fn what_was_not_read_has_a_reason_on_one_line() {
+        let content = SourceContent::unread(None, &Failure::bad("source_unreachable", "no\nanswer"));
+        assert_eq!((content.unread.as_deref(), content.fingerprinted().is_none()), (Some("no answer"), true));
+    }
+}

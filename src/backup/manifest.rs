@@ -1,0 +1,179 @@
+//! The manifest of a backup: put together from what the dumps came to, uploaded last, and read back.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::content::SourceContent;
+use super::{Dump, Job};
+use crate::crypt;
+use crate::failure::{Failure, FailureRecord, Result};
+use crate::manifest::{ALGORITHM, Content, Database, FingerprintKey, Manifest, SCHEMA_VERSION};
+use crate::names::ObjectKey;
+use crate::store;
+
+/// More than the manifest of a hundred thousand tables has.
+pub const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
+
+/// The manifest that a backup wrote, or could not write.
+#[derive(Debug, Clone, Serialize)]
+pub struct Written {
+    /// The key it has, or would have had.
+    pub key: ObjectKey,
+    /// Size of the object; absent if nothing was uploaded.
+    pub size_bytes: Option<u64>,
+    /// Its SHA-256.
+    pub ciphertext_sha256: Option<String>,
+    /// Databases in it.
+    pub databases: usize,
+    /// Whether it was read back, and was what had been uploaded.
+    pub verified: bool,
+    /// What uploading it and reading it back took.
+    pub seconds: f64,
+    /// What went wrong.
+    pub error: Option<FailureRecord>,
+    #[serde(skip)]
+    pub(super) failure: Option<Failure>,
+}
+
+/// What a database's dump has in the manifest; nothing, if there is no dump.
+fn entry(dump: &Dump) -> Option<Database> {
+    let uploaded = dump.uploaded.as_ref()?;
+    let SourceContent { source, tables, unread, .. } = dump.content.clone();
+    let reason = || unread.unwrap_or_else(|| "the backup was stopped before it was read".to_owned());
+    let content =
+        tables.map_or_else(|| Content::Unread { reason: reason() }, |tables| Content::Read { tables });
+    Some(Database {
+        name: dump.database.clone(),
+        key: dump.key.clone(),
+        size_bytes: uploaded.size_bytes,
+        ciphertext_sha256: uploaded.ciphertext_sha256.clone(),
+        plaintext_bytes: uploaded.plaintext_bytes,
+        plaintext_sha256: uploaded.plaintext_sha256.clone(),
+        source,
+        content,
+    })
+}
+
+impl Job {
+    /// Writes the manifest of these dumps. Without any dump there is nothing to write.
+    pub(super) async fn write_manifest(
+        &self,
+        key: ObjectKey,
+        taken_at: chrono::DateTime<chrono::Utc>,
+        fingerprint_key: &FingerprintKey,
+        dumps: &[Dump],
+    ) -> Option<Written> {
+        let databases: Vec<Database> = dumps.iter().filter_map(entry).collect();
+        if databases.is_empty() {
+            return None;
+        }
+        let began = Instant::now();
+        let mut written = Written {
+            key,
+            size_bytes: None,
+            ciphertext_sha256: None,
+            databases: databases.len(),
+            verified: false,
+            seconds: 0.0,
+            error: None,
+            failure: None,
+        };
+        let manifest = Manifest {
+            schema_version: SCHEMA_VERSION,
+            template: self.template.name.clone(),
+            taken_at,
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            algorithm: ALGORITHM.to_owned(),
+            fingerprint_key: fingerprint_key.clone(),
+            databases,
+        };
+        if let Err(failure) = self.upload_manifest(&manifest, &mut written).await {
+            written.error = Some(failure.to_record(None));
+            written.failure = Some(failure.context("the manifest"));
+        }
+        written.seconds = began.elapsed().as_secs_f64();
+        Some(written)
+    }
+
+    async fn upload_manifest(&self, manifest: &Manifest, written: &mut Written) -> Result<()> {
+        let sealed = Bytes::from(crypt::seal(&manifest.to_json(), &self.recipients)?);
+        let mut upload = self.store.create(&written.key).await.map_err(|failure| match failure.code {
+            "object_exists" => failure.hint(
+                "two backups of the same time, by store.timestamp, have one manifest; --no-manifest leaves it out",
+            ),
+            _ => failure,
+        })?;
+        if let Err(failure) = upload.write(sealed.clone()).await {
+            // The first failure is the one to report.
+            let _ = upload.abort().await;
+            return Err(failure);
+        }
+        upload.finish().await?;
+        written.size_bytes = Some(sealed.len() as u64);
+        written.ciphertext_sha256 = Some(hex::encode(Sha256::digest(&sealed)));
+        let Some(identities) = &self.verify_with else { return Ok(()) };
+        let back = store::whole(&self.store, &written.key, SIZE_LIMIT).await?;
+        let back = back.ok_or_else(|| differs(&written.key, "it is not in the store"))?;
+        if back != sealed {
+            return Err(differs(&written.key, "its bytes are others"));
+        }
+        let opened = crypt::open_as("the manifest", &back, identities)?;
+        if Manifest::parse(&opened).as_ref() != Ok(manifest) {
+            return Err(differs(&written.key, "it says something else"));
+        }
+        written.verified = true;
+        Ok(())
+    }
+}
+
+fn differs(key: &ObjectKey, how: &str) -> Failure {
+    Failure::bad("readback_differs", format!("reading {key} back does not give what was uploaded: {how}"))
+        .hint("the dumps are not affected; look at the store, and run the backup again for a manifest")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backup::Uploaded;
+    use crate::manifest::{Source, Table};
+
+    fn dump(uploaded: bool, tables: Option<Vec<Table>>, unread: Option<&str>) -> Dump {
+        let uploaded = uploaded.then(|| Uploaded {
+            size_bytes: 10,
+            ciphertext_sha256: "c".to_owned(),
+            plaintext_bytes: 9,
+            plaintext_sha256: "p".to_owned(),
+            seconds: 1.0,
+        });
+        let source = Source {
+            server_version: "17.2".to_owned(),
+            encoding: "UTF8".to_owned(),
+            standby: false,
+            snapshot_at: "2026-05-17T08:31:12Z".parse().unwrap(),
+            extensions: Vec::new(),
+        };
+        let mut dump = Dump::of("shop".parse().unwrap(), ObjectKey::new("shop.dump.age"));
+        dump.uploaded = uploaded;
+        dump.content =
+            SourceContent { source: Some(source), tables, unread: unread.map(str::to_owned), seconds: 1.0 };
+        dump
+    }
+
+    #[test]
+    fn only_databases_with_a_dump_are_in_the_manifest() {
+        assert_eq!(entry(&dump(false, Some(Vec::new()), None)), None);
+        let entry = entry(&dump(true, Some(Vec::new()), None)).unwrap();
+        assert_eq!(entry.content, Content::Read { tables: Vec::new() });
+        assert_eq!((entry.size_bytes, &*entry.plaintext_sha256), (10, "p"));
+    }
+
+    #[test]
+    fn a_database_that_was_not_read_says_why() {
+        let entry = entry(&dump(true, None, Some("it is too old"))).unwrap();
+        assert_eq!(entry.content, Content::Unread { reason: "it is too old".to_owned() });
+        assert_eq!(entry.source.unwrap().server_version, "17.2");
+    }
+}

@@ -1,0 +1,234 @@
+//! `command`: a program in a container of its own, joined to the drill's network, that must end with status 0.
+//!
+//! Its container is hardened as the stack's own are, and that is asserted before it starts. It is removed right after;
+//! its labels let teardown and `reap` remove it if that does not come to pass.
+
+mod tail;
+
+use futures_util::TryStreamExt;
+use uuid::Uuid;
+
+use super::{Context, Findings, Outcome, Stack};
+use crate::failure::{Failure, Result};
+use crate::human;
+use crate::secret::Secret;
+use crate::stack::docker::{Output, Owned, OwnedKind};
+use crate::stack::isolation;
+use crate::stack::spec::{self, ContainerSpec, POSTGRES};
+use crate::template::Command;
+use crate::verdict::{Finding, Severity};
+use tail::{Stream, Tail};
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// With this status.
+    Status(i64),
+    /// Killed, and not by us. An engine may miss that it was for want of memory: its runtime tells of that and of the
+    /// end in two messages, in either order (<https://github.com/containerd/containerd/issues/8893>).
+    Killed { out_of_memory: bool },
+    /// Killed when its time was over.
+    TimedOut,
+}
+
+/// The exit status of a program that SIGKILL ended.
+const SIGKILLED: i64 = 128 + 9;
+
+/// Runs the program, and judges how it ended.
+///
+/// # Errors
+/// `isolation_failed`, if its container is not as it must be: it is not started then. If the engine fails.
+pub async fn run(check: &Command, context: &Context<'_>) -> Result<Outcome> {
+    let stack = &context.tools.stack;
+    let password = &context.tools.server.password;
+    let spec = container(check, stack, password, image_volumes(stack, &check.image).await?);
+    let id = stack.engine.create_container(&spec).await?;
+    let ended = run_to_its_end(check, stack, &spec, &id, password).await;
+    let container =
+        Owned { kind: OwnedKind::Container, id, name: spec.name.clone(), labels: spec.labels.clone() };
+    // Teardown tries again, and reports it.
+    let _ = stack.engine.remove(&container).await;
+    let (ending, (lines, total)) = ended?;
+    Ok(judge(check, ending, &lines, total))
+}
+
+async fn image_volumes(stack: &Stack, image: &str) -> Result<Vec<String>> {
+    // Preflight saw to it that it is there; somebody may have removed it since.
+    Ok(stack.engine.ensure_image(image, |_| {}).await?.volumes)
+}
+
+/// The program's container: what the template asks for, hardened as a service of the stack is.
+fn container(check: &Command, stack: &Stack, password: &Secret, volumes: Vec<String>) -> ContainerSpec {
+    // Two names may look the same once they are made fit for a container.
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let slug: String = check.name.chars().take(30).map(plain).collect();
+    let service = format!("check-{slug}-{}", &Uuid::new_v4().simple().to_string()[..8]);
+    let mut environment = check.environment.clone();
+    if check.postgres {
+        let database = check.databases.first().map(ToString::to_string).unwrap_or_default();
+        for (name, value) in
+            [("PGHOST", POSTGRES), ("PGPORT", "5432"), ("PGUSER", "postgres"), ("PGDATABASE", &database)]
+        {
+            environment.insert(name.to_owned(), Secret::new(value));
+        }
+        environment.insert("PGPASSWORD".to_owned(), password.clone());
+    }
+    let given = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());
+    ContainerSpec {
+        name: spec::container_name(&stack.ownership, &service),
+        image: check.image.clone(),
+        user: check.user.clone(),
+        entrypoint: given(&check.entrypoint),
+        command: check.command.clone(),
+        environment,
+        volumes: volumes
+            .into_iter()
+            .map(|path| (path, stack.ownership.volume_labels(&service, "data")))
+            .collect(),
+        network: stack.network.name.clone(),
+        memory_bytes: check.memory.as_u64(),
+        shm_bytes: 64 * 1024 * 1024,
+        dns: vec![spec::NO_RESOLVER.to_owned()],
+        // We read it as it comes. It may hold secrets, which have no business on a disk.
+        logged: false,
+        labels: stack.ownership.container_labels(&service),
+        service,
+    }
+}
+
+async fn run_to_its_end(
+    check: &Command,
+    stack: &Stack,
+    spec: &ContainerSpec,
+    id: &str,
+    password: &Secret,
+) -> Result<(Ending, (Vec<String>, u64))> {
+    let engine = &stack.engine;
+    require_isolated(stack, spec, id).await?;
+    let mut output = engine.attach(id).await?;
+    if let Err(failure) = engine.start_container(id).await {
+        return Err(failure.context(format!("check {}", check.name)));
+    }
+    let mut tail = Tail::new(check.output_lines, check.environment.values().chain([password]));
+    let running = async {
+        while let Some(chunk) = output.try_next().await? {
+            match chunk {
+                Output::Stdout(bytes) => tail.push(Stream::Out, &bytes),
+                Output::Stderr(bytes) => tail.push(Stream::Err, &bytes),
+            }
+        }
+        engine.ended(id).await
+    };
+    let ending = match tokio::time::timeout(check.timeout, running).await {
+        Err(_) => {
+            engine.kill_container(id).await?;
+            Ending::TimedOut
+        }
+        Ok(state) => match state? {
+            state if state.oom_killed => Ending::Killed { out_of_memory: true },
+            state if state.exit_code == Some(SIGKILLED) => Ending::Killed { out_of_memory: false },
+            state => Ending::Status(state.exit_code.unwrap_or_default()),
+        },
+    };
+    Ok((ending, tail.finish()))
+}
+
+/// Asserts of the container what is asserted of the stack's own.
+async fn require_isolated(stack: &Stack, spec: &ContainerSpec, id: &str) -> Result<()> {
+    let observed = stack.engine.observe_container(id).await?;
+    let assertions = isolation::of_container(&stack.network, &observed);
+    let Some(broken) = assertions.iter().find(|assertion| !assertion.ok) else { return Ok(()) };
+    Err(Failure::bad(
+        "isolation_failed",
+        format!(
+            "the container {} is not isolated, so it was not started: {} is {}, not {}",
+            spec.name, broken.property, broken.actual, broken.expected
+        ),
+    )
+    .hint("docs/isolation.md explains what must hold of every container of a drill"))
+}
+
+fn judge(check: &Command, ending: Ending, lines: &[String], total: u64) -> Outcome {
+    let mut findings = Findings::default();
+    let limit = human::duration(check.timeout.as_secs_f64());
+    let wrong = match ending {
+        Ending::Status(0) => None,
+        Ending::Status(status) => Some(("command_failed", format!("exit status {status}"))),
+        Ending::TimedOut => {
+            Some(("command_timed_out", format!("it did not end within {limit}, and was killed")))
+        }
+        Ending::Killed { out_of_memory } => {
+            let memory = human::bytes(check.memory.as_u64());
+            let why = if out_of_memory {
+                format!("it needed more than {memory} of memory")
+            } else {
+                format!("the engine does not say why; most often, more than {memory} of memory was needed")
+            };
+            Some(("command_killed", format!("it was killed: {why}")))
+        }
+    };
+    let said = lines.iter().rev().find(|line| !line.trim().is_empty());
+    let said = said.map(|line| format!("; it said last: {line}")).unwrap_or_default();
+    if let Some((code, actual)) = wrong {
+        findings.push(Finding {
+            severity: Severity::Error,
+            code,
+            subject: check.name.clone(),
+            expected: format!("exit status 0 within {limit}"),
+            actual: format!("{actual}{said}"),
+        });
+    }
+    if !lines.is_empty() {
+        findings.push(Finding {
+            severity: Severity::Info,
+            code: "command_output",
+            subject: format!(
+                "the last {} of {}",
+                human::count(lines.len() as u64),
+                human::things(total, "line")
+            ),
+            expected: String::new(),
+            actual: lines.join(" / "),
+        });
+    }
+    findings.into_outcome(0, format!("exit status 0{said}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::CheckStatus;
+
+    fn judged(ending: Ending, lines: &[&str], total: u64) -> Outcome {
+        let check = toml::from_str("name = \"smoke\"\nimage = \"x\"\ndatabases = [\"d\"]").unwrap();
+        let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        judge(&check, ending, &lines, total)
+    }
+
+    #[test]
+    fn only_status_0_passes() {
+        assert_eq!(judged(Ending::Status(0), &[], 0).status, CheckStatus::Pass);
+        for (ending, code) in [
+            (Ending::Status(1), "command_failed"),
+            (Ending::Killed { out_of_memory: true }, "command_killed"),
+            (Ending::Killed { out_of_memory: false }, "command_killed"),
+            (Ending::TimedOut, "command_timed_out"),
+        ] {
+            let outcome = judged(ending, &[], 0);
+            assert_eq!((outcome.status, outcome.failing_code()), (CheckStatus::Fail, code));
+        }
+    }
+
+    #[test]
+    fn the_output_stands_beside_the_outcome() {
+        let outcome = judged(Ending::Status(3), &["one", "two", ""], 40);
+        assert_eq!(outcome.summary, "smoke: exit status 3; it said last: two");
+        assert_eq!(
+            (outcome.findings[1].severity, outcome.findings[1].code),
+            (Severity::Info, "command_output")
+        );
+        assert_eq!(outcome.findings[1].subject, "the last 3 of 40 lines");
+        assert_eq!(outcome.findings[1].actual, "one / two / ");
+        assert_eq!(judged(Ending::Status(0), &["fine"], 1).summary, "exit status 0; it said last: fine");
+    }
+}

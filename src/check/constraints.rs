@@ -1,0 +1,192 @@
+//! `constraints`: every constraint of a database, checked again against the restored data.
+//!
+//! Postgres checks a constraint when a row is written, or when the constraint is made. `pg_restore` makes most of them
+//! after the data, so they are checked then. But one marked `NOT VALID` never is, a CHECK may call a function that
+//! answers otherwise now, and an index that is wrong hides its duplicates.
+
+use futures_util::FutureExt;
+
+use super::{Context, Findings, Outcome, each_database};
+use crate::failure::Result;
+use crate::human;
+use crate::names::DatabaseName;
+use crate::postgres::guarded::Connections;
+use crate::template::{Constraints, NotValid};
+use crate::verdict::{Finding, Severity};
+
+/// A constraint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecheckedRule {
+    /// What it is, in words.
+    pub kind: &'static str,
+    /// Its table's schema.
+    pub schema: String,
+    /// Its table.
+    pub table: String,
+    /// Its name; a column's where constraints of columns have none.
+    pub name: String,
+    /// Whether the catalog says that all rows have been checked.
+    pub validated: bool,
+}
+
+/// A constraint, checked again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recheck {
+    /// The constraint.
+    pub rule: RecheckedRule,
+    /// Rows read for it, where they are not counted with another's.
+    pub rows: u64,
+    /// What was found.
+    pub found: Found,
+}
+
+/// What was found of a constraint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// So many rows violate it, and these are the keys of some.
+    Violations(u64, Vec<String>),
+    /// It could not be evaluated, and why.
+    Failed(String),
+    /// It is of a kind that is not checked, and why.
+    LeftOut(&'static str),
+}
+
+/// Checks every constraint of every database, several databases at once.
+///
+/// # Errors
+/// If they cannot be judged.
+pub async fn run(check: &Constraints, context: &Context<'_>) -> Result<Outcome> {
+    let tools = context.tools;
+    let connections = &Connections::new(tools.jobs);
+    let found = each_database(&check.databases, tools, |database| {
+        tools.server.recheck_constraints(database, &check.kinds, connections, check.timeout).boxed()
+    })
+    .await?;
+    Ok(judge(check.not_valid, &found))
+}
+
+/// Judges what was found.
+fn judge(not_valid: NotValid, found: &[(&DatabaseName, Vec<Recheck>)]) -> Outcome {
+    let mut findings = Findings::default();
+    let (mut held, mut rows, mut unvalidated, mut unchecked) = (0u64, 0u64, 0u64, 0u64);
+    for (database, rechecks) in found {
+        for recheck in rechecks {
+            rows += recheck.rows;
+            let rule = &recheck.rule;
+            unvalidated += u64::from(!rule.validated);
+            let (severity, code, actual) = match &recheck.found {
+                Found::Violations(0, _) => {
+                    held += 1;
+                    continue;
+                }
+                Found::Violations(violations, keys) if rule.validated => {
+                    (Severity::Error, "constraint_violated", violated(*violations, keys))
+                }
+                Found::Violations(violations, keys) => {
+                    let severity =
+                        if not_valid == NotValid::Fail { Severity::Error } else { Severity::Warning };
+                    (
+                        severity,
+                        "not_valid_violated",
+                        format!("{}; it is NOT VALID", violated(*violations, keys)),
+                    )
+                }
+                Found::Failed(why) => {
+                    unchecked += 1;
+                    (Severity::Warning, "constraint_not_checked", human::one_line(why, 300))
+                }
+                Found::LeftOut(why) => {
+                    unchecked += 1;
+                    (Severity::Info, "constraint_left_out", (*why).to_owned())
+                }
+            };
+            findings.push(Finding {
+                severity,
+                code,
+                subject: human::one_line(
+                    &format!("{database}.{}.{} {}", rule.schema, rule.table, rule.name),
+                    200,
+                ),
+                expected: format!("every row satisfies the {}", rule.kind),
+                actual,
+            });
+        }
+    }
+    let mut summary =
+        format!("{} in {}", human::things(held, "constraint"), human::things(found.len() as u64, "database"));
+    if unvalidated > 0 {
+        summary.push_str(&format!("; {} NOT VALID", human::count(unvalidated)));
+    }
+    if unchecked > 0 {
+        summary.push_str(&format!("; {} not checked", human::count(unchecked)));
+    }
+    findings.into_outcome(rows, summary)
+}
+
+fn violated(violations: u64, keys: &[String]) -> String {
+    let rows = human::things(violations, "row");
+    let verb = if violations == 1 { "violates" } else { "violate" };
+    if keys.is_empty() {
+        return format!("{rows} {verb} it");
+    }
+    let more = if violations > keys.len() as u64 { ", …" } else { "" };
+    format!("{rows} {verb} it: {}{more}", keys.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::CheckStatus;
+
+    fn recheck(validated: bool, found: Found) -> Recheck {
+        let rule = RecheckedRule {
+            kind: "foreign key",
+            schema: "s".to_owned(),
+            table: "t".to_owned(),
+            name: "fk".to_owned(),
+            validated,
+        };
+        Recheck { rule, rows: 3, found }
+    }
+
+    fn judged(not_valid: NotValid, rechecks: Vec<Recheck>) -> Outcome {
+        judge(not_valid, &[(&"d".parse().unwrap(), rechecks)])
+    }
+
+    #[test]
+    fn constraints_that_hold_are_counted() {
+        let outcome = judged(
+            NotValid::Fail,
+            vec![recheck(true, Found::Violations(0, vec![])), recheck(false, Found::Violations(0, vec![]))],
+        );
+        assert_eq!((outcome.status, outcome.rows_verified), (CheckStatus::Pass, 6));
+        assert_eq!(outcome.summary, "2 constraints in 1 database; 1 NOT VALID");
+    }
+
+    #[test]
+    fn violations_are_counted_and_named() {
+        let keys = vec!["7".to_owned(), "9".to_owned()];
+        let outcome = judged(NotValid::Warn, vec![recheck(true, Found::Violations(12, keys))]);
+        assert_eq!((outcome.status, outcome.failing_code()), (CheckStatus::Fail, "constraint_violated"));
+        assert_eq!(outcome.findings[0].subject, "d.s.t fk");
+        assert_eq!(outcome.findings[0].actual, "12 rows violate it: 7; 9, …");
+    }
+
+    #[test]
+    fn what_a_constraint_that_is_not_valid_means_is_the_templates_to_say() {
+        let rechecks = || vec![recheck(false, Found::Violations(1, vec!["7".to_owned()]))];
+        let outcome = judged(NotValid::Fail, rechecks());
+        assert_eq!((outcome.status, outcome.failing_code()), (CheckStatus::Fail, "not_valid_violated"));
+        let outcome = judged(NotValid::Warn, rechecks());
+        assert_eq!((outcome.status, outcome.findings[0].severity), (CheckStatus::Pass, Severity::Warning));
+    }
+
+    #[test]
+    fn what_cannot_be_evaluated_is_said_and_does_not_fail() {
+        let outcome = judged(NotValid::Fail, vec![recheck(true, Found::Failed("no function".to_owned()))]);
+        assert_eq!((outcome.status, outcome.findings[0].code), (CheckStatus::Pass, "constraint_not_checked"));
+        assert!(outcome.summary.ends_with("1 not checked"));
+        let outcome = judged(NotValid::Fail, vec![recheck(true, Found::LeftOut("too much"))]);
+        assert_eq!((outcome.status, outcome.findings[0].severity), (CheckStatus::Pass, Severity::Info));
+    }
+}

@@ -1,0 +1,149 @@
+//! `fingerprint`: the restored rows are those that the source had when it was dumped.
+//!
+//! The backup wrote a manifest: hashes of each dump, and for each table the number and the fingerprint of its rows, read
+//! under the snapshot of the dump. Here the same is computed of what was restored, and compared, database by database.
+
+mod judge;
+mod manifests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Context, Findings, Outcome};
+use crate::failure::Result;
+use crate::human;
+use crate::manifest::{Content, Database, FingerprintKey, Table};
+use crate::names::DatabaseName;
+use crate::postgres::content::{Shape, Wanted};
+use crate::template::{self, TableName};
+use crate::verdict::{CheckStatus, Finding, Severity};
+use judge::{Found, Restored};
+use manifests::{Look, Manifests};
+
+/// What is a warning unless a manifest is required: the database, or a table of it, was not compared.
+pub const UNJUDGED: [&str; 2] = ["no_manifest", "no_fingerprint"];
+
+/// What was compared.
+#[derive(Debug, Default)]
+struct Tally {
+    findings: Findings,
+    databases: u64,
+    tables: u64,
+    rows: u64,
+}
+
+/// Compares every database with its manifest.
+///
+/// # Errors
+/// If it cannot be judged: the store or the server does not answer, or a manifest is of a version that is not known.
+pub async fn run(check: &template::Fingerprint, context: &Context<'_>) -> Result<Outcome> {
+    let mut manifests = Manifests::default();
+    let mut tally = Tally::default();
+    for database in &check.databases {
+        let look = manifests.look_up(context, database).await?;
+        match look {
+            Look::Entry { entry, key } => compare(check, context, &entry, &key, &mut tally).await?,
+            Look::Absent(why) => {
+                tally.findings.push(judge::uncomparable(check, database.to_string(), "no_manifest", why));
+            }
+            Look::Unreadable(why) => tally.findings.push(judge::unreadable(database, why)),
+        }
+    }
+    Ok(outcome(tally))
+}
+
+async fn compare(
+    check: &template::Fingerprint,
+    context: &Context<'_>,
+    entry: &Database,
+    key: &FingerprintKey,
+    tally: &mut Tally,
+) -> Result<()> {
+    let database = &entry.name;
+    if let Some(point) = context.fetched.point(database) {
+        tally.findings.extend(judge::dump(entry, point));
+    }
+    let tables = match &entry.content {
+        Content::Read { tables } => tables,
+        Content::Unread { reason } => {
+            let why = format!("the backup could not read it: {}", human::one_line(reason, 300));
+            tally.findings.push(judge::uncomparable(check, database.to_string(), "no_fingerprint", why));
+            return Ok(());
+        }
+    };
+    let excluded: BTreeSet<&TableName> = check.exclude.get(database).into_iter().flatten().collect();
+    let server = &context.tools.server;
+    let (shapes, extensions) = server.shapes(database).await?;
+    let shapes: Vec<Shape> = shapes.into_iter().filter(|shape| !excluded.contains(&shape.name)).collect();
+    let wanted = wanted(tables, &shapes);
+    let folded = server.fold_rows(database, wanted.clone(), key, context.tools.jobs).await?;
+    let folded: BTreeMap<TableName, _> = wanted.into_iter().map(|table| table.name).zip(folded).collect();
+    let found = |shape: Shape| {
+        let rows = folded.get(&shape.name).copied();
+        (shape.name, Found { columns: shape.columns, rows })
+    };
+    let restored = Restored { tables: shapes.into_iter().map(found).collect(), extensions };
+    let judged = judge::content(check, entry, tables, &excluded, &restored);
+    tally.findings.extend(judged.findings);
+    tally.databases += 1;
+    tally.tables += judged.tables;
+    tally.rows += judged.rows;
+    Ok(())
+}
+
+/// The tables whose rows can be compared: those on both sides with the same columns, and in the manifest's order of
+/// them. Tables that inherit may get their columns in another order by being restored.
+fn wanted(tables: &[Table], shapes: &[Shape]) -> Vec<Wanted> {
+    let listed: BTreeMap<(&str, &str), &Table> =
+        tables.iter().map(|table| ((table.schema.as_str(), table.name.as_str()), table)).collect();
+    let wanted = |shape: &Shape| {
+        let table = listed.get(&(shape.name.schema.as_str(), shape.name.table.as_str()))?;
+        judge::comparable(table, &shape.columns).then(|| Wanted {
+            oid: shape.oid,
+            name: shape.name.clone(),
+            columns: table.columns.iter().map(|column| column.name.clone()).collect(),
+        })
+    };
+    shapes.iter().filter_map(wanted).collect()
+}
+
+fn outcome(tally: Tally) -> Outcome {
+    let held = format!(
+        "{} in {} of {} are those of the source",
+        human::things(tally.rows, "row"),
+        human::things(tally.tables, "table"),
+        human::things(tally.databases, "database")
+    );
+    let mut outcome = tally.findings.into_outcome(tally.rows, held);
+    if outcome.status == CheckStatus::Pass && tally.databases == 0 {
+        let unjudged: Vec<&Finding> =
+            outcome.findings.iter().filter(|finding| UNJUDGED.contains(&finding.code)).collect();
+        outcome.summary = match unjudged.as_slice() {
+            [] => "not possible: nothing was compared".to_owned(),
+            [only] => format!("not possible: {}", only.actual),
+            [first, ..] => {
+                let databases = human::things(unjudged.len() as u64, "database");
+                format!("not possible for {databases}; the first, {}: {}", first.subject, first.actual)
+            }
+        };
+        outcome.status = CheckStatus::Skipped;
+    }
+    outcome
+}
+
+/// The subject of a finding about a table.
+fn subject(database: &DatabaseName, schema: &str, table: &str) -> String {
+    human::one_line(&format!("{database}.{schema}.{table}"), 200)
+}
+
+fn finding(
+    severity: Severity,
+    code: &'static str,
+    subject: String,
+    expected: &str,
+    actual: String,
+) -> Finding {
+    Finding { severity, code, subject, expected: expected.to_owned(), actual }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! `http`: a service of the stack answers, asked from inside its network.
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{Context, Findings, Outcome};
+use crate::failure::Result;
+use crate::human;
+use crate::stack::http::{self, Reply};
+use crate::template::Http;
+use crate::verdict::{Finding, Severity};
+
+/// Between two requests.
+const RETRY: std::time::Duration = std::time::Duration::from_millis(300);
+
+/// Characters of a body that are shown on request.
+const BODY_SHOWN: usize = 300;
+
+/// Asks until the answer is right, or the time is over.
+///
+/// # Errors
+/// If the engine cannot say how the service is.
+pub async fn run(check: &Http, context: &Context<'_>) -> Result<Outcome> {
+    let tools = context.tools;
+    let from = &tools.server.container;
+    let began = Instant::now();
+    let mut requests = 0u64;
+    loop {
+        requests += 1;
+        let asking = http::get(&tools.stack.engine, from, &check.service, check.port, &check.path);
+        let answer = timeout(check.timeout, asking).await.unwrap_or_else(|_| {
+            Err(format!("no answer within {}", human::duration(check.timeout.as_secs_f64())))
+        });
+        let Some(wrong) = violation(check, &answer) else { return Ok(held(check, &answer, requests)) };
+        // An answer that is late counts as one that never came, so the last request may begin, but not the next.
+        if began.elapsed() + RETRY >= check.within {
+            let died = ended(check, context).await?;
+            return Ok(failed(check, died.unwrap_or(wrong), requests));
+        }
+        sleep(RETRY).await;
+    }
+}
+
+/// A code, and what was seen.
+type Wrong = (&'static str, String);
+
+/// Whether the service's container has ended: the cause of whatever was seen.
+async fn ended(check: &Http, context: &Context<'_>) -> Result<Option<Wrong>> {
+    let stack = &context.tools.stack;
+    let Some(container) = stack.services.get(&check.service) else { return Ok(None) };
+    let state = stack.engine.observe_container(container).await?;
+    let why = if state.oom_killed { ", out of memory" } else { "" };
+    let status = state.exit_code.unwrap_or_default();
+    Ok((!state.running).then(|| ("service_ended", format!("the service ended with status {status}{why}"))))
+}
+
+/// What is wrong with an answer.
+fn violation(check: &Http, answer: &std::result::Result<Reply, String>) -> Option<Wrong> {
+    let reply = match answer {
+        Ok(reply) => reply,
+        Err(why) => return Some(("http_no_answer", human::one_line(why, 200))),
+    };
+    let right = match check.expect_status.as_slice() {
+        [] => (200..=299).contains(&reply.status),
+        statuses => statuses.contains(&reply.status),
+    };
+    if !right {
+        return Some(("http_status", format!("status {}{}", reply.status, shown(check, reply))));
+    }
+    let contains = check.contains.as_ref()?;
+    let body = String::from_utf8_lossy(&reply.body);
+    (!body.contains(contains.as_str())).then(|| {
+        let size = human::bytes(reply.body.len() as u64);
+        ("http_body", format!("a body of {size} without it{}", shown(check, reply)))
+    })
+}
+
+fn shown(check: &Http, reply: &Reply) -> String {
+    if !check.show_body {
+        return String::new();
+    }
+    format!(": {}", human::one_line(&String::from_utf8_lossy(&reply.body), BODY_SHOWN))
+}
+
+fn address(check: &Http) -> String {
+    format!("http://{}:{}{}", check.service, check.port, human::one_line(&check.path, 120))
+}
+
+fn held(check: &Http, answer: &std::result::Result<Reply, String>, requests: u64) -> Outcome {
+    let status = answer.as_ref().map(|reply| reply.status).unwrap_or_default();
+    let summary = format!("{} answered {status}, asked {}", address(check), times(requests));
+    Findings::default().into_outcome(0, summary)
+}
+
+fn times(requests: u64) -> String {
+    if requests == 1 { "once".to_owned() } else { format!("{requests} times") }
+}
+
+fn failed(check: &Http, (code, actual): Wrong, requests: u64) -> Outcome {
+    let status = match check.expect_status.as_slice() {
+        [] => "status 200 to 299".to_owned(),
+        statuses => {
+            let statuses: Vec<String> = statuses.iter().map(u16::to_string).collect();
+            format!("status {}", statuses.join(" or "))
+        }
+    };
+    let body =
+        check.contains.as_ref().map(|text| format!(", and `{}` in the body", human::one_line(text, 120)));
+    let within = human::duration(check.within.as_secs_f64());
+    let mut findings = Findings::default();
+    findings.push(Finding {
+        severity: Severity::Error,
+        code,
+        subject: address(check),
+        expected: format!("{status}{} within {within}", body.unwrap_or_default()),
+        actual: format!("{actual} (asked {})", times(requests)),
+    });
+    findings.into_outcome(0, String::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::CheckStatus;
+
+    fn check(more: &str) -> Http {
+        let text = format!("name = \"c\"\ndatabases = [\"d\"]\nservice = \"app\"\nport = 80\n{more}");
+        toml::from_str(&text).unwrap()
+    }
+
+    fn code(more: &str, status: u16, body: &str) -> Option<&'static str> {
+        let reply = Reply { status, body: body.as_bytes().to_vec() };
+        violation(&check(more), &Ok(reply)).map(|(code, _)| code)
+    }
+
+    #[test]
+    fn status_and_body_must_both_be_right() {
+        for (more, status, body, wrong) in [
+            ("", 200, "", None),
+            ("", 204, "", None),
+            ("", 302, "", Some("http_status")),
+            ("", 503, "", Some("http_status")),
+            ("expect_status = [503]", 503, "", None),
+            ("expect_status = [503]", 200, "", Some("http_status")),
+            ("contains = \"ready\"", 200, "{\"state\":\"ready\"}", None),
+            ("contains = \"ready\"", 200, "READY", Some("http_body")),
+            ("contains = \"ready\"", 500, "ready", Some("http_status")),
+        ] {
+            assert_eq!(code(more, status, body), wrong, "{more} {status} {body}");
+        }
+        assert_eq!(violation(&check(""), &Err("refused".to_owned())).unwrap().0, "http_no_answer");
+    }
+
+    #[test]
+    fn a_body_is_shown_only_on_request() {
+        let reply = Ok(Reply { status: 500, body: b"jane@example.org\nfailed".to_vec() });
+        assert_eq!(violation(&check(""), &reply).unwrap().1, "status 500");
+        assert_eq!(
+            violation(&check("show_body = true"), &reply).unwrap().1,
+            "status 500: jane@example.org failed"
+        );
+    }
+
+    #[test]
+    fn a_failure_says_what_was_asked_and_expected() {
+        let check = check("path = \"/readyz\"\nexpect_status = [200, 204]\ncontains = \"ok\"");
+        let outcome = failed(&check, ("http_status", "status 503".to_owned()), 3);
+        assert_eq!((outcome.status, outcome.failing_code()), (CheckStatus::Fail, "http_status"));
+        let finding = &outcome.findings[0];
+        assert_eq!(finding.subject, "http://app:80/readyz");
+        assert_eq!(finding.expected, "status 200 or 204, and `ok` in the body within 30s");
+        assert_eq!(finding.actual, "status 503 (asked 3 times)");
+    }
+}

@@ -1,0 +1,237 @@
+//! `sequences`: no sequence is behind the column it numbers.
+//!
+//! A sequence's position is stored apart from the rows, and in an archive it is an entry of its own. Where it is lost,
+//! everything looks right until the first insert after the recovery: that gets a number that is taken.
+
+use std::collections::BTreeSet;
+
+use futures_util::FutureExt;
+
+use super::{Context, Findings, Outcome, each_database};
+use crate::failure::Result;
+use crate::human;
+use crate::names::DatabaseName;
+use crate::template::{Sequences, TableName};
+use crate::verdict::{Finding, Severity};
+
+/// A sequence, and the columns it numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SequenceState {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// From one value to the next; below zero for one that descends.
+    pub increment: i64,
+    /// The least value it can give.
+    pub min: i64,
+    /// The greatest.
+    pub max: i64,
+    /// Whether it begins anew at its end.
+    pub cycles: bool,
+    /// The value it gave last, or will give first.
+    pub last_value: i64,
+    /// Whether it gave that value already.
+    pub is_called: bool,
+    /// The columns.
+    pub columns: Vec<Numbered>,
+}
+
+/// A column that a sequence numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Numbered {
+    /// `schema.table.column`.
+    pub column: String,
+    /// Its value that is furthest in the sequence's direction; absent if there is none.
+    pub furthest: Option<i64>,
+}
+
+/// Reads the sequences of every database, several databases at once.
+///
+/// # Errors
+/// If they cannot be read.
+pub async fn run(check: &Sequences, context: &Context<'_>) -> Result<Outcome> {
+    let tools = context.tools;
+    let found = each_database(&check.databases, tools, |database| {
+        tools.server.sequences(database, check.timeout).boxed()
+    })
+    .await?;
+    Ok(judge(&check.ignore, &found))
+}
+
+fn judge(ignore: &BTreeSet<TableName>, found: &[(&DatabaseName, Vec<SequenceState>)]) -> Outcome {
+    let mut findings = Findings::default();
+    let (mut sequences, mut columns, mut cycling, mut ignored) = (0u64, 0u64, 0u64, 0u64);
+    for (database, states) in found {
+        for state in states {
+            let name = TableName { schema: state.schema.clone(), table: state.name.clone() };
+            if ignore.contains(&name) {
+                ignored += 1;
+                continue;
+            }
+            if state.cycles {
+                // It may stand anywhere, and so may its column.
+                cycling += 1;
+                continue;
+            }
+            sequences += 1;
+            columns += state.columns.len() as u64;
+            for finding in behind(database, state).chain(exhausted(database, state)) {
+                findings.push(finding);
+            }
+        }
+    }
+    let mut summary =
+        format!("{} numbering {}", human::things(sequences, "sequence"), human::things(columns, "column"));
+    if cycling > 0 {
+        summary.push_str(&format!("; {} left out that cycle", human::count(cycling)));
+    }
+    if ignored > 0 {
+        summary.push_str(&format!("; {} ignored", human::count(ignored)));
+    }
+    findings.into_outcome(0, summary)
+}
+
+impl SequenceState {
+    /// The value that the next row gets.
+    fn next(&self) -> i128 {
+        let step = if self.is_called { i128::from(self.increment) } else { 0 };
+        i128::from(self.last_value) + step
+    }
+}
+
+fn behind<'a>(database: &'a DatabaseName, state: &'a SequenceState) -> impl Iterator<Item = Finding> + 'a {
+    let next = state.next();
+    state.columns.iter().filter_map(move |column| {
+        let furthest = column.furthest?;
+        let (taken, word) = match state.increment {
+            1.. => (i128::from(furthest) >= next, "above"),
+            _ => (i128::from(furthest) <= next, "below"),
+        };
+        let column = human::one_line(&column.column, 160);
+        taken.then(|| Finding {
+            severity: Severity::Error,
+            code: "sequence_behind",
+            subject: name(database, state),
+            expected: format!("the next value {word} {furthest}, which {column} has already"),
+            actual: format!("the next value is {next}, and {column} has {furthest} already"),
+        })
+    })
+}
+
+fn exhausted(database: &DatabaseName, state: &SequenceState) -> Option<Finding> {
+    let within = i128::from(state.min)..=i128::from(state.max);
+    (!within.contains(&state.next())).then(|| Finding {
+        severity: Severity::Warning,
+        code: "sequence_exhausted",
+        subject: name(database, state),
+        expected: format!("a next value within {} and {}", state.min, state.max),
+        actual: format!("it gave {} and has no value left", state.last_value),
+    })
+}
+
+fn name(database: &DatabaseName, state: &SequenceState) -> String {
+    human::one_line(&format!("{database}.{}.{}", state.schema, state.name), 160)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::verdict::CheckStatus;
+
+    fn sequence(increment: i64, last_value: i64, is_called: bool, furthest: &[Option<i64>]) -> SequenceState {
+        SequenceState {
+            schema: "public".to_owned(),
+            name: "ids".to_owned(),
+            increment,
+            min: if increment > 0 { 1 } else { i64::MIN },
+            max: if increment > 0 { i64::MAX } else { -1 },
+            cycles: false,
+            last_value,
+            is_called,
+            columns: furthest
+                .iter()
+                .map(|furthest| Numbered { column: "public.t.id".to_owned(), furthest: *furthest })
+                .collect(),
+        }
+    }
+
+    fn judged(state: SequenceState) -> Outcome {
+        judge(&BTreeSet::new(), &[(&"d".parse().unwrap(), vec![state])])
+    }
+
+    #[test]
+    fn the_next_value_must_be_free() {
+        for (increment, last, called, furthest, holds) in [
+            (1, 7, true, Some(7), true),
+            (1, 7, true, Some(8), false),
+            (1, 7, false, Some(7), false),
+            (1, 7, false, Some(6), true),
+            (1, 1, false, None, true),
+            // Numbers are handed out in blocks: the block begins at the last value.
+            (50, 51, true, Some(100), true),
+            (50, 51, true, Some(101), false),
+            (-1, -7, true, Some(-7), true),
+            (-1, -7, true, Some(-8), false),
+            (-1, -7, false, Some(-7), false),
+        ] {
+            let outcome = judged(sequence(increment, last, called, &[furthest]));
+            let case = format!("{increment} {last} {called} {furthest:?}");
+            assert_eq!(outcome.status == CheckStatus::Pass, holds, "{case}");
+            if !holds {
+                assert_eq!(outcome.failing_code(), "sequence_behind", "{case}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_column_of_a_shared_sequence_is_judged() {
+        let outcome = judged(sequence(1, 5, true, &[Some(5), Some(9), None, Some(10)]));
+        assert_eq!(outcome.findings_total, 2);
+        assert_eq!(outcome.findings[0].actual, "the next value is 6, and public.t.id has 9 already");
+    }
+
+    #[test]
+    fn one_that_is_known_to_be_behind_is_ignored_and_counted() {
+        let ignore = ["ids".parse().unwrap()].into();
+        let outcome = judge(&ignore, &[(&"d".parse().unwrap(), vec![sequence(1, 5, true, &[Some(9)])])]);
+        assert_eq!((outcome.status, outcome.findings_total), (CheckStatus::Pass, 0));
+        assert!(outcome.summary.ends_with("; 1 ignored"), "{}", outcome.summary);
+    }
+
+    #[test]
+    fn one_that_cycles_may_stand_anywhere() {
+        let outcome = judged(SequenceState { cycles: true, ..sequence(1, 5, true, &[Some(9)]) });
+        assert_eq!(outcome.status, CheckStatus::Pass);
+        assert!(outcome.summary.contains("1 left out"), "{}", outcome.summary);
+    }
+
+    #[test]
+    fn one_at_its_end_is_a_warning() {
+        for state in [
+            SequenceState { max: 5, ..sequence(1, 5, true, &[Some(5)]) },
+            sequence(1, i64::MAX, true, &[Some(i64::MAX)]),
+            sequence(-1, i64::MIN, true, &[Some(i64::MIN)]),
+        ] {
+            let outcome = judged(state);
+            assert_eq!((outcome.status, outcome.findings[0].code), (CheckStatus::Pass, "sequence_exhausted"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_column_holds_exactly_if_the_next_value_is_beyond_it(
+            increment in prop_oneof![Just(1i64), Just(-1), Just(10), Just(-10)],
+            last in -1000i64..1000,
+            called in any::<bool>(),
+            furthest in -1000i64..1000,
+        ) {
+            let state = sequence(increment, last, called, &[Some(furthest)]);
+            let next = state.next();
+            let beyond = if increment > 0 { next > i128::from(furthest) } else { next < i128::from(furthest) };
+            prop_assert_eq!(judged(state).status == CheckStatus::Pass, beyond);
+        }
+    }
+}

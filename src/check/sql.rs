@@ -1,0 +1,207 @@
+//! `sql`: a query of the template's own that must hold.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Context, Findings, Outcome};
+use crate::failure::Result;
+use crate::human;
+use crate::postgres::assertion::{Answer, Moment};
+use crate::template::{Expected, Sql};
+use crate::verdict::{Finding, Severity};
+
+/// Rows that should not be there and are named; the rest is counted.
+const NAMED: u32 = 10;
+
+/// A time that lies further after the recovery point than this cannot have been written before the dump.
+const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
+
+/// Asks the query, and judges what it answers.
+///
+/// # Errors
+/// If it cannot be judged.
+pub async fn run(check: &Sql, context: &Context<'_>) -> Result<Outcome> {
+    let (server, database, query) = (&context.tools.server, &check.database, &check.query);
+    if let Some(max_age) = check.max_age {
+        let moments = server.moments(database, query, check.timeout).await?;
+        let max_age = TimeDelta::from_std(max_age).unwrap_or(TimeDelta::MAX);
+        return Ok(judge_age(check, max_age, &moments, context.taken_at(database)));
+    }
+    if check.empty {
+        let (count, keys) =
+            server.rows_returned(database, query, check.key.as_deref(), NAMED, check.timeout).await?;
+        return Ok(judge_empty(check, count, &keys));
+    }
+    Ok(judge_value(check, &server.answer(database, query, check.timeout).await?))
+}
+
+/// No row may be there.
+fn judge_empty(check: &Sql, count: u64, keys: &[String]) -> Outcome {
+    let mut findings = Findings::default();
+    let mut find = |subject, actual| {
+        let expected = "no row".to_owned();
+        findings.push(Finding { severity: Severity::Error, code: "rows_found", subject, expected, actual });
+    };
+    if count > 0 && keys.is_empty() {
+        find(subject(check), human::things(count, "row"));
+    }
+    for key in keys {
+        find(format!("{} {}", subject(check), human::one_line(key, 120)), "the row".to_owned());
+    }
+    if !keys.is_empty() {
+        findings.count_unnamed(count);
+    }
+    findings.into_outcome(0, "no row, as expected".to_owned())
+}
+
+/// The single value must be the expected one, or lie within the bounds.
+fn judge_value(check: &Sql, answer: &Answer) -> Outcome {
+    let expected = expectation(check);
+    let shown = |value: &str| {
+        if answer.plain || check.show_value {
+            human::one_line(value, 200)
+        } else {
+            format!(
+                "another {} of {}",
+                answer.type_name,
+                human::things(value.chars().count() as u64, "character")
+            )
+        }
+    };
+    let (code, actual) = match single(&answer.values) {
+        Err(none_or_many) => none_or_many,
+        Ok(None) => ("value_null", "null".to_owned()),
+        Ok(Some(value)) => match violation(check, value) {
+            Some(code) => (code, shown(value)),
+            None => {
+                return Findings::default()
+                    .into_outcome(0, format!("{}, expected {expected}", shown_held(answer, check, value)));
+            }
+        },
+    };
+    failed(check, code, expected, actual)
+}
+
+/// A value that is the expected one is in the template anyway.
+fn shown_held(answer: &Answer, check: &Sql, value: &str) -> String {
+    if answer.plain || check.show_value {
+        human::one_line(value, 200)
+    } else {
+        "the value is right".to_owned()
+    }
+}
+
+/// The single moment must not be too old.
+fn judge_age(check: &Sql, max_age: TimeDelta, moments: &[Moment], taken_at: DateTime<Utc>) -> Outcome {
+    let expected = format!("at most {} before the recovery point", span(max_age));
+    let (code, actual) = match single(moments) {
+        Err(none_or_many) => none_or_many,
+        Ok(Moment::Null) => ("value_null", "null: nothing has a time".to_owned()),
+        Ok(Moment::Infinite) => ("not_a_time", "an infinite time".to_owned()),
+        Ok(Moment::At(at)) => {
+            let age = taken_at - *at;
+            let written = at.format("%Y-%m-%d %H:%M:%SZ");
+            if age > max_age {
+                ("too_old", format!("{written}, which is {} before the recovery point", span(age)))
+            } else {
+                let mut findings = Findings::default();
+                let held = if age < -CLOCK_SKEW {
+                    let actual = format!("{written}, which is {} after the recovery point", span(-age));
+                    findings.push(finding(
+                        check,
+                        Severity::Warning,
+                        "newer_than_dump",
+                        expected.clone(),
+                        actual.clone(),
+                    ));
+                    actual
+                } else {
+                    format!("{written}, {} before the recovery point", span(age.max(TimeDelta::zero())))
+                };
+                return findings.into_outcome(0, held);
+            }
+        }
+    };
+    failed(check, code, expected, actual)
+}
+
+/// The only one of these, or the code and the words for there being none or several.
+fn single<T>(values: &[T]) -> Result<&T, (&'static str, String)> {
+    match values {
+        [value] => Ok(value),
+        [] => Err(("no_row", "no row".to_owned())),
+        _ => Err(("several_rows", "more than one row".to_owned())),
+    }
+}
+
+/// The code of what is wrong with a value.
+fn violation(check: &Sql, value: &str) -> Option<&'static str> {
+    if let Some(expected) = &check.expect {
+        return (!equals(expected, value)).then_some("value_differs");
+    }
+    let Some(number) = number(value) else { return Some("not_a_number") };
+    if check.min.is_some_and(|min| number < min) {
+        return Some("value_low");
+    }
+    check.max.is_some_and(|max| number > max).then_some("value_high")
+}
+
+/// Numbers are compared as numbers: `3` is `3.00`.
+fn equals(expected: &Expected, value: &str) -> bool {
+    match expected {
+        Expected::Text(text) => text == value,
+        Expected::Bool(truth) => value == if *truth { "true" } else { "false" },
+        // Through a float two large numbers would look the same.
+        Expected::Integer(expected) => match value.parse::<i128>() {
+            Ok(integer) => integer == i128::from(*expected),
+            Err(_) => whole(value).is_some_and(|integer| integer == i128::from(*expected)),
+        },
+        #[expect(clippy::float_cmp, reason = "the number that was asked for, and no other")]
+        Expected::Float(expected) => number(value).is_some_and(|number| number == *expected),
+    }
+}
+
+/// A number whose digits after the point are all zeros.
+fn whole(value: &str) -> Option<i128> {
+    let (integer, rest) = value.split_once('.')?;
+    rest.bytes().all(|digit| digit == b'0').then(|| integer.parse().ok())?
+}
+
+fn number(value: &str) -> Option<f64> {
+    // Rust also reads words such as `inf`, and Postgres writes `Infinity` and `NaN`.
+    value.parse().ok().filter(|number: &f64| !number.is_nan())
+}
+
+fn expectation(check: &Sql) -> String {
+    match (&check.expect, check.min, check.max) {
+        (Some(Expected::Bool(truth)), ..) => truth.to_string(),
+        (Some(Expected::Integer(integer)), ..) => integer.to_string(),
+        (Some(Expected::Float(float)), ..) => float.to_string(),
+        (Some(Expected::Text(text)), ..) => format!("`{}`", human::one_line(text, 200)),
+        (None, Some(min), Some(max)) => format!("{min} to {max}"),
+        (None, Some(min), None) => format!("at least {min}"),
+        (None, None, Some(max)) => format!("at most {max}"),
+        (None, None, None) => "any value".to_owned(),
+    }
+}
+
+fn span(delta: TimeDelta) -> String {
+    human::duration(delta.as_seconds_f64())
+}
+
+fn subject(check: &Sql) -> String {
+    check.database.to_string()
+}
+
+fn finding(check: &Sql, severity: Severity, code: &'static str, expected: String, actual: String) -> Finding {
+    Finding { severity, code, subject: subject(check), expected, actual }
+}
+
+fn failed(check: &Sql, code: &'static str, expected: String, actual: String) -> Outcome {
+    let mut findings = Findings::default();
+    let actual = format!("{actual}, expected {expected}");
+    findings.push(finding(check, Severity::Error, code, expected, actual));
+    findings.into_outcome(0, String::new())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,475 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::chain::{AuditRow, GENESIS, HashVersion, RowHasher};
+use crate::check::verify_chain::layout::Want;
+use crate::template::VerifyChain;
+use crate::verdict::{CheckStatus, Finding};
+
+/// Microseconds from the Unix epoch to Postgres's own.
+const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+
+/// A row that owns its fields, so that tests can spoil it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Row {
+    id: String,
+    tenant: String,
+    shard: i16,
+    sequence: i64,
+    version: Option<i16>,
+    agent: Option<String>,
+    action: String,
+    tool: Option<String>,
+    decision: String,
+    request: Option<String>,
+    reason: Option<String>,
+    metadata: Option<String>,
+    at: i64,
+    event_hash: Option<String>,
+    prev_hash: Option<String>,
+}
+
+impl Row {
+    fn content(&self) -> AuditRow<'_> {
+        AuditRow {
+            tenant_id: Some(&self.tenant),
+            agent_id: self.agent.as_deref(),
+            action: &self.action,
+            tool: self.tool.as_deref(),
+            decision: &self.decision,
+            request_id: self.request.as_deref(),
+            reason: self.reason.as_deref(),
+            metadata: self.metadata.as_deref(),
+            timestamp_micros: Some(self.at),
+        }
+    }
+
+    /// Hashes the row as the platform would, after the row before it.
+    fn seal(&mut self, prev_hash: &str) -> String {
+        self.prev_hash = Some(prev_hash.to_owned());
+        let version = HashVersion::from_column(self.version).unwrap();
+        let hash = RowHasher::new().event_hash(prev_hash, &self.content(), version).unwrap();
+        self.event_hash = Some(hash.as_str().to_owned());
+        hash.as_str().to_owned()
+    }
+
+    /// The field of a column, and its kind.
+    fn field(&self, column: &str) -> (Kind, Option<Vec<u8>>) {
+        let text = |text: &str| (Kind::Text, Some(text.as_bytes().to_vec()));
+        let maybe = |text: &Option<String>| (Kind::Text, text.as_ref().map(|text| text.clone().into_bytes()));
+        match column {
+            "id" => text(&self.id),
+            "tenant_id" => text(&self.tenant),
+            "chain_shard" => (Kind::Int, Some(self.shard.to_be_bytes().to_vec())),
+            "chain_sequence" => (Kind::Int, Some(self.sequence.to_be_bytes().to_vec())),
+            "hash_version" => (Kind::Int, self.version.map(|version| version.to_be_bytes().to_vec())),
+            "agent_id" => maybe(&self.agent),
+            "action" => text(&self.action),
+            "tool" => maybe(&self.tool),
+            "decision" => text(&self.decision),
+            "request_id" => maybe(&self.request),
+            "reason" => maybe(&self.reason),
+            "metadata_json" => maybe(&self.metadata),
+            "timestamp" => (Kind::Moment, Some((self.at - POSTGRES_EPOCH).to_be_bytes().to_vec())),
+            "event_hash" => maybe(&self.event_hash),
+            "prev_hash" => maybe(&self.prev_hash),
+            other => panic!("no column {other}"),
+        }
+    }
+}
+
+const COLUMNS: [&str; 15] = [
+    "id",
+    "tenant_id",
+    "chain_shard",
+    "chain_sequence",
+    "hash_version",
+    "agent_id",
+    "action",
+    "tool",
+    "decision",
+    "request_id",
+    "reason",
+    "metadata_json",
+    "timestamp",
+    "event_hash",
+    "prev_hash",
+];
+
+fn layout(more: &str) -> Layout {
+    let text = format!("name = \"c\"\ndatabase = \"d\"\ntable = \"t\"\nscheme = \"aegis-audit\"\n{more}");
+    let chain = toml::from_str::<VerifyChain>(&text).unwrap().chain().unwrap();
+    let columns: BTreeSet<String> = COLUMNS.iter().map(|name| (*name).to_owned()).collect();
+    Layout::new(&chain, &columns).unwrap()
+}
+
+fn fold_in(layout: Layout, rows: &[Row], order: Order) -> RowFold {
+    let names: Vec<String> = layout
+        .wanted
+        .iter()
+        .map(|want| match want {
+            Want::Column(name) => name.clone(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let some = chain("x", 0, 1).remove(0);
+    let kinds: Arc<[Kind]> = names.iter().map(|name| some.field(name).0).collect();
+    let mut fold = RowFold::new(Arc::new(layout), kinds, order);
+    for row in rows {
+        let fields: Vec<Option<Vec<u8>>> = names.iter().map(|name| row.field(name).1).collect();
+        fold.push(&fields.iter().map(Option::as_deref).collect::<Vec<_>>());
+    }
+    fold
+}
+
+fn outcome(rows: &[Row]) -> Outcome {
+    fold_in(layout(""), rows, Order::Interleaved).finish()
+}
+
+/// Codes and the ids they are about.
+fn seen(rows: &[Row]) -> Vec<(&'static str, String)> {
+    let id = |finding: &Finding| finding.subject.split(' ').nth(1).unwrap().to_owned();
+    outcome(rows).findings.iter().map(|finding| (finding.code, id(finding))).collect()
+}
+
+fn codes(rows: &[Row]) -> Vec<&'static str> {
+    seen(rows).into_iter().map(|(code, _)| code).collect()
+}
+
+fn chain(tenant: &str, shard: i16, length: i64) -> Vec<Row> {
+    let mut prev_hash = GENESIS.to_owned();
+    (0..length)
+        .map(|sequence| {
+            let mut row = Row {
+                id: format!("{tenant}-{shard}-{sequence}"),
+                tenant: tenant.to_owned(),
+                shard,
+                sequence,
+                version: Some(2),
+                agent: Some("agent".to_owned()),
+                action: "execute_tool".to_owned(),
+                tool: Some("tool".to_owned()),
+                decision: "allow".to_owned(),
+                request: Some(format!("request {sequence}")),
+                reason: Some(format!("reason {sequence}")),
+                metadata: Some(format!("{{\"n\": {sequence}}}")),
+                at: 1_777_593_600_000_000 + sequence,
+                event_hash: None,
+                prev_hash: None,
+            };
+            prev_hash = row.seal(&prev_hash);
+            row
+        })
+        .collect()
+}
+
+/// What a table gives that is read as a drill reads it: the rows as they lie, cut into parts, the parts merged, and the
+/// links read again, sorted, if that did not tell.
+fn in_parts(rows: &[Row], cuts: &[usize], more: &str) -> Outcome {
+    let mut whole = fold_in(layout(more), &[], Order::Any);
+    let mut start = 0;
+    for end in cuts.iter().copied().chain([rows.len()]) {
+        let end = end.clamp(start, rows.len());
+        whole.merge(fold_in(layout(more), &rows[start..end], Order::Any));
+        start = end;
+    }
+    if !whole.conclude_links() {
+        whole.take_links(fold_in(layout(more).links_only(), &sorted(rows), Order::Grouped));
+    }
+    whole.finish()
+}
+
+fn sorted(rows: &[Row]) -> Vec<Row> {
+    let mut rows = rows.to_vec();
+    rows.sort_by(|a, b| {
+        (&a.tenant, a.shard, a.sequence, &a.id).cmp(&(&b.tenant, b.shard, b.sequence, &b.id))
+    });
+    rows
+}
+
+#[test]
+fn whole_chains_hold_however_many_and_however_interleaved() {
+    let rows: Vec<Row> = [chain("a", 0, 5), chain("a", 1, 1), chain("b", 0, 3)].concat();
+    let held = outcome(&rows);
+    assert_eq!((held.status, held.rows_verified, held.findings_total), (CheckStatus::Pass, 9, 0));
+    assert_eq!(held.summary, "9 rows in 3 chains");
+    let mut mixed = rows.clone();
+    mixed.sort_by_key(|row| row.sequence);
+    assert_eq!(outcome(&mixed), held);
+    assert_eq!(fold_in(layout(""), &rows, Order::Grouped).finish(), held);
+}
+
+#[test]
+fn an_edited_row_is_one_finding_and_names_the_row_its_chain_and_both_hashes() {
+    let mut rows = chain("a", 0, 5);
+    let stored = rows[2].event_hash.clone().unwrap();
+    rows[2].reason = Some("another".to_owned());
+    assert_eq!(seen(&rows), [("hash_mismatch", "a-0-2".to_owned())]);
+    let finding = outcome(&rows).findings.remove(0);
+    assert_eq!(finding.subject, "row a-0-2 of the chain of tenant a, shard 0");
+    assert_eq!(finding.actual, format!("event_hash {stored}: the row is not what was hashed"));
+    let link = rows[2].prev_hash.clone().unwrap();
+    assert_eq!(finding.expected, format!("event_hash {}", rows[2].seal(&link)));
+}
+
+#[test]
+fn edited_metadata_is_seen_in_version_2_and_an_edited_reason_is_not_in_version_1() {
+    let mut rows = chain("a", 0, 5);
+    rows[3].metadata = Some("{\"n\": 4}".to_owned());
+    assert_eq!(seen(&rows), [("hash_mismatch", "a-0-3".to_owned())]);
+
+    let mut rows = chain("a", 0, 2);
+    let mut prev_hash = GENESIS.to_owned();
+    for row in &mut rows {
+        row.version = None;
+        prev_hash = row.seal(&prev_hash);
+    }
+    rows[1].reason = Some("edited".to_owned());
+    assert_eq!(seen(&rows), []);
+}
+
+#[test]
+fn a_deleted_row_breaks_the_link_of_the_next_and_a_row_twice_is_a_duplicate() {
+    let mut rows = chain("a", 0, 5);
+    rows.remove(2);
+    assert_eq!(seen(&rows), [("broken_link", "a-0-3".to_owned())]);
+    let mut rows = chain("a", 0, 5);
+    rows.insert(3, rows[2].clone());
+    assert_eq!(codes(&rows), ["broken_link", "duplicate_sequence"]);
+}
+
+#[test]
+fn swapped_rows_are_out_of_order() {
+    let mut rows = chain("a", 0, 5);
+    rows.swap(2, 3);
+    let swapped = seen(&rows);
+    assert!(swapped.contains(&("out_of_order", "a-0-2".to_owned())), "{swapped:?}");
+    assert_eq!(swapped.iter().filter(|(code, _)| *code == "broken_link").count(), 3, "{swapped:?}");
+}
+
+#[test]
+fn a_row_hashed_anew_breaks_the_link_after_it() {
+    let mut rows = chain("a", 0, 5);
+    rows[2].reason = Some("another".to_owned());
+    let prev_hash = rows[2].prev_hash.clone().unwrap();
+    rows[2].seal(&prev_hash);
+    assert_eq!(seen(&rows), [("broken_link", "a-0-3".to_owned())]);
+}
+
+#[test]
+fn a_chain_that_begins_in_the_middle_is_a_warning_unless_that_is_forbidden() {
+    let rows = chain("a", 0, 5).split_off(2);
+    let pruned = outcome(&rows);
+    assert_eq!((pruned.status, pruned.findings[0].code), (CheckStatus::Pass, "missing_genesis"));
+    let strict = fold_in(layout("require_genesis = true"), &rows, Order::Interleaved).finish();
+    assert_eq!(strict.status, CheckStatus::Fail);
+}
+
+#[test]
+fn null_hashes_and_unknown_versions_have_their_own_codes() {
+    let mut rows = chain("a", 0, 6);
+    rows[1].event_hash = None;
+    rows[3].version = Some(9);
+    rows[5].prev_hash = None;
+    let expected = [("null_hash", "a-0-1"), ("unknown_version", "a-0-3"), ("null_hash", "a-0-5")]
+        .map(|(c, id)| (c, id.to_owned()));
+    assert_eq!(seen(&rows), expected);
+    let mut rows = chain("a", 0, 2);
+    rows[0].prev_hash = None;
+    rows[1].at = 400_000_000_000_000_000;
+    assert_eq!(codes(&rows), ["null_hash", "unhashable_row"]);
+}
+
+#[test]
+fn gaps_are_findings_only_where_there_must_be_none() {
+    let mut rows = chain("a", 0, 4);
+    rows.iter_mut().skip(2).for_each(|row| row.sequence += 5);
+    assert_eq!(seen(&rows), []);
+    let strict = in_parts(&rows, &[1], "contiguous = true");
+    assert_eq!((strict.findings_total, strict.findings[0].code), (1, "sequence_gap"));
+    assert_eq!(strict.findings[0].actual, "chain_sequence 7");
+    assert_eq!(in_parts(&chain("a", 0, 4), &[1], "contiguous = true").findings_total, 0);
+}
+
+#[test]
+fn a_row_under_another_tenant_is_seen() {
+    let mut rows = [chain("a", 0, 3), chain("b", 0, 3)].concat();
+    rows[5].tenant = "c".to_owned();
+    assert_eq!(codes(&rows), ["hash_mismatch", "missing_genesis"], "errors first");
+}
+
+#[test]
+fn counting_goes_on_after_the_list_is_full() {
+    let mut rows = chain("a", 0, 500);
+    rows.iter_mut().for_each(|row| row.reason = None);
+    let outcome = in_parts(&rows, &[100, 300], "");
+    assert_eq!((outcome.findings.len(), outcome.findings_total, outcome.rows_verified), (100, 500, 500));
+}
+
+#[test]
+fn more_pieces_than_can_be_remembered_are_read_again_in_order() {
+    let mut fold = fold_in(layout(""), &[], Order::Any);
+    let whole: Vec<Row> = (0..10).flat_map(|tenant| chain(&tenant.to_string(), 0, 3)).collect();
+    fold.following = Following::GivenUp;
+    fold.merge(fold_in(layout(""), &whole, Order::Any));
+    assert!(!fold.conclude_links());
+    fold.take_links(fold_in(layout("").links_only(), &whole, Order::Grouped));
+    let outcome = fold.finish();
+    assert_eq!((outcome.summary.as_str(), outcome.findings_total), ("30 rows in 10 chains", 0));
+}
+
+/// One way to spoil one row.
+#[derive(Debug, Clone)]
+enum Damage {
+    Tenant,
+    Shard,
+    Version(Option<i16>),
+    Agent,
+    Action,
+    Tool,
+    Decision,
+    Request,
+    Reason,
+    Metadata,
+    Timestamp,
+    EventHash(Option<usize>),
+    PrevHash(Option<usize>),
+    Delete,
+    Sequence(i64),
+    Reseal,
+}
+
+fn damages() -> impl Strategy<Value = Damage> {
+    use Damage::*;
+    prop_oneof![
+        Just(Tenant),
+        Just(Shard),
+        Just(Agent),
+        Just(Action),
+        Just(Tool),
+        Just(Decision),
+        Just(Request),
+        Just(Reason),
+        Just(Metadata),
+        Just(Timestamp),
+        Just(Reseal),
+        prop_oneof![Just(None), Just(Some(1)), Just(Some(3))].prop_map(Version),
+        proptest::option::of(0usize..64).prop_map(EventHash),
+        proptest::option::of(0usize..64).prop_map(PrevHash),
+    ]
+}
+
+fn flip(text: &mut Option<String>, at: Option<usize>) {
+    *text = at.map(|at| {
+        let mut bytes = text.clone().unwrap_or_default().into_bytes();
+        bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+        String::from_utf8(bytes).unwrap()
+    });
+}
+
+fn apply(rows: &mut Vec<Row>, at: usize, damage: &Damage) {
+    let row = &mut rows[at];
+    match damage {
+        Damage::Tenant => row.tenant.push('x'),
+        Damage::Shard => row.shard += 7,
+        Damage::Version(version) => row.version = *version,
+        Damage::Agent => row.agent = None,
+        Damage::Action => row.action.push('x'),
+        Damage::Tool => row.tool = Some("another".to_owned()),
+        Damage::Decision => row.decision = "deny".to_owned(),
+        Damage::Request => row.request = None,
+        Damage::Reason => row.reason = None,
+        Damage::Metadata => row.metadata = None,
+        Damage::Timestamp => row.at += 1,
+        Damage::EventHash(at) => flip(&mut row.event_hash, *at),
+        Damage::PrevHash(at) => flip(&mut row.prev_hash, *at),
+        Damage::Sequence(by) => row.sequence += by,
+        Damage::Reseal => {
+            row.reason = Some("hashed anew".to_owned());
+            let link = row.prev_hash.clone().unwrap_or_default();
+            row.seal(&link);
+        }
+        Damage::Delete => {
+            rows.remove(at);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_edit_of_one_version_2_row_is_found(length in 1i64..12, at in 0usize..12, damage in damages()) {
+        let mut rows = chain("a", 0, length);
+        let at = at % rows.len();
+        // Whoever hashes the last row anew leaves a whole chain; it takes a root or a receipt to see that.
+        prop_assume!(!(matches!(damage, Damage::Reseal) && at + 1 == rows.len()));
+        // The shard is not hashed, so a chain of one row is as whole under another number.
+        prop_assume!(!(matches!(damage, Damage::Shard) && rows.len() == 1));
+        let id = rows[at].id.clone();
+        apply(&mut rows, at, &damage);
+        let found = outcome(&rows);
+        prop_assert!(found.findings_total > 0, "{damage:?}");
+        if !matches!(damage, Damage::Reseal | Damage::Shard) {
+            prop_assert!(seen(&rows).iter().any(|(_, row)| *row == id), "{damage:?}: {:?}", found.findings);
+        }
+    }
+
+    #[test]
+    fn any_other_order_is_found(order in Just((0usize..7).collect::<Vec<_>>()).prop_shuffle()) {
+        prop_assume!(order.windows(2).any(|pair| pair[0] > pair[1]));
+        let rows = chain("a", 0, 7);
+        let shuffled: Vec<Row> = order.iter().map(|index| rows[*index].clone()).collect();
+        prop_assert!(outcome(&shuffled).findings_total > 0);
+    }
+
+    #[test]
+    fn any_exchange_of_places_is_found(order in Just((0usize..7).collect::<Vec<_>>()).prop_shuffle()) {
+        // The rows keep their hashes and get each other's numbers: what an edit of the order column does.
+        prop_assume!(order.windows(2).any(|pair| pair[0] > pair[1]));
+        let mut rows = chain("a", 0, 7);
+        for (row, sequence) in rows.iter_mut().zip(&order) {
+            row.sequence = *sequence as i64;
+        }
+        let found = in_parts(&rows, &[3], "");
+        prop_assert!(found.status == CheckStatus::Fail, "{:?}", found.findings);
+    }
+
+    #[test]
+    fn cuts_and_places_on_disk_change_nothing(
+        lengths in proptest::collection::vec(0i64..9, 1..4),
+        damages in proptest::collection::vec(
+            (0usize..30, prop_oneof![damages(), Just(Damage::Delete), (-4i64..5).prop_map(Damage::Sequence)]), 0..4),
+        moves in proptest::collection::vec((0usize..30, 0usize..30), 0..5),
+        cuts in proptest::collection::vec(0usize..30, 0..5),
+        strict: bool,
+        contiguous: bool,
+    ) {
+        let mut rows: Vec<Row> =
+            lengths.iter().enumerate().flat_map(|(n, length)| chain(["a", "b", "a"][n % 3], (n / 2) as i16, *length)).collect();
+        rows.sort_by_key(|row| row.sequence);
+        for (at, damage) in &damages {
+            if !rows.is_empty() {
+                let at = at % rows.len();
+                apply(&mut rows, at, damage);
+            }
+        }
+        let more = format!("require_genesis = {strict}\ncontiguous = {contiguous}");
+        let serial = fold_in(layout(&more), &sorted(&rows), Order::Grouped).finish();
+        let interleaved = {
+            let mut rows = sorted(&rows);
+            rows.sort_by_key(|row| row.sequence);
+            fold_in(layout(&more), &rows, Order::Interleaved).finish()
+        };
+        prop_assert_eq!(&interleaved, &serial);
+        for (from, to) in moves {
+            if !rows.is_empty() {
+                let row = rows.remove(from % rows.len());
+                rows.insert(to % (rows.len() + 1), row);
+            }
+        }
+        let mut cuts = cuts;
+        cuts.sort_unstable();
+        prop_assert_eq!(in_parts(&rows, &cuts, &more), serial);
+    }
+}

@@ -1,0 +1,241 @@
+//! Whether each row names the row before it, for rows that come in the order of their chains.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::place;
+use super::sightings::{At, Sightings, Words};
+use crate::human;
+use crate::verdict::Severity;
+
+/// Characters of a hash that are shown.
+const HASH_SHOWN: usize = 140;
+/// Characters of a row's id and of a chain's columns that are shown.
+const KEY_SHOWN: usize = 64;
+
+/// What holds for every chain of a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// The link of a chain's first row; none for null.
+    pub genesis: Option<Vec<u8>>,
+    /// Whether a chain that begins in the middle is an error.
+    pub require_genesis: bool,
+    /// Whether the order column counts without gaps.
+    pub contiguous: bool,
+    /// The column with a row's own hash.
+    pub hash_name: String,
+    /// The column with the hash of the row before.
+    pub link_name: String,
+    /// What orders a chain.
+    pub order_name: String,
+    /// What the columns that tell chains apart are called.
+    pub partition_names: Vec<String>,
+    /// Whether hashes are raw bytes, to be shown as hexadecimal digits.
+    pub raw_hashes: bool,
+}
+
+impl Rules {
+    /// The row and its chain, for people.
+    pub fn subject(&self, id: &str, chain: &[u8]) -> String {
+        let mut subject = format!("row {} of the chain", human::one_line(id, KEY_SHOWN));
+        for (index, (name, value)) in self.partition_names.iter().zip(place::partitions(chain)).enumerate() {
+            let value = human::one_line(value.unwrap_or("none"), KEY_SHOWN);
+            subject.push_str(&format!("{} {name} {value}", if index == 0 { " of" } else { "," }));
+        }
+        subject
+    }
+
+    /// Whether nothing is missing between two places, the second after the first.
+    pub fn adjoins(&self, before: &[u8], here: &[u8]) -> bool {
+        if !self.contiguous {
+            return true;
+        }
+        match (place::number(before), place::number(here)) {
+            (Some(before), Some(here)) => before.checked_add(1) == Some(here),
+            _ => true,
+        }
+    }
+
+    /// A hash for people.
+    pub fn show(&self, hash: Option<&[u8]>) -> String {
+        match hash {
+            None => "null".to_owned(),
+            Some(bytes) if self.raw_hashes => human::one_line(&hex::encode(bytes), HASH_SHOWN),
+            Some(bytes) => human::one_line(&String::from_utf8_lossy(bytes), HASH_SHOWN),
+        }
+    }
+}
+
+/// What of a row its links depend on.
+#[derive(Debug, Clone, Copy)]
+pub struct Link<'a> {
+    /// The row, for people.
+    pub id: &'a str,
+    /// The key of its chain, see [`place`].
+    pub chain: &'a [u8],
+    /// Its order key.
+    pub order: &'a [u8],
+    /// Its own hash.
+    pub hash: Option<&'a [u8]>,
+    /// What it says the hash of the row before is.
+    pub link: Option<&'a [u8]>,
+}
+
+/// The first row of a chain, or of a part of one.
+#[derive(Debug)]
+pub struct Head {
+    /// The row, for people.
+    pub id: Box<str>,
+    /// Its order key.
+    pub order: Box<[u8]>,
+    /// What it says the hash of the row before is.
+    pub link: Option<Box<[u8]>>,
+}
+
+impl Head {
+    /// Remembers a row.
+    pub fn of(row: &Link<'_>) -> Self {
+        Self { id: row.id.into(), order: row.order.into(), link: row.link.map(Into::into) }
+    }
+
+    /// As a row of this chain; its own hash is not known any more, and nothing that looks back needs it.
+    pub fn as_link<'a>(&'a self, chain: &'a [u8]) -> Link<'a> {
+        Link { id: &self.id, chain, order: &self.order, hash: None, link: self.link.as_deref() }
+    }
+}
+
+/// The last row of a chain, or of a part of one.
+#[derive(Debug)]
+pub struct Tail {
+    /// Its order key.
+    pub order: Vec<u8>,
+    /// Its own hash.
+    pub hash: Option<Vec<u8>>,
+}
+
+impl Tail {
+    /// Remembers a row.
+    pub fn of(row: &Link<'_>) -> Self {
+        Self { order: row.order.to_vec(), hash: row.hash.map(<[u8]>::to_vec) }
+    }
+
+    /// Remembers the next row instead. Reuses the buffers: this runs for every row.
+    pub fn become_row(&mut self, order: &[u8], hash: Option<&[u8]>) {
+        self.order.clear();
+        self.order.extend_from_slice(order);
+        match (&mut self.hash, hash) {
+            (Some(last), Some(hash)) => {
+                last.clear();
+                last.extend_from_slice(hash);
+            }
+            (last, hash) => *last = hash.map(<[u8]>::to_vec),
+        }
+    }
+}
+
+/// Follows chains, whose rows may be interleaved in any way. Of each chain its last row is remembered.
+#[derive(Debug)]
+pub struct Links {
+    rules: Arc<Rules>,
+    tails: HashMap<Box<[u8]>, Tail>,
+    /// Chains that have ended and are forgotten.
+    ended: u64,
+    sightings: Sightings,
+}
+
+impl Links {
+    /// No rows yet.
+    pub fn new(rules: Arc<Rules>) -> Self {
+        Self { rules, tails: HashMap::new(), ended: 0, sightings: Sightings::default() }
+    }
+
+    /// Takes the next row.
+    pub fn push(&mut self, row: &Link<'_>) {
+        match self.tails.get_mut(row.chain) {
+            Some(tail) => {
+                follows(&self.rules, &mut self.sightings, tail, row);
+                tail.become_row(row.order, row.hash);
+            }
+            None => {
+                begins(&self.rules, &mut self.sightings, row);
+                self.tails.insert(row.chain.into(), Tail::of(row));
+            }
+        }
+    }
+
+    /// Takes the next row of rows that come chain by chain: only one chain is ever remembered.
+    pub fn push_grouped(&mut self, row: &Link<'_>) {
+        if !self.tails.contains_key(row.chain) {
+            self.ended += self.tails.len() as u64;
+            self.tails.clear();
+        }
+        self.push(row);
+    }
+
+    /// The number of chains, and what was seen.
+    pub fn finish(self) -> (u64, Sightings) {
+        (self.ended + self.tails.len() as u64, self.sightings)
+    }
+}
+
+/// Judges the first row of a chain.
+pub fn begins(rules: &Rules, sightings: &mut Sightings, row: &Link<'_>) {
+    if row.link == rules.genesis.as_deref() {
+        return;
+    }
+    let at = At { chain: row.chain, order: row.order };
+    if row.link.is_none() {
+        return null_link(rules, sightings, at, row.id);
+    }
+    let severity = if rules.require_genesis { Severity::Error } else { Severity::Warning };
+    sightings.push(severity, "missing_genesis", at, || Words {
+        subject: rules.subject(row.id, row.chain),
+        expected: format!("{} {}", rules.link_name, rules.show(rules.genesis.as_deref())),
+        actual: format!("{} {}", rules.link_name, rules.show(row.link)),
+    });
+}
+
+/// Judges a row by the one before it.
+pub fn follows(rules: &Rules, sightings: &mut Sightings, last: &Tail, row: &Link<'_>) {
+    let at = At { chain: row.chain, order: row.order };
+    match (&last.hash, row.link) {
+        (_, None) => null_link(rules, sightings, at, row.id),
+        (Some(expected), Some(link)) if **expected != *link => {
+            sightings.push(Severity::Error, "broken_link", at, || Words {
+                subject: rules.subject(row.id, row.chain),
+                expected: format!("{} {}", rules.link_name, rules.show(Some(expected))),
+                actual: format!("{} {}", rules.link_name, rules.show(Some(link))),
+            });
+        }
+        // The row before has no hash, which is a finding of its own.
+        _ => {}
+    }
+    let name = &rules.order_name;
+    match place::compare(&last.order, row.order) {
+        Some(order @ (Ordering::Equal | Ordering::Greater)) => {
+            let code = if order == Ordering::Equal { "duplicate_sequence" } else { "out_of_order" };
+            sightings.push(Severity::Error, code, at, || Words {
+                subject: rules.subject(row.id, row.chain),
+                expected: format!("{name} above {}", place::show(&last.order)),
+                actual: format!("{name} {}", place::show(row.order)),
+            });
+        }
+        Some(Ordering::Less) if !rules.adjoins(&last.order, row.order) => {
+            sightings.push(Severity::Error, "sequence_gap", at, || Words {
+                subject: rules.subject(row.id, row.chain),
+                expected: format!("{name} next after {}", place::show(&last.order)),
+                actual: format!("{name} {}", place::show(row.order)),
+            });
+        }
+        _ => {}
+    }
+}
+
+fn null_link(rules: &Rules, sightings: &mut Sightings, at: At<'_>, id: &str) {
+    sightings.push(Severity::Error, "null_hash", at, || Words {
+        subject: rules.subject(id, at.chain),
+        expected: format!("{} is set", rules.link_name),
+        actual: format!("{} is null", rules.link_name),
+    });
+}

@@ -1,0 +1,155 @@
+//! From a table to an outcome.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use super::fold::{Order, RowFold};
+use super::layout::{ContentAt, Layout};
+use super::value::Kind;
+use crate::chain::Encoding;
+use crate::check::Outcome;
+use crate::failure::{Failure, Result};
+use crate::postgres::Database;
+use crate::postgres::chain_rows::{ChainTable, PageRange, Selection};
+use crate::template::{Chain, TableName};
+
+/// Ranges that may be done before the first of them is joined, for each reader.
+const AHEAD: usize = 4;
+
+/// Verifies every chain of a table, over several connections at once.
+///
+/// # Errors
+/// `chain_columns_missing` if the table is not such a table; if rows cannot be read.
+pub async fn verify(database: &Database, table: &TableName, chain: &Chain, jobs: usize) -> Result<Outcome> {
+    let source = ChainTable::open(database, table).await?;
+    let layout = Layout::new(chain, &source.columns()).map_err(|missing| {
+        Failure::bad("chain_columns_missing", format!("{table} lacks the columns {}", missing.join(", ")))
+            .hint("is it the right table? the check's scheme needs them all")
+    })?;
+    let (source, layout) = (Arc::new(source), Arc::new(layout));
+    let mut fold = scan(&source, &layout, jobs.max(1)).await?;
+    if !fold.conclude_links() {
+        fold.take_links(sorted_links(&source, &layout).await?);
+    }
+    Ok(fold.finish())
+}
+
+/// Reads every row once, in the order of the pages.
+async fn scan(source: &Arc<ChainTable>, layout: &Arc<Layout>, readers: usize) -> Result<RowFold> {
+    let selection = source.selection(&layout.wanted).await?;
+    require_encoding(layout, &selection)?;
+    let kinds: Arc<[Kind]> = selection.kinds.clone().into();
+    let work = Arc::new(Work {
+        source: Arc::clone(source),
+        layout: Arc::clone(layout),
+        kinds: Arc::clone(&kinds),
+        selection,
+        ranges: source.ranges(),
+        next: AtomicUsize::new(0),
+        ahead: Arc::new(Semaphore::new(readers * AHEAD)),
+    });
+    let (parts, joined) = mpsc::channel(readers * AHEAD);
+    let mut tasks = JoinSet::new();
+    for _ in 0..readers.min(work.ranges.len().max(1)) {
+        tasks.spawn(Arc::clone(&work).read(parts.clone()));
+    }
+    drop(parts);
+    let mut fold = RowFold::new(Arc::clone(layout), kinds, Order::Any);
+    join_parts(&mut fold, joined, &work.ahead).await;
+    while let Some(ended) = tasks.join_next().await {
+        ended.expect("a reader does not panic and is not aborted")?;
+    }
+    Ok(fold)
+}
+
+/// What readers share.
+struct Work {
+    source: Arc<ChainTable>,
+    layout: Arc<Layout>,
+    kinds: Arc<[Kind]>,
+    selection: Selection,
+    ranges: Vec<PageRange>,
+    /// The range that is read next.
+    next: AtomicUsize,
+    /// Keeps fast readers from running far ahead of a slow one: what they have done waits in memory.
+    ahead: Arc<Semaphore>,
+}
+
+impl Work {
+    async fn read(self: Arc<Self>, parts: mpsc::Sender<(usize, RowFold)>) -> Result<()> {
+        let outcome = self.read_ranges(parts).await;
+        if outcome.is_err() {
+            // What this reader owes never comes, so nothing after it can be joined: the others need not go on.
+            self.ahead.close();
+        }
+        outcome
+    }
+
+    async fn read_ranges(&self, parts: mpsc::Sender<(usize, RowFold)>) -> Result<()> {
+        let reader = self.source.reader().await?;
+        loop {
+            let Ok(permit) = self.ahead.acquire().await else { return Ok(()) };
+            let index = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(range) = self.ranges.get(index) else { return Ok(()) };
+            let mut fold = RowFold::new(Arc::clone(&self.layout), Arc::clone(&self.kinds), Order::Any);
+            let copy = self.source.copy_of_range(&self.selection, range);
+            reader.rows(&copy, |row| fold.push(row)).await?;
+            permit.forget();
+            if parts.send((index, fold)).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Joins what the readers have done, in the order of the ranges: neighbours fit together, and need no memory.
+async fn join_parts(fold: &mut RowFold, mut parts: mpsc::Receiver<(usize, RowFold)>, ahead: &Semaphore) {
+    let mut waiting = BTreeMap::new();
+    let mut next = 0;
+    while let Some((index, part)) = parts.recv().await {
+        waiting.insert(index, part);
+        while let Some(part) = waiting.remove(&next) {
+            fold.merge(part);
+            ahead.add_permits(1);
+            next += 1;
+        }
+    }
+}
+
+/// Judges the links alone, on rows that the server sorts.
+async fn sorted_links(source: &ChainTable, layout: &Layout) -> Result<RowFold> {
+    let layout = Arc::new(layout.links_only());
+    let selection = source.selection(&layout.wanted).await?;
+    let kinds: Arc<[Kind]> = selection.kinds.clone().into();
+    let mut fold = RowFold::new(Arc::clone(&layout), kinds, Order::Grouped);
+    if source.is_empty() {
+        return Ok(fold);
+    }
+    let reader = source.reader().await?;
+    reader.rows(&source.copy_sorted(&selection, &layout), |row| fold.push(row)).await?;
+    Ok(fold)
+}
+
+/// Hashes in a `bytea` column cannot be told from digits by looking at them.
+fn require_encoding(layout: &Layout, selection: &Selection) -> Result<()> {
+    let ContentAt::General { scheme, .. } = &layout.content else { return Ok(()) };
+    for (name, index) in [(&layout.rules.hash_name, layout.hash), (&layout.rules.link_name, layout.link)] {
+        let (is_bytes, wants_bytes) =
+            (selection.kinds[index] == Kind::Bytes, scheme.encoding == Encoding::Bytea);
+        if is_bytes != wants_bytes {
+            let (what, instead) = if is_bytes {
+                ("of the type bytea", "set encoding = \"bytea\" in the check")
+            } else {
+                ("not of the type bytea", "set encoding to hex, base64 or base64url in the check")
+            };
+            return Err(
+                Failure::config("chain_encoding", format!("the column {name} is {what}")).hint(instead)
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! `doctor`: would a drill find what it needs?
+
+use std::path::PathBuf;
+
+use super::common::{self, Format, TemplateArg};
+use crate::clock::Clock;
+use crate::doctor;
+use crate::exit::ExitCode;
+use crate::failure::Result;
+use crate::report::{doctor_text, past_drills};
+use crate::store::{S3Store, Store};
+use crate::template::{self, Environment, Purpose};
+
+const EXAMPLES: &str = "\
+Looks at the keys, the store, each recovery point's header, the engine, its images, memory and disk, the clock, and
+leftovers. Makes, writes and pulls nothing.
+
+Examples:
+  restore-drill doctor -t aegis
+  restore-drill doctor -t aegis --format json
+
+Exit codes: 0 a drill would find what it needs (there may be warnings) · otherwise what the drill's would be:
+1 a recovery point cannot be opened · 2 configuration · 3 the engine or the store";
+
+/// Arguments of `doctor`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    template: TemplateArg,
+    /// Where verdicts lie: how much disk a drill needs goes by those in DIR/restore_drill
+    #[arg(long, value_name = "DIR", default_value = common::DEFAULT_REPORTS)]
+    reports: PathBuf,
+    /// What stdout is
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Examines.
+pub async fn run(args: Args) -> Result<ExitCode> {
+    let template = template::load(&args.template.template, &Environment::of_process(), Purpose::Drill)?;
+    let store = S3Store::connect(&template.store).await;
+    let store = store.as_ref().map(|store| store as &dyn Store).map_err(Clone::clone);
+    let past = past_drills(&args.reports, &template.name);
+    let examination = doctor::examine(&template, store, &past, &Clock::system()).await;
+    match args.format {
+        Format::Json => common::print_json(&examination),
+        Format::Human => {
+            let (text, last) = doctor_text(&examination);
+            common::print_summary(&text, &last, examination.exit_code() == ExitCode::Ok);
+        }
+    }
+    Ok(examination.exit_code())
+}

@@ -1,0 +1,61 @@
+//! `health`: is disaster recovery working right now?
+
+use std::path::PathBuf;
+
+use super::common::{self, Format, Opened, TemplateArg};
+use crate::clock::Clock;
+use crate::engine;
+use crate::exit::ExitCode;
+use crate::failure::Result;
+use crate::health::{self, HealthStatus};
+use crate::report::{health_text, past_drills};
+
+const EXAMPLES: &str = "\
+Looks at the newest recovery points, their ages and tables of contents, and at the verdict of the last drill. Reads
+some kilobytes, needs no engine, and writes nothing: cheap enough to ask every minute.
+
+Examples:
+  restore-drill health -t aegis
+  restore-drill health -t aegis --format json
+  restore-drill health -t aegis --strict            a warning is a failure, too
+
+Exit codes: 0 healthy, or a warning · 1 critical, or with --strict a warning · 2 configuration · 3 the store cannot be
+read";
+
+/// Arguments of `health`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    template: TemplateArg,
+    /// Where verdicts lie: the last drill's is looked for in DIR/restore_drill
+    #[arg(long, value_name = "DIR", default_value = common::DEFAULT_REPORTS)]
+    reports: PathBuf,
+    /// Exit with 1 on a warning, too
+    #[arg(long)]
+    strict: bool,
+    /// What stdout is
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Judges.
+pub async fn run(args: Args) -> Result<ExitCode> {
+    let Opened { template, identities, store } = args.template.open(&[]).await?;
+    let now = Clock::system().now();
+    let past = past_drills(&args.reports, &template.name);
+    let plan = engine::make_plan(&template, &store, &identities, now, now, past).await?;
+    let health = health::judge(&template, &plan, health::last_drill(&args.reports, &template.name));
+    match args.format {
+        Format::Json => common::print_json(&health),
+        Format::Human => {
+            let (text, last) = health_text(&health);
+            common::print_summary(&text, &last, health.status == HealthStatus::Healthy);
+        }
+    }
+    Ok(match health.status {
+        HealthStatus::Critical => ExitCode::Failed,
+        HealthStatus::Warning if args.strict => ExitCode::Failed,
+        HealthStatus::Healthy | HealthStatus::Warning => ExitCode::Ok,
+    })
+}

@@ -1,0 +1,429 @@
+//! The kinds there are.
+
+use super::Expect::{Failure, Findings, Pass};
+use super::How::{Aged, Data, Dump, Objects, Source};
+use super::{Breakage, Edit, ObjectChange};
+use crate::demo::data::Tampering;
+
+/// A row in the middle of its chain, on a day that has its root, to which nothing refers; and the row after it.
+macro_rules! victim {
+    () => {
+        "chain AS (
+            SELECT *, lead(id) OVER (PARTITION BY tenant_id, chain_shard ORDER BY chain_sequence) AS next
+            FROM audit_logs),
+         victim AS (
+            SELECT id, prev_hash, next FROM chain c
+            WHERE chain_sequence > (SELECT max(chain_sequence) / 3 FROM audit_logs) AND action <> 'execute_tool'
+              AND next IS NOT NULL AND \"timestamp\" < now() - interval '2 days'
+              AND NOT EXISTS (SELECT FROM audit_notes n WHERE n.audit_log_id = c.id)
+            ORDER BY chain_sequence LIMIT 1)"
+    };
+}
+
+/// The beginning of the day so many days ago. The sample data begins earlier.
+macro_rules! days_ago {
+    ($days:literal) => {
+        concat!(
+            "(date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - interval '",
+            $days,
+            " days')"
+        )
+    };
+}
+
+/// Every kind: tampered audit data first, then usage, other data, and what happens to backups on their way.
+pub static ALL: &[Breakage] = &[
+    Breakage {
+        name: "edited-row",
+        about: "an audit row says another tool was used",
+        how: Source(&[audit(
+            "UPDATE audit_logs SET tool = 'tool.other'
+             WHERE id = (SELECT id FROM audit_logs WHERE hash_version = 2 AND action = 'execute_tool'
+                         ORDER BY chain_sequence LIMIT 1)
+             RETURNING id::text",
+        )]),
+        expect: Findings(&[("audit-chain", "hash_mismatch")]),
+    },
+    Breakage {
+        name: "edited-metadata",
+        about: "the metadata of a version-2 audit row is edited",
+        how: Source(&[audit(
+            "UPDATE audit_logs SET metadata_json = '{\"edited\": 1.5}'
+             WHERE id = (SELECT id FROM audit_logs WHERE hash_version = 2 ORDER BY chain_sequence DESC LIMIT 1)
+             RETURNING id::text",
+        )]),
+        expect: Findings(&[("audit-chain", "hash_mismatch")]),
+    },
+    Breakage {
+        name: "deleted-row",
+        about: "an audit row is deleted from the middle of its chain",
+        how: Source(&[audit(concat!(
+            "WITH ",
+            victim!(),
+            ", gone AS (DELETE FROM audit_logs WHERE id = (SELECT id FROM victim))
+             SELECT next::text FROM victim"
+        ))]),
+        expect: Findings(&[("audit-chain", "broken_link"), ("roots", "leaf_count_differs")]),
+    },
+    Breakage {
+        name: "relinked-row",
+        about: "an audit row is deleted, and the next is linked to the one before",
+        how: Source(&[audit(concat!(
+            "WITH ",
+            victim!(),
+            ", gone AS (DELETE FROM audit_logs WHERE id = (SELECT id FROM victim)),
+             linked AS (UPDATE audit_logs SET prev_hash = (SELECT prev_hash FROM victim)
+                        WHERE id = (SELECT next FROM victim))
+             SELECT next::text FROM victim"
+        ))]),
+        expect: Findings(&[("audit-chain", "hash_mismatch"), ("roots", "leaf_count_differs")]),
+    },
+    Breakage {
+        name: "rewritten-chain",
+        about: "an audit row never happened: every later row of its chain is hashed and linked anew",
+        how: Data(Tampering::RewrittenChain),
+        expect: Findings(&[("roots", "leaf_count_differs")]),
+    },
+    Breakage {
+        name: "swapped-rows",
+        about: "two neighbours of a chain change places",
+        how: Source(&[audit(
+            "WITH pair AS (
+                SELECT id, chain_sequence AS own, lead(id) OVER w AS next, lead(chain_sequence) OVER w AS other
+                FROM audit_logs WINDOW w AS (PARTITION BY tenant_id, chain_shard ORDER BY chain_sequence)),
+             chosen AS (SELECT * FROM pair WHERE other IS NOT NULL ORDER BY own OFFSET 100 LIMIT 1),
+             swapped AS (
+                UPDATE audit_logs a SET chain_sequence = CASE WHEN a.id = c.id THEN c.other ELSE c.own END
+                FROM chosen c WHERE a.id IN (c.id, c.next))
+             SELECT next::text FROM chosen",
+        )]),
+        expect: Findings(&[("audit-chain", "broken_link")]),
+    },
+    Breakage {
+        name: "repeated-number",
+        about: "two rows of a chain have the same place in it",
+        how: Source(&[audit(
+            "WITH pair AS (
+                SELECT id, tenant_id, chain_sequence AS own,
+                       lag(chain_sequence) OVER (PARTITION BY tenant_id, chain_shard ORDER BY chain_sequence) AS before
+                FROM audit_logs),
+             chosen AS (SELECT * FROM pair WHERE before IS NOT NULL ORDER BY own OFFSET 50 LIMIT 1),
+             moved AS (UPDATE audit_logs a SET chain_sequence = c.before FROM chosen c WHERE a.id = c.id)
+             SELECT tenant_id::text FROM chosen",
+        )]),
+        expect: Findings(&[("audit-chain", "duplicate_sequence"), ("audit-chain", "broken_link")]),
+    },
+    Breakage {
+        name: "null-hash",
+        about: "an audit row lost its hash",
+        how: Source(&[audit(
+            "UPDATE audit_logs SET event_hash = NULL
+             WHERE id = (SELECT id FROM audit_logs ORDER BY chain_sequence OFFSET 100 LIMIT 1)
+             RETURNING id::text",
+        )]),
+        expect: Findings(&[("audit-chain", "null_hash")]),
+    },
+    Breakage {
+        name: "unknown-version",
+        about: "an audit row claims a hash version that does not exist",
+        how: Source(&[audit(
+            "UPDATE audit_logs SET hash_version = 9
+             WHERE id = (SELECT id FROM audit_logs ORDER BY chain_sequence OFFSET 100 LIMIT 1)
+             RETURNING id::text",
+        )]),
+        expect: Findings(&[("audit-chain", "unknown_version")]),
+    },
+    Breakage {
+        name: "pruned",
+        about: "the oldest days were pruned, as retention does: a backup that passes",
+        how: Source(&[
+            audit(concat!(
+                "WITH old AS (DELETE FROM audit_logs WHERE \"timestamp\" < ",
+                days_ago!(11),
+                " RETURNING id),
+                 notes AS (DELETE FROM audit_notes WHERE audit_log_id IN (SELECT id FROM old))
+                 SELECT count(*) || ' audit rows' FROM old"
+            )),
+            usage(concat!(
+                // A record is written some 40 ms after the row it bills, and its units tell by how much.
+                "WITH old AS (DELETE FROM usage_records
+                    WHERE \"timestamp\" - (40000 + units) * interval '1 microsecond' < ",
+                days_ago!(11),
+                " RETURNING id)
+                 SELECT count(*) || ' usage records' FROM old"
+            )),
+        ]),
+        expect: Pass,
+    },
+    Breakage {
+        name: "rewritten-root",
+        about: "a day's root is replaced, and the next day's link to it mended",
+        how: Source(&[audit(
+            "WITH victim AS (SELECT tenant_id, root_date FROM transparency_roots WHERE leaf_count > 0
+                             ORDER BY 1, 2 OFFSET 3 LIMIT 1),
+             rewritten AS (
+                UPDATE transparency_roots r SET
+                    root_hash = CASE WHEN r.root_date = v.root_date THEN repeat('f', 64) ELSE r.root_hash END,
+                    prev_root_hash = CASE WHEN r.root_date = v.root_date + 1 THEN repeat('f', 64)
+                                          ELSE r.prev_root_hash END
+                FROM victim v WHERE r.tenant_id = v.tenant_id AND r.root_date IN (v.root_date, v.root_date + 1))
+             SELECT tenant_id || ' for ' || root_date FROM victim",
+        )]),
+        expect: Findings(&[("roots", "receipt_differs")]),
+    },
+    Breakage {
+        name: "foreign-signature",
+        about: "a day's root carries the signature of another",
+        how: Source(&[audit(
+            "WITH victim AS (SELECT tenant_id, root_date, lag(signed_root_payload) OVER (ORDER BY 1, 2) AS other
+                             FROM transparency_roots ORDER BY 1, 2 OFFSET 2 LIMIT 1),
+             signed AS (
+                UPDATE transparency_roots r
+                SET signed_root_payload = jsonb_set(r.signed_root_payload, '{signature}', v.other -> 'signature')
+                FROM victim v WHERE r.tenant_id = v.tenant_id AND r.root_date = v.root_date)
+             SELECT tenant_id || ' for ' || root_date FROM victim",
+        )]),
+        expect: Findings(&[("roots", "bad_signature")]),
+    },
+    Breakage {
+        name: "unknown-key",
+        about: "a day's root is signed by a key that nobody knows",
+        how: Source(&[audit(
+            "WITH victim AS (SELECT tenant_id, root_date FROM transparency_roots ORDER BY 1, 2 OFFSET 2 LIMIT 1),
+             signed AS (
+                UPDATE transparency_roots r
+                SET signing_key_fingerprint = repeat('a', 64),
+                    signed_root_payload = jsonb_set(r.signed_root_payload, '{public_key_fingerprint}',
+                                                    to_jsonb(repeat('a', 64)))
+                FROM victim v WHERE r.tenant_id = v.tenant_id AND r.root_date = v.root_date)
+             SELECT tenant_id || ' for ' || root_date FROM victim",
+        )]),
+        expect: Findings(&[("roots", "unknown_signing_key")]),
+    },
+    Breakage {
+        name: "missing-historical-keys",
+        about: "the retired signing keys are not in the backup",
+        how: Source(&[audit(
+            "WITH gone AS (DELETE FROM transparency_historical_keys RETURNING fingerprint)
+             SELECT r.tenant_id || ' for ' || r.root_date FROM transparency_roots r
+             WHERE EXISTS (SELECT FROM gone WHERE gone.fingerprint LIKE r.signing_key_fingerprint || '%')
+             ORDER BY r.tenant_id, r.root_date LIMIT 1",
+        )]),
+        expect: Findings(&[("roots", "unknown_signing_key")]),
+    },
+    Breakage {
+        name: "missing-roots",
+        about: "the roots of the last days are gone",
+        how: Source(&[audit(
+            "WITH gone AS (DELETE FROM transparency_roots
+                           WHERE root_date > (SELECT max(root_date) - 4 FROM transparency_roots) RETURNING tenant_id)
+             SELECT min(tenant_id::text) FROM gone",
+        )]),
+        expect: Findings(&[("roots", "missing_root")]),
+    },
+    Breakage {
+        name: "replayed-request",
+        about: "a request is audited a second time, in a row that is chained as it should be",
+        how: Source(&[audit(
+            "DROP INDEX audit_logs_request_id_key;
+             WITH last AS (SELECT * FROM audit_logs ORDER BY chain_sequence DESC LIMIT 1),
+             row AS (
+                SELECT gen_random_uuid() AS id, last.*, old.request_id AS replayed, format(
+                    '{\"action\": \"replayed\", \"agent_id\": \"\", \"decision\": \"allow\", \"request_id\": \"%s\", '
+                    '\"tenant_id\": \"%s\", \"tool\": \"\"}', old.request_id, last.tenant_id) AS json
+                FROM last, (SELECT request_id FROM audit_logs WHERE request_id IS NOT NULL
+                            ORDER BY chain_sequence LIMIT 1) old),
+             replay AS (
+                INSERT INTO audit_logs (id, tenant_id, action, decision, request_id, event_hash, prev_hash,
+                                        hash_version, chain_shard, chain_sequence, billing_status, \"timestamp\")
+                SELECT gen_random_uuid(), tenant_id, 'replayed', 'allow', replayed,
+                       encode(sha256(convert_to(event_hash || json, 'UTF8')), 'hex'), event_hash,
+                       1, chain_shard, nextval(pg_get_serial_sequence('audit_logs', 'chain_sequence')), 'not_billable',
+                       \"timestamp\"
+                FROM row)
+             SELECT 'audit ' || replayed FROM row",
+        )]),
+        expect: Findings(&[("audit-usage", "duplicate_key")]),
+    },
+    Breakage {
+        name: "missing-usage",
+        about: "a usage record is gone: audited, and never billed",
+        how: Source(&[usage(
+            "DELETE FROM usage_records WHERE audit_id = (SELECT min(audit_id::text)::uuid FROM usage_records)
+             RETURNING 'audit ' || audit_id",
+        )]),
+        expect: Findings(&[("audit-usage", "no_counterpart")]),
+    },
+    Breakage {
+        name: "extra-usage",
+        about: "something is billed that was never audited",
+        how: Source(&[usage(
+            "INSERT INTO usage_records (id, tenant_id, units, cost, \"timestamp\", audit_id)
+             SELECT gen_random_uuid(), tenant_id, 1, 0.1, \"timestamp\", gen_random_uuid() FROM usage_records LIMIT 1
+             RETURNING 'usage ' || audit_id",
+        )]),
+        expect: Findings(&[("audit-usage", "no_counterpart")]),
+    },
+    Breakage {
+        name: "billed-twice",
+        about: "one request is billed twice",
+        how: Source(&[usage(
+            "ALTER TABLE usage_records DROP CONSTRAINT usage_records_audit_id_key;
+             INSERT INTO usage_records (id, tenant_id, units, cost, \"timestamp\", audit_id)
+             SELECT gen_random_uuid(), tenant_id, units, cost, \"timestamp\", audit_id FROM usage_records
+             WHERE audit_id IS NOT NULL LIMIT 1
+             RETURNING 'usage ' || audit_id",
+        )]),
+        expect: Findings(&[("audit-usage", "duplicate_key")]),
+    },
+    Breakage {
+        name: "missing-table",
+        about: "the backup job left a table out",
+        how: Source(&[audit(
+            "DROP TABLE transparency_historical_keys; SELECT 'acp_audit.public.transparency_historical_keys'",
+        )]),
+        expect: Failure("table_missing_in_dump"),
+    },
+    Breakage {
+        name: "replaced-dump",
+        about: "a dump is replaced by one in which an audit row has another reason, which its hash does not cover",
+        how: Dump(audit(
+            "UPDATE audit_logs SET reason = 'another reason'
+             WHERE id = (SELECT id FROM audit_logs WHERE hash_version = 1 ORDER BY chain_sequence LIMIT 1)
+             RETURNING 'acp_audit.public.audit_logs'",
+        )),
+        expect: Findings(&[("source", "content_differs"), ("source", "dump_replaced")]),
+    },
+    Breakage {
+        name: "lost-rows",
+        about: "a dump is replaced by one without some of its rows, to which nothing refers",
+        how: Dump(audit("WITH gone AS (DELETE FROM audit_notes RETURNING id) SELECT 'acp_audit.public.audit_notes'")),
+        expect: Findings(&[("source", "row_count_differs"), ("source", "dump_replaced")]),
+    },
+    Breakage {
+        name: "orphans",
+        about: "rows refer to a row that is gone, past their foreign key",
+        how: Source(&[Edit {
+            database: "acp_identity",
+            sql: "DELETE FROM tenants WHERE id = (SELECT tenant_id FROM users LIMIT 1) RETURNING 'acp_identity'",
+        }]),
+        expect: Failure("foreign_key_violated"),
+    },
+    Breakage {
+        name: "unvalidated-orphans",
+        about: "a note refers to an audit row that is gone, behind a foreign key that nobody has validated",
+        how: Source(&[audit(
+            "ALTER TABLE audit_notes DROP CONSTRAINT audit_notes_audit_log_id_fkey;
+             INSERT INTO audit_notes (audit_log_id, author_id, note)
+             VALUES (gen_random_uuid(), gen_random_uuid(), 'about nothing');
+             ALTER TABLE audit_notes ADD CONSTRAINT audit_notes_audit_log_id_fkey
+             FOREIGN KEY (audit_log_id) REFERENCES audit_logs (id) NOT VALID;
+             SELECT 'acp_audit.public.audit_notes audit_notes_audit_log_id_fkey'",
+        )]),
+        expect: Findings(&[("constraints", "not_valid_violated")]),
+    },
+    Breakage {
+        name: "lost-sequence",
+        about: "a sequence stands where it began: the next insert gets a number that is taken",
+        how: Source(&[audit(
+            "ALTER TABLE audit_notes ALTER id RESTART WITH 1; SELECT 'acp_audit.public.audit_notes_id_seq'",
+        )]),
+        expect: Findings(&[("sequences", "sequence_behind")]),
+    },
+    Breakage {
+        name: "abandoned",
+        about: "dumps are made every night, of a database that nobody has written to for days",
+        how: Source(&[
+            audit(concat!(
+                "WITH gone AS (DELETE FROM audit_logs WHERE \"timestamp\" >= ",
+                days_ago!(2),
+                " RETURNING id),
+                 notes AS (DELETE FROM audit_notes WHERE audit_log_id IN (SELECT id FROM gone)),
+                 roots AS (DELETE FROM transparency_roots
+                           WHERE root_date >= (",
+                days_ago!(2),
+                " AT TIME ZONE 'UTC')::date)
+                 SELECT 'acp_audit'"
+            )),
+            usage(concat!(
+                "WITH gone AS (DELETE FROM usage_records
+                    WHERE \"timestamp\" - (40000 + units) * interval '1 microsecond' >= ",
+                days_ago!(2),
+                ")
+                 SELECT 'acp_usage'"
+            )),
+        ]),
+        expect: Findings(&[("audit-fresh", "too_old")]),
+    },
+    Breakage {
+        name: "empty-database",
+        about: "a database has its tables and no rows, for a good reason: a backup that passes",
+        how: Source(&[Edit {
+            database: "acp_autonomy",
+            sql: "TRUNCATE policies, approvals; SELECT 'acp_autonomy'",
+        }]),
+        expect: Pass,
+    },
+    Breakage {
+        name: "stale",
+        about: "the backup job has not run for 30 hours",
+        how: Aged { hours: 30 },
+        expect: Failure("rpo_missed"),
+    },
+    Breakage {
+        name: "truncated-object",
+        about: "an upload broke off: the encrypted object lacks its end",
+        how: Objects(ObjectChange::Truncate("acp_audit")),
+        expect: Failure("ciphertext_corrupted"),
+    },
+    Breakage {
+        name: "flipped-bit",
+        about: "one bit of an encrypted object is another",
+        how: Objects(ObjectChange::FlipBit("acp_audit")),
+        expect: Failure("ciphertext_corrupted"),
+    },
+    Breakage {
+        name: "empty-object",
+        about: "an object has no bytes at all",
+        how: Objects(ObjectChange::Empty("acp_audit")),
+        expect: Failure("empty_object"),
+    },
+    Breakage {
+        name: "missing-object",
+        about: "a database has no recovery point",
+        how: Objects(ObjectChange::Remove("acp_audit")),
+        expect: Failure("no_recovery_point"),
+    },
+    Breakage {
+        name: "truncated-dump",
+        about: "pg_dump broke off and was encrypted all the same: its first tables restore",
+        how: Objects(ObjectChange::TruncateDump("acp_audit")),
+        expect: Failure("dump_truncated"),
+    },
+    Breakage {
+        name: "empty-dump",
+        about: "pg_dump failed at once and was encrypted all the same",
+        how: Objects(ObjectChange::EmptyDump("acp_audit")),
+        expect: Failure("empty_dump"),
+    },
+    Breakage {
+        name: "other-key",
+        about: "a dump is encrypted to a key that nobody here has",
+        how: Objects(ObjectChange::OtherKey("acp_audit")),
+        expect: Failure("no_identity_fits"),
+    },
+    Breakage {
+        name: "wrong-database",
+        about: "a recovery point holds the dump of another database",
+        how: Objects(ObjectChange::Swap("acp_audit", "acp_usage")),
+        expect: Failure("wrong_database"),
+    },
+];
+
+const fn audit(sql: &'static str) -> Edit {
+    Edit { database: "acp_audit", sql }
+}
+
+const fn usage(sql: &'static str) -> Edit {
+    Edit { database: "acp_usage", sql }
+}

@@ -1,0 +1,96 @@
+//! What can happen to recovery points in a store.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::crypt::{self, Identities, Recipients, generate_key};
+use crate::failure::{Failure, Result};
+
+/// A change of objects in the store.
+#[derive(Debug, Clone, Copy)]
+pub enum ObjectChange {
+    /// A database's recovery point loses its end, as when an upload broke off.
+    Truncate(&'static str),
+    /// One bit of it is another.
+    FlipBit(&'static str),
+    /// It has no bytes at all.
+    Empty(&'static str),
+    /// It is gone.
+    Remove(&'static str),
+    /// The dump in it loses its end, as when `pg_dump` broke off and was encrypted all the same.
+    TruncateDump(&'static str),
+    /// There is nothing in it, as when `pg_dump` failed at once and was encrypted all the same.
+    EmptyDump(&'static str),
+    /// It is encrypted to somebody else.
+    OtherKey(&'static str),
+    /// It is the recovery point of another database.
+    Swap(&'static str, &'static str),
+}
+
+/// Changes objects in a directory that an S3 server serves as a bucket's prefix. Returns the keys' last parts.
+///
+/// # Errors
+/// If they cannot be read, opened or written.
+pub fn apply(
+    change: ObjectChange,
+    directory: &Path,
+    identities: &Identities,
+    recipients: &Recipients,
+) -> Result<String> {
+    let (ObjectChange::Truncate(database)
+    | ObjectChange::FlipBit(database)
+    | ObjectChange::Empty(database)
+    | ObjectChange::Remove(database)
+    | ObjectChange::TruncateDump(database)
+    | ObjectChange::EmptyDump(database)
+    | ObjectChange::OtherKey(database)
+    | ObjectChange::Swap(database, _)) = change;
+    let path = newest(directory, database)?;
+    let object = fs::read(&path).map_err(|error| failed(&error))?;
+    let changed = match change {
+        ObjectChange::Truncate(_) => object[..object.len() / 3 * 2].to_vec(),
+        ObjectChange::FlipBit(_) => flipped(object),
+        ObjectChange::Empty(_) => Vec::new(),
+        ObjectChange::TruncateDump(_) => {
+            let dump = crypt::open(&object, identities)?;
+            crypt::seal(&dump[..dump.len() / 3 * 2], recipients)?
+        }
+        ObjectChange::EmptyDump(_) => crypt::seal(&[], recipients)?,
+        ObjectChange::OtherKey(_) => {
+            let (_, stranger) = generate_key();
+            crypt::seal(&crypt::open(&object, identities)?, &Recipients::parse(&[stranger])?)?
+        }
+        ObjectChange::Swap(_, other) => {
+            fs::read(newest(directory, other)?).map_err(|error| failed(&error))?
+        }
+        ObjectChange::Remove(_) => {
+            fs::remove_file(&path).map_err(|error| failed(&error))?;
+            return Ok(database.to_owned());
+        }
+    };
+    fs::write(&path, changed).map_err(|error| failed(&error))?;
+    Ok(database.to_owned())
+}
+
+/// In the middle, where no header is.
+fn flipped(mut object: Vec<u8>) -> Vec<u8> {
+    let middle = object.len() / 2;
+    object[middle] ^= 1;
+    object
+}
+
+/// A database's newest object: keys sort by their time.
+fn newest(directory: &Path, database: &str) -> Result<std::path::PathBuf> {
+    let prefix = format!("{database}_2");
+    let entries = fs::read_dir(directory).map_err(|error| failed(&error))?;
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)))
+        .max()
+        .ok_or_else(|| failed(&io::Error::from(io::ErrorKind::NotFound)))
+}
+
+fn failed(error: &io::Error) -> Failure {
+    Failure::inconclusive("demo_break_failed", format!("the recovery point cannot be broken: {error}"))
+}

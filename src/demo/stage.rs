@@ -1,0 +1,254 @@
+//! The stage of a demo: a source server, a store, a key, and a backup of the one in the other, broken as asked.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use super::breakage::{Breakage, How, objects};
+use super::data::{DataSet, data_set, tampered_data_set};
+use super::s3::S3Server;
+use super::source::Source;
+use crate::backup::{self, Job};
+use crate::clock::Clock;
+use crate::crypt::{Identities, Recipients, generate_key};
+use crate::engine::teardown;
+use crate::failure::{Failure, Result};
+use crate::names::{DatabaseName, DrillId, ProjectName};
+use crate::secret::Secret;
+use crate::stack::docker::Engine;
+use crate::stack::labels::Ownership;
+use crate::stack::owner::Owner;
+use crate::store::S3Store;
+use crate::template::{self, Environment, Purpose, Template};
+use crate::verdict::TeardownStatus;
+
+/// The template that is drilled.
+const TEMPLATE: &str = "aegis";
+/// The store.
+const BUCKET: &str = "backups";
+const PREFIX: &str = "nightly";
+/// The file with the key that signs the sample data's roots.
+const PUBLIC_KEY: &str = "transparency-public-key.pem";
+/// After this long `reap` may remove the source server.
+const LEASE: chrono::TimeDelta = chrono::TimeDelta::hours(6);
+/// The data set is the same for everybody.
+const SEED: u64 = 1;
+
+/// A stage. Its files and its S3 server go with it.
+pub struct Stage {
+    directory: TempDir,
+    s3: S3Server,
+    template: Template,
+    data: DataSet,
+    clock: Clock,
+    breakage: Option<&'static Breakage>,
+    narrate: fn(&str),
+}
+
+impl Stage {
+    /// An empty store, a fresh key, and sample data with this many audit rows.
+    pub async fn set(rows: u64, breakage: Option<&'static Breakage>, narrate: fn(&str)) -> Result<Self> {
+        let directory =
+            tempfile::Builder::new().prefix("restore-drill-demo-").tempdir().map_err(no_directory)?;
+        fs::create_dir(directory.path().join(BUCKET)).map_err(no_directory)?;
+        let s3 = S3Server::start(directory.path()).await?;
+        let template = template(&environment(&s3, directory.path())?)?;
+        let system = Clock::system();
+        let (data, clock) = match breakage.map(|breakage| &breakage.how) {
+            Some(How::Data(tampering)) => (tampered_data_set(rows, SEED, system.now(), *tampering), system),
+            Some(How::Aged { hours }) => {
+                let then = system.now() - chrono::TimeDelta::hours(*hours);
+                (data_set(rows, SEED, then), Clock::fixed(then))
+            }
+            _ => (data_set(rows, SEED, system.now()), system),
+        };
+        fs::write(directory.path().join(PUBLIC_KEY), &data.active_public_key_pem).map_err(no_directory)?;
+        Ok(Self { directory, s3, template, data, clock, breakage, narrate })
+    }
+
+    /// The template, with what this stage has.
+    pub fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// The store.
+    pub async fn store(&self) -> Result<S3Store> {
+        S3Store::connect_with(&self.template.store, self.s3.access_key(), self.s3.secret_key()).await
+    }
+
+    /// What opens the dumps.
+    pub fn identities(&self) -> Result<Identities> {
+        Identities::load(&self.template.encryption.identities)
+    }
+
+    /// Starts the source, fills it, backs it up, breaks what is to be broken, and removes the source, whatever happens
+    /// between.
+    pub async fn back_up(&self, cancel: &CancellationToken) -> Result<()> {
+        let engine = Engine::connect().await?;
+        let ownership = self.ownership();
+        let outcome = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(Failure::cancelled()),
+            source = self.fill(&engine, &ownership) => source,
+        };
+        let outcome = match outcome {
+            Ok(source) => self.dump_and_break(&source, cancel).await,
+            Err(failure) => Err(failure),
+        };
+        let removed = teardown(&engine, ownership.drill_id, false).await;
+        outcome?;
+        if removed.status == TeardownStatus::Leaked {
+            return Err(Failure::inconclusive(
+                "demo_leaked",
+                format!("the source server could not be removed: {}", removed.leaked.join("; ")),
+            )
+            .hint("`restore-drill reap` removes it once this command has ended"));
+        }
+        Ok(())
+    }
+
+    fn ownership(&self) -> Ownership {
+        let now = Clock::system().now();
+        Ownership {
+            drill_id: DrillId::random(),
+            project: ProjectName::of(&self.template.project_prefix, "source", now),
+            template: self.template.name.clone(),
+            purpose: "demo",
+            owner: Owner::this_process(),
+            lease_expires: now + LEASE,
+            kept: false,
+        }
+    }
+
+    async fn fill(&self, engine: &Engine, ownership: &Ownership) -> Result<Source> {
+        self.say("starting a source server");
+        let source = Source::start(engine, &self.template.postgres.image, ownership).await?;
+        self.say(&format!("filling it with {} sample databases", self.data.databases.len()));
+        source.fill(&self.data, |name| self.say(&format!("{name}: loading"))).await?;
+        Ok(source)
+    }
+
+    async fn dump_and_break(&self, source: &Source, cancel: &CancellationToken) -> Result<()> {
+        let how = self.breakage.map(|breakage| &breakage.how);
+        if let Some(breakage) = self.breakage {
+            self.say(&format!("breaking the backup: {}", breakage.about));
+        }
+        if let Some(tampered) = &self.data.tampered {
+            self.say(&format!("broken: {tampered}"));
+        }
+        if let Some(How::Source(edits)) = how {
+            for edit in *edits {
+                self.say(&format!("broken: {}", source.edit(edit).await?));
+            }
+        }
+        let everything: Vec<DatabaseName> =
+            self.template.databases.iter().map(|database| database.name.clone()).collect();
+        let report =
+            self.job(source, everything, self.clock.clone(), true).await?.run(cancel, &self.narrate).await?;
+        report.failure().cloned().map_or(Ok(()), Err)?;
+        match how {
+            Some(How::Dump(edit)) => {
+                self.say(&format!("broken: {}", source.edit(edit).await?));
+                // The manifest of the sound dump stays.
+                let job =
+                    self.job(source, vec![edit.database()], Clock::fixed(report.taken_at), false).await?;
+                // Nothing is ever overwritten in a store, so the sound dump goes first.
+                for dump in report.dumps.iter().filter(|dump| dump.database == edit.database()) {
+                    let path = self.directory.path().join(BUCKET).join(dump.key.as_str());
+                    fs::remove_file(path).map_err(no_directory)?;
+                }
+                let report = job.run(cancel, &self.narrate).await?;
+                report.failure().cloned().map_or(Ok(()), Err)
+            }
+            Some(How::Objects(change)) => {
+                let recovery_points = self.directory.path().join(BUCKET).join(PREFIX);
+                let hit =
+                    objects::apply(*change, &recovery_points, &self.identities()?, &self.recipients()?)?;
+                self.say(&format!("broken: {hit}"));
+                Ok(())
+            }
+            Some(How::Data(_) | How::Source(_) | How::Aged { .. }) | None => Ok(()),
+        }
+    }
+
+    async fn job(
+        &self,
+        source: &Source,
+        databases: Vec<DatabaseName>,
+        clock: Clock,
+        manifest: bool,
+    ) -> Result<Job> {
+        let mut template = self.template.clone();
+        if let Some(backup) = &mut template.backup {
+            backup.host = crate::stack::spec::POSTGRES.to_owned();
+            backup.network.clone_from(&source.network);
+            backup.password = source.server.password.clone();
+        }
+        Ok(Job {
+            databases,
+            recipients: Arc::new(self.recipients()?),
+            verify_with: Some(Arc::new(self.identities()?)),
+            template: Arc::new(template),
+            store: Arc::new(self.store().await?),
+            manifest,
+            clock,
+        })
+    }
+
+    fn recipients(&self) -> Result<Recipients> {
+        Recipients::parse(&backup::settings(&self.template)?.recipients)
+    }
+
+    fn say(&self, line: &str) {
+        (self.narrate)(line);
+    }
+}
+
+/// The template under a name of its own: a demo must not stand in the way of a drill, nor of another demo.
+fn template(environment: &Environment) -> Result<Template> {
+    let mut template = template::load(TEMPLATE, environment, Purpose::Backup)?;
+    template.name = format!("{TEMPLATE}-demo");
+    template.project_prefix =
+        format!("acp_demo_{}", std::process::id()).parse().expect("letters, digits and underscores");
+    Ok(template)
+}
+
+/// The environment the template asks for, with a fresh key.
+fn environment(s3: &S3Server, directory: &Path) -> Result<Environment> {
+    let (secret, recipient) = generate_key();
+    let identity = directory.join("identity.txt");
+    write_private(&identity, &secret).map_err(no_directory)?;
+    let mut environment = Environment::of_process();
+    environment.extend(
+        [
+            ("ACP_BACKUP_S3_BUCKET", format!("s3://{BUCKET}/{PREFIX}")),
+            ("ACP_BACKUP_S3_ENDPOINT", s3.endpoint()),
+            ("ACP_BACKUP_AGE_RECIPIENT", recipient),
+            ("ACP_BACKUP_AGE_IDENTITY", identity.display().to_string()),
+            ("ACP_TRANSPARENCY_PUBLIC_KEY", directory.join(PUBLIC_KEY).display().to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    Ok(environment)
+}
+
+fn write_private(path: &Path, secret: &Secret) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    writeln!(options.open(path)?, "{}", secret.expose())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn no_directory(error: std::io::Error) -> Failure {
+    Failure::inconclusive(
+        "demo_directory_failed",
+        format!("the demo cannot write to its temporary directory: {error}"),
+    )
+    .hint("TMPDIR names another place")
+}

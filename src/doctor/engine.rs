@@ -1,0 +1,186 @@
+//! The engine: it answers, is new enough, has the images, the memory and the disk, and nothing of earlier drills.
+
+use chrono::{DateTime, Utc};
+use futures_util::future::join_all;
+
+use super::{Health, Item};
+use crate::disk::free_bytes;
+use crate::engine::may_reap;
+use crate::failure::{Failure, MAKE_ROOM, Result};
+use crate::human;
+use crate::plan::forecast::Room;
+use crate::stack::docker::{Engine, EngineInfo, LabelFilter, Owned};
+use crate::template::Template;
+
+/// The server itself and its write-ahead log, whatever the dumps: measured with the sample data, about 200 MiB.
+const DISK_OF_SERVER: u64 = 512 * 1024 * 1024;
+/// With less Postgres is slow to restore.
+const LITTLE_MEMORY: u64 = 1024 * 1024 * 1024;
+
+/// What was seen of the engine.
+#[derive(Default)]
+pub(super) struct OnEngine {
+    pub items: Vec<Item>,
+    /// What its disk has left, where that can be told.
+    pub free_disk_bytes: Option<u64>,
+}
+
+/// Looks at the engine.
+pub(super) async fn examine(template: &Template, at: DateTime<Utc>) -> OnEngine {
+    let engine = match Engine::connect().await {
+        Ok(engine) => engine,
+        Err(failure) => {
+            return OnEngine { items: vec![Item::failure("Docker engine", failure)], ..OnEngine::default() };
+        }
+    };
+    let info = engine.info();
+    let mut items = vec![Item::ok("Docker engine", format!("{}, API {}", info.version, info.api_version))];
+    items.extend(join_all(template.images().into_iter().map(|name| image(&engine, name))).await);
+    items.push(judge_memory(template, info));
+    items.push(match engine.owned(LabelFilter::Any).await {
+        Ok(owned) => judge_leftovers(&owned, at),
+        Err(failure) => Item::failure("leftovers of drills", failure),
+    });
+    OnEngine { items, free_disk_bytes: free_disk(info) }
+}
+
+async fn image(engine: &Engine, name: &str) -> Item {
+    let what = format!("image {name}");
+    match engine.find_image(name).await {
+        Ok(Some(_)) => Item::ok(what, "on the engine"),
+        Ok(None) => judge_absent_image(what, engine.can_pull(name).await),
+        Err(failure) => Item::failure(what, failure),
+    }
+}
+
+fn judge_absent_image(what: String, pullable: Result<()>) -> Item {
+    match pullable {
+        Ok(()) => Item::new(what, Health::Warning, "not on the engine; its registry has it")
+            .advice("the first drill pulls it, which counts towards the RTO: `docker pull` it before"),
+        Err(failure) => Item::failure(what, failure),
+    }
+}
+
+/// The stack's containers against the engine's memory.
+fn judge_memory(template: &Template, info: &EngineInfo) -> Item {
+    let what = "memory";
+    let services: u64 = template.services.values().map(|service| service.memory.as_u64()).sum();
+    let postgres = template.postgres.memory.map(|memory| memory.as_u64());
+    let seen = match postgres {
+        Some(postgres) => format!(
+            "{} on the engine; the stack may use {}",
+            human::bytes(info.memory_bytes),
+            human::bytes(postgres + services)
+        ),
+        None => format!("{} on the engine", human::bytes(info.memory_bytes)),
+    };
+    if postgres.unwrap_or(0) + services > info.memory_bytes {
+        return Item::failure(what, Failure::config("memory_short", seen)).advice(
+            "lower postgres.memory or the services' memory in the template, or give the engine more",
+        );
+    }
+    if info.memory_bytes < LITTLE_MEMORY {
+        return Item::new(what, Health::Warning, seen).advice("a drill will be slow: give the engine more");
+    }
+    Item::ok(what, seen)
+}
+
+fn judge_leftovers(owned: &[Owned], at: DateTime<Utc>) -> Item {
+    let what = "leftovers of drills";
+    let left = owned.iter().filter(|owned| may_reap(owned, at)).count() as u64;
+    let rest = owned.len() as u64 - left;
+    let others = match rest {
+        0 => String::new(),
+        n => format!("; {} of drills that run or are kept", human::things(n, "thing")),
+    };
+    if left == 0 {
+        return Item::ok(what, format!("none{others}"));
+    }
+    Item::new(what, Health::Warning, format!("{} of drills that ended{others}", human::things(left, "thing")))
+        .advice("`restore-drill reap --dry-run` lists them, `restore-drill reap` removes them")
+}
+
+/// The room a drill needs, against what there is.
+pub(super) fn judge_disk(free_bytes: Option<u64>, room: &Room) -> Item {
+    let what = "disk";
+    let needed = room.needed_bytes.saturating_add(DISK_OF_SERVER);
+    let estimate = format!("about {} needed ({})", human::bytes(needed), room.basis);
+    match free_bytes {
+        None => Item::new(
+            what,
+            Health::Unknown,
+            format!("{estimate}; the engine's free space cannot be seen from here"),
+        )
+        .advice("`df` on the engine's machine tells"),
+        Some(free) if free < needed => Item::failure(
+            what,
+            Failure::inconclusive("disk_short", format!("{} free, {estimate}", human::bytes(free)))
+                .hint(MAKE_ROOM),
+        ),
+        Some(free) => Item::ok(what, format!("{} free, {estimate}", human::bytes(free))),
+    }
+}
+
+/// What is free where the engine keeps its data, if that is a disk of this machine.
+fn free_disk(info: &EngineInfo) -> Option<u64> {
+    let root = info.root_directory.as_ref().filter(|_| info.local)?;
+    // A user who may not look into the directory may look at the one above, which mostly is on the same disk.
+    root.ancestors().find_map(free_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn info(memory_bytes: u64) -> EngineInfo {
+        EngineInfo {
+            version: "28.0.0".to_owned(),
+            api_version: "1.48".to_owned(),
+            cpus: 2,
+            memory_bytes,
+            local: true,
+            root_directory: None,
+        }
+    }
+
+    #[test]
+    fn the_stack_must_fit_into_the_engines_memory() {
+        let template = crate::template::parse(
+            include_str!("../../drill-templates/aegis.toml"),
+            "aegis.toml",
+            &[("ACP_BACKUP_S3_BUCKET", "s3://b/p"), ("ACP_BACKUP_AGE_IDENTITY", "k")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into_iter()
+                .collect(),
+            crate::template::Purpose::Drill,
+        )
+        .unwrap();
+        // Its Redis alone may use 256 MiB.
+        for (memory, status) in
+            [(16 << 30, Health::Ok), (512 << 20, Health::Warning), (128 << 20, Health::Failed)]
+        {
+            assert_eq!(judge_memory(&template, &info(memory)).status, status, "{memory}");
+        }
+    }
+
+    #[test]
+    fn a_disk_that_is_too_small_is_told_before_it_is_full() {
+        let room =
+            Room { needed_bytes: 100, basis: String::new(), free: None, restored_bytes: BTreeMap::new() };
+        let needed = 100 + DISK_OF_SERVER;
+        for (free, status) in
+            [(None, Health::Unknown), (Some(needed), Health::Ok), (Some(needed - 1), Health::Failed)]
+        {
+            assert_eq!(judge_disk(free, &room).status, status, "{free:?}");
+        }
+    }
+
+    #[test]
+    fn an_image_that_can_be_pulled_is_a_warning_and_one_that_cannot_a_failure() {
+        let absent = |pullable| judge_absent_image("image x".to_owned(), pullable).status;
+        assert_eq!(absent(Ok(())), Health::Warning);
+        assert_eq!(absent(Err(Failure::inconclusive("image_unavailable", "no"))), Health::Failed);
+    }
+}

@@ -1,0 +1,90 @@
+//! Key files: there, readable, and nobody else's business.
+
+use std::path::{Path, PathBuf};
+
+use super::{Health, Item};
+use crate::chain::parse_public_key;
+use crate::crypt::Identities;
+use crate::failure::Failure;
+use crate::template::{Check, Template};
+
+/// Looks at the key files a template names. The identities are handed on if they can be used.
+pub(super) fn examine(template: &Template) -> (Vec<Item>, Option<Identities>) {
+    let paths = &template.encryption.identities;
+    let mut items = Vec::new();
+    let identities = match Identities::load(paths) {
+        Ok(identities) => {
+            let seen = identities.public_keys().join(", ");
+            items.push(Item::ok("age identities", seen));
+            Some(identities)
+        }
+        Err(failure) => {
+            items.push(Item::failure("age identities", failure));
+            None
+        }
+    };
+    items.extend(paths.iter().filter(|path| !path.as_os_str().is_empty()).filter_map(|path| mode(path)));
+    items.extend(public_keys(template).map(|path| public_key(&path)));
+    (items, identities)
+}
+
+/// Who else may read a private key.
+#[cfg(unix)]
+fn mode(path: &Path) -> Option<Item> {
+    use std::os::unix::fs::PermissionsExt;
+    // One that cannot be looked at is told of already.
+    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    Some(judge_mode(path, mode))
+}
+
+#[cfg(not(unix))]
+fn mode(_: &Path) -> Option<Item> {
+    None
+}
+
+fn judge_mode(path: &Path, mode: u32) -> Item {
+    let what = format!("mode of {}", path.display());
+    if mode & 0o077 == 0 {
+        return Item::ok(what, format!("{mode:04o}"));
+    }
+    Item::new(what, Health::Warning, format!("{mode:04o}: others on this machine may open the private key"))
+        .advice(format!("chmod 600 {}", path.display()))
+}
+
+/// The public keys that checks are given.
+fn public_keys(template: &Template) -> impl Iterator<Item = PathBuf> + '_ {
+    template.checks.iter().filter_map(|check| match check {
+        Check::TransparencyRoots(check) => {
+            check.active_public_key.clone().filter(|path| !path.as_os_str().is_empty())
+        }
+        _ => None,
+    })
+}
+
+fn public_key(path: &Path) -> Item {
+    let what = format!("public key {}", path.display());
+    let parsed = std::fs::read_to_string(path)
+        .map_err(|error| error.to_string())
+        .and_then(|pem| parse_public_key(&pem).map_err(|error| error.to_string()));
+    match parsed {
+        Ok(_) => Item::ok(what, "an Ed25519 public key"),
+        Err(why) => Item::failure(
+            what,
+            Failure::config("public_key_unreadable", why).hint(
+                "it must be an Ed25519 public key in PEM form (for Aegis: ACP_TRANSPARENCY_PUBLIC_KEY)",
+            ),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_others_may_open_is_a_warning() {
+        for (mode, status) in [(0o600, Health::Ok), (0o400, Health::Ok), (0o640, Health::Warning)] {
+            assert_eq!(judge_mode(Path::new("k"), mode).status, status, "{mode:o}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The doctor: would a drill find what it needs? Each thing that is looked at is one item: what was looked at, what was
+//! seen, what to do. Nothing is made, written or pulled.
+//!
+//! Items are judged by pure functions; the files gather what they judge.
+
+mod engine;
+mod keys;
+mod store;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::clock::Clock;
+use crate::exit::ExitCode;
+use crate::failure::{Class, Failure};
+use crate::plan::forecast::{self, PastDrill};
+use crate::store::Store;
+use crate::template::Template;
+
+/// What the doctor saw.
+#[derive(Debug, Clone, Serialize)]
+pub struct Examination {
+    /// Version of this schema.
+    pub schema_version: u32,
+    /// The template.
+    pub template: String,
+    /// When it was looked.
+    pub at: DateTime<Utc>,
+    /// The worst of the items.
+    pub status: Health,
+    /// What was looked at, in the order of a drill.
+    pub items: Vec<Item>,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Item {
+    /// What was looked at.
+    pub what: String,
+    /// How it is.
+    pub status: Health,
+    /// What was seen.
+    pub seen: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+    /// What kind of trouble it is, for the exit code.
+    #[serde(skip)]
+    class: Class,
+}
+
+/// How a thing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// As it should be.
+    Ok,
+    /// It cannot be told.
+    Unknown,
+    /// A drill would go on.
+    Warning,
+    /// A drill would fail.
+    Failed,
+}
+
+impl Item {
+    fn new(what: impl Into<String>, status: Health, seen: impl Into<String>) -> Self {
+        Self { what: what.into(), status, seen: seen.into(), advice: None, class: Class::Inconclusive }
+    }
+
+    fn ok(what: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self::new(what, Health::Ok, seen)
+    }
+
+    fn failure(what: impl Into<String>, failure: Failure) -> Self {
+        let (class, advice) = (failure.class, failure.hint);
+        Self { class, advice, ..Self::new(what, Health::Failed, failure.message) }
+    }
+
+    fn advice(self, advice: impl Into<String>) -> Self {
+        Self { advice: Some(advice.into()), ..self }
+    }
+}
+
+impl Examination {
+    /// The exit code: that of the first item a drill would fail of.
+    pub fn exit_code(&self) -> ExitCode {
+        let failed = self.items.iter().find(|item| item.status == Health::Failed);
+        failed.map_or(ExitCode::Ok, |item| item.class.into())
+    }
+}
+
+/// Looks at everything a drill of this template needs.
+pub async fn examine(
+    template: &Template,
+    store: std::result::Result<&dyn Store, Failure>,
+    past: &[PastDrill],
+    clock: &Clock,
+) -> Examination {
+    let at = clock.now();
+    let (mut items, identities) = keys::examine(template);
+    let (stored, on_engine) =
+        tokio::join!(store::examine(template, store, identities.as_ref(), at), engine::examine(template, at));
+    items.extend(stored.items);
+    items.extend(on_engine.items);
+    let room = forecast::room(&stored.set, &BTreeMap::new(), past, None);
+    items.push(engine::judge_disk(on_engine.free_disk_bytes, &room));
+    Examination {
+        schema_version: 1,
+        template: template.name.clone(),
+        at,
+        status: items.iter().map(|item| item.status).max().unwrap_or(Health::Ok),
+        items,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_is_the_first_failures() {
+        let examination = |items: Vec<Item>| Examination {
+            schema_version: 1,
+            template: "t".to_owned(),
+            at: DateTime::UNIX_EPOCH,
+            status: Health::Ok,
+            items,
+        };
+        let (warning, bad, config) = (
+            Item::new("a", Health::Warning, "b"),
+            Item::failure("a", Failure::bad("x", "y")),
+            Item::failure("a", Failure::config("x", "y")),
+        );
+        assert_eq!(examination(vec![warning.clone()]).exit_code(), ExitCode::Ok);
+        assert_eq!(
+            examination(vec![warning.clone(), bad.clone(), config.clone()]).exit_code(),
+            ExitCode::Failed
+        );
+        assert_eq!(examination(vec![config, bad]).exit_code(), ExitCode::Config);
+    }
+}

@@ -1,0 +1,138 @@
+//! The store: it can be listed, its clock agrees, and the identity opens each recovery point.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
+
+use super::{Health, Item};
+use crate::crypt::{DecryptFailure, Identities, decrypt};
+use crate::engine::key_pattern;
+use crate::failure::{Failure, Result};
+use crate::human;
+use crate::names::DatabaseName;
+use crate::plan;
+use crate::store::Store;
+use crate::survey;
+use crate::template::Template;
+use crate::verdict::{RecoveryPoint, RecoverySet};
+
+/// An age file's header is smaller than this, unless it has a hundred recipients.
+const HEADER: u64 = 16 * 1024;
+/// A signature is refused when the clocks are 15 minutes apart; ages and objectives are wrong long before.
+const SKEW_LIMIT: TimeDelta = TimeDelta::minutes(10);
+/// Ages are wrong by as much.
+const SKEW_WARNING: TimeDelta = TimeDelta::seconds(60);
+
+/// What was seen of the store.
+pub(super) struct Stored {
+    pub items: Vec<Item>,
+    /// The recovery points a drill would use.
+    pub set: RecoverySet,
+}
+
+/// Looks at the store, and at the header of each recovery point.
+pub(super) async fn examine(
+    template: &Template,
+    store: std::result::Result<&dyn Store, Failure>,
+    identities: Option<&Identities>,
+    at: DateTime<Utc>,
+) -> Stored {
+    let what = format!("store {}", template.store.url);
+    let failed =
+        |failure| Stored { items: vec![Item::failure(what.clone(), failure)], set: RecoverySet::default() };
+    let store = match store {
+        Ok(store) => store,
+        Err(failure) => return failed(failure),
+    };
+    let set = match recovery_set(template, store, at).await {
+        Ok(set) => set,
+        Err(failure) => {
+            let mut stored = failed(failure);
+            stored.items.extend(store.clock_ahead().map(judge_skew));
+            return stored;
+        }
+    };
+    let points = &set.points;
+    let missing: Vec<&str> = template
+        .databases
+        .iter()
+        .map(|database| &database.name)
+        .filter(|name| set.point(name).is_none())
+        .map(DatabaseName::as_str)
+        .collect();
+    let seen = format!("readable, {} of {} databases", points.len(), template.databases.len());
+    let mut items = vec![match missing.is_empty() {
+        true => Item::ok(what, seen),
+        false => {
+            let failure =
+                Failure::bad("no_recovery_point", format!("{seen}: none of {}", missing.join(", ")));
+            Item::failure(what, failure.hint("`restore-drill plan` says what was looked for"))
+        }
+    }];
+    items.extend(store.clock_ahead().map(judge_skew));
+    if let Some(identities) = identities {
+        let opened = points.iter().map(|point| open(store, point, identities));
+        items.extend(join_all(opened).await);
+    }
+    Stored { items, set }
+}
+
+async fn recovery_set(template: &Template, store: &dyn Store, at: DateTime<Utc>) -> Result<RecoverySet> {
+    let pattern = key_pattern(template)?;
+    let listed = survey::list_points(store, &pattern, template, at, survey::window(template)).await?;
+    Ok(plan::choose(template, &pattern, &listed.listing, at))
+}
+
+/// Whether the identities fit a recovery point; its header tells.
+async fn open(store: &dyn Store, point: &RecoveryPoint, identities: &Identities) -> Item {
+    let what = format!("header of {}", point.key);
+    match header(store, point, identities).await {
+        Ok(()) => Item::ok(what, format!("opens; {}", human::bytes(point.size_bytes))),
+        Err(failure) => Item::failure(what, failure),
+    }
+}
+
+async fn header(store: &dyn Store, point: &RecoveryPoint, identities: &Identities) -> Result<()> {
+    if point.size_bytes == 0 {
+        return Err(DecryptFailure::Empty.into_failure());
+    }
+    let bytes = store.read(&point.key, point.etag.as_deref(), 0..point.size_bytes.min(HEADER)).await?;
+    decrypt(&*bytes, identities).map(drop).map_err(DecryptFailure::into_failure)
+}
+
+/// `ahead` is how far the store's clock is in front of this machine's.
+fn judge_skew(ahead: TimeDelta) -> Item {
+    let what = "clock against the store's";
+    #[expect(clippy::cast_precision_loss, reason = "for show")]
+    let apart = human::duration(ahead.num_seconds().abs() as f64);
+    let seen = match ahead.num_seconds() {
+        -1..=1 => "together, to the second".to_owned(),
+        2.. => format!("{apart} behind it"),
+        _ => format!("{apart} ahead of it"),
+    };
+    let advice = "set this machine's clock (NTP): ages, RPO and the store's signatures go by it";
+    let status = match ahead.abs() {
+        skew if skew > SKEW_LIMIT => Health::Failed,
+        skew if skew > SKEW_WARNING => Health::Warning,
+        _ => return Item::ok(what, seen),
+    };
+    Item::new(what, status, seen).advice(advice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_may_be_a_minute_apart() {
+        for (seconds, status, words) in [
+            (1, Health::Ok, "together"),
+            (-30, Health::Ok, "30s ahead of it"),
+            (90, Health::Warning, "1m 30s behind it"),
+            (-3600, Health::Failed, "1h ahead of it"),
+        ] {
+            let item = judge_skew(TimeDelta::seconds(seconds));
+            assert_eq!(item.status, status, "{seconds}");
+            assert!(item.seen.contains(words), "{}", item.seen);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Health: is disaster recovery working right now? A pure judgement over a plan and the last drill, for a probe that
+//! asks every minute.
+
+mod last_drill;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::human;
+use crate::names::DatabaseName;
+use crate::plan::DrillPlan;
+use crate::template::Template;
+use crate::verdict::{Finding, Severity};
+
+pub use last_drill::{LastDrill, last_drill};
+
+const HOUR: f64 = 3600.0;
+
+/// Whether disaster recovery is working.
+#[derive(Debug, Clone, Serialize)]
+pub struct Health {
+    /// Version of this schema.
+    pub schema_version: u32,
+    /// The template.
+    pub template: String,
+    /// When it was judged.
+    pub at: DateTime<Utc>,
+    /// How it is.
+    pub status: HealthStatus,
+    /// Age of the newest set that has every database: that of its oldest member. Absent if there is none.
+    pub age_hours: Option<f64>,
+    /// How old it may be: the recovery point objective. Absent if there is none.
+    pub threshold_hours: Option<f64>,
+    /// Complete sets among the recovery points looked at.
+    pub sets: usize,
+    /// Each database, in restore order.
+    pub databases: Vec<DatabaseHealth>,
+    /// The last drill of the template; absent if there is none in the reports directory.
+    pub last_drill: Option<LastDrill>,
+    /// What is wrong, or will be, in plain English; what is critical first.
+    pub warnings: Vec<String>,
+}
+
+/// How disaster recovery is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HealthStatus {
+    /// A disaster now would cost what the objectives allow.
+    Healthy,
+    /// It would, and something wants looking at.
+    Warning,
+    /// It would cost more.
+    Critical,
+}
+
+/// One database's recovery points.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DatabaseHealth {
+    /// Its name.
+    pub name: DatabaseName,
+    /// Whether it has a recovery point.
+    pub present: bool,
+    /// Whether that is not older than the threshold.
+    pub fresh: bool,
+    /// Its age.
+    pub age_hours: Option<f64>,
+    /// Whether everything the template asks for is in it, by its table of contents. Absent if that was not looked at.
+    pub contents: Option<bool>,
+}
+
+/// Judges a plan as of now, and the last drill.
+pub fn judge(template: &Template, plan: &DrillPlan, last_drill: Option<LastDrill>) -> Health {
+    let threshold_hours = template.objectives.rpo.map(|rpo| rpo.as_secs_f64() / HOUR);
+    let databases: Vec<DatabaseHealth> =
+        plan.waves.iter().flatten().map(|name| database(plan, name, threshold_hours)).collect();
+    let complete = databases.iter().all(|database| database.present);
+    let age_hours =
+        databases.iter().filter_map(|database| database.age_hours).reduce(f64::max).filter(|_| complete);
+    let mut troubles: Vec<(HealthStatus, String)> = plan.findings.iter().filter_map(trouble).collect();
+    troubles.extend(drill_trouble(template, last_drill.as_ref(), plan.at));
+    // Stable: what is critical comes first, each in the order it was found.
+    troubles.sort_by_key(|(status, _)| std::cmp::Reverse(*status));
+    Health {
+        schema_version: 1,
+        template: template.name.clone(),
+        at: plan.at,
+        status: troubles.first().map_or(HealthStatus::Healthy, |(status, _)| *status),
+        age_hours,
+        threshold_hours,
+        sets: complete_sets(plan),
+        databases,
+        last_drill,
+        warnings: troubles.into_iter().map(|(_, warning)| warning).collect(),
+    }
+}
+
+fn database(plan: &DrillPlan, name: &DatabaseName, threshold_hours: Option<f64>) -> DatabaseHealth {
+    let age_hours =
+        plan.point(name).map(|point| crate::clock::seconds_between(point.taken_at, plan.at) / HOUR);
+    DatabaseHealth {
+        name: name.clone(),
+        present: age_hours.is_some(),
+        fresh: age_hours.is_some_and(|age| threshold_hours.is_none_or(|threshold| age <= threshold)),
+        age_hours,
+        contents: plan.holds_what_is_needed(name),
+    }
+}
+
+/// So many times over the store has every database, among the recovery points that were looked at.
+fn complete_sets(plan: &DrillPlan) -> usize {
+    let points = |name: &DatabaseName| {
+        plan.points.iter().find(|point| point.database == *name).map_or(0, |point| point.history.points + 1)
+    };
+    plan.waves.iter().flatten().map(points).min().unwrap_or(0)
+}
+
+/// What a finding of the plan means for health.
+fn trouble(finding: &Finding) -> Option<(HealthStatus, String)> {
+    let status = match finding.severity {
+        Severity::Info => return None,
+        Severity::Warning => HealthStatus::Warning,
+        Severity::Error => HealthStatus::Critical,
+    };
+    Some((status, format!("{}: {}; expected is {}.", finding.subject, finding.actual, finding.expected)))
+}
+
+/// What the last drill, or its absence, means for health. A backup that was never restored is a hope.
+fn drill_trouble(
+    template: &Template,
+    last: Option<&LastDrill>,
+    at: DateTime<Utc>,
+) -> Option<(HealthStatus, String)> {
+    let limit = template.health.max_drill_age;
+    let Some(last) = last else {
+        let warning = "There is no verdict of a drill: whether these backups can be restored is not proved.";
+        return limit.map(|_| (HealthStatus::Warning, warning.to_owned()));
+    };
+    let when = last.finished_at.format("%Y-%m-%d %H:%M UTC");
+    if last.status == "FAIL" {
+        let why = last.failure.as_deref().unwrap_or("it does not say why");
+        return Some((HealthStatus::Critical, format!("The last drill, of {when}, failed: {why}.")));
+    }
+    if last.status != "PASS" {
+        let warning =
+            format!("The last drill, of {when}, came to no verdict ({}).", last.status.to_lowercase());
+        return Some((HealthStatus::Warning, warning));
+    }
+    let age = (at - last.finished_at).to_std().unwrap_or(Duration::ZERO);
+    limit.filter(|limit| age > *limit).map(|limit| {
+        let (age, limit) = (human::duration(age.as_secs_f64()), human::duration(limit.as_secs_f64()));
+        (HealthStatus::Warning, format!("The last drill that passed is {age} ago, more than {limit}."))
+    })
+}

@@ -1,0 +1,102 @@
+use super::*;
+use crate::engine::test_verdict::{start, template};
+use crate::plan::key::KeyPattern;
+use crate::plan::{Listing, Survey, plan};
+use crate::store::ObjectMeta;
+
+/// A plan over listings: for each database the hours ago of its recovery points.
+fn planned(template: &Template, points: &[(&str, &[i64])]) -> DrillPlan {
+    let pattern = KeyPattern::new("", "{database}_{timestamp}.dump.age", "%Y%m%dT%H%M%SZ");
+    let listing: Listing = points
+        .iter()
+        .map(|(name, hours)| {
+            let name: DatabaseName = name.parse().unwrap();
+            let objects = hours.iter().map(|hours| {
+                let taken_at = start() - chrono::TimeDelta::hours(*hours);
+                ObjectMeta {
+                    key: pattern.key(&name, taken_at),
+                    size_bytes: 1 << 20,
+                    last_modified: None,
+                    storage_class: "STANDARD".to_owned(),
+                    etag: None,
+                }
+            });
+            (name.clone(), objects.collect())
+        })
+        .collect();
+    plan(template, &pattern, &Survey { listing, ..Survey::default() }, start())
+}
+
+fn template_with_rpo() -> Template {
+    let mut template = template();
+    template.objectives.rpo = Some(Duration::from_secs(24 * 3600));
+    template.health.max_drill_age = Some(Duration::from_secs(100 * 24 * 3600));
+    template
+}
+
+fn drilled(status: &str, days_ago: i64) -> LastDrill {
+    LastDrill {
+        finished_at: start() - chrono::TimeDelta::days(days_ago),
+        status: status.to_owned(),
+        failure: (status == "FAIL").then(|| "a row is gone".to_owned()),
+        verdict: "v.json".to_owned(),
+    }
+}
+
+#[test]
+fn fresh_backups_and_a_drill_that_passed_are_healthy() {
+    let template = template_with_rpo();
+    let plan = planned(&template, &[("a", &[4, 28, 52]), ("b", &[5, 29])]);
+    let health = judge(&template, &plan, Some(drilled("PASS", 30)));
+    assert_eq!((health.status, &health.warnings[..]), (HealthStatus::Healthy, &[][..]));
+    assert_eq!((health.age_hours, health.threshold_hours, health.sets), (Some(5.0), Some(24.0), 2));
+    assert!(health.databases.iter().all(|database| database.present && database.fresh));
+    assert!(health.databases.iter().all(|database| database.contents.is_none()), "nobody looked inside");
+}
+
+#[test]
+fn a_database_without_a_recovery_point_is_critical() {
+    let template = template_with_rpo();
+    let health = judge(&template, &planned(&template, &[("a", &[4]), ("b", &[])]), Some(drilled("PASS", 1)));
+    assert_eq!((health.status, health.sets, health.age_hours), (HealthStatus::Critical, 0, None));
+    assert!(!health.databases[1].present && !health.databases[1].fresh);
+    assert!(health.warnings[0].starts_with("b: no recovery point"), "{:?}", health.warnings);
+}
+
+#[test]
+fn a_set_older_than_its_objective_is_critical_and_the_stale_member_is_told() {
+    let template = template_with_rpo();
+    let health =
+        judge(&template, &planned(&template, &[("a", &[4]), ("b", &[25])]), Some(drilled("PASS", 1)));
+    assert_eq!((health.status, health.age_hours), (HealthStatus::Critical, Some(25.0)));
+    assert_eq!(health.databases.iter().map(|database| database.fresh).collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn the_last_drill_counts() {
+    let template = template_with_rpo();
+    let plan = planned(&template, &[("a", &[4]), ("b", &[4])]);
+    for (last, status, words) in [
+        (Some(drilled("FAIL", 1)), HealthStatus::Critical, "failed: a row is gone"),
+        (Some(drilled("INCONCLUSIVE", 1)), HealthStatus::Warning, "came to no verdict"),
+        (Some(drilled("PASS", 101)), HealthStatus::Warning, "more than 100d"),
+        (None, HealthStatus::Warning, "is not proved"),
+    ] {
+        let health = judge(&template, &plan, last);
+        assert_eq!(health.status, status, "{words}");
+        assert!(health.warnings[0].contains(words), "{:?}", health.warnings);
+    }
+    let mut undemanding = template;
+    undemanding.health.max_drill_age = None;
+    assert_eq!(judge(&undemanding, &plan, None).status, HealthStatus::Healthy);
+}
+
+#[test]
+fn what_is_critical_is_said_first() {
+    let mut template = template_with_rpo();
+    template.recovery_set.schedule = Some(Duration::from_secs(24 * 3600));
+    let plan = planned(&template, &[("a", &[4, 28, 100]), ("b", &[4, 28])]);
+    let health = judge(&template, &plan, Some(drilled("FAIL", 1)));
+    assert_eq!((health.status, health.warnings.len()), (HealthStatus::Critical, 2));
+    assert!(health.warnings[0].contains("The last drill"), "{:?}", health.warnings);
+}

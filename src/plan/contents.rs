@@ -1,0 +1,345 @@
+//! What is inside a recovery point, as its table of contents tells. Pure; no bytes of rows are needed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDateTime;
+use serde::Serialize;
+
+use crate::archive::{Compression, Data, QualifiedName, Toc};
+use crate::human::one_line;
+use crate::template::TableName;
+use crate::verdict::Archive;
+
+/// Names listed of each kind; the totals count all.
+const LISTED: usize = 5000;
+/// Cycles listed.
+const CYCLES: usize = 20;
+/// PostgreSQL's own limit is 63 bytes; a hostile archive has none.
+const NAME_LENGTH: usize = 200;
+
+/// What is inside a recovery point.
+#[derive(Debug, Clone)]
+pub struct Contents {
+    /// What the dump says about itself.
+    pub archive: Archive,
+    /// When it was made, by a clock in a zone that it does not say.
+    pub created_at: Option<NaiveDateTime>,
+    /// Whether rows are compressed.
+    pub compressed: bool,
+    /// The server's major version.
+    pub server_major: Option<u32>,
+    /// The major version that `pg_restore` must have at least.
+    pub needs_major: Option<u32>,
+    /// Tables.
+    pub tables: BTreeSet<QualifiedName>,
+    /// Tables that could have rows, and whose rows are not in the dump.
+    pub without_rows: BTreeSet<QualifiedName>,
+    /// Extensions.
+    pub extensions: BTreeSet<String>,
+    /// Schemas.
+    pub schemas: BTreeSet<String>,
+    /// Which table refers to which, each pair once: child, then parent.
+    pub references: BTreeSet<(QualifiedName, QualifiedName)>,
+    /// Some names could not be read, since the dump's encoding is another.
+    pub lossy: bool,
+    /// The dump's encoding.
+    pub encoding: Option<String>,
+    /// Bytes of header and table of contents.
+    pub toc_bytes: u64,
+    /// The byte at which the rows of the last table begin, if the dump says so.
+    pub last_data_at: Option<u64>,
+    /// Bytes of the object that were read to know all this.
+    pub read_bytes: u64,
+}
+
+impl Contents {
+    /// What a table of contents tells.
+    pub fn of(toc: &Toc, read_bytes: u64) -> Self {
+        let header = &toc.header;
+        let placed = toc.entries.iter().filter_map(|entry| match entry.data {
+            Data::At(position) => Some(position),
+            Data::None | Data::Unplaced => None,
+        });
+        Self {
+            archive: archive(toc),
+            created_at: header.created_at,
+            compressed: header.compression != Compression::None,
+            server_major: header.server_major(),
+            needs_major: header.dump_major().max(header.server_major()),
+            tables: toc.tables().collect(),
+            without_rows: toc.tables_without_data(),
+            extensions: toc.extensions().map(str::to_owned).collect(),
+            schemas: toc.schemas().map(str::to_owned).collect(),
+            references: toc.foreign_keys().into_iter().map(|key| (key.child, key.parent)).collect(),
+            lossy: toc.lossy,
+            encoding: toc.encoding().map(|name| one_line(name, 40)),
+            toc_bytes: toc.size_bytes,
+            last_data_at: placed.max(),
+            read_bytes,
+        }
+    }
+
+    /// Whether this table is in the dump.
+    pub fn has(&self, table: &TableName) -> bool {
+        self.tables.contains(&qualified(table))
+    }
+
+    /// Whether this table's rows were left out.
+    pub fn lacks_rows(&self, table: &TableName) -> bool {
+        self.without_rows.contains(&qualified(table))
+    }
+
+    /// The contents as a plan shows them.
+    pub fn record(&self) -> ContentsRecord {
+        let (order, cycles) = order(&self.tables, &self.references);
+        ContentsRecord {
+            encoding: self.encoding.clone(),
+            schemas: listed(&self.schemas),
+            extensions: listed(&self.extensions),
+            tables_total: self.tables.len(),
+            tables_without_rows: listed(&self.without_rows),
+            references_total: self.references.len(),
+            references: self
+                .references
+                .iter()
+                .take(LISTED)
+                .map(|(child, parent)| Reference { child: shown(child), parent: shown(parent) })
+                .collect(),
+            table_order: bounded(order),
+            cycles,
+            toc_bytes: self.toc_bytes,
+            read_bytes: self.read_bytes,
+        }
+    }
+}
+
+fn qualified(table: &TableName) -> QualifiedName {
+    QualifiedName { schema: table.schema.clone(), name: table.table.clone() }
+}
+
+/// What a dump says about itself, in words that are safe to show.
+pub fn archive(toc: &Toc) -> Archive {
+    let header = &toc.header;
+    Archive {
+        format: header.format_version.to_string(),
+        database: one_line(&header.database, NAME_LENGTH),
+        server_version: one_line(&header.server_version, NAME_LENGTH),
+        pg_dump_version: one_line(&header.dump_version, NAME_LENGTH),
+        compression: header.compression.to_string(),
+        created_at: header.created_at.map(|time| time.format("%Y-%m-%dT%H:%M:%S").to_string()),
+        entries: toc.entries.len(),
+        tables: toc.tables().count(),
+    }
+}
+
+/// The contents of a recovery point, as a plan shows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ContentsRecord {
+    /// The dump's encoding.
+    pub encoding: Option<String>,
+    /// Schemas it lists; not `public` as every database has it.
+    pub schemas: Vec<String>,
+    /// Extensions that the server must offer.
+    pub extensions: Vec<String>,
+    /// How many tables there are.
+    pub tables_total: usize,
+    /// Tables whose rows were left out of the dump.
+    pub tables_without_rows: Vec<String>,
+    /// How many pairs of tables refer to each other.
+    pub references_total: usize,
+    /// Those pairs.
+    pub references: Vec<Reference>,
+    /// Tables, parents before children: those of one group do not refer to each other.
+    pub table_order: Vec<Vec<String>>,
+    /// Tables that refer to each other in a circle. Rows restore all the same: keys are checked after them.
+    pub cycles: Vec<Vec<String>>,
+    /// Bytes of header and table of contents.
+    pub toc_bytes: u64,
+    /// Bytes of the object that were read.
+    pub read_bytes: u64,
+}
+
+/// A table that refers to another by a foreign key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reference {
+    /// The table that refers.
+    pub child: String,
+    /// The table it refers to.
+    pub parent: String,
+}
+
+fn shown(name: impl ToString) -> String {
+    one_line(&name.to_string(), NAME_LENGTH)
+}
+
+fn listed<T: std::fmt::Display>(names: &BTreeSet<T>) -> Vec<String> {
+    names.iter().take(LISTED).map(shown).collect()
+}
+
+fn bounded(groups: Vec<Vec<&QualifiedName>>) -> Vec<Vec<String>> {
+    let mut left = LISTED;
+    let mut out = Vec::new();
+    for group in groups {
+        let names: Vec<String> = group.into_iter().take(left).map(shown).collect();
+        left -= names.len();
+        if !names.is_empty() {
+            out.push(names);
+        }
+    }
+    out
+}
+
+/// Groups tables so that parents stand before children. Where tables refer to each other in a circle, the first of
+/// them by name goes ahead, and the circle is told.
+fn order<'a>(
+    tables: &'a BTreeSet<QualifiedName>,
+    references: &'a BTreeSet<(QualifiedName, QualifiedName)>,
+) -> (Vec<Vec<&'a QualifiedName>>, Vec<Vec<String>>) {
+    let mut parents: BTreeMap<&QualifiedName, BTreeSet<&QualifiedName>> =
+        tables.iter().map(|table| (table, BTreeSet::new())).collect();
+    let mut children: BTreeMap<&QualifiedName, Vec<&QualifiedName>> = BTreeMap::new();
+    for (child, parent) in references.iter().filter(|(child, parent)| child != parent) {
+        if let (true, Some(waits_for)) = (tables.contains(parent), parents.get_mut(child)) {
+            waits_for.insert(parent);
+            children.entry(parent).or_default().push(child);
+        }
+    }
+    let mut groups = Vec::new();
+    let mut cycles = Vec::new();
+    let mut ready: BTreeSet<&QualifiedName> =
+        parents.iter().filter(|(_, waits_for)| waits_for.is_empty()).map(|(table, _)| *table).collect();
+    while !parents.is_empty() {
+        if ready.is_empty() {
+            let circle = circle(&parents);
+            ready.extend(circle.iter().min());
+            if cycles.len() < CYCLES {
+                cycles.push(circle.into_iter().take(CYCLES).map(shown).collect());
+            }
+        }
+        let mut next = BTreeSet::new();
+        for table in &ready {
+            parents.remove(table);
+        }
+        for table in &ready {
+            for child in children.get(table).into_iter().flatten() {
+                if let Some(waits_for) = parents.get_mut(child) {
+                    waits_for.remove(table);
+                    if waits_for.is_empty() {
+                        next.insert(*child);
+                    }
+                }
+            }
+        }
+        groups.push(std::mem::replace(&mut ready, next).into_iter().collect());
+    }
+    (groups, cycles)
+}
+
+/// Follows parents until a table comes up again: every table here has a parent here.
+fn circle<'a>(waiting: &BTreeMap<&'a QualifiedName, BTreeSet<&'a QualifiedName>>) -> Vec<&'a QualifiedName> {
+    let mut seen = BTreeMap::new();
+    let mut path: Vec<&QualifiedName> = Vec::new();
+    let mut current = waiting.keys().next().copied();
+    while let Some(table) = current {
+        if let Some(at) = seen.insert(table, path.len()) {
+            path.drain(..at);
+            break;
+        }
+        path.push(table);
+        current = waiting.get(table).and_then(|parents| parents.first().copied());
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::archive::read_toc;
+
+    fn name(text: &str) -> QualifiedName {
+        QualifiedName { schema: "public".to_owned(), name: text.to_owned() }
+    }
+
+    fn graph(
+        tables: &[&str],
+        references: &[(&str, &str)],
+    ) -> (BTreeSet<QualifiedName>, BTreeSet<(QualifiedName, QualifiedName)>) {
+        (
+            tables.iter().map(|table| name(table)).collect(),
+            references.iter().map(|(child, parent)| (name(child), name(parent))).collect(),
+        )
+    }
+
+    fn ordered(tables: &[&str], references: &[(&str, &str)]) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
+        let (tables, references) = graph(tables, references);
+        let (groups, cycles) = order(&tables, &references);
+        let names = groups.iter().map(|group| group.iter().map(|table| table.name.clone()).collect());
+        (names.collect(), cycles)
+    }
+
+    #[test]
+    fn parents_stand_before_children() {
+        let (groups, cycles) = ordered(
+            &["users", "orgs", "keys", "alone"],
+            &[("users", "orgs"), ("keys", "users"), ("keys", "orgs")],
+        );
+        assert_eq!(groups, [vec!["alone", "orgs"], vec!["users"], vec!["keys"]]);
+        assert!(cycles.is_empty());
+    }
+
+    #[test]
+    fn a_table_that_refers_to_itself_or_to_what_is_not_there_waits_for_nothing() {
+        let (groups, cycles) = ordered(&["tree"], &[("tree", "tree"), ("tree", "elsewhere")]);
+        assert_eq!((groups, cycles.len()), (vec![vec!["tree".to_owned()]], 0));
+    }
+
+    #[test]
+    fn a_circle_is_told_and_broken_at_its_first_table() {
+        let (groups, cycles) =
+            ordered(&["a", "b", "c", "d"], &[("a", "b"), ("b", "c"), ("c", "b"), ("d", "a")]);
+        assert_eq!(
+            groups,
+            [["b"], ["a"], ["d"]]
+                .map(|g| g.map(str::to_owned).to_vec())
+                .into_iter()
+                .map(|g| if g == ["a"] { vec!["a".to_owned(), "c".to_owned()] } else { g })
+                .collect::<Vec<_>>()
+        );
+        assert_eq!(cycles, [["public.b", "public.c"]]);
+    }
+
+    #[test]
+    fn what_a_real_dump_holds_is_told() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/archive/pg17-gzip.dump");
+        let toc = read_toc(&std::fs::read(path).unwrap()).unwrap();
+        let contents = Contents::of(&toc, 4096);
+        let record = contents.record();
+        assert_eq!(record.tables_total, contents.archive.tables);
+        assert_eq!(record.table_order.iter().map(Vec::len).sum::<usize>(), record.tables_total);
+        assert!(contents.has(&"app.account".parse().unwrap()));
+        assert!(!contents.has(&"account".parse().unwrap()), "it is in another schema");
+        assert_eq!(contents.needs_major, Some(17));
+        assert!(contents.last_data_at.is_some_and(|at| at >= contents.toc_bytes));
+    }
+
+    proptest! {
+        #[test]
+        fn every_table_stands_once_and_behind_its_parents_unless_in_a_circle(
+            edges in prop::collection::vec((0usize..12, 0usize..12), 0..40),
+        ) {
+            let names: Vec<String> = (0..12).map(|n| format!("t{n:02}")).collect();
+            let tables: Vec<&str> = names.iter().map(String::as_str).collect();
+            let pairs: Vec<(&str, &str)> = edges.iter().map(|(a, b)| (tables[*a], tables[*b])).collect();
+            let (groups, cycles) = ordered(&tables, &pairs);
+            let place = |table: &str| groups.iter().position(|group| group.iter().any(|t| t == table)).unwrap();
+            prop_assert_eq!(groups.iter().map(Vec::len).sum::<usize>(), 12);
+            if cycles.is_empty() {
+                for (child, parent) in pairs.iter().filter(|(child, parent)| child != parent) {
+                    prop_assert!(place(child) > place(parent));
+                }
+            }
+        }
+    }
+}

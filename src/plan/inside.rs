@@ -1,0 +1,304 @@
+//! Judging a recovery point by what is inside it, before anything is restored. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+
+use super::DrillPlan;
+use super::contents::Contents;
+use super::finding;
+use super::image::{ImageFacts, is_supplied};
+use crate::archive::QualifiedName;
+use crate::human;
+use crate::names::DatabaseName;
+use crate::template::{Check, TableName, Template};
+use crate::verdict::{Finding, RecoveryPoint, Severity};
+
+/// Zones lie up to 14 hours from UTC (Kiritimati, UTC+14); dumps and their keys may be an hour apart.
+const ZONES_AND_TOLERANCE: TimeDelta = TimeDelta::hours(15);
+/// Names that a finding lists.
+const NAMED: usize = 10;
+
+/// Findings that say that something a template needs is not in a recovery point.
+const LACKING: [&str; 5] = [
+    "table_missing_in_dump",
+    "rows_missing_in_dump",
+    "parent_missing_in_dump",
+    "dump_truncated",
+    "wrong_database",
+];
+
+impl DrillPlan {
+    /// Whether a recovery point has all that the template needs, by its table of contents; none if that was not read.
+    pub fn holds_what_is_needed(&self, database: &DatabaseName) -> Option<bool> {
+        let point = self.points.iter().find(|point| point.database == *database)?;
+        point.contents.as_ref()?;
+        let in_it = format!("{database}.");
+        let lacks = |finding: &Finding| {
+            LACKING.contains(&finding.code)
+                && (finding.subject == database.as_str() || finding.subject.starts_with(&in_it))
+        };
+        Some(!self.findings.iter().any(lacks))
+    }
+}
+
+/// Everything that is wrong with, or worth knowing of, one recovery point's contents.
+pub fn judge(
+    template: &Template,
+    image: &ImageFacts,
+    point: &RecoveryPoint,
+    contents: &Contents,
+) -> Vec<Finding> {
+    let other = other_database(template, point, contents);
+    if let Some(other) = other.as_ref().filter(|finding| finding.severity == Severity::Error) {
+        // Whatever else it lacks, it lacks for this reason.
+        return vec![other.clone()];
+    }
+    let mut findings = Vec::from_iter(other);
+    findings.extend(cut_off(point, contents));
+    findings.extend(newer_than_image(image, point, contents));
+    findings.extend(other_time(point, contents));
+    findings.extend(missing_tables(template, point, contents));
+    findings.extend(missing_rows(template, point, contents));
+    findings.extend(missing_parents(point, contents));
+    findings.extend(missing_extensions(template, image, point, contents));
+    findings
+}
+
+/// The tables a template's checks need, by database, each once.
+pub fn needed_tables<'a>(
+    template: &'a Template,
+    database: &DatabaseName,
+) -> BTreeMap<TableName, Vec<&'a str>> {
+    let mut needed: BTreeMap<TableName, Vec<&str>> = BTreeMap::new();
+    for check in &template.checks {
+        for (_, table) in check.tables().into_iter().filter(|(name, _)| *name == database) {
+            let checks = needed.entry(table).or_default();
+            if !checks.contains(&check.name()) {
+                checks.push(check.name());
+            }
+        }
+    }
+    needed
+}
+
+/// A dump of another of the template's databases means that the backup job mixed them up. Any other name may be a
+/// rename.
+fn other_database(template: &Template, point: &RecoveryPoint, contents: &Contents) -> Option<Finding> {
+    let dumped = &contents.archive.database;
+    if *dumped == point.database.as_str() {
+        return None;
+    }
+    let mut siblings = template.databases.iter().map(|d| &d.name).chain(&template.left_out);
+    let (severity, code) = if siblings.any(|sibling| sibling.as_str() == dumped) {
+        (Severity::Error, "wrong_database")
+    } else {
+        (Severity::Warning, "database_renamed")
+    };
+    let actual = format!("the dump under {} was made of a database named {dumped}", point.key);
+    Some(finding(severity, code, &point.database, format!("a dump of {}", point.database), actual))
+}
+
+/// Plaintext is never longer than ciphertext, so rows that should begin behind the object's end are not there.
+fn cut_off(point: &RecoveryPoint, contents: &Contents) -> Option<Finding> {
+    let at = contents.last_data_at.filter(|at| *at >= point.size_bytes)?;
+    Some(finding(
+        Severity::Error,
+        "dump_truncated",
+        &point.database,
+        format!("an object of more than {at} bytes: its table of contents says that rows begin there"),
+        format!("{} has {} bytes: the rest was cut off", point.key, point.size_bytes),
+    ))
+}
+
+fn newer_than_image(image: &ImageFacts, point: &RecoveryPoint, contents: &Contents) -> Option<Finding> {
+    let (needs, has) = (contents.needs_major?, image.major?);
+    (needs > has).then(|| {
+        finding(
+            Severity::Error,
+            "dump_newer_than_image",
+            &point.database,
+            format!("a dump of PostgreSQL {has} or older: so says {}", image.basis),
+            format!(
+                "the dump is of PostgreSQL {} by pg_dump {}",
+                contents.archive.server_version, contents.archive.pg_dump_version
+            ),
+        )
+    })
+}
+
+fn other_time(point: &RecoveryPoint, contents: &Contents) -> Option<Finding> {
+    let created = contents.created_at?;
+    let apart = created.and_utc() - point.taken_at;
+    (apart.abs() > ZONES_AND_TOLERANCE).then(|| {
+        #[expect(clippy::cast_precision_loss, reason = "for show")]
+        let apart_shown = human::duration(apart.abs().num_seconds() as f64);
+        let side = if apart < TimeDelta::zero() { "before" } else { "after" };
+        finding(
+            Severity::Warning,
+            "creation_time_differs",
+            &point.database,
+            "a dump made when its key says, whatever the zone of the clock there",
+            format!(
+                "the dump says that it was made at {}, {apart_shown} {side} the time in its key",
+                created.format("%Y-%m-%d %H:%M:%S")
+            ),
+        )
+    })
+}
+
+fn missing_tables(template: &Template, point: &RecoveryPoint, contents: &Contents) -> Vec<Finding> {
+    needed_tables(template, &point.database)
+        .into_iter()
+        .filter(|(table, _)| !contents.has(table))
+        .map(|(table, checks)| {
+            // In a dump of another encoding such a name may be there and not be readable.
+            let unreadable = contents.lossy && !(table.schema.is_ascii() && table.table.is_ascii());
+            finding(
+                if unreadable { Severity::Warning } else { Severity::Error },
+                "table_missing_in_dump",
+                format!("{}.{table}", point.database),
+                format!("the table, which the template needs for {}", checks.join(", ")),
+                format!("it is not in {}: was it left out of the backup?", point.key),
+            )
+        })
+        .collect()
+}
+
+/// Tables whose rows were left out restore as empty ones, without a word from `pg_restore`.
+fn missing_rows(template: &Template, point: &RecoveryPoint, contents: &Contents) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut demanded = BTreeSet::new();
+    for check in &template.checks {
+        let Check::RowCounts(counts) = check else { continue };
+        for rule in counts.rules.iter().filter(|rule| rule.database == point.database) {
+            let rows = rule.exact.or(rule.min).unwrap_or(0);
+            if rows > 0 && contents.lacks_rows(&rule.table) && demanded.insert(rule.table.clone()) {
+                findings.push(finding(
+                    Severity::Error,
+                    "rows_missing_in_dump",
+                    format!("{}.{}", point.database, rule.table),
+                    format!("its rows: {} asks for at least {rows}", counts.name),
+                    "the dump has the table and none of its rows: they were left out on purpose",
+                ));
+            }
+        }
+    }
+    let others: Vec<&QualifiedName> = contents
+        .without_rows
+        .iter()
+        .filter(|name| !demanded.iter().any(|table| table.schema == name.schema && table.table == name.name))
+        .collect();
+    if !others.is_empty() {
+        findings.push(finding(
+            Severity::Warning,
+            "tables_without_rows",
+            &point.database,
+            "the rows of every table",
+            format!("the dump holds no rows of {}: they were left out on purpose", names(&others)),
+        ));
+    }
+    findings
+}
+
+/// Foreign keys that cannot be made: the table they refer to is not in the dump, or its rows are not. A table may come
+/// with an extension, and such ones are in no dump.
+fn missing_parents(point: &RecoveryPoint, contents: &Contents) -> Vec<Finding> {
+    let with_rows =
+        |table: &QualifiedName| contents.tables.contains(table) && !contents.without_rows.contains(table);
+    let absent: BTreeSet<&QualifiedName> = contents
+        .references
+        .iter()
+        .map(|(_, parent)| parent)
+        .filter(|parent| !contents.tables.contains(parent))
+        .collect();
+    let empty: BTreeSet<&QualifiedName> = contents
+        .references
+        .iter()
+        .filter(|(child, parent)| with_rows(child) && contents.without_rows.contains(parent))
+        .map(|(_, parent)| parent)
+        .collect();
+    let mut findings = Vec::new();
+    if !absent.is_empty() {
+        let certain = contents.extensions.is_empty() && !contents.lossy;
+        findings.push(finding(
+            if certain { Severity::Error } else { Severity::Warning },
+            "parent_missing_in_dump",
+            &point.database,
+            "every table that a foreign key refers to",
+            format!("foreign keys refer to {}, which the dump does not hold", names(&absent)),
+        ));
+    }
+    if !empty.is_empty() {
+        findings.push(finding(
+            Severity::Warning,
+            "parent_rows_missing_in_dump",
+            &point.database,
+            "the rows that foreign keys refer to",
+            format!("rows refer to {}, whose rows were left out: the restore may fail", names(&empty)),
+        ));
+    }
+    findings
+}
+
+fn missing_extensions(
+    template: &Template,
+    image: &ImageFacts,
+    point: &RecoveryPoint,
+    contents: &Contents,
+) -> Option<Finding> {
+    let more = &template.postgres.extensions;
+    let missing: Vec<&String> = contents
+        .extensions
+        .iter()
+        .filter(|name| !is_supplied(name, image.major) && !more.contains(name))
+        .collect();
+    (!missing.is_empty()).then(|| {
+        finding(
+            Severity::Warning,
+            "extension_not_known",
+            &point.database,
+            "extensions that come with PostgreSQL, or that postgres.extensions in the template names",
+            format!(
+                "the dump needs {}, and {} may not have {}",
+                names(&missing),
+                image.image,
+                if missing.len() == 1 { "it" } else { "them" }
+            ),
+        )
+    })
+}
+
+/// Members dumped from different major versions: right in the middle of an upgrade, or a server that was forgotten.
+pub fn versions_differ<'a>(all: impl Iterator<Item = (&'a DatabaseName, &'a Contents)>) -> Option<Finding> {
+    let mut majors: BTreeMap<u32, Vec<&DatabaseName>> = BTreeMap::new();
+    for (name, contents) in all {
+        if let Some(major) = contents.server_major {
+            majors.entry(major).or_default().push(name);
+        }
+    }
+    (majors.len() > 1).then(|| {
+        let shown: Vec<String> = majors
+            .iter()
+            .map(|(major, databases)| format!("PostgreSQL {major}: {}", names(databases)))
+            .collect();
+        finding(
+            Severity::Warning,
+            "server_versions_differ",
+            "recovery set",
+            "members of one major version",
+            shown.join("; "),
+        )
+    })
+}
+
+/// A few names, safe to show, and how many more.
+fn names<'a, T: ToString + 'a>(names: impl IntoIterator<Item = &'a T>) -> String {
+    let all: Vec<String> = names.into_iter().map(|name| human::one_line(&name.to_string(), 80)).collect();
+    let more = all.len().saturating_sub(NAMED);
+    let shown = all[..all.len() - more].join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

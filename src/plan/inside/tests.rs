@@ -1,0 +1,228 @@
+use chrono::{DateTime, Utc};
+
+use super::*;
+use crate::engine::test_verdict::{point, start};
+use crate::template::{Environment, Purpose, parse};
+use crate::verdict::Archive;
+
+fn name(text: &str) -> QualifiedName {
+    QualifiedName { schema: "public".to_owned(), name: text.to_owned() }
+}
+
+/// The contents of a sound dump of `a`, with the tables `t` and `u`, of which `u` refers to `t`.
+pub fn sound(database: &str, created: DateTime<Utc>) -> Contents {
+    Contents {
+        archive: Archive {
+            format: "1.16".to_owned(),
+            database: database.to_owned(),
+            server_version: "17.2 (Debian 17.2-1)".to_owned(),
+            pg_dump_version: "17.2 (Debian 17.2-1)".to_owned(),
+            compression: "gzip".to_owned(),
+            created_at: Some(created.format("%Y-%m-%dT%H:%M:%S").to_string()),
+            entries: 9,
+            tables: 2,
+        },
+        created_at: Some(created.naive_utc()),
+        compressed: true,
+        server_major: Some(17),
+        needs_major: Some(17),
+        tables: ["t", "u"].map(name).into(),
+        without_rows: BTreeSet::new(),
+        extensions: ["pgcrypto".to_owned()].into(),
+        schemas: BTreeSet::new(),
+        references: [(name("u"), name("t"))].into(),
+        lossy: false,
+        encoding: Some("UTF8".to_owned()),
+        toc_bytes: 5000,
+        last_data_at: Some(6000),
+        read_bytes: 262_144,
+    }
+}
+
+fn template(more: &str) -> Template {
+    let text = format!(
+        r#"
+        schema_version = 1
+        name = "shop"
+        project_prefix = "shop_drill"
+        store = {{ url = "s3://backups" }}
+        encryption = {{ identities = ["key.txt"] }}
+        postgres = {{ image = "postgres:17", extensions = ["postgis"] }}
+        databases = [{{ name = "a" }}, {{ name = "b", after = ["a"] }}]
+        checks = [
+            {{ type = "required-tables", name = "tables", tables = {{ a = ["t", "u"], b = ["elsewhere"] }} }},
+            {more}
+        ]
+    "#
+    );
+    parse(&text, "shop.toml", &Environment::default(), Purpose::Drill).unwrap()
+}
+
+fn of_17() -> ImageFacts {
+    ImageFacts { image: "postgres:17".to_owned(), major: Some(17), basis: "the image's tag".to_owned() }
+}
+
+fn judged_by(
+    template: &Template,
+    change: impl FnOnce(&mut Contents),
+) -> Vec<(Severity, &'static str, String)> {
+    let point = point("a", 5, 1 << 20);
+    let mut contents = sound("a", point.taken_at);
+    change(&mut contents);
+    judge(template, &of_17(), &point, &contents)
+        .into_iter()
+        .map(|finding| (finding.severity, finding.code, format!("{}: {}", finding.subject, finding.actual)))
+        .collect()
+}
+
+fn judged(change: impl FnOnce(&mut Contents)) -> Vec<(Severity, &'static str)> {
+    judged_by(&template(""), change).into_iter().map(|(severity, code, _)| (severity, code)).collect()
+}
+
+#[test]
+fn a_sound_dump_has_no_findings() {
+    assert_eq!(judged(|_| {}), []);
+}
+
+#[test]
+fn a_table_that_a_check_needs_and_the_dump_lacks_is_an_error() {
+    let checks = r#"{ type = "transparency-roots", name = "roots", database = "a" },
+        { type = "verify-chain", name = "chain", database = "a", table = "audit_logs", scheme = "aegis-audit" },"#;
+    let findings = judged_by(&template(checks), |contents| {
+        contents.tables.extend(["audit_logs", "transparency_roots"].map(name));
+    });
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    let (severity, code, text) = &findings[0];
+    assert_eq!((*severity, *code), (Severity::Error, "table_missing_in_dump"));
+    assert!(text.starts_with("a.public.transparency_historical_keys: it is not in a_"), "{text}");
+    assert_eq!(judged(|contents| contents.tables = [name("t")].into()).len(), 1);
+    let elsewhere = judged(|contents| {
+        contents.tables =
+            [name("t"), QualifiedName { schema: "other".to_owned(), name: "u".to_owned() }].into();
+        contents.references.clear();
+    });
+    assert_eq!(
+        elsewhere,
+        [(Severity::Error, "table_missing_in_dump")],
+        "a table of another schema is another"
+    );
+}
+
+#[test]
+fn a_name_that_may_only_be_unreadable_is_a_warning() {
+    let checks = r#"{ type = "required-tables", name = "more", tables = { a = ["straße"] } },"#;
+    let codes = judged_by(&template(checks), |contents| contents.lossy = true);
+    assert_eq!(codes[0].0, Severity::Warning);
+    let codes = judged_by(&template(checks), |_| {});
+    assert_eq!(codes[0].0, Severity::Error);
+}
+
+#[test]
+fn rows_that_were_left_out_are_an_error_only_where_a_check_asks_for_them() {
+    let lacks = |contents: &mut Contents| contents.without_rows = [name("u")].into();
+    assert_eq!(judged(lacks), [(Severity::Warning, "tables_without_rows")]);
+    let rows = |bounds: &str| {
+        let check = format!(
+            r#"{{ type = "row-counts", name = "rows", rules = [{{ database = "a", table = "u", {bounds} }}] }},"#
+        );
+        judged_by(&template(&check), lacks).into_iter().map(|(_, code, _)| code).collect::<Vec<_>>()
+    };
+    assert_eq!(rows("min = 1"), ["rows_missing_in_dump"]);
+    assert_eq!(rows("exact = 5"), ["rows_missing_in_dump"]);
+    assert_eq!(rows("max = 5"), ["tables_without_rows"]);
+}
+
+#[test]
+fn a_dump_of_another_database_is_told_apart_from_a_renamed_one() {
+    let named = |text: &str| judged(|contents| contents.archive.database = text.to_owned());
+    assert_eq!(named("b"), [(Severity::Error, "wrong_database")]);
+    assert_eq!(named("a_2025"), [(Severity::Warning, "database_renamed")]);
+    let narrowed = crate::engine::narrow(template(""), &["a".parse().unwrap()]).unwrap();
+    let findings = judged_by(&narrowed, |contents| contents.archive.database = "b".to_owned());
+    assert_eq!(findings[0].1, "wrong_database", "a database that --only leaves out is still another one");
+}
+
+#[test]
+fn a_dump_that_is_shorter_than_its_contents_say_is_cut_off() {
+    assert_eq!(
+        judged(|contents| contents.last_data_at = Some(1 << 20)),
+        [(Severity::Error, "dump_truncated")]
+    );
+    assert_eq!(judged(|contents| contents.last_data_at = None), [], "a dump made into a pipe does not say");
+}
+
+#[test]
+fn a_dump_newer_than_the_image_is_an_error_if_the_image_is_known() {
+    assert_eq!(
+        judged(|contents| contents.needs_major = Some(18)),
+        [(Severity::Error, "dump_newer_than_image")]
+    );
+    assert_eq!(judged(|contents| contents.needs_major = Some(12)), []);
+    let unknown = ImageFacts { major: None, ..of_17() };
+    let point = point("a", 5, 1 << 20);
+    let mut contents = sound("a", point.taken_at);
+    contents.needs_major = Some(18);
+    assert_eq!(judge(&template(""), &unknown, &point, &contents), []);
+}
+
+#[test]
+fn a_time_that_no_zone_explains_is_a_warning() {
+    let made = |hours: i64| {
+        judged(|contents| {
+            contents.created_at = Some((start() - TimeDelta::hours(5) + TimeDelta::hours(hours)).naive_utc());
+        })
+    };
+    for hours in [-14, -5, 0, 1, 14] {
+        assert_eq!(made(hours), [], "{hours} hours may be the zone");
+    }
+    for hours in [-240, -16, 16] {
+        assert_eq!(made(hours), [(Severity::Warning, "creation_time_differs")], "{hours} hours");
+    }
+    assert_eq!(judged(|contents| contents.created_at = None), []);
+}
+
+#[test]
+fn extensions_that_the_image_may_lack_are_a_warning_unless_the_template_names_them() {
+    let needs = |extension: &str| judged(|contents| contents.extensions = [extension.to_owned()].into());
+    assert_eq!(needs("timescaledb"), [(Severity::Warning, "extension_not_known")]);
+    assert_eq!(needs("adminpack"), [(Severity::Warning, "extension_not_known")], "gone in PostgreSQL 17");
+    assert_eq!(needs("postgis"), [], "the template says that the image has it");
+    assert_eq!(needs("hstore"), []);
+}
+
+#[test]
+fn foreign_keys_that_lead_nowhere_are_found() {
+    let absent = |contents: &mut Contents| {
+        contents.references.insert((name("u"), name("gone")));
+    };
+    assert_eq!(judged(absent), [(Severity::Warning, "parent_missing_in_dump")], "an extension may bring it");
+    let without_extensions = judged(|contents| {
+        absent(contents);
+        contents.extensions.clear();
+    });
+    assert_eq!(without_extensions, [(Severity::Error, "parent_missing_in_dump")]);
+    let emptied = judged(|contents| contents.without_rows = [name("t")].into());
+    assert_eq!(
+        emptied,
+        [(Severity::Warning, "tables_without_rows"), (Severity::Warning, "parent_rows_missing_in_dump")]
+    );
+}
+
+#[test]
+fn members_of_different_major_versions_are_told() {
+    let (a, b): (DatabaseName, DatabaseName) = ("a".parse().unwrap(), "b".parse().unwrap());
+    let old = sound("a", start());
+    let mut new = sound("b", start());
+    assert_eq!(versions_differ([(&a, &old), (&b, &new)].into_iter()), None);
+    new.server_major = Some(15);
+    let finding = versions_differ([(&a, &old), (&b, &new)].into_iter()).unwrap();
+    assert_eq!((finding.severity, finding.code), (Severity::Warning, "server_versions_differ"));
+    assert_eq!(finding.actual, "PostgreSQL 15: b; PostgreSQL 17: a");
+}
+
+#[test]
+fn many_names_are_cut_short_and_hostile_ones_stay_on_their_line() {
+    let all: Vec<String> = (0..13).map(|n| format!("x\u{1b}[2J\n{n}")).collect();
+    let shown = names(&all);
+    assert!(shown.ends_with("and 3 more") && !shown.contains(['\u{1b}', '\n']), "{shown}");
+}

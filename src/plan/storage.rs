@@ -1,0 +1,248 @@
+//! Judging how a store keeps recovery points. Facts are shown; what the template demands is judged. Pure.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::finding;
+use crate::human;
+use crate::store::{ArchiveRestore, BucketFacts, Fact, ObjectFacts};
+use crate::template::RecoverySetRules;
+use crate::verdict::{Finding, RecoveryPoint, Severity};
+
+/// A recovery point that cannot be read now, and how it could be.
+pub fn archived(
+    point: &RecoveryPoint,
+    facts: &ObjectFacts,
+    bucket: &str,
+    now: DateTime<Utc>,
+) -> Option<Finding> {
+    if facts.readable(now) {
+        return None;
+    }
+    let class = match &facts.archive_status {
+        Some(status) => format!("{} ({status})", facts.storage_class),
+        None => facts.storage_class.clone(),
+    };
+    let actual = match facts.archive_restore {
+        ArchiveRestore::UnderWay => {
+            format!("{} is in {class}; its restore was requested and is under way", point.key)
+        }
+        ArchiveRestore::None | ArchiveRestore::ReadableUntil(_) => format!(
+            "{} is in {class} and cannot be read now. To make it readable: \
+             aws s3api restore-object --bucket {bucket} --key {} --restore-request '{}', or this command with --request-restore",
+            point.key,
+            shell_word(point.key.as_str()),
+            r#"{"Days":7,"GlacierJobParameters":{"Tier":"Standard"}}"#
+        ),
+    };
+    Some(finding(Severity::Error, "object_archived", &point.database, "an object that can be read", actual))
+}
+
+/// A word that a shell takes as it is.
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '=' | ':');
+    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// What the template demands of each recovery point.
+pub fn lock_of_point(
+    point: &RecoveryPoint,
+    facts: &Fact<ObjectFacts>,
+    rules: &RecoverySetRules,
+) -> Option<Finding> {
+    if !rules.require_object_lock {
+        return None;
+    }
+    let expected = "an object lock, for recovery_set.require_object_lock";
+    let Some(facts) = &facts.value else {
+        return Some(not_known("object lock", &point.database, expected, facts));
+    };
+    let error = |code, expected: String, actual| {
+        Some(finding(Severity::Error, code, &point.database, expected, actual))
+    };
+    let Some(lock) = &facts.lock else {
+        if facts.legal_hold == Some(true) {
+            return None;
+        }
+        return error(
+            "object_lock_missing",
+            expected.to_owned(),
+            format!("no lock is seen on {} (seeing one needs s3:GetObjectRetention)", point.key),
+        );
+    };
+    let (Some(needed), Some(until)) = (rules.min_retention, lock.retain_until) else { return None };
+    let kept = (until - point.taken_at).to_std().unwrap_or(Duration::ZERO);
+    if kept >= needed {
+        return None;
+    }
+    error(
+        "retention_too_short",
+        format!("kept for {}, for recovery_set.min_retention", human::duration(needed.as_secs_f64())),
+        format!("{} is locked until {} only", point.key, super::set::moment(until)),
+    )
+}
+
+/// What the template demands of the bucket. `prefix` is what keys of recovery points begin with.
+pub fn bucket(facts: &BucketFacts, rules: &RecoverySetRules, prefix: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if rules.require_versioning {
+        let expected = "versioning, for recovery_set.require_versioning";
+        match &facts.versioning.value {
+            None => findings.push(not_known("versioning", "bucket", expected, &facts.versioning)),
+            Some(state) if state != "Enabled" => findings.push(finding(
+                Severity::Error,
+                "versioning_missing",
+                "bucket",
+                expected,
+                format!("versioning is {}", human::one_line(state, 20).to_lowercase()),
+            )),
+            Some(_) => {}
+        }
+    }
+    if let Some(needed) = rules.min_retention {
+        let expected =
+            format!("kept for {}, for recovery_set.min_retention", human::duration(needed.as_secs_f64()));
+        match &facts.lifecycle.value {
+            None => findings.push(not_known("lifecycle", "bucket", &expected, &facts.lifecycle)),
+            Some(rules) => {
+                let early = rules.iter().filter(|rule| {
+                    let after =
+                        rule.expires_after_days.map(|days| Duration::from_secs(u64::from(days) * 86_400));
+                    after.is_some_and(|after| after < needed) && meet(&rule.prefix, prefix)
+                });
+                findings.extend(early.map(|rule| {
+                    let some = if rule.narrowed { " some of" } else { "" };
+                    finding(
+                        Severity::Error,
+                        "retention_too_short",
+                        "bucket",
+                        expected.clone(),
+                        format!(
+                            "the lifecycle rule {} deletes{some} them after {} days",
+                            human::one_line(&rule.id, 80),
+                            rule.expires_after_days.unwrap_or_default()
+                        ),
+                    )
+                }));
+            }
+        }
+    }
+    findings
+}
+
+/// Whether some key may begin with both.
+fn meet(a: &str, b: &str) -> bool {
+    a.starts_with(b) || b.starts_with(a)
+}
+
+/// What is demanded and cannot be seen is not there, as far as anybody can tell.
+fn not_known<T>(what: &str, subject: impl ToString, expected: &str, fact: &Fact<T>) -> Finding {
+    let why = fact.not_known.as_deref().unwrap_or("the store did not tell");
+    finding(
+        Severity::Error,
+        "storage_fact_not_known",
+        subject,
+        expected,
+        format!("{what} is not known: {why}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::test_verdict::{point, start};
+    use crate::store::{LifecycleRule, ObjectLock};
+
+    fn locked(days: i64) -> Fact<ObjectFacts> {
+        let retain_until = Some(start() + chrono::TimeDelta::days(days));
+        let lock = Some(ObjectLock { mode: "COMPLIANCE".to_owned(), retain_until });
+        Fact::known(ObjectFacts { storage_class: "STANDARD".to_owned(), lock, ..ObjectFacts::default() })
+    }
+
+    fn demanding() -> RecoverySetRules {
+        RecoverySetRules {
+            require_object_lock: true,
+            require_versioning: true,
+            min_retention: Some(Duration::from_secs(30 * 86_400)),
+            ..RecoverySetRules::default()
+        }
+    }
+
+    fn code(finding: Option<Finding>) -> Option<&'static str> {
+        finding.map(|finding| finding.code)
+    }
+
+    #[test]
+    fn an_archived_point_is_told_with_the_request_that_makes_it_readable() {
+        let mut facts = ObjectFacts { storage_class: "DEEP_ARCHIVE".to_owned(), ..ObjectFacts::default() };
+        let finding = archived(&point("a", 5, 1), &facts, "backups", start()).unwrap();
+        assert_eq!((finding.code, finding.severity), ("object_archived", Severity::Error));
+        assert!(
+            finding
+                .actual
+                .contains("aws s3api restore-object --bucket backups --key a_20260517T033111Z.dump.age"),
+            "{}",
+            finding.actual
+        );
+        facts.archive_restore = ArchiveRestore::UnderWay;
+        let finding = archived(&point("a", 5, 1), &facts, "backups", start()).unwrap();
+        assert!(
+            finding.actual.contains("under way") && !finding.actual.contains("aws"),
+            "{}",
+            finding.actual
+        );
+        facts.archive_restore = ArchiveRestore::ReadableUntil(Some(start() + chrono::TimeDelta::days(1)));
+        assert_eq!(archived(&point("a", 5, 1), &facts, "backups", start()), None);
+    }
+
+    #[test]
+    fn a_key_with_quotes_is_quoted_in_the_command() {
+        assert_eq!(shell_word("a/b_c.age"), "a/b_c.age");
+        assert_eq!(shell_word("a b'c"), r"'a b'\''c'");
+    }
+
+    #[test]
+    fn a_lock_is_judged_only_where_it_is_demanded() {
+        let unlocked = Fact::known(ObjectFacts::default());
+        let judged = |facts: &Fact<ObjectFacts>| code(lock_of_point(&point("a", 5, 1), facts, &demanding()));
+        assert_eq!(judged(&unlocked), Some("object_lock_missing"));
+        assert_eq!(judged(&Fact::unknown("access denied")), Some("storage_fact_not_known"));
+        assert_eq!(judged(&locked(40)), None);
+        assert_eq!(judged(&locked(20)), Some("retention_too_short"));
+        let held = Fact::known(ObjectFacts { legal_hold: Some(true), ..ObjectFacts::default() });
+        assert_eq!(judged(&held), None, "a legal hold has no end");
+        let easy = RecoverySetRules::default();
+        assert_eq!(lock_of_point(&point("a", 5, 1), &unlocked, &easy), None);
+        assert_eq!(lock_of_point(&point("a", 5, 1), &Fact::unknown("x"), &easy), None);
+    }
+
+    #[test]
+    fn a_bucket_is_judged_only_by_what_is_demanded() {
+        let rule = |prefix: &str, days| LifecycleRule {
+            id: "tidy".to_owned(),
+            prefix: prefix.to_owned(),
+            expires_after_days: days,
+            ..LifecycleRule::default()
+        };
+        let facts = |versioning: &str, rules: Vec<LifecycleRule>| BucketFacts {
+            versioning: Fact::known(versioning.to_owned()),
+            lifecycle: Fact::known(rules),
+            ..BucketFacts::default()
+        };
+        let codes = |facts: &BucketFacts, rules: &RecoverySetRules| -> Vec<&str> {
+            bucket(facts, rules, "nightly/").into_iter().map(|finding| finding.code).collect()
+        };
+        let good = facts("Enabled", vec![rule("nightly/", Some(90)), rule("logs/", Some(1)), rule("", None)]);
+        assert!(codes(&good, &demanding()).is_empty());
+        let bad = facts("Suspended", vec![rule("", Some(7)), rule("nightly/acp_", Some(29))]);
+        assert_eq!(
+            codes(&bad, &demanding()),
+            ["versioning_missing", "retention_too_short", "retention_too_short"]
+        );
+        assert!(codes(&bad, &RecoverySetRules::default()).is_empty(), "nothing is demanded");
+        let silent = BucketFacts::default();
+        assert_eq!(codes(&silent, &demanding()), ["storage_fact_not_known", "storage_fact_not_known"]);
+        assert!(codes(&silent, &RecoverySetRules::default()).is_empty());
+    }
+}

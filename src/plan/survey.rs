@@ -1,0 +1,94 @@
+//! What a plan is made from: all that was read of the store, of earlier drills and of the disk. Plain data.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::contents::Contents;
+use super::forecast::PastDrill;
+use crate::failure::Failure;
+use crate::names::DatabaseName;
+use crate::store::{BucketFacts, Fact, ObjectFacts, ObjectMeta, Traffic};
+
+/// What the store holds for each database.
+pub type Listing = BTreeMap<DatabaseName, Vec<ObjectMeta>>;
+
+/// All that was read for a plan. What is empty was not looked at, and is not judged.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// Objects, by database.
+    pub listing: Listing,
+    /// What was looked at of the chosen recovery points.
+    pub looks: BTreeMap<DatabaseName, Look>,
+    /// Databases in the store that the template does not name.
+    pub unnamed: Unnamed,
+    /// How the bucket keeps objects.
+    pub bucket: Option<BucketFacts>,
+    /// Earlier drills of the template, the newest first.
+    pub past: Vec<PastDrill>,
+    /// Room on the disk that a drill would restore to.
+    pub disk: Option<FreeDisk>,
+    /// What reading all this took.
+    pub cost: Cost,
+    /// When it was read; the plan's point in time, if absent.
+    pub read_at: Option<DateTime<Utc>>,
+}
+
+/// What was looked at of one recovery point.
+#[derive(Debug, Default)]
+pub struct Look {
+    /// How it is kept.
+    pub facts: Fact<ObjectFacts>,
+    /// What is inside, or why that cannot be told; absent if it was not read.
+    pub contents: Option<Result<Contents, Failure>>,
+}
+
+/// Databases in the store that the template does not name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Unnamed {
+    /// Those that were found.
+    pub databases: Vec<UnnamedDatabase>,
+    /// Why there may be more; absent if the whole store was looked through.
+    pub incomplete: Option<String>,
+}
+
+/// A database in the store that the template does not name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnnamedDatabase {
+    /// Its name, by its keys.
+    pub database: DatabaseName,
+    /// One of its keys.
+    pub key: String,
+    /// Whether it has a recent recovery point.
+    pub recent: bool,
+}
+
+/// Room on a disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FreeDisk {
+    /// Bytes free.
+    pub free_bytes: u64,
+    /// Which disk, and when it was looked at.
+    pub basis: String,
+}
+
+/// What a plan cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Cost {
+    /// Requests to the store, retries included.
+    pub requests: u64,
+    /// Bytes received from it.
+    pub bytes: u64,
+    /// Objects listed.
+    pub objects_listed: u64,
+    /// Seconds it took.
+    pub seconds: f64,
+}
+
+impl Cost {
+    /// From what was moved.
+    pub fn of(traffic: Traffic, objects_listed: u64, seconds: f64) -> Self {
+        Self { requests: traffic.requests, bytes: traffic.bytes, objects_listed, seconds }
+    }
+}

@@ -1,0 +1,215 @@
+//! Which constraints a database has.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio_postgres::{Client, Row};
+
+use super::queries::{self, ForeignColumn, ForeignKey, Table, Unique, Unit};
+use crate::check::{self, Recheck, RecheckedRule};
+use crate::failure::Result;
+use crate::postgres::catalog::OF_USERS;
+use crate::postgres::query_failure;
+use crate::template::ConstraintKind;
+
+/// The columns of the primary key of the table `r`, in order.
+const KEY: &str =
+    "ARRAY(SELECT a.attname::text FROM pg_index k, unnest(k.indkey::int2[]) WITH ORDINALITY u(num, ord)
+        JOIN pg_attribute a ON a.attnum = u.num
+        WHERE k.indrelid = r.oid AND k.indisprimary AND a.attrelid = r.oid ORDER BY u.ord)";
+
+/// CHECK constraints of tables. Every heir and partition has its own copy, unless it is NO INHERIT.
+/// Newer servers have constraints that are not enforced; the column is not there on older ones.
+const CHECKS: &str = "
+    SELECT n.nspname, r.relname, {KEY}, r.relpages::int8, c.conname::text, c.convalidated, 'check', '',
+           pg_get_expr(c.conbin, c.conrelid)
+    FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+    WHERE c.contype = 'c' AND r.relkind = 'r' AND coalesce(to_jsonb(c)->>'conenforced', 'true') = 'true' AND {OF_USERS}";
+
+/// Columns that may not be null.
+const NOT_NULLS: &str = "
+    SELECT n.nspname, r.relname, {KEY}, r.relpages::int8, a.attname::text, coalesce(c.convalidated, true), 'not null',
+           a.attname::text, ''
+    FROM pg_attribute a JOIN pg_class r ON r.oid = a.attrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+    LEFT JOIN pg_constraint c ON c.conrelid = r.oid AND c.contype = 'n' AND c.conkey = ARRAY[a.attnum]
+    WHERE a.attnotnull AND a.attnum > 0 AND NOT a.attisdropped AND r.relkind = 'r' AND {OF_USERS}";
+
+/// Constraints of the domains that columns have, and of the domains below those.
+const DOMAINS: &str = "
+    WITH RECURSIVE domains (attrelid, attname, domain) AS (
+        SELECT a.attrelid, a.attname, a.atttypid FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+        WHERE t.typtype = 'd' AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT d.attrelid, d.attname, t.typbasetype FROM domains d
+        JOIN pg_type t ON t.oid = d.domain JOIN pg_type b ON b.oid = t.typbasetype WHERE b.typtype = 'd'
+    )
+    SELECT n.nspname, r.relname, {KEY}, r.relpages::int8, d.attname || ' ' || c.conname, c.convalidated, 'domain check',
+           d.attname::text, pg_get_expr(c.conbin, 0)
+    FROM domains d JOIN pg_class r ON r.oid = d.attrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+    JOIN pg_constraint c ON c.contypid = d.domain AND c.contype = 'c'
+    WHERE r.relkind = 'r' AND {OF_USERS}
+    UNION ALL
+    SELECT n.nspname, r.relname, {KEY}, r.relpages::int8, d.attname || ' ' || t.typname, true, 'domain not null',
+           d.attname::text, ''
+    FROM domains d JOIN pg_class r ON r.oid = d.attrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+    JOIN pg_type t ON t.oid = d.domain AND t.typnotnull
+    WHERE r.relkind = 'r' AND {OF_USERS}";
+
+/// Foreign keys. Those of partitions belong to the one of the partitioned table, which covers them.
+const FOREIGN_KEYS: &str = "
+    SELECT n.nspname, r.relname, {KEY}, r.relpages::int8, r.relkind = 'p', c.conname::text, c.convalidated,
+           c.confmatchtype = 'f', pn.nspname, p.relname, p.relkind = 'p',
+           ARRAY(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY u(num, ord)
+                 JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = u.num ORDER BY u.ord),
+           ARRAY(SELECT a.attname::text FROM unnest(c.confkey) WITH ORDINALITY u(num, ord)
+                 JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = u.num ORDER BY u.ord),
+           ARRAY(SELECT format('OPERATOR(%I.%s)', sn.nspname, o.oprname) FROM unnest(c.conpfeqop) WITH ORDINALITY u(op, ord)
+                 JOIN pg_operator o ON o.oid = u.op JOIN pg_namespace sn ON sn.oid = o.oprnamespace ORDER BY u.ord),
+           ARRAY(SELECT CASE WHEN l.oid IS NULL THEN '' ELSE format('COLLATE %I.%I', cn.nspname, l.collname) END
+                 FROM unnest(c.confkey) WITH ORDINALITY u(num, ord)
+                 JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = u.num
+                 LEFT JOIN pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_namespace cn ON cn.oid = l.collnamespace
+                 ORDER BY u.ord)
+    FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+    JOIN pg_class p ON p.oid = c.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
+    WHERE c.contype = 'f' AND c.conparentid = 0 AND coalesce(to_jsonb(c)->>'conperiod', 'false') = 'false'
+      AND coalesce(to_jsonb(c)->>'conenforced', 'true') = 'true' AND {OF_USERS}";
+
+/// Unique indexes, those of constraints among them. Each partition has its own.
+const UNIQUES: &str = "
+    SELECT n.nspname, r.relname, {KEY}, r.relpages::int8, x.relname::text, i.indisprimary,
+           pg_get_expr(i.indpred, i.indrelid), coalesce(to_jsonb(i)->>'indnullsnotdistinct', 'false') = 'true',
+           ARRAY(SELECT '(' || pg_get_indexdef(i.indexrelid, k, false) || ')' || CASE WHEN l.oid IS NULL THEN '' ELSE format(' COLLATE %I.%I', cn.nspname, l.collname) END
+                 FROM generate_series(1, i.indnkeyatts::int) k
+                 LEFT JOIN pg_collation l ON l.oid = i.indcollation[k - 1]
+                 LEFT JOIN pg_namespace cn ON cn.oid = l.collnamespace ORDER BY k)
+    FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+    JOIN pg_class r ON r.oid = i.indrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+    WHERE i.indisunique AND NOT i.indisexclusion AND r.relkind = 'r' AND {OF_USERS}";
+
+/// Constraints that would take a comparison of every row with every other.
+const LEFT_OUT: &str = "
+    SELECT n.nspname, r.relname, c.conname::text, c.convalidated
+    FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+    WHERE (c.contype = 'x' OR to_jsonb(c)->>'conperiod' = 'true') AND c.conparentid = 0 AND {OF_USERS}";
+
+/// Constraints on single rows, each with the condition that a row violates it.
+type Rules = Vec<(RecheckedRule, String)>;
+
+/// What is to be checked, and what cannot be.
+pub(super) struct Found {
+    pub units: Vec<Unit>,
+    pub left_out: Vec<Recheck>,
+}
+
+/// Reads the constraints of these kinds.
+pub(super) async fn read(client: &Client, kinds: &BTreeSet<ConstraintKind>) -> Result<Found> {
+    let mut units = of_rows(client, kinds).await?;
+    if kinds.contains(&ConstraintKind::ForeignKey) {
+        units
+            .extend(select(client, FOREIGN_KEYS).await?.iter().map(foreign_key).collect::<Result<Vec<_>>>()?);
+    }
+    let mut left_out = Vec::new();
+    if kinds.contains(&ConstraintKind::Unique) {
+        units.extend(select(client, UNIQUES).await?.iter().map(unique).collect::<Result<Vec<_>>>()?);
+        for row in select(client, LEFT_OUT).await? {
+            let rule =
+                rule("exclusion constraint", get(&row, 0)?, get(&row, 1)?, get(&row, 2)?, get(&row, 3)?);
+            let why = "every row would have to be compared with every other";
+            left_out.push(Recheck { rule, rows: 0, found: check::Found::LeftOut(why) });
+        }
+    }
+    Ok(Found { units, left_out })
+}
+
+/// Everything that can be judged row by row, one unit a table.
+async fn of_rows(client: &Client, kinds: &BTreeSet<ConstraintKind>) -> Result<Vec<Unit>> {
+    let mut rows = Vec::new();
+    if kinds.contains(&ConstraintKind::Check) {
+        rows.extend(select(client, CHECKS).await?);
+    }
+    if kinds.contains(&ConstraintKind::NotNull) {
+        rows.extend(select(client, NOT_NULLS).await?);
+    }
+    if kinds.contains(&ConstraintKind::Check) || kinds.contains(&ConstraintKind::NotNull) {
+        rows.extend(select(client, DOMAINS).await?);
+    }
+    let mut tables: BTreeMap<(String, String), (Table, Rules)> = BTreeMap::new();
+    for row in &rows {
+        let (how, column): (String, String) = (get(row, 6)?, get(row, 7)?);
+        let expression: Option<String> = get(row, 8)?;
+        let expression = expression.unwrap_or_default();
+        let (kind, wanted, violated) = match how.as_str() {
+            "check" => ("check constraint", ConstraintKind::Check, queries::check(&expression)),
+            "domain check" => (
+                "check constraint of a domain",
+                ConstraintKind::Check,
+                queries::domain_check(&expression, &column),
+            ),
+            "domain not null" => ("not-null domain", ConstraintKind::NotNull, queries::not_null(&column)),
+            _ => ("not-null column", ConstraintKind::NotNull, queries::not_null(&column)),
+        };
+        if !kinds.contains(&wanted) {
+            continue;
+        }
+        let table = table(row, false)?;
+        let rule = rule(kind, table.schema.clone(), table.name.clone(), get(row, 4)?, get(row, 5)?);
+        let place = (table.schema.clone(), table.name.clone());
+        tables.entry(place).or_insert_with(|| (table, Vec::new())).1.push((rule, violated));
+    }
+    Ok(tables.into_values().map(|(table, rules)| queries::of_rows(&table, rules)).collect())
+}
+
+fn foreign_key(row: &Row) -> Result<Unit> {
+    let table = table(row, get(row, 4)?)?;
+    let rule = rule("foreign key", table.schema.clone(), table.name.clone(), get(row, 5)?, get(row, 6)?);
+    let lists: [Vec<String>; 4] = [get(row, 11)?, get(row, 12)?, get(row, 13)?, get(row, 14)?];
+    let [columns, parents, operators, collations] = lists;
+    let columns = columns.into_iter().zip(parents).zip(operators.into_iter().zip(collations));
+    let key = ForeignKey {
+        parent: Table {
+            schema: get(row, 8)?,
+            name: get(row, 9)?,
+            partitioned: get(row, 10)?,
+            key: Vec::new(),
+            size: 0,
+        },
+        columns: columns
+            .map(|((column, parent), (operator, collation))| ForeignColumn {
+                column,
+                parent,
+                operator,
+                collation,
+            })
+            .collect(),
+        full: get(row, 7)?,
+        table,
+    };
+    Ok(queries::foreign_key(&key, rule))
+}
+
+fn unique(row: &Row) -> Result<Unit> {
+    let table = table(row, false)?;
+    let primary: bool = get(row, 5)?;
+    let kind = if primary { "primary key" } else { "unique index" };
+    let rule = rule(kind, table.schema.clone(), table.name.clone(), get(row, 4)?, true);
+    let index = Unique { table, condition: get(row, 6)?, nulls_not_distinct: get(row, 7)?, by: get(row, 8)? };
+    Ok(queries::unique(&index, rule))
+}
+
+/// The table in the first four columns of a row.
+fn table(row: &Row, partitioned: bool) -> Result<Table> {
+    Ok(Table { schema: get(row, 0)?, name: get(row, 1)?, partitioned, key: get(row, 2)?, size: get(row, 3)? })
+}
+
+fn rule(kind: &'static str, schema: String, table: String, name: String, validated: bool) -> RecheckedRule {
+    RecheckedRule { kind, schema, table, name, validated }
+}
+
+async fn select(client: &Client, sql: &str) -> Result<Vec<Row>> {
+    let sql = sql.replace("{KEY}", KEY).replace("{OF_USERS}", OF_USERS);
+    client.query(&sql, &[]).await.map_err(|error| query_failure("listing constraints", &error))
+}
+
+fn get<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, column: usize) -> Result<T> {
+    row.try_get(column).map_err(|error| query_failure("listing constraints", &error))
+}

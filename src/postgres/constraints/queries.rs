@@ -1,0 +1,264 @@
+//! The SQL that counts and names the rows that violate a constraint. Pure.
+
+use crate::check::RecheckedRule;
+use crate::postgres::{quote_identifier, quote_relation};
+
+/// Constraints that one pass over a table checks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unit {
+    /// Pages of the table, to begin with what takes longest.
+    pub size: i64,
+    /// Returns one row: the table's rows, and the violations of each rule.
+    pub count: String,
+    /// The constraints, in the order of those columns.
+    pub rules: Vec<Probe>,
+}
+
+/// One constraint of a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Probe {
+    /// The constraint.
+    pub rule: RecheckedRule,
+    /// As the unit's, for this constraint alone.
+    pub count: String,
+    /// Returns the keys of rows that violate it.
+    pub keys: String,
+}
+
+impl Unit {
+    /// Each constraint on its own.
+    pub fn split(self) -> impl Iterator<Item = Self> {
+        let size = self.size;
+        self.rules.into_iter().map(move |probe| Self { size, count: probe.count.clone(), rules: vec![probe] })
+    }
+}
+
+/// A table, and how its rows are named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Table {
+    pub schema: String,
+    pub name: String,
+    /// Whether it has partitions, and no rows of its own.
+    pub partitioned: bool,
+    /// The columns of its primary key.
+    pub key: Vec<String>,
+    /// Its pages.
+    pub size: i64,
+}
+
+impl Table {
+    fn quoted(&self) -> String {
+        quote_relation(&self.schema, &self.name)
+    }
+
+    /// What stands behind FROM: heirs have constraints of their own.
+    fn from(&self) -> String {
+        if self.partitioned { self.quoted() } else { format!("ONLY {}", self.quoted()) }
+    }
+
+    /// A row's name: its primary key, or else where it lies. `alias` is what its columns are reached by.
+    fn row_name(&self, alias: &str) -> String {
+        match self.key.as_slice() {
+            [] => format!("'row at ' || {alias}ctid::text"),
+            [column] => format!("{alias}{}::text", quote_identifier(column)),
+            columns => {
+                let columns: Vec<String> = columns
+                    .iter()
+                    .map(|column| format!("{alias}{}::text", quote_identifier(column)))
+                    .collect();
+                format!("concat_ws(', ', {})", columns.join(", "))
+            }
+        }
+    }
+}
+
+/// Constraints on single rows, each with the condition that a row violates it: one pass for all.
+pub(super) fn of_rows(table: &Table, rules: Vec<(RecheckedRule, String)>) -> Unit {
+    let (from, name) = (table.from(), table.row_name(""));
+    let count_of = |violated: &str| format!("count(*) FILTER (WHERE {violated})");
+    let all: Vec<String> = rules.iter().map(|(_, violated)| count_of(violated)).collect();
+    let probes = rules.into_iter().map(|(rule, violated)| Probe {
+        rule,
+        count: format!("SELECT count(*), {} FROM {from}", count_of(&violated)),
+        keys: format!("SELECT {name} FROM {from} WHERE {violated}"),
+    });
+    Unit {
+        size: table.size,
+        count: format!("SELECT count(*), {} FROM {from}", all.join(", ")),
+        rules: probes.collect(),
+    }
+}
+
+/// A row violates a CHECK constraint if its expression is false: null passes.
+pub(super) fn check(expression: &str) -> String {
+    format!("({expression}) IS FALSE")
+}
+
+/// A row violates a domain's CHECK constraint, which calls the column `VALUE`.
+pub(super) fn domain_check(expression: &str, column: &str) -> String {
+    // A column reference may be called so, as the keyword is none outside of a domain.
+    format!(
+        "(SELECT ({expression}) IS FALSE FROM (SELECT {} AS value) domain_value)",
+        quote_identifier(column)
+    )
+}
+
+/// A row violates a NOT NULL constraint. By a function: the planner knows that IS NULL cannot hold of such a column.
+pub(super) fn not_null(column: &str) -> String {
+    format!("pg_catalog.num_nulls({}) = 1", quote_identifier(column))
+}
+
+/// A foreign key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ForeignKey {
+    pub table: Table,
+    pub parent: Table,
+    /// Its columns, each with the one it refers to, and how the two are compared.
+    pub columns: Vec<ForeignColumn>,
+    /// Whether it is MATCH FULL: all of its columns are null, or none.
+    pub full: bool,
+}
+
+/// A column of a foreign key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ForeignColumn {
+    pub column: String,
+    pub parent: String,
+    /// `OPERATOR(schema.=)`, with the parent's column on its left.
+    pub operator: String,
+    /// `COLLATE schema.name`, of the parent's column, or nothing.
+    pub collation: String,
+}
+
+/// The unit that checks a foreign key.
+pub(super) fn foreign_key(key: &ForeignKey, rule: RecheckedRule) -> Unit {
+    let matches: Vec<String> = key
+        .columns
+        .iter()
+        .map(|column| {
+            let (parent, child) = (quote_identifier(&column.parent), quote_identifier(&column.column));
+            format!("parent.{parent} {} {} child.{child}", column.collation, column.operator)
+        })
+        .collect();
+    let children: Vec<String> =
+        key.columns.iter().map(|column| format!("child.{}", quote_identifier(&column.column))).collect();
+    let nulls = format!("pg_catalog.num_nulls({})", children.join(", "));
+    let orphan = format!(
+        "{nulls} = 0 AND NOT EXISTS (SELECT FROM {} parent WHERE {})",
+        key.parent.from(),
+        matches.join(" AND ")
+    );
+    let from = format!("{} child", key.table.from());
+    // Two counts and not one condition: with OR the planner could not join, and would look for each row on its own.
+    let mixed = format!("{nulls} BETWEEN 1 AND {}", key.columns.len() - 1);
+    let (mut count, name) =
+        (format!("(SELECT count(*) FROM {from} WHERE {orphan})"), key.table.row_name("child."));
+    let mut keys = format!("SELECT {name} FROM {from} WHERE {orphan}");
+    if key.full && key.columns.len() > 1 {
+        count.push_str(&format!(" + (SELECT count(*) FROM {from} WHERE {mixed})"));
+        keys.push_str(&format!(" UNION ALL SELECT {name} FROM {from} WHERE {mixed}"));
+    }
+    let count = format!("SELECT 0::int8, {count}");
+    Unit { size: key.table.size, count: count.clone(), rules: vec![Probe { rule, count, keys }] }
+}
+
+/// A unique index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unique {
+    pub table: Table,
+    /// What it is unique by: columns and expressions, with their collation.
+    pub by: Vec<String>,
+    /// The condition of a partial one.
+    pub condition: Option<String>,
+    /// Whether two nulls are the same.
+    pub nulls_not_distinct: bool,
+}
+
+/// The unit that checks a unique index. What is counted are the rows that would have to go.
+pub(super) fn unique(index: &Unique, rule: RecheckedRule) -> Unit {
+    let by: Vec<String> = index.by.iter().map(|by| format!("({by})")).collect();
+    let plain: Vec<String> = (1..=by.len()).map(|number| format!("k{number}")).collect();
+    let columns: Vec<String> = by.iter().zip(&plain).map(|(by, name)| format!("{by} AS {name}")).collect();
+    let mut conditions: Vec<String> =
+        index.condition.iter().map(|condition| format!("({condition})")).collect();
+    if !index.nulls_not_distinct {
+        conditions.push(format!("pg_catalog.num_nulls({}) = 0", by.join(", ")));
+    }
+    let filter =
+        if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
+    let from = index.table.from();
+    let keys = plain.join(", ");
+    let count = format!(
+        "SELECT 0::int8, coalesce(sum(n - 1), 0)::int8 FROM (SELECT count(*) AS n FROM
+         (SELECT {} FROM {from}{filter}) keys GROUP BY {keys} HAVING count(*) > 1) groups",
+        columns.join(", ")
+    );
+    let names = format!(
+        "SELECT name FROM (SELECT name, count(*) OVER (PARTITION BY {keys}) AS n FROM
+         (SELECT {}, {} AS name FROM {from}{filter}) keys) groups WHERE n > 1",
+        columns.join(", "),
+        index.table.row_name("")
+    );
+    Unit { size: index.table.size, count: count.clone(), rules: vec![Probe { rule, count, keys: names }] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(key: &[&str]) -> Table {
+        let key = key.iter().map(|column| (*column).to_owned()).collect();
+        Table { schema: "s".to_owned(), name: "it's \"t\"".to_owned(), partitioned: false, key, size: 1 }
+    }
+
+    fn rule() -> RecheckedRule {
+        RecheckedRule {
+            kind: "check constraint",
+            schema: "s".to_owned(),
+            table: "t".to_owned(),
+            name: "c".to_owned(),
+            validated: true,
+        }
+    }
+
+    #[test]
+    fn rows_are_named_by_their_key_or_else_by_their_place() {
+        assert_eq!(table(&["a b"]).row_name("x."), "x.\"a b\"::text");
+        assert_eq!(table(&["a", "b"]).row_name(""), "concat_ws(', ', \"a\"::text, \"b\"::text)");
+        assert_eq!(table(&[]).row_name(""), "'row at ' || ctid::text");
+    }
+
+    #[test]
+    fn one_pass_checks_all_constraints_on_rows_and_can_be_split() {
+        let rules = vec![(rule(), check("a > 0")), (rule(), not_null("b"))];
+        let unit = of_rows(&table(&["id"]), rules);
+        assert_eq!(
+            unit.count,
+            "SELECT count(*), count(*) FILTER (WHERE (a > 0) IS FALSE), \
+             count(*) FILTER (WHERE pg_catalog.num_nulls(\"b\") = 1) FROM ONLY \"s\".\"it's \"\"t\"\"\""
+        );
+        let single: Vec<Unit> = unit.split().collect();
+        assert_eq!((single.len(), single[1].rules.len()), (2, 1));
+        assert!(single[1].count.contains("num_nulls") && !single[1].count.contains("a > 0"));
+    }
+
+    #[test]
+    fn match_full_also_counts_keys_that_are_null_in_part() {
+        let column = |name: &str| ForeignColumn {
+            column: name.to_owned(),
+            parent: name.to_uppercase(),
+            operator: "OPERATOR(pg_catalog.=)".to_owned(),
+            collation: String::new(),
+        };
+        let mut key = ForeignKey {
+            table: table(&[]),
+            parent: table(&[]),
+            columns: vec![column("a"), column("b")],
+            full: true,
+        };
+        let mixed = "num_nulls(child.\"a\", child.\"b\") BETWEEN 1 AND 1";
+        assert!(foreign_key(&key, rule()).count.contains(mixed));
+        key.full = false;
+        assert!(!foreign_key(&key, rule()).count.contains(mixed));
+    }
+}

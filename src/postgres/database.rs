@@ -1,0 +1,32 @@
+//! A database, however it is reached.
+
+use tokio_postgres::Client;
+
+use super::{Direct, Server};
+use crate::failure::Result;
+use crate::names::DatabaseName;
+
+/// A database that checks can connect to, as often as they like.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// In a stack, by the shortest way there is.
+    InStack(Server, DatabaseName),
+    /// In a stack, through the engine, which is the way that is always there.
+    ThroughEngine(Server, DatabaseName),
+    /// Anywhere else, where a URL or the environment says.
+    Direct(Direct),
+}
+
+impl Database {
+    /// Opens a connection.
+    ///
+    /// # Errors
+    /// If there is none to be had.
+    pub async fn connect(&self) -> Result<Client> {
+        match self {
+            Self::InStack(server, name) => server.connect_nearest(name.as_str()).await,
+            Self::ThroughEngine(server, name) => server.connect(name.as_str()).await,
+            Self::Direct(direct) => direct.connect().await,
+        }
+    }
+}

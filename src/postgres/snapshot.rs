@@ -1,0 +1,166 @@
+//! A snapshot of the source that several connections share, `pg_dump`'s among them: what is read here are the very rows
+//! that are dumped, whatever is written meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio_postgres::Client;
+
+use super::content::{self, Locking, Reading, Shape, Wanted};
+use super::source::SourceServer;
+use super::{execute, query_failure, quote_literal};
+use crate::failure::{Failure, Result};
+use crate::manifest::{FingerprintKey, Rows, Source, Table};
+use crate::names::DatabaseName;
+use crate::template::TableName;
+
+/// Connections that read the source's rows besides the one that holds the snapshot. `pg_dump` reads on one more.
+const CONNECTIONS: usize = 2;
+/// Tables that are locked by one statement.
+const LOCKED_AT_ONCE: usize = 100;
+/// Older servers write floating-point numbers in other ways than the server they are restored to.
+const OLDEST: i32 = 12;
+
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// Of these tables, those whose rows may be others now than in the snapshot: they were emptied or rewritten since.
+const REWRITTEN: &str = "
+    SELECT c.oid FROM pg_catalog.pg_class c
+    WHERE c.oid = ANY ($1) AND c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid)";
+
+/// An exported snapshot. It lasts as long as this value.
+pub struct Snapshot {
+    client: Client,
+    server: SourceServer,
+    database: DatabaseName,
+    /// What `pg_dump --snapshot` takes.
+    pub id: String,
+    /// What the server says about itself and the database.
+    pub source: Source,
+}
+
+impl SourceServer {
+    /// Takes a snapshot of a database, and exports it.
+    ///
+    /// # Errors
+    /// `source_unreachable`; `source_too_old`; `snapshot_refused`, by a server that cannot export one.
+    pub async fn snapshot(&self, database: &DatabaseName) -> Result<Snapshot> {
+        let client = self.connect(database).await?;
+        content::pin(&client).await?;
+        execute(&client, BEGIN, "beginning a transaction on the source").await?;
+        let failed = |error| query_failure("asking the source for its version", &error);
+        let row = client
+            .query_one(
+                "SELECT current_setting('server_version'), current_setting('server_version_num')::int4 / 10000,
+                        current_setting('server_encoding'), pg_is_in_recovery(), now()",
+                &[],
+            )
+            .await
+            .map_err(failed)?;
+        let (version, major): (String, i32) =
+            (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
+        if major < OLDEST {
+            let message = format!(
+                "the source is PostgreSQL {version}, and writes numbers in other ways than {OLDEST} and later"
+            );
+            return Err(Failure::bad("source_too_old", message));
+        }
+        let snapshot_at: DateTime<Utc> = row.try_get(4).map_err(failed)?;
+        let source = Source {
+            server_version: version,
+            encoding: row.try_get(2).map_err(failed)?,
+            standby: row.try_get(3).map_err(failed)?,
+            snapshot_at,
+            extensions: content::extensions(&client).await?,
+        };
+        let exported = client.query_one("SELECT pg_catalog.pg_export_snapshot()", &[]).await;
+        let exported = exported.and_then(|row| row.try_get(0)).map_err(|error| {
+            Failure::bad(
+                "snapshot_refused",
+                format!("the source exports no snapshot: {}", super::error_text(&error)),
+            )
+        });
+        Ok(Snapshot { id: exported?, client, server: self.clone(), database: database.clone(), source })
+    }
+}
+
+impl Snapshot {
+    /// Reads every table under the snapshot. Begin once `pg_dump` holds its locks: whoever wants to change a table waits
+    /// for `pg_dump` then, as it always does, and for nothing else.
+    pub async fn read(&self, key: &FingerprintKey) -> Result<Vec<Table>> {
+        let shapes = content::shapes(&self.client).await?;
+        let unread = self.lock(&shapes).await?;
+        let wanted: Vec<Wanted> =
+            shapes.iter().filter(|shape| !unread.contains_key(&shape.oid)).map(Wanted::from).collect();
+        let pieces = content::pieces(&self.client, &wanted).await?;
+        let mut helpers = Vec::new();
+        while helpers.len() < CONNECTIONS.min(pieces.len()) {
+            match self.join().await {
+                Ok(helper) => helpers.push(helper),
+                // The source has no connection to spare; those there are have to do.
+                Err(_) => break,
+            }
+        }
+        let reading = Arc::new(Reading::new(wanted.clone(), pieces, key));
+        content::read_on(helpers, &reading, Locking::NoWait).await?;
+        // What is left: somebody waits to change it, and a helper would have to wait behind. Here it is locked already.
+        reading.take_up_refused();
+        reading.drain(&self.client, Locking::Needless).await?;
+        let folded: BTreeMap<u32, _> = wanted.iter().map(|table| table.oid).zip(reading.folded()).collect();
+        let table = |shape: Shape| {
+            let rows = match folded.get(&shape.oid) {
+                Some(folded) => Rows::Read { count: folded.rows, fingerprint: folded.fingerprint },
+                None => {
+                    Rows::Unread { reason: unread.get(&shape.oid).copied().unwrap_or_default().to_owned() }
+                }
+            };
+            Table { schema: shape.name.schema, name: shape.name.table, columns: shape.columns, rows }
+        };
+        Ok(shapes.into_iter().map(table).collect())
+    }
+
+    /// Another connection that sees what this one sees.
+    async fn join(&self) -> Result<Client> {
+        let client = self.server.connect(&self.database).await?;
+        content::pin(&client).await?;
+        execute(&client, BEGIN, "beginning a transaction on the source").await?;
+        let sql = format!("SET TRANSACTION SNAPSHOT {}", quote_literal(&self.id));
+        execute(&client, &sql, "sharing the snapshot").await?;
+        Ok(client)
+    }
+
+    /// Locks all tables, and returns those that cannot be read as they were, with the reason.
+    async fn lock(&self, shapes: &[Shape]) -> Result<BTreeMap<u32, &'static str>> {
+        let mut unread = BTreeMap::new();
+        for some in shapes.chunks(LOCKED_AT_ONCE) {
+            let names: Vec<&TableName> = some.iter().map(|shape| &shape.name).collect();
+            if content::lock_at_once(&self.client, &names).await? {
+                continue;
+            }
+            for shape in some {
+                if !content::lock_at_once(&self.client, &[&shape.name]).await? {
+                    unread.insert(shape.oid, "somebody was waiting to change the table");
+                }
+            }
+        }
+        let oids: Vec<u32> = shapes.iter().map(|shape| shape.oid).collect();
+        let failed = |error| query_failure("looking for rewritten tables", &error);
+        let rows = self.client.query(REWRITTEN, &[&oids]).await.map_err(failed)?;
+        let rewritten: BTreeSet<u32> = rows.iter().filter_map(|row| row.try_get(0).ok()).collect();
+        for oid in rewritten {
+            unread.entry(oid).or_insert("the table was emptied or rewritten while the backup began");
+        }
+        Ok(unread)
+    }
+}
+
+impl From<&Shape> for Wanted {
+    fn from(shape: &Shape) -> Self {
+        Self {
+            oid: shape.oid,
+            name: shape.name.clone(),
+            columns: shape.columns.iter().map(|column| column.name.clone()).collect(),
+        }
+    }
+}

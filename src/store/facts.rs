@@ -1,0 +1,229 @@
+//! What a store tells about how it keeps objects: storage classes, locks, versions, lifecycle.
+//!
+//! Stores tell different things to different credentials. What was not told is "not known", with the reason, and never
+//! taken for "not so".
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+/// Something a store may tell, or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fact<T> {
+    /// What it told.
+    pub value: Option<T>,
+    /// Why it is not known.
+    pub not_known: Option<String>,
+}
+
+impl<T> Fact<T> {
+    /// It told.
+    pub fn known(value: T) -> Self {
+        Self { value: Some(value), not_known: None }
+    }
+
+    /// It did not, for this reason.
+    pub fn unknown(why: impl Into<String>) -> Self {
+        Self { value: None, not_known: Some(why.into()) }
+    }
+}
+
+impl<T> Default for Fact<T> {
+    fn default() -> Self {
+        Self::unknown("not asked")
+    }
+}
+
+/// How an object is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ObjectFacts {
+    /// Its storage class; `STANDARD` where the store names none.
+    pub storage_class: String,
+    /// The archive tier an intelligent storage class has moved it to.
+    pub archive_status: Option<String>,
+    /// How far a restore from an archive is.
+    pub archive_restore: ArchiveRestore,
+    /// Its lock. Seen only with the permission `s3:GetObjectRetention`.
+    pub lock: Option<ObjectLock>,
+    /// Whether it is under a legal hold. Seen only with the permission `s3:GetObjectLegalHold`.
+    pub legal_hold: Option<bool>,
+    /// The store's own encryption: `AES256`, `aws:kms`, …
+    pub server_side_encryption: Option<String>,
+    /// Its version.
+    pub version_id: Option<String>,
+}
+
+/// Storage classes whose objects cannot be read until they are restored.
+const ARCHIVES: [&str; 2] = ["GLACIER", "DEEP_ARCHIVE"];
+
+impl ObjectFacts {
+    /// Whether a storage class keeps objects where they cannot be read.
+    pub fn is_archive(storage_class: &str) -> bool {
+        ARCHIVES.contains(&storage_class)
+    }
+
+    /// Whether it can be read at this moment.
+    pub fn readable(&self, now: DateTime<Utc>) -> bool {
+        match self.archive_restore {
+            ArchiveRestore::ReadableUntil(end) => end.is_none_or(|end| end > now),
+            ArchiveRestore::UnderWay => false,
+            ArchiveRestore::None => {
+                !Self::is_archive(&self.storage_class)
+                    && !self
+                        .archive_status
+                        .as_deref()
+                        .is_some_and(|status| status.ends_with("ARCHIVE_ACCESS"))
+            }
+        }
+    }
+}
+
+/// How far a restore from an archive is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArchiveRestore {
+    /// None was asked for, or none is needed.
+    #[default]
+    None,
+    /// It was asked for, and is under way.
+    UnderWay,
+    /// A readable copy is there, until this time.
+    ReadableUntil(Option<DateTime<Utc>>),
+}
+
+impl ArchiveRestore {
+    /// Reads the header `x-amz-restore`: `ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"`.
+    pub fn parse(header: Option<&str>) -> Self {
+        let Some(header) = header else { return Self::None };
+        let field = |name: &str| {
+            let (_, rest) = header.split_once(&format!("{name}=\""))?;
+            rest.split_once('"').map(|(value, _)| value)
+        };
+        match field("ongoing-request") {
+            Some("true") => Self::UnderWay,
+            Some("false") => {
+                let end = field("expiry-date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+                Self::ReadableUntil(end.map(|end| end.to_utc()))
+            }
+            _ => Self::None,
+        }
+    }
+}
+
+/// A lock that keeps an object from being deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ObjectLock {
+    /// `COMPLIANCE` or `GOVERNANCE`.
+    pub mode: String,
+    /// Until when.
+    pub retain_until: Option<DateTime<Utc>>,
+}
+
+/// How a bucket keeps objects.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct BucketFacts {
+    /// `Enabled`, `Suspended`, or `Off`.
+    pub versioning: Fact<String>,
+    /// The lock new objects get.
+    pub object_lock: Fact<BucketLock>,
+    /// The encryption new objects get: `AES256`, `aws:kms`, or `none`.
+    pub encryption: Fact<String>,
+    /// What becomes of objects with time.
+    pub lifecycle: Fact<Vec<LifecycleRule>>,
+}
+
+/// Object lock of a bucket.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct BucketLock {
+    /// Whether objects can be locked at all.
+    pub enabled: bool,
+    /// The mode new objects are locked in, if the bucket has a default.
+    pub mode: Option<String>,
+    /// For how many days.
+    pub days: Option<u32>,
+}
+
+/// One rule of a bucket's lifecycle that is in force.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct LifecycleRule {
+    /// Its name.
+    pub id: String,
+    /// What the keys it is for begin with; empty for all.
+    pub prefix: String,
+    /// It is for some of those objects only, by tags or size.
+    pub narrowed: bool,
+    /// Objects are deleted after so many days.
+    pub expires_after_days: Option<u32>,
+    /// Objects are moved: days, and the storage class.
+    pub transitions: Vec<Transition>,
+}
+
+/// A move to another storage class.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Transition {
+    /// After so many days.
+    pub after_days: Option<u32>,
+    /// To this storage class.
+    pub storage_class: String,
+}
+
+/// What was moved between this program and a store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Traffic {
+    /// Requests sent, retries included.
+    pub requests: u64,
+    /// Bytes received: bodies, and headers as text.
+    pub bytes: u64,
+}
+
+impl Traffic {
+    /// What was moved since an earlier reading.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            requests: self.requests.saturating_sub(earlier.requests),
+            bytes: self.bytes.saturating_sub(earlier.bytes),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        "2026-05-17T08:31:11Z".parse().unwrap()
+    }
+
+    fn of_class(storage_class: &str) -> ObjectFacts {
+        ObjectFacts { storage_class: storage_class.to_owned(), ..ObjectFacts::default() }
+    }
+
+    #[test]
+    fn only_archives_cannot_be_read() {
+        for class in ["STANDARD", "STANDARD_IA", "GLACIER_IR", "INTELLIGENT_TIERING", "SNOW"] {
+            assert!(of_class(class).readable(now()), "{class}");
+        }
+        for class in ["GLACIER", "DEEP_ARCHIVE"] {
+            assert!(!of_class(class).readable(now()), "{class}");
+        }
+        let mut tiered = of_class("INTELLIGENT_TIERING");
+        for status in ["ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS"] {
+            tiered.archive_status = Some(status.to_owned());
+            assert!(!tiered.readable(now()), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_restored_copy_is_readable_until_it_expires() {
+        let mut facts = of_class("GLACIER");
+        facts.archive_restore = ArchiveRestore::parse(Some("ongoing-request=\"true\""));
+        assert_eq!(facts.archive_restore, ArchiveRestore::UnderWay);
+        assert!(!facts.readable(now()));
+        let header = "ongoing-request=\"false\", expiry-date=\"Fri, 22 May 2026 00:00:00 GMT\"";
+        facts.archive_restore = ArchiveRestore::parse(Some(header));
+        assert!(facts.readable(now()));
+        assert!(!facts.readable(now() + chrono::TimeDelta::days(6)));
+        assert_eq!(ArchiveRestore::parse(Some("nonsense")), ArchiveRestore::None);
+        assert_eq!(ArchiveRestore::parse(None), ArchiveRestore::None);
+    }
+}

@@ -1,0 +1,184 @@
+//! What is inside a recovery point, from its first bytes: a ranged read, decrypted as far as it goes.
+//!
+//! The table of contents of a dump is never compressed and comes before the rows, and age encrypts in chunks of 64 KiB
+//! that each stand for themselves. So a dump of 10 GB costs as much as one of 10 MB: its table of contents. The range
+//! grows until that is whole.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use crate::archive::{ArchiveError, Limits, Status, TocReader};
+use crate::crypt::{DecryptFailure, Identities, decrypt};
+use crate::failure::{Failure, Result};
+use crate::plan::contents::Contents;
+use crate::postgres::restore;
+use crate::store::Store;
+use crate::verdict::RecoveryPoint;
+
+/// The first range. Most tables of contents fit.
+const FIRST: u64 = 256 * 1024;
+/// How much larger each next one is.
+const GROWTH: u64 = 4;
+/// Room for the largest table of contents that is read, encrypted and armored.
+const LARGEST: u64 = 96 << 20;
+/// Plaintext handed on at once.
+const CHUNK: usize = 64 * 1024;
+
+/// What the first bytes of a recovery point tell.
+#[derive(Debug)]
+pub enum Peek {
+    /// All of its table of contents.
+    Contents(Box<Contents>),
+    /// More bytes are needed; this many bytes of plaintext came so far.
+    More(u64),
+    /// It cannot be read, however many bytes there are.
+    Failed(Failure),
+}
+
+/// Looks at the first bytes of a recovery point; `whole` if there are no others. Pure.
+pub fn peek(bytes: &[u8], whole: bool, identities: &Identities) -> Peek {
+    let mut plaintext = match decrypt(bytes, identities) {
+        Ok(plaintext) => plaintext,
+        Err(DecryptFailure::Truncated | DecryptFailure::Corrupted | DecryptFailure::BadHeader(_))
+            if !whole =>
+        {
+            return Peek::More(0);
+        }
+        Err(failure) => return Peek::Failed(failure.into_failure()),
+    };
+    let mut reader = TocReader::new(Limits::default());
+    let mut chunk = vec![0; CHUNK];
+    let mut progress = 0;
+    loop {
+        match plaintext.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(count) => {
+                progress += count as u64;
+                match reader.push(&chunk[..count]) {
+                    Ok(Status::NeedMore) => {}
+                    Ok(Status::Done) => break,
+                    Err(error) => return Peek::Failed(archive_failure(&error)),
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            // The end of the range is not the end of a chunk.
+            Err(_) if !whole => return Peek::More(progress),
+            Err(error) => return Peek::Failed(DecryptFailure::from_stream(error).into_failure()),
+        }
+    }
+    match reader.finish() {
+        Ok(toc) => Peek::Contents(Box::new(Contents::of(&toc, bytes.len() as u64))),
+        Err(ArchiveError::Truncated { .. } | ArchiveError::Empty) if !whole => Peek::More(progress),
+        Err(error) => Peek::Failed(archive_failure(&error)),
+    }
+}
+
+/// Reads what is inside a recovery point. The object must still be the one that was listed.
+///
+/// # Errors
+/// What is wrong with the recovery point, as a drill would say it, or with the way to it.
+pub async fn read_contents(
+    store: &Arc<dyn Store>,
+    identities: &Arc<Identities>,
+    point: &RecoveryPoint,
+) -> Result<Contents> {
+    let mut bytes = Vec::new();
+    let mut end = FIRST;
+    let mut stuck_at = None;
+    loop {
+        let have = bytes.len() as u64;
+        end = end.min(point.size_bytes);
+        let more = store.read(&point.key, point.etag.as_deref(), have..end).await?;
+        bytes.extend_from_slice(&more);
+        let whole = end == point.size_bytes;
+        let identities = Arc::clone(identities);
+        let (peeked, back) = tokio::task::spawn_blocking(move || (peek(&bytes, whole, &identities), bytes))
+            .await
+            .expect("reading a table of contents does not panic");
+        bytes = back;
+        match peeked {
+            Peek::Contents(contents) => return Ok(*contents),
+            Peek::Failed(failure) => return Err(failure),
+            // Four times the bytes and not one more of them decrypted: the chunk there is broken, not cut off.
+            Peek::More(progress) if stuck_at == Some(progress) => {
+                return Err(DecryptFailure::Corrupted.into_failure());
+            }
+            Peek::More(_) if end >= LARGEST => {
+                return Err(archive_failure(&ArchiveError::TooLarge { limit: LARGEST, unit: "bytes" }));
+            }
+            Peek::More(progress) => stuck_at = Some(progress),
+        }
+        end = end.saturating_mul(GROWTH);
+    }
+}
+
+/// What an archive that cannot be read says about the backup.
+pub fn archive_failure(error: &ArchiveError) -> Failure {
+    match error {
+        ArchiveError::Empty => Failure::bad("empty_dump", "the recovery point decrypts to nothing: no dump is in it")
+            .hint("a pg_dump that fails, piped into age, makes such a file and no error; look at pg_dump's exit status in the backup job (`set -o pipefail`)"),
+        ArchiveError::Truncated { .. } => Failure::bad("dump_truncated", format!("the dump is truncated: {error}"))
+            .hint("look at the exit status of pg_dump in the backup job"),
+        ArchiveError::TooLarge { .. } => {
+            Failure::inconclusive("archive_too_large", format!("failed to read the archive: {error}"))
+                .hint("the limit guards against hostile archives; please report a real one that is over it")
+        }
+        ArchiveError::UnsupportedVersion { .. } => {
+            restore::newer_than_image(&format!("failed to read the archive: {error}"))
+        }
+        _ => Failure::bad("not_an_archive", format!("failed to read the archive: {error}"))
+            .hint("dumps must be made with pg_dump --format=custom; `restore-drill backup` does it"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypt::testing::{key, sealed};
+
+    fn dump() -> Vec<u8> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/archive/pg17-gzip.dump");
+        let mut dump = std::fs::read(path).unwrap();
+        // Rows, as far as a reader of contents knows.
+        dump.resize(1 << 20, 7);
+        dump
+    }
+
+    #[test]
+    fn contents_are_read_from_any_range_that_holds_them_and_no_other() {
+        let key = key();
+        let file = sealed(&key, &dump());
+        let toc_bytes = match peek(&file, true, &key.identities) {
+            Peek::Contents(contents) => contents.toc_bytes,
+            other => panic!("{other:?}"),
+        };
+        for length in (0..file.len()).step_by(7919).chain([1, 100, 200, 65_752, 65_800, 131_400]) {
+            match peek(&file[..length], false, &key.identities) {
+                Peek::Contents(contents) => {
+                    assert!(length as u64 > toc_bytes);
+                    assert_eq!(contents.archive.tables, 6.max(contents.archive.tables));
+                }
+                Peek::More(progress) => assert!(progress <= toc_bytes || length < 65_800, "{length}"),
+                // Nothing at all is an empty object only if it is whole.
+                Peek::Failed(failure) => assert_eq!((length, failure.code), (0, "empty_object")),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_as_a_drill_tells_it() {
+        let (mine, other) = (key(), key());
+        let code = |bytes: &[u8], whole| match peek(bytes, whole, &mine.identities) {
+            Peek::Failed(failure) => failure.code,
+            Peek::More(_) => "more",
+            Peek::Contents(_) => "contents",
+        };
+        assert_eq!(code(&sealed(&other, &dump())[..70_000], false), "no_identity_fits");
+        assert_eq!(code(b"PGDMP\x01\x0e and so on\n", false), "not_age");
+        assert_eq!(code(&sealed(&mine, b""), true), "empty_dump");
+        assert_eq!(code(&sealed(&mine, &[b'x'; 200_000])[..140_000], false), "not_an_archive");
+        assert_eq!(code(&sealed(&mine, &dump()[..1000]), true), "dump_truncated");
+        assert_eq!(code(&sealed(&mine, &dump())[..500], true), "ciphertext_corrupted");
+        assert_eq!(code(&sealed(&mine, &dump())[..500], false), "more");
+    }
+}

@@ -1,0 +1,137 @@
+//! Reading a store for a plan: its listing, how objects are kept, and what is inside them, without downloading them.
+//!
+//! [`crate::plan`] decides; this only reads. Everything here is bounded, whatever the store holds: a listing begins
+//! where it is needed, a recovery point costs the bytes of its table of contents, and questions that a store does not
+//! answer are given up after a few seconds.
+
+mod contents;
+mod disk;
+mod listing;
+mod unnamed;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use tokio::time::Instant;
+
+use crate::crypt::Identities;
+use crate::failure::{Class, Failure, Result};
+use crate::names::DatabaseName;
+use crate::plan::forecast::PastDrill;
+use crate::plan::key::KeyPattern;
+use crate::plan::{self, Cost, Look, Survey};
+use crate::store::{Fact, ObjectFacts, Store};
+use crate::template::Template;
+use crate::verdict::RecoveryPoint;
+
+pub use contents::{Peek, archive_failure, peek, read_contents};
+pub use disk::free_disk;
+pub use listing::{Listed, list_points};
+pub use unnamed::find_unnamed;
+
+/// Recovery points looked at at once.
+const AT_ONCE: usize = 8;
+/// How long a store may take to tell how an object is kept.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Failures of reading that say something of the recovery point. Any other says something of the way to it, and there
+/// is no plan then.
+const OF_THE_POINT: [&str; 3] = ["object_archived", "dump_newer_than_image", "archive_too_large"];
+
+/// Where a survey reads.
+pub struct Surveyor {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// What opens recovery points.
+    pub identities: Arc<Identities>,
+    /// How keys are made.
+    pub pattern: KeyPattern,
+}
+
+impl Surveyor {
+    /// Reads all that a plan of this template for this point in time needs.
+    ///
+    /// # Errors
+    /// Those of the store, where they are not about one recovery point alone.
+    pub async fn survey(
+        &self,
+        template: &Template,
+        at: DateTime<Utc>,
+        now: DateTime<Utc>,
+        past: Vec<PastDrill>,
+    ) -> Result<Survey> {
+        let began = Instant::now();
+        let before = self.store.traffic();
+        let window = window(template);
+        let (listed, bucket) = tokio::join!(
+            list_points(&*self.store, &self.pattern, template, at, window),
+            self.store.bucket_facts()
+        );
+        let listed = listed?;
+        let set = plan::choose(template, &self.pattern, &listed.listing, at);
+        let known: BTreeSet<DatabaseName> =
+            template.databases.iter().map(|d| &d.name).chain(&template.left_out).cloned().collect();
+        let looks = stream::iter(set.points.iter())
+            .map(|point| async move {
+                Ok::<_, Failure>((point.database.clone(), self.look_at(point, now).await?))
+            })
+            .buffer_unordered(AT_ONCE)
+            .try_collect();
+        let (looks, unnamed) =
+            tokio::try_join!(looks, find_unnamed(&*self.store, &self.pattern, &known, at - window))?;
+        let disk = free_disk(&past);
+        let traffic = self.store.traffic().since(before);
+        Ok(Survey {
+            listing: listed.listing,
+            looks,
+            unnamed,
+            bucket: Some(bucket),
+            past,
+            disk,
+            cost: Cost::of(traffic, listed.objects, began.elapsed().as_secs_f64()),
+            read_at: Some(now),
+        })
+    }
+
+    /// Looks at one recovery point: how it is kept, and if it can be read, what is inside.
+    async fn look_at(&self, point: &RecoveryPoint, now: DateTime<Utc>) -> Result<Look> {
+        let facts = self.facts(point).await;
+        let class = &point.storage_class;
+        let readable =
+            facts.value.as_ref().map_or(!ObjectFacts::is_archive(class), |facts| facts.readable(now));
+        if !readable || point.size_bytes == 0 {
+            return Ok(Look { facts, contents: None });
+        }
+        let contents = match read_contents(&self.store, &self.identities, point).await {
+            Err(failure) if failure.class != Class::Bad && !OF_THE_POINT.contains(&failure.code) => {
+                return Err(failure.context(&point.database));
+            }
+            other => other,
+        };
+        Ok(Look { facts, contents: Some(contents) })
+    }
+
+    async fn facts(&self, point: &RecoveryPoint) -> Fact<ObjectFacts> {
+        match tokio::time::timeout(PATIENCE, self.store.object_facts(&point.key)).await {
+            Ok(Ok(mut facts)) => {
+                // The listing and HEAD name the same class; stores that leave it out of one have it in the other.
+                if facts.storage_class == "STANDARD" {
+                    facts.storage_class.clone_from(&point.storage_class);
+                }
+                Fact::known(facts)
+            }
+            Ok(Err(failure)) => Fact::unknown(failure.message),
+            Err(_) => Fact::unknown(format!("the store did not tell within {} seconds", PATIENCE.as_secs())),
+        }
+    }
+}
+
+/// How far back a listing begins at first: far enough for the history that is looked at.
+pub fn window(template: &Template) -> TimeDelta {
+    let schedule = template.recovery_set.schedule.unwrap_or(Duration::from_secs(86_400));
+    let history = u32::from(template.recovery_set.history) + 2;
+    TimeDelta::from_std(schedule.saturating_mul(history))
+        .map_or(TimeDelta::days(3650), |window| window.clamp(TimeDelta::hours(1), TimeDelta::days(3650)))
+}

@@ -1,0 +1,278 @@
+//! Plans of stores in every state, made by the real program over HTTP, without an engine.
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde_json::Value;
+
+use super::memory_s3::{Bucket, MemoryS3, Object};
+use super::world::{Outcome, World, ago, seal};
+
+/// Real archives, of the schema `app` among others.
+fn archive(name: &str) -> Vec<u8> {
+    let path = format!("{}/tests/fixtures/archive/{name}.dump", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(path).unwrap()
+}
+
+/// The database those archives were made of.
+const FIXTURE: &str = "archive_fixture";
+
+/// A store with one sound recovery point of an hour ago.
+fn sound(name: &str) -> (World, MemoryS3) {
+    let s3 = MemoryS3::default();
+    let mut world = World::planning(name, s3.clone());
+    world.template.image = "postgres:17".to_owned();
+    world.database(FIXTURE, &[]).tables("tables", FIXTURE, &["app.account"]);
+    let sealed = seal(&archive("pg17-gzip"), &[&world.recipient]);
+    s3.put(&world.key(FIXTURE, ago(60)), sealed);
+    (world, s3)
+}
+
+fn planned(world: &World, arguments: &[&str]) -> (Outcome, Value) {
+    world.write_template();
+    let arguments: Vec<&str> =
+        ["plan", "-t", "./template.toml", "--format", "json"].iter().chain(arguments).copied().collect();
+    let outcome = world.run(&arguments);
+    let plan = serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{error}\n{outcome}"));
+    (outcome, plan)
+}
+
+fn codes(plan: &Value) -> Vec<&str> {
+    let findings = plan["findings"].as_array().unwrap();
+    let codes = findings.iter().map(|finding| finding["code"].as_str().unwrap());
+    // The archives are as old as they are, whatever the keys they are put under say.
+    codes.filter(|code| *code != "creation_time_differs").collect()
+}
+
+#[test]
+fn a_plan_tells_what_is_inside_without_an_engine_and_writes_nothing() {
+    for name in ["pg15-none", "pg15-gzip", "pg17-none", "pg17-gzip", "pg17-lz4", "pg17-zstd"] {
+        let (world, s3) = sound(&format!("inside-{name}"));
+        // Ten gigabytes, of which the plan must not read more than it needs.
+        let head = seal(&[archive(name), vec![7; 1 << 20]].concat(), &[&world.recipient]);
+        let object = Object { head: head.into(), size: 10 << 30, ..Object::default() };
+        s3.put_object(&world.key(FIXTURE, ago(30)), object);
+        let (outcome, plan) = planned(&world, &[]);
+        assert_eq!(outcome.code, 0, "{outcome}");
+        let point = &plan["points"][0];
+        let (major, compression) = name[2..].split_once('-').unwrap();
+        assert!(point["archive"]["server_version"].as_str().unwrap().starts_with(major), "{outcome}");
+        assert_eq!(point["archive"]["compression"], compression, "{name}");
+        let order = point["contents"]["table_order"].to_string();
+        assert!(order.contains("app.account") && order.contains("app.reading"), "{order}");
+        let bytes = plan["cost"]["bytes"].as_u64().unwrap();
+        assert!(bytes < 1 << 20, "{bytes} bytes were moved for {name}");
+        world.assert_nothing_written();
+    }
+}
+
+#[test]
+fn a_table_of_contents_longer_than_the_first_range_is_read_whole() {
+    let (mut world, s3) = sound("long-toc");
+    let dump = super::fixtures::Source::start("DRILL_POSTGRES_17_IMAGE").dump(
+        "wide",
+        "SELECT format('CREATE TABLE wide_%s (id int PRIMARY KEY, a text, b text, c text)', n) FROM generate_series(1, 2500) n \\gexec\n\
+         CREATE TABLE zz_last (id int);",
+        &[],
+    );
+    s3.put(&world.key("wide", ago(60)), seal(&dump, &[&world.recipient]));
+    world.database("wide", &[]).tables("more", "wide", &["wide_1", "zz_last"]);
+    let (outcome, plan) = planned(&world, &["--only", "wide"]);
+    assert_eq!(outcome.code, 0, "{outcome}");
+    let contents = &plan["points"][0]["contents"];
+    assert_eq!(contents["tables_total"], 2501);
+    assert!(contents["toc_bytes"].as_u64().unwrap() > 256 * 1024, "{contents}");
+}
+
+#[test]
+fn a_missing_table_is_found_before_anything_is_restored() {
+    let (mut world, _) = sound("missing-table");
+    world.tables("keys", FIXTURE, &["transparency_historical_keys"]);
+    let (outcome, plan) = planned(&world, &[]);
+    assert_eq!((outcome.code, codes(&plan)), (1, vec!["table_missing_in_dump"]), "{outcome}");
+}
+
+#[test]
+fn what_cannot_be_opened_is_told_for_each_point() {
+    let (mut world, s3) = sound("unopened");
+    let (_, stranger) = restore_drill::crypt::generate_key();
+    let whole = seal(&archive("pg17-gzip"), &[&world.recipient]);
+    let mut flipped = seal(&vec![7; 3 << 20], &[&world.recipient]);
+    flipped[70_000] ^= 1;
+    for (name, object, _) in [
+        ("stranger", seal(&archive("pg17-gzip"), &[&stranger]), ()),
+        ("nothing", seal(b"", &[&world.recipient]), ()),
+        ("script", seal(b"--\n-- PostgreSQL database dump\n--\n", &[&world.recipient]), ()),
+        ("plain", archive("pg17-gzip"), ()),
+        ("cut", whole[..3000].to_vec(), ()),
+        ("flipped", flipped, ()),
+    ] {
+        s3.put(&world.key(name, ago(60)), object);
+        world.database(name, &[]);
+    }
+    let (outcome, plan) = planned(&world, &[]);
+    assert_eq!(outcome.code, 1, "{outcome}");
+    let code = |name: &str| {
+        let points = plan["points"].as_array().unwrap();
+        let point = points.iter().find(|point| point["database"] == name).unwrap();
+        point["error"]["code"].as_str().unwrap_or("fine").to_owned()
+    };
+    for (name, expected) in [
+        (FIXTURE, "fine"),
+        ("stranger", "no_identity_fits"),
+        ("nothing", "empty_dump"),
+        ("script", "not_an_archive"),
+        ("plain", "not_age"),
+        ("cut", "ciphertext_corrupted"),
+        ("flipped", "not_an_archive"),
+    ] {
+        assert_eq!(code(name), expected, "{name}\n{outcome}");
+    }
+}
+
+#[test]
+fn an_archived_point_is_never_waited_for_and_its_restore_can_be_requested() {
+    let (world, s3) = sound("archived");
+    let key = world.key(FIXTURE, ago(60));
+    let sealed = s3.objects.lock().unwrap()[&key].clone();
+    s3.put_object(&key, Object { storage_class: Some("DEEP_ARCHIVE"), ..sealed.clone() });
+    let (outcome, plan) = planned(&world, &[]);
+    assert_eq!((outcome.code, codes(&plan)), (1, vec!["object_archived"]), "{outcome}");
+    assert!(plan["findings"][0]["actual"].as_str().unwrap().contains("restore-object"), "{outcome}");
+    assert_eq!(s3.asked.lock().unwrap().reads, 0);
+    let drill = world.drill(&[]);
+    let verdict = drill.failed(1, "object_archived");
+    assert_eq!(verdict["failure"]["phase"], "plan");
+    assert!(s3.asked.lock().unwrap().restores.is_empty(), "nothing is requested unasked");
+
+    let (outcome, _) = planned(&world, &["--request-restore", "--restore-days", "3"]);
+    assert_eq!(s3.asked.lock().unwrap().restores, [(key.clone(), 3)]);
+    assert!(outcome.stderr.contains("restore requested (Standard, 3 days)"), "{outcome}");
+    let (outcome, plan) = planned(&world, &["--request-restore"]);
+    assert!(plan["findings"][0]["actual"].as_str().unwrap().contains("under way"), "{outcome}");
+    assert_eq!(s3.asked.lock().unwrap().restores.len(), 1, "it was requested before");
+
+    let readable = "ongoing-request=\"false\", expiry-date=\"Fri, 21 Dec 2096 00:00:00 GMT\"".to_owned();
+    s3.put_object(&key, Object { storage_class: Some("GLACIER"), restore: Some(readable), ..sealed });
+    let (outcome, plan) = planned(&world, &["--request-restore"]);
+    assert_eq!((outcome.code, codes(&plan)), (0, vec![]), "{outcome}");
+    assert!(outcome.stderr.contains("nothing was requested"), "{outcome}");
+    // An archive that nobody needs is nobody's concern.
+    let old = Object { storage_class: Some("GLACIER"), size: 9, ..Object::default() };
+    s3.put_object(&world.key(FIXTURE, ago(60 * 24 * 5)), old);
+    assert_eq!(planned(&world, &[]).0.code, 0);
+}
+
+#[test]
+fn how_the_bucket_keeps_objects_is_shown_and_judged_where_the_template_demands_it() {
+    let (mut world, s3) = sound("kept");
+    let (outcome, plan) = planned(&world, &[]);
+    assert_eq!(outcome.code, 0, "what is denied is no error unless it is demanded\n{outcome}");
+    let why = plan["bucket"]["versioning"]["not_known"].as_str().unwrap();
+    assert_eq!(why, "access denied; it needs s3:GetBucketVersioning");
+
+    world.template.more =
+        "[recovery_set]\nrequire_versioning = true\nrequire_object_lock = true\nmin_retention = \"30d\"\n"
+            .to_owned();
+    let found = |world: &World| {
+        let (outcome, plan) = planned(world, &[]);
+        let mut found: Vec<String> = codes(&plan).into_iter().map(str::to_owned).collect();
+        found.sort();
+        (outcome.code, found)
+    };
+    let all = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect::<Vec<_>>();
+    assert_eq!(
+        found(&world),
+        (1, all(&["object_lock_missing", "storage_fact_not_known", "storage_fact_not_known"]))
+    );
+    let set = |versioned, expires| {
+        *s3.bucket.lock().unwrap() = Bucket {
+            versioned: Some(versioned),
+            lock_days: Some(90),
+            expires_after_days: Some(expires),
+            encrypted: Some(true),
+        };
+    };
+    set(false, 7);
+    assert_eq!(
+        found(&world),
+        (1, all(&["object_lock_missing", "retention_too_short", "versioning_missing"]))
+    );
+    set(true, 365);
+    let key = world.key(FIXTURE, ago(60));
+    let object = s3.objects.lock().unwrap()[&key].clone();
+    let until = |days: i64| -> DateTime<Utc> { ago(0) + TimeDelta::days(days) };
+    let locked = |days| Object {
+        locked_until: Some(until(days).to_rfc3339_opts(SecondsFormat::Secs, true)),
+        ..object.clone()
+    };
+    s3.put_object(&key, locked(10));
+    assert_eq!(found(&world), (1, all(&["retention_too_short"])));
+    s3.put_object(&key, locked(90));
+    assert_eq!(found(&world), (0, vec![]));
+    let text = world.run(&["plan", "-t", "./template.toml"]);
+    assert!(text.stdout.contains("object lock COMPLIANCE until"), "{text}");
+    assert!(
+        text.stdout.contains("versioning enabled · object lock COMPLIANCE for 90 days · encryption AES256"),
+        "{text}"
+    );
+}
+
+#[test]
+fn years_of_objects_cost_a_few_pages_and_strangers_are_found() {
+    let (mut world, s3) = sound("years");
+    world.template.more = "[recovery_set]\nschedule = \"1h\"\nhistory = 24\n".to_owned();
+    let sealed = s3.objects.lock().unwrap()[&world.key(FIXTURE, ago(60))].clone();
+    for name in [FIXTURE, "forgotten", "archive_fixture_2"] {
+        for hour in 1..9000 {
+            s3.put_object(&world.key(name, ago(60 * hour)), sealed.clone());
+        }
+    }
+    for number in 0..20_000 {
+        s3.put(&format!("nightly/receipts/{number:06}.json"), &b"{}"[..]);
+        s3.put(&format!("nightly/log-{number:06}.txt"), &b"x"[..]);
+    }
+    let (outcome, plan) = planned(&world, &[]);
+    assert_eq!(outcome.code, 0, "{outcome}");
+    assert_eq!(codes(&plan), ["database_not_in_template", "database_not_in_template"], "{outcome}");
+    assert_eq!(plan["points"][0]["history"]["points"], 24);
+    let pages = std::mem::take(&mut s3.asked.lock().unwrap().pages);
+    assert!(pages < 20, "{pages} pages");
+    // Half a year ago, and before anything was there.
+    let at = (ago(60 * 4000)).to_rfc3339_opts(SecondsFormat::Secs, true);
+    let (_, plan) = planned(&world, &["--at", &at]);
+    let taken: DateTime<Utc> = plan["recovery_set"]["newest"].as_str().unwrap().parse().unwrap();
+    assert!((taken - ago(60 * 4000)).abs() < TimeDelta::hours(2), "{taken}");
+    let (outcome, plan) = planned(&world, &["--at", "2020-01-01"]);
+    assert_eq!((outcome.code, codes(&plan)[0]), (1, "no_recovery_point"), "{outcome}");
+}
+
+#[test]
+fn an_old_point_is_found_though_nothing_came_after_it() {
+    let (world, s3) = sound("old");
+    let object = s3.objects.lock().unwrap().pop_first().unwrap().1;
+    for days in [40, 400, 4000] {
+        s3.objects.lock().unwrap().clear();
+        s3.put_object(&world.key(FIXTURE, ago(60 * 24 * days)), object.clone());
+        let (outcome, plan) = planned(&world, &[]);
+        assert_eq!(plan["recovery_set"]["points"].as_array().unwrap().len(), 1, "{outcome}");
+        assert_eq!(codes(&plan), Vec::<&str>::new(), "{outcome}");
+    }
+}
+
+#[test]
+fn keys_whose_times_do_not_sort_are_listed_whole_and_chosen_all_the_same() {
+    let s3 = MemoryS3::default();
+    let mut world = World::planning("unsorted", s3.clone());
+    world.database(FIXTURE, &[]).tables("tables", FIXTURE, &["app.account"]);
+    let text = world.template_text().replace("[encryption]", "timestamp = \"%d-%m-%Y\"\n[encryption]");
+    world.write("template.toml", text);
+    let sealed = seal(&archive("pg17-gzip"), &[&world.recipient]);
+    for days in 0..1200 {
+        let day = ago(60 * 24 * days).format("%d-%m-%Y");
+        s3.put(&format!("nightly/{FIXTURE}_{day}.dump.age"), sealed.clone());
+    }
+    let outcome = world.run(&["plan", "-t", "./template.toml", "--format", "json"]);
+    let plan: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let today = ago(0).format("%Y-%m-%dT00:00:00Z").to_string();
+    assert_eq!(plan["recovery_set"]["newest"], today.as_str(), "{outcome}");
+    assert_eq!(plan["cost"]["objects_listed"], 1200);
+}
