@@ -1,0 +1,368 @@
+use chrono::TimeDelta;
+
+use super::forecast::{PastDatabase, PastDrill};
+use super::*;
+use crate::failure::Class;
+use crate::store::{BucketLock, ObjectLock};
+use crate::template::{Environment, Purpose, parse};
+
+mod shown;
+
+const PREFIX: &str = "nightly";
+
+fn template() -> Template {
+    let text = r#"
+        schema_version = 1
+        name = "shop"
+        project_prefix = "shop_drill"
+        store = { url = "s3://backups/nightly" }
+        encryption = { identities = ["key.txt"] }
+        postgres = { image = "postgres:17" }
+        objectives = { rpo = "24h" }
+        databases = [
+            { name = "shop_orders", after = ["shop"] },
+            { name = "shop" },
+            { name = "stock" },
+        ]
+        checks = [{ type = "required-tables", name = "tables", tables = { shop = ["t"] } }]
+    "#;
+    parse(text, "shop.toml", &Environment::default(), Purpose::Drill).unwrap()
+}
+
+fn pattern() -> KeyPattern {
+    let store = template().store;
+    KeyPattern::new(PREFIX, &store.key, &store.timestamp)
+}
+
+fn now() -> DateTime<Utc> {
+    "2026-05-17T08:31:11Z".parse().unwrap()
+}
+
+fn hours_ago(hours: i64) -> DateTime<Utc> {
+    now() - TimeDelta::hours(hours)
+}
+
+fn object(key: &str, size_bytes: u64, uploaded: DateTime<Utc>) -> ObjectMeta {
+    ObjectMeta {
+        key: ObjectKey::new(key),
+        size_bytes,
+        last_modified: Some(uploaded),
+        storage_class: "STANDARD".to_owned(),
+        etag: Some("\"e\"".to_owned()),
+    }
+}
+
+/// A recovery point taken so long ago, uploaded a minute later.
+fn taken(database: &str, hours: i64) -> ObjectMeta {
+    let key = pattern().key(&database.parse().unwrap(), hours_ago(hours));
+    object(key.as_str(), 1_000_000, hours_ago(hours) + TimeDelta::minutes(1))
+}
+
+fn listing<const N: usize>(objects: [(&str, Vec<ObjectMeta>); N]) -> Listing {
+    objects.map(|(name, objects)| (name.parse().unwrap(), objects)).into()
+}
+
+/// Every database has a recovery point of four hours ago.
+fn good() -> Listing {
+    listing(["shop", "shop_orders", "stock"].map(|name| (name, vec![taken(name, 4)])))
+}
+
+/// A plan from a listing alone.
+fn plan(template: &Template, pattern: &KeyPattern, listing: &Listing, at: DateTime<Utc>) -> DrillPlan {
+    super::plan(template, pattern, &Survey { listing: listing.clone(), ..Survey::default() }, at)
+}
+
+fn planned(listing: &Listing) -> DrillPlan {
+    plan(&template(), &pattern(), listing, now())
+}
+
+fn age_hours(plan: &DrillPlan, database: &str) -> i64 {
+    (now() - plan.point(&database.parse().unwrap()).unwrap().taken_at).num_hours()
+}
+
+fn codes(plan: &DrillPlan) -> Vec<(&str, &str)> {
+    plan.findings.iter().map(|finding| (finding.code, finding.subject.as_str())).collect()
+}
+
+#[test]
+fn a_complete_and_fresh_set_is_sound() {
+    let plan = planned(&good());
+    assert!(plan.sound && plan.missing.is_empty() && plan.findings.is_empty());
+    assert_eq!(plan.obstacle(), None);
+    assert_eq!(plan.rpo.met, Some(true));
+}
+
+#[test]
+fn the_newest_by_its_key_is_chosen_though_an_older_one_was_uploaded_later() {
+    let mut listing = good();
+    let mut copied_again = taken("stock", 30);
+    copied_again.last_modified = Some(now());
+    listing.insert("stock".parse().unwrap(), vec![taken("stock", 5), copied_again, taken("stock", 29)]);
+    assert_eq!(age_hours(&planned(&listing), "stock"), 5);
+}
+
+#[test]
+fn nothing_younger_than_the_asked_for_moment_is_chosen() {
+    let mut listing = good();
+    listing.insert("stock".parse().unwrap(), vec![taken("stock", 2), taken("stock", 10), taken("stock", 20)]);
+    let at = |hours| plan(&template(), &pattern(), &listing, hours_ago(hours));
+    assert_eq!(age_hours(&at(3), "stock"), 10);
+    assert_eq!(age_hours(&at(10), "stock"), 10, "the moment itself counts");
+    assert_eq!(age_hours(&at(11), "stock"), 20);
+    // A key from a clock that runs ahead is not of the past either.
+    listing.insert("stock".parse().unwrap(), vec![taken("stock", -1), taken("stock", 6)]);
+    assert_eq!(age_hours(&planned(&listing), "stock"), 6);
+}
+
+#[test]
+fn a_database_without_any_recovery_point_is_missing_and_named() {
+    let mut listing = good();
+    listing.remove(&"stock".parse().unwrap());
+    let plan = planned(&listing);
+    assert!(!plan.sound);
+    assert_eq!(plan.missing, ["stock".parse().unwrap()]);
+    assert_eq!(codes(&plan), [("no_recovery_point", "stock")]);
+    let obstacle = plan.obstacle().unwrap();
+    assert_eq!((obstacle.class, obstacle.code), (Class::Bad, "no_recovery_point"));
+    assert_eq!(obstacle.message, "stock: no recovery point: nothing in the store begins with nightly/stock_");
+}
+
+#[test]
+fn a_database_with_only_younger_recovery_points_is_told_apart_from_one_with_none() {
+    let plan = plan(&template(), &pattern(), &good(), hours_ago(5));
+    assert_eq!(plan.missing.len(), 3);
+    assert_eq!(
+        plan.findings[0].actual,
+        "no recovery point taken at or before 2026-05-17 03:31:11Z among 1 objects below nightly/shop_"
+    );
+    assert_eq!((plan.rpo.actual_seconds, plan.rpo.met), (None, None), "nothing was measured");
+    assert_eq!(plan.rpo.target_seconds, Some(86_400.0));
+}
+
+#[test]
+fn another_databases_keys_are_not_taken_though_they_begin_alike() {
+    let mut listing = good();
+    // What a listing by the prefix `nightly/shop_` really brings.
+    listing.insert("shop".parse().unwrap(), vec![taken("shop_orders", 1), taken("shop", 9)]);
+    assert_eq!(age_hours(&planned(&listing), "shop"), 9);
+    listing.insert("shop".parse().unwrap(), vec![taken("shop_orders", 1)]);
+    assert_eq!(codes(&planned(&listing)), [("no_recovery_point", "shop")]);
+}
+
+#[test]
+fn a_newest_object_without_bytes_is_an_error_and_not_passed_over() {
+    let mut listing = good();
+    let mut empty = taken("stock", 1);
+    empty.size_bytes = 0;
+    listing.insert("stock".parse().unwrap(), vec![taken("stock", 25), empty]);
+    let plan = planned(&listing);
+    // To fall back on yesterday's silently would hide that last night's backup failed.
+    assert_eq!(age_hours(&plan, "stock"), 1);
+    assert_eq!(codes(&plan), [("empty_object", "stock")]);
+    let obstacle = plan.obstacle().unwrap();
+    assert_eq!((obstacle.class, obstacle.code), (Class::Bad, "empty_object"));
+    assert!(obstacle.hint.unwrap().contains("--at"));
+}
+
+#[test]
+fn the_rpo_is_that_of_the_oldest_recovery_point() {
+    let mut listing = good();
+    for (hours, met) in [(23, true), (24, true), (25, false)] {
+        listing.insert("stock".parse().unwrap(), vec![taken("stock", hours)]);
+        let plan = planned(&listing);
+        #[expect(clippy::cast_precision_loss, reason = "small")]
+        let seconds = (hours * 3600) as f64;
+        assert_eq!((plan.rpo.actual_seconds, plan.rpo.met), (Some(seconds), Some(met)), "{hours} h");
+        assert_eq!(plan.sound, met);
+    }
+    assert_eq!(codes(&planned(&listing)), [("rpo_missed", "stock")]);
+}
+
+#[test]
+fn a_missed_rpo_does_not_forbid_the_drill() {
+    let mut listing = good();
+    listing.insert("stock".parse().unwrap(), vec![taken("stock", 400)]);
+    assert_eq!(planned(&listing).obstacle(), None);
+}
+
+#[test]
+fn without_a_target_the_rpo_is_measured_and_not_judged() {
+    let mut template = template();
+    template.objectives.rpo = None;
+    let plan = plan(&template, &pattern(), &good(), now());
+    assert_eq!((plan.rpo.target_seconds, plan.rpo.met), (None, None));
+    assert_eq!(plan.rpo.actual_seconds, Some(4.0 * 3600.0));
+}
+
+#[test]
+fn the_first_database_in_restore_order_that_lacks_a_recovery_point_is_the_obstacle() {
+    let mut listing = good();
+    let mut empty = taken("shop", 1);
+    empty.size_bytes = 0;
+    listing.insert("shop".parse().unwrap(), vec![empty]);
+    listing.insert("stock".parse().unwrap(), vec![taken("stock", 100)]);
+    assert_eq!(planned(&listing).obstacle().unwrap().code, "empty_object", "before the missed RPO");
+    listing.remove(&"shop_orders".parse().unwrap());
+    listing.remove(&"stock".parse().unwrap());
+    let plan = planned(&listing);
+    // `stock` stands in the first wave, `shop_orders` in the second.
+    assert_eq!(plan.missing, ["stock", "shop_orders"].map(|name| name.parse().unwrap()));
+    assert!(plan.obstacle().unwrap().message.starts_with("stock: no recovery point"));
+}
+
+#[test]
+fn the_sets_extent_and_skew_are_those_of_its_points() {
+    let mut listing = good();
+    listing.insert("stock".parse().unwrap(), vec![taken("stock", 6)]);
+    let set = planned(&listing).recovery_set;
+    assert_eq!((set.oldest, set.newest), (Some(hours_ago(6)), Some(hours_ago(4))));
+    assert_eq!(set.skew_seconds, Some(7200));
+    let nothing = planned(&Listing::new()).recovery_set;
+    assert_eq!((nothing.oldest, nothing.newest, nothing.skew_seconds), (None, None, None));
+}
+
+/// One of everything: a good point, an empty one, an old one, a missing one.
+fn troubled() -> DrillPlan {
+    let mut empty = taken("shop", 1);
+    empty.size_bytes = 0;
+    let listing = listing([("shop", vec![empty]), ("shop_orders", vec![taken("shop_orders", 51)])]);
+    planned(&listing)
+}
+
+/// A survey in which everything is known, and much is wrong.
+fn rich() -> Survey {
+    let days = |name: &str, n: i64| (0..n).rev().map(|day| taken(name, day * 24 + 4)).collect::<Vec<_>>();
+    let mut stock = days("stock", 6);
+    stock[5].size_bytes = 100_000;
+    stock.remove(2);
+    let mut survey = Survey {
+        listing: listing([
+            ("shop", days("shop", 9)),
+            ("shop_orders", vec![taken("shop_orders", 6)]),
+            ("stock", stock),
+        ]),
+        read_at: Some(now()),
+        ..Survey::default()
+    };
+    let facts = |class: &str| {
+        Fact::known(ObjectFacts {
+            storage_class: class.to_owned(),
+            server_side_encryption: Some("AES256".to_owned()),
+            ..ObjectFacts::default()
+        })
+    };
+    let inside = |name: &str, hours| inside::tests::sound(name, hours_ago(hours));
+    let mut stock = inside("stock", 4);
+    stock.extensions.insert("timescaledb".to_owned());
+    stock.server_major = Some(15);
+    let locked = Fact::known(ObjectFacts {
+        storage_class: "STANDARD".to_owned(),
+        lock: Some(ObjectLock { mode: "COMPLIANCE".to_owned(), retain_until: Some(hours_ago(-24 * 90)) }),
+        ..ObjectFacts::default()
+    });
+    for (name, facts, contents) in [
+        ("shop", locked, Some(Ok(inside("shop", 4)))),
+        ("shop_orders", facts("DEEP_ARCHIVE"), None),
+        ("stock", facts("STANDARD_IA"), Some(Ok(stock))),
+    ] {
+        survey.looks.insert(name.parse().unwrap(), Look { facts, contents });
+    }
+    survey.unnamed.databases.push(UnnamedDatabase {
+        database: "billing".parse().unwrap(),
+        key: "nightly/billing_20260517T043111Z.dump.age".to_owned(),
+        recent: true,
+    });
+    survey.bucket = Some(BucketFacts {
+        versioning: Fact::known("Enabled".to_owned()),
+        object_lock: Fact::known(BucketLock {
+            enabled: true,
+            mode: Some("COMPLIANCE".to_owned()),
+            days: Some(90),
+        }),
+        encryption: Fact::known("aws:kms".to_owned()),
+        lifecycle: Fact::unknown("access denied; it needs s3:GetLifecycleConfiguration"),
+    });
+    let past = |name: &str, restore| {
+        let stages = [Some(1.5), Some(0.5), Some(restore)];
+        (
+            name.parse().unwrap(),
+            PastDatabase { size_bytes: 1_000_000, restored_bytes: Some(7_000_000), stages },
+        )
+    };
+    survey.past.push(PastDrill {
+        timestamp: "20260516T083111Z".to_owned(),
+        complete: true,
+        phases: [("stack", 4.0), ("isolation", 3.0), ("restore", 700.0)]
+            .map(|(n, s)| (n.to_owned(), s))
+            .into(),
+        verification_seconds: Some(30.0),
+        databases: [past("shop", 90.0), past("shop_orders", 500.0), past("stock", 60.0)].into(),
+        ..PastDrill::default()
+    });
+    survey.disk =
+        Some(FreeDisk { free_bytes: 10_000_000, basis: "/var/lib/docker on this machine, now".to_owned() });
+    survey.cost = Cost { requests: 31, bytes: 912_345, objects_listed: 16, seconds: 0.8 };
+    survey
+}
+
+/// A template that demands what it can.
+fn demanding() -> Template {
+    let mut template = template();
+    template.recovery_set.schedule = Some(std::time::Duration::from_secs(86_400));
+    template.recovery_set.max_skew = Some(std::time::Duration::from_secs(3600));
+    template.recovery_set.require_object_lock = true;
+    template.recovery_set.min_retention = Some(std::time::Duration::from_secs(30 * 86_400));
+    template.objectives.rto = Some(std::time::Duration::from_secs(600));
+    template
+}
+
+#[test]
+fn what_was_read_of_the_store_is_judged() {
+    let plan = super::plan(&demanding(), &pattern(), &rich(), now());
+    let mut found = codes(&plan);
+    found.sort_unstable();
+    assert_eq!(
+        found,
+        [
+            ("database_not_in_template", "billing"),
+            ("disk_may_be_too_small", "disk"),
+            ("extension_not_known", "stock"),
+            ("object_archived", "shop_orders"),
+            ("object_lock_missing", "shop_orders"),
+            ("object_lock_missing", "stock"),
+            ("objective_at_risk", "rto"),
+            ("schedule_gap", "stock"),
+            ("server_versions_differ", "recovery set"),
+            ("shrunken_point", "stock"),
+            ("skew_exceeded", "recovery set"),
+            ("storage_fact_not_known", "bucket"),
+        ]
+    );
+    assert_eq!(plan.obstacle().unwrap().code, "object_archived");
+    assert_eq!(plan.shortfall().unwrap().code, "skew_exceeded");
+}
+
+#[test]
+fn a_table_left_out_of_the_dump_stops_the_drill_before_it_begins() {
+    let mut template = template();
+    if let crate::template::Check::RequiredTables(check) = &mut template.checks[0] {
+        check.tables.insert("shop".parse().unwrap(), vec!["t".parse().unwrap(), "gone".parse().unwrap()]);
+    }
+    let mut survey = Survey { listing: good(), ..Survey::default() };
+    let contents = inside::tests::sound("shop", hours_ago(4));
+    survey.looks.insert("shop".parse().unwrap(), Look { contents: Some(Ok(contents)), ..Look::default() });
+    let plan = super::plan(&template, &pattern(), &survey, now());
+    assert_eq!(codes(&plan), [("table_missing_in_dump", "shop.public.gone")]);
+    assert_eq!(plan.obstacle().unwrap().code, "table_missing_in_dump");
+}
+
+#[test]
+fn contents_that_cannot_be_read_are_an_error_and_left_to_the_drill() {
+    let mut survey = Survey { listing: good(), ..Survey::default() };
+    let failure = Failure::bad("no_identity_fits", "no identity opens the recovery point").hint("find it");
+    survey.looks.insert("shop".parse().unwrap(), Look { contents: Some(Err(failure)), ..Look::default() });
+    let plan = super::plan(&template(), &pattern(), &survey, now());
+    assert_eq!(codes(&plan), [("no_identity_fits", "shop")]);
+    assert!(!plan.sound && plan.obstacle().is_none() && plan.shortfall().is_none());
+    assert_eq!(plan.points[0].error.as_ref().unwrap().code, "no_identity_fits");
+}

@@ -1,0 +1,126 @@
+//! The stack: what it was made of, what kept it apart, and what is left of it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::template::Tuning;
+
+/// The stack a drill restored into.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Stack {
+    /// Which settings Postgres ran with.
+    pub tuning: Option<Tuning>,
+    /// Those settings.
+    pub settings: BTreeMap<String, String>,
+    /// The server's own version.
+    pub postgres_version: Option<String>,
+    /// Services and their images.
+    pub services: Vec<StackService>,
+}
+
+/// One service of the stack.
+#[derive(Debug, Clone, Serialize)]
+pub struct StackService {
+    /// Its name.
+    pub name: String,
+    /// The image as the template names it.
+    pub image: String,
+    /// The image that was.
+    pub image_id: String,
+    /// The container.
+    pub container: String,
+}
+
+/// Whether isolation was proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IsolationStatus {
+    /// The drill did not get that far.
+    #[default]
+    NotProved,
+    /// Every assertion held and every probe saw what it should.
+    Proved,
+    /// One did not.
+    Failed,
+}
+
+/// That the stack could reach nothing.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Isolation {
+    /// Whether it was proved.
+    pub status: IsolationStatus,
+    /// What the engine says it made.
+    pub assertions: Vec<Assertion>,
+    /// What was tried from inside.
+    pub probes: Vec<Probe>,
+}
+
+/// One property of what the engine made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Assertion {
+    /// The network or container.
+    pub subject: String,
+    /// The property.
+    pub property: &'static str,
+    /// What it must be.
+    pub expected: String,
+    /// What it is.
+    pub actual: String,
+    /// Whether they agree.
+    pub ok: bool,
+}
+
+/// One attempt to get out of the stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Probe {
+    /// The container it was made from.
+    pub from: String,
+    /// A name, or `host:port`.
+    pub target: String,
+    /// Why this target.
+    pub reason: String,
+    /// What must be seen: `unresolvable`, `unreachable`, or `reachable` for the control.
+    pub expect: &'static str,
+    /// What was seen.
+    pub observed: String,
+    /// Whether that is as it must be.
+    pub ok: bool,
+}
+
+/// How teardown went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TeardownStatus {
+    /// It has not begun.
+    #[default]
+    Pending,
+    /// Nothing of the drill is left.
+    Clean,
+    /// Something is left; `leaked` names it.
+    Leaked,
+    /// Left standing on request.
+    Kept,
+}
+
+/// What was removed, and what was not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Teardown {
+    /// How it went.
+    pub status: TeardownStatus,
+    /// What was removed.
+    pub removed: Removed,
+    /// What is left, with the reason.
+    pub leaked: Vec<String>,
+}
+
+/// Counts of what teardown removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Removed {
+    /// Containers.
+    pub containers: u64,
+    /// Networks.
+    pub networks: u64,
+    /// Volumes.
+    pub volumes: u64,
+}
