@@ -45,7 +45,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let now = Clock::system().now();
     let past = past_drills(&args.reports, &template.name);
     let plan = engine::make_plan(&template, &store, &identities, now, now, past).await?;
-    let health = health::judge(&template, &plan, health::last_drill(&args.reports, &template.name));
+    let health = health::judge(&template, &plan, health::drills(&args.reports, &template.name));
     match args.format {
         Format::Json => common::print_json(&health),
         Format::Human => {

@@ -1,7 +1,7 @@
 //! Health: is disaster recovery working right now? A pure judgement over a plan and the last drill, for a probe that
 //! asks every minute.
 
-mod last_drill;
+mod drills;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +16,7 @@ use crate::plan::DrillPlan;
 use crate::template::Template;
 use crate::verdict::{Finding, Severity};
 
-pub use last_drill::{LastDrill, last_drill};
+pub use drills::{Drills, PastDrill, drills};
 
 const HOUR: f64 = 3600.0;
 
@@ -39,8 +39,10 @@ pub struct Health {
     pub sets: usize,
     /// Each database, in restore order.
     pub databases: Vec<DatabaseHealth>,
-    /// The last drill of the template; absent if there is none in the reports directory.
-    pub last_drill: Option<LastDrill>,
+    /// The last drill of the template, however it ended; absent if there is none in the reports directory.
+    pub last_drill: Option<PastDrill>,
+    /// The last drill of all databases that passed; absent if there is none, or if it is long ago.
+    pub last_pass: Option<PastDrill>,
     /// What is wrong, or will be, in plain English; what is critical first.
     pub warnings: Vec<String>,
 }
@@ -72,8 +74,8 @@ pub struct DatabaseHealth {
     pub contents: Option<bool>,
 }
 
-/// Judges a plan as of now, and the last drill.
-pub fn judge(template: &Template, plan: &DrillPlan, last_drill: Option<LastDrill>) -> Health {
+/// Judges a plan as of now, and earlier drills.
+pub fn judge(template: &Template, plan: &DrillPlan, drills: Drills) -> Health {
     let threshold_hours = template.objectives.rpo.map(|rpo| rpo.as_secs_f64() / HOUR);
     let databases: Vec<DatabaseHealth> =
         plan.waves.iter().flatten().map(|name| database(plan, name, threshold_hours)).collect();
@@ -81,7 +83,7 @@ pub fn judge(template: &Template, plan: &DrillPlan, last_drill: Option<LastDrill
     let age_hours =
         databases.iter().filter_map(|database| database.age_hours).reduce(f64::max).filter(|_| complete);
     let mut troubles: Vec<(HealthStatus, String)> = plan.findings.iter().filter_map(trouble).collect();
-    troubles.extend(drill_trouble(template, last_drill.as_ref(), plan.at));
+    troubles.extend(drill_troubles(template, &drills, plan.at));
     // Stable: what is critical comes first, each in the order it was found.
     troubles.sort_by_key(|(status, _)| std::cmp::Reverse(*status));
     Health {
@@ -93,7 +95,8 @@ pub fn judge(template: &Template, plan: &DrillPlan, last_drill: Option<LastDrill
         threshold_hours,
         sets: complete_sets(plan),
         databases,
-        last_drill,
+        last_drill: drills.last,
+        last_pass: drills.passed,
         warnings: troubles.into_iter().map(|(_, warning)| warning).collect(),
     }
 }
@@ -110,10 +113,13 @@ fn database(plan: &DrillPlan, name: &DatabaseName, threshold_hours: Option<f64>)
     }
 }
 
-/// So many times over the store has every database, among the recovery points that were looked at.
+/// So many times over the store has every database, among the recovery points that were looked at. Empty ones do not
+/// count.
 fn complete_sets(plan: &DrillPlan) -> usize {
     let points = |name: &DatabaseName| {
-        plan.points.iter().find(|point| point.database == *name).map_or(0, |point| point.history.points + 1)
+        let newest = plan.point(name).is_some_and(|point| point.size_bytes > 0);
+        let before = plan.points.iter().find(|point| point.database == *name);
+        usize::from(newest) + before.map_or(0, |point| point.history.with_bytes)
     };
     plan.waves.iter().flatten().map(points).min().unwrap_or(0)
 }
@@ -128,30 +134,45 @@ fn trouble(finding: &Finding) -> Option<(HealthStatus, String)> {
     Some((status, format!("{}: {}; expected is {}.", finding.subject, finding.actual, finding.expected)))
 }
 
-/// What the last drill, or its absence, means for health. A backup that was never restored is a hope.
-fn drill_trouble(
-    template: &Template,
-    last: Option<&LastDrill>,
-    at: DateTime<Utc>,
-) -> Option<(HealthStatus, String)> {
-    let limit = template.health.max_drill_age;
-    let Some(last) = last else {
-        let warning = "There is no verdict of a drill: whether these backups can be restored is not proved.";
-        return limit.map(|_| (HealthStatus::Warning, warning.to_owned()));
+/// What earlier drills, or their absence, mean for health. A backup that was never restored is a hope.
+fn drill_troubles(template: &Template, drills: &Drills, at: DateTime<Utc>) -> Vec<(HealthStatus, String)> {
+    let when = |drill: &PastDrill| drill.finished_at.format("%Y-%m-%d %H:%M UTC");
+    let mut troubles = Vec::new();
+    if let Some(failed) = &drills.failed {
+        let why = failed.failure.as_deref().unwrap_or("it does not say why");
+        let of = names(&failed.only);
+        troubles.push((HealthStatus::Critical, format!("The drill{of} of {} failed: {why}.", when(failed))));
+    }
+    if let Some(last) = drills.last.as_ref().filter(|last| !["PASS", "FAIL"].contains(&last.status.as_str()))
+    {
+        let status = last.status.to_lowercase();
+        let warning = format!("The last drill, of {}, came to no verdict ({status}).", when(last));
+        troubles.push((HealthStatus::Warning, warning));
+    }
+    troubles.extend(unproved(template, drills, at).map(|warning| (HealthStatus::Warning, warning)));
+    troubles
+}
+
+/// Why restoring is not proved as the template demands it. A drill that failed says more, and is told already.
+fn unproved(template: &Template, drills: &Drills, at: DateTime<Utc>) -> Option<String> {
+    let limit = template.health.max_drill_age.filter(|_| drills.failed.is_none())?;
+    let Some(passed) = &drills.passed else {
+        let known = if drills.last.is_none() {
+            "There is no verdict of a drill"
+        } else {
+            "No drill of all databases has passed"
+        };
+        return Some(format!("{known}: whether these backups can be restored is not proved."));
     };
-    let when = last.finished_at.format("%Y-%m-%d %H:%M UTC");
-    if last.status == "FAIL" {
-        let why = last.failure.as_deref().unwrap_or("it does not say why");
-        return Some((HealthStatus::Critical, format!("The last drill, of {when}, failed: {why}.")));
-    }
-    if last.status != "PASS" {
-        let warning =
-            format!("The last drill, of {when}, came to no verdict ({}).", last.status.to_lowercase());
-        return Some((HealthStatus::Warning, warning));
-    }
-    let age = (at - last.finished_at).to_std().unwrap_or(Duration::ZERO);
-    limit.filter(|limit| age > *limit).map(|limit| {
+    let age = (at - passed.finished_at).to_std().unwrap_or(Duration::ZERO);
+    (age > limit).then(|| {
         let (age, limit) = (human::duration(age.as_secs_f64()), human::duration(limit.as_secs_f64()));
-        (HealthStatus::Warning, format!("The last drill that passed is {age} ago, more than {limit}."))
+        format!("The last drill of all databases that passed is {age} ago, more than {limit}.")
     })
+}
+
+/// The databases a drill was narrowed to, as a part of a sentence.
+fn names(only: &[DatabaseName]) -> String {
+    let names: Vec<&str> = only.iter().map(DatabaseName::as_str).collect();
+    if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
 }

@@ -34,20 +34,31 @@ fn template_with_rpo() -> Template {
     template
 }
 
-fn drilled(status: &str, days_ago: i64) -> LastDrill {
-    LastDrill {
+fn drilled(status: &str, days_ago: i64) -> PastDrill {
+    PastDrill {
         finished_at: start() - chrono::TimeDelta::days(days_ago),
         status: status.to_owned(),
+        only: Vec::new(),
         failure: (status == "FAIL").then(|| "a row is gone".to_owned()),
         verdict: "v.json".to_owned(),
     }
+}
+
+/// A drill of one database.
+fn narrowed(status: &str, days_ago: i64, only: &str) -> PastDrill {
+    PastDrill { only: vec![only.parse().unwrap()], ..drilled(status, days_ago) }
+}
+
+/// Drills, the newest first.
+fn after(drills: &[PastDrill]) -> Drills {
+    Drills::of(drills.iter().cloned())
 }
 
 #[test]
 fn fresh_backups_and_a_drill_that_passed_are_healthy() {
     let template = template_with_rpo();
     let plan = planned(&template, &[("a", &[4, 28, 52]), ("b", &[5, 29])]);
-    let health = judge(&template, &plan, Some(drilled("PASS", 30)));
+    let health = judge(&template, &plan, after(&[drilled("PASS", 30)]));
     assert_eq!((health.status, &health.warnings[..]), (HealthStatus::Healthy, &[][..]));
     assert_eq!((health.age_hours, health.threshold_hours, health.sets), (Some(5.0), Some(24.0), 2));
     assert!(health.databases.iter().all(|database| database.present && database.fresh));
@@ -57,7 +68,8 @@ fn fresh_backups_and_a_drill_that_passed_are_healthy() {
 #[test]
 fn a_database_without_a_recovery_point_is_critical() {
     let template = template_with_rpo();
-    let health = judge(&template, &planned(&template, &[("a", &[4]), ("b", &[])]), Some(drilled("PASS", 1)));
+    let health =
+        judge(&template, &planned(&template, &[("a", &[4]), ("b", &[])]), after(&[drilled("PASS", 1)]));
     assert_eq!((health.status, health.sets, health.age_hours), (HealthStatus::Critical, 0, None));
     assert!(!health.databases[1].present && !health.databases[1].fresh);
     assert!(health.warnings[0].starts_with("b: no recovery point"), "{:?}", health.warnings);
@@ -67,7 +79,7 @@ fn a_database_without_a_recovery_point_is_critical() {
 fn a_set_older_than_its_objective_is_critical_and_the_stale_member_is_told() {
     let template = template_with_rpo();
     let health =
-        judge(&template, &planned(&template, &[("a", &[4]), ("b", &[25])]), Some(drilled("PASS", 1)));
+        judge(&template, &planned(&template, &[("a", &[4]), ("b", &[25])]), after(&[drilled("PASS", 1)]));
     assert_eq!((health.status, health.age_hours), (HealthStatus::Critical, Some(25.0)));
     assert_eq!(health.databases.iter().map(|database| database.fresh).collect::<Vec<_>>(), [true, false]);
 }
@@ -76,19 +88,26 @@ fn a_set_older_than_its_objective_is_critical_and_the_stale_member_is_told() {
 fn the_last_drill_counts() {
     let template = template_with_rpo();
     let plan = planned(&template, &[("a", &[4]), ("b", &[4])]);
-    for (last, status, words) in [
-        (Some(drilled("FAIL", 1)), HealthStatus::Critical, "failed: a row is gone"),
-        (Some(drilled("INCONCLUSIVE", 1)), HealthStatus::Warning, "came to no verdict"),
-        (Some(drilled("PASS", 101)), HealthStatus::Warning, "more than 100d"),
-        (None, HealthStatus::Warning, "is not proved"),
+    for (drills, status, words) in [
+        (vec![drilled("FAIL", 1)], HealthStatus::Critical, "failed: a row is gone"),
+        (vec![drilled("INCONCLUSIVE", 1), drilled("PASS", 2)], HealthStatus::Warning, "came to no verdict"),
+        (vec![drilled("PASS", 101)], HealthStatus::Warning, "more than 100d"),
+        (vec![], HealthStatus::Warning, "There is no verdict"),
+        (vec![drilled("CANCELLED", 1), drilled("FAIL", 2)], HealthStatus::Critical, "failed: a row is gone"),
+        (vec![narrowed("PASS", 1, "a"), drilled("FAIL", 2)], HealthStatus::Critical, "failed"),
+        (vec![narrowed("PASS", 1, "a"), narrowed("FAIL", 2, "b")], HealthStatus::Critical, "drill (b) of"),
+        (vec![narrowed("PASS", 1, "a"), drilled("PASS", 101)], HealthStatus::Warning, "more than 100d"),
+        (vec![narrowed("PASS", 1, "a")], HealthStatus::Warning, "No drill of all databases"),
     ] {
-        let health = judge(&template, &plan, last);
+        let health = judge(&template, &plan, after(&drills));
         assert_eq!(health.status, status, "{words}");
         assert!(health.warnings[0].contains(words), "{:?}", health.warnings);
     }
+    let mended = [narrowed("PASS", 1, "b"), narrowed("FAIL", 2, "b"), drilled("PASS", 3), drilled("FAIL", 4)];
+    assert_eq!(judge(&template, &plan, after(&mended)).status, HealthStatus::Healthy);
     let mut undemanding = template;
     undemanding.health.max_drill_age = None;
-    assert_eq!(judge(&undemanding, &plan, None).status, HealthStatus::Healthy);
+    assert_eq!(judge(&undemanding, &plan, after(&[])).status, HealthStatus::Healthy);
 }
 
 #[test]
@@ -96,7 +115,7 @@ fn what_is_critical_is_said_first() {
     let mut template = template_with_rpo();
     template.recovery_set.schedule = Some(Duration::from_secs(24 * 3600));
     let plan = planned(&template, &[("a", &[4, 28, 100]), ("b", &[4, 28])]);
-    let health = judge(&template, &plan, Some(drilled("FAIL", 1)));
+    let health = judge(&template, &plan, after(&[drilled("FAIL", 1)]));
     assert_eq!((health.status, health.warnings.len()), (HealthStatus::Critical, 2));
-    assert!(health.warnings[0].contains("The last drill"), "{:?}", health.warnings);
+    assert!(health.warnings[0].contains("The drill of"), "{:?}", health.warnings);
 }

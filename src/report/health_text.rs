@@ -12,7 +12,14 @@ pub fn health_text(health: &Health) -> (String, String) {
     }
     let drill = match &health.last_drill {
         Some(last) => {
-            format!("{} on {}, {}", last.status, last.finished_at.format("%Y-%m-%d %H:%M UTC"), last.verdict)
+            let only: Vec<&str> = last.only.iter().map(|name| name.as_str()).collect();
+            let only = if only.is_empty() { String::new() } else { format!(" of {} only", only.join(", ")) };
+            format!(
+                "{}{only} on {}, {}",
+                last.status,
+                last.finished_at.format("%Y-%m-%d %H:%M UTC"),
+                last.verdict
+            )
         }
         None => "none is known".to_owned(),
     };
@@ -57,4 +64,115 @@ fn contents(database: &DatabaseHealth) -> &'static str {
 
 fn hours(hours: f64) -> String {
     human::duration(hours * 3600.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::PastDrill;
+
+    fn troubled() -> Health {
+        let database = |name: &str, age_hours: Option<f64>, contents| DatabaseHealth {
+            name: name.parse().unwrap(),
+            present: age_hours.is_some(),
+            fresh: age_hours.is_some_and(|age| age <= 24.0),
+            age_hours,
+            contents,
+        };
+        Health {
+            schema_version: 1,
+            template: "shop".to_owned(),
+            at: "2026-05-17T08:31:11Z".parse().unwrap(),
+            status: HealthStatus::Critical,
+            age_hours: Some(30.5),
+            threshold_hours: Some(24.0),
+            sets: 7,
+            databases: vec![
+                database("shop", Some(5.25), Some(true)),
+                database("shop_orders", Some(30.5), Some(false)),
+                database("stock", None, None),
+            ],
+            last_drill: Some(PastDrill {
+                finished_at: "2026-05-16T03:40:00Z".parse().unwrap(),
+                status: "PASS".to_owned(),
+                only: vec!["shop".parse().unwrap()],
+                failure: None,
+                verdict: "reports/restore_drill/20260516T033111Z.json".to_owned(),
+            }),
+            last_pass: None,
+            warnings: vec![
+                "stock: no recovery point.".to_owned(),
+                "No drill of all databases has passed.".to_owned(),
+            ],
+        }
+    }
+
+    #[test]
+    fn health_for_people_is_this() {
+        insta::assert_snapshot!(health_text(&troubled()).0, @"
+        Database     Recovery point    Contents
+        shop         5h 15m old        complete
+        shop_orders  1d 6h old: STALE  INCOMPLETE
+        stock        MISSING           not known
+
+        Newest set  1d 6h old, 1d allowed
+        Last drill  PASS of shop only on 2026-05-16 03:40 UTC, reports/restore_drill/20260516T033111Z.json
+
+        ! stock: no recovery point.
+        ! No drill of all databases has passed.
+
+        Disaster recovery is in a CRITICAL state
+        ");
+    }
+
+    #[test]
+    fn health_as_json_is_this() {
+        insta::assert_snapshot!(serde_json::to_string_pretty(&troubled()).unwrap(), @r#"
+        {
+          "schema_version": 1,
+          "template": "shop",
+          "at": "2026-05-17T08:31:11Z",
+          "status": "critical",
+          "age_hours": 30.5,
+          "threshold_hours": 24.0,
+          "sets": 7,
+          "databases": [
+            {
+              "name": "shop",
+              "present": true,
+              "fresh": true,
+              "age_hours": 5.25,
+              "contents": true
+            },
+            {
+              "name": "shop_orders",
+              "present": true,
+              "fresh": false,
+              "age_hours": 30.5,
+              "contents": false
+            },
+            {
+              "name": "stock",
+              "present": false,
+              "fresh": false,
+              "age_hours": null,
+              "contents": null
+            }
+          ],
+          "last_drill": {
+            "finished_at": "2026-05-16T03:40:00Z",
+            "status": "PASS",
+            "only": [
+              "shop"
+            ],
+            "verdict": "reports/restore_drill/20260516T033111Z.json"
+          },
+          "last_pass": null,
+          "warnings": [
+            "stock: no recovery point.",
+            "No drill of all databases has passed."
+          ]
+        }
+        "#);
+    }
 }

@@ -1,0 +1,99 @@
+//! What earlier drills of a template prove, from their verdicts in the reports directory.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::names::DatabaseName;
+use crate::report::{read_verdict, verdict_paths};
+
+/// Verdicts looked at, the newest first: more than a probe of every minute should read.
+const VERDICTS: usize = 200;
+
+/// A drill that ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PastDrill {
+    /// When it ended.
+    pub finished_at: DateTime<Utc>,
+    /// Its status, as the verdict has it.
+    pub status: String,
+    /// The databases it was narrowed to; absent for all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<DatabaseName>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// The verdict's path.
+    pub verdict: String,
+}
+
+/// The drills that matter to health.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Drills {
+    /// The newest, however it ended.
+    pub last: Option<PastDrill>,
+    /// The newest that failed, unless a later one of the same databases passed.
+    pub failed: Option<PastDrill>,
+    /// The newest of all databases that passed.
+    pub passed: Option<PastDrill>,
+}
+
+impl Drills {
+    /// Sums up drills, the newest first. One that was stopped or came to no verdict neither proves nor disproves
+    /// anything, and one that was narrowed speaks of its own databases alone.
+    pub fn of(drills: impl Iterator<Item = PastDrill>) -> Self {
+        let mut all = Self::default();
+        let mut passed_since = BTreeSet::new();
+        for drill in drills {
+            all.last.get_or_insert_with(|| drill.clone());
+            match drill.status.as_str() {
+                "PASS" if drill.only.is_empty() => {
+                    all.passed = Some(drill);
+                    break;
+                }
+                "PASS" => passed_since.extend(drill.only),
+                "FAIL" if all.failed.is_none() => {
+                    let mended =
+                        !drill.only.is_empty() && drill.only.iter().all(|name| passed_since.contains(name));
+                    all.failed = Some(drill).filter(|_| !mended);
+                }
+                _ => {}
+            }
+        }
+        all
+    }
+}
+
+/// What of a verdict is read.
+#[derive(Deserialize)]
+struct Record {
+    template: String,
+    status: String,
+    finished_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    only: Vec<DatabaseName>,
+    failure: Option<FailureRecord>,
+}
+
+#[derive(Deserialize)]
+struct FailureRecord {
+    message: String,
+}
+
+/// The drills of this template: files sort by their time. What cannot be read is passed over, since others may keep
+/// files there, and so is a drill that has not ended.
+pub fn drills(reports: &Path, template: &str) -> Drills {
+    let paths = verdict_paths(reports);
+    Drills::of(paths.iter().take(VERDICTS).filter_map(|path| {
+        let record = read_verdict::<Record>(path).filter(|record| record.template == template)?;
+        Some(PastDrill {
+            finished_at: record.finished_at?,
+            status: record.status,
+            only: record.only,
+            failure: record.failure.map(|failure| crate::human::one_line(&failure.message, 300)),
+            verdict: path.display().to_string(),
+        })
+    }))
+}
