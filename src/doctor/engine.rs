@@ -112,11 +112,14 @@ pub(super) fn judge_disk(free_bytes: Option<u64>, room: &Room) -> Item {
             format!("{estimate}; the engine's free space cannot be seen from here"),
         )
         .advice("`df` on the engine's machine tells"),
-        Some(free) if free < needed => Item::failure(
-            what,
-            Failure::inconclusive("disk_short", format!("{} free, {estimate}", human::bytes(free)))
-                .hint(MAKE_ROOM),
-        ),
+        Some(free) if free < needed => {
+            let seen = format!("{} free, {estimate}", human::bytes(free));
+            if room.measured {
+                Item::failure(what, Failure::inconclusive("disk_short", seen).hint(MAKE_ROOM))
+            } else {
+                Item::new(what, Health::Warning, seen).advice(MAKE_ROOM)
+            }
+        }
         Some(free) => Item::ok(what, format!("{} free, {estimate}", human::bytes(free))),
     }
 }
@@ -167,13 +170,21 @@ mod tests {
 
     #[test]
     fn a_disk_that_is_too_small_is_told_before_it_is_full() {
-        let room =
-            Room { needed_bytes: 100, basis: String::new(), free: None, restored_bytes: BTreeMap::new() };
+        let room = |measured| Room {
+            needed_bytes: 100,
+            basis: String::new(),
+            measured,
+            free: None,
+            restored_bytes: BTreeMap::new(),
+        };
         let needed = 100 + DISK_OF_SERVER;
-        for (free, status) in
-            [(None, Health::Unknown), (Some(needed), Health::Ok), (Some(needed - 1), Health::Failed)]
-        {
-            assert_eq!(judge_disk(free, &room).status, status, "{free:?}");
+        for (free, measured, status) in [
+            (None, true, Health::Unknown),
+            (Some(needed), true, Health::Ok),
+            (Some(needed - 1), true, Health::Failed),
+            (Some(needed - 1), false, Health::Warning),
+        ] {
+            assert_eq!(judge_disk(free, &room(measured)).status, status, "{free:?} {measured}");
         }
     }
 

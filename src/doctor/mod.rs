@@ -141,4 +141,75 @@ mod tests {
         );
         assert_eq!(examination(vec![config, bad]).exit_code(), ExitCode::Config);
     }
+
+    fn troubled() -> Examination {
+        Examination {
+            schema_version: 1,
+            template: "shop".to_owned(),
+            at: "2026-05-17T08:31:11Z".parse().unwrap(),
+            status: Health::Failed,
+            items: vec![
+                Item::ok("age identities", "age1shop"),
+                Item::failure(
+                    "header of shop_20260517T033111Z.dump.age",
+                    Failure::bad("no_identity_fits", "no identity opens it").hint("look for the key"),
+                ),
+                Item::new("memory", Health::Warning, "512 MiB on the engine").advice("give the engine more"),
+                Item::new("disk", Health::Unknown, "about 2 GiB needed"),
+            ],
+        }
+    }
+
+    #[test]
+    fn an_examination_for_people_is_this() {
+        insta::assert_snapshot!(crate::report::doctor_text(&troubled()).0, @"
+                 Looked at                                 Seen
+        ok       age identities                            age1shop
+        FAILED   header of shop_20260517T033111Z.dump.age  no identity opens it
+        warning  memory                                    512 MiB on the engine
+        ?        disk                                      about 2 GiB needed
+
+        What to do
+          header of shop_20260517T033111Z.dump.age: look for the key
+          memory: give the engine more
+
+        A drill of shop would NOT find what it needs: 1 failure, 1 warning
+        ");
+    }
+
+    #[test]
+    fn an_examination_as_json_is_this() {
+        insta::assert_snapshot!(serde_json::to_string_pretty(&troubled()).unwrap(), @r#"
+        {
+          "schema_version": 1,
+          "template": "shop",
+          "at": "2026-05-17T08:31:11Z",
+          "status": "failed",
+          "items": [
+            {
+              "what": "age identities",
+              "status": "ok",
+              "seen": "age1shop"
+            },
+            {
+              "what": "header of shop_20260517T033111Z.dump.age",
+              "status": "failed",
+              "seen": "no identity opens it",
+              "advice": "look for the key"
+            },
+            {
+              "what": "memory",
+              "status": "warning",
+              "seen": "512 MiB on the engine",
+              "advice": "give the engine more"
+            },
+            {
+              "what": "disk",
+              "status": "unknown",
+              "seen": "about 2 GiB needed"
+            }
+          ]
+        }
+        "#);
+    }
 }

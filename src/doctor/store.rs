@@ -17,6 +17,8 @@ use crate::verdict::{RecoveryPoint, RecoverySet};
 
 /// An age file's header is smaller than this, unless it has a hundred recipients.
 const HEADER: u64 = 16 * 1024;
+/// No header that is read is larger.
+const LARGE_HEADER: u64 = 2 * 1024 * 1024;
 /// A signature is refused when the clocks are 15 minutes apart; ages and objectives are wrong long before.
 const SKEW_LIMIT: TimeDelta = TimeDelta::minutes(10);
 /// Ages are wrong by as much.
@@ -95,8 +97,33 @@ async fn header(store: &dyn Store, point: &RecoveryPoint, identities: &Identitie
     if point.size_bytes == 0 {
         return Err(DecryptFailure::Empty.into_failure());
     }
-    let bytes = store.read(&point.key, point.etag.as_deref(), 0..point.size_bytes.min(HEADER)).await?;
-    decrypt(&*bytes, identities).map(drop).map_err(DecryptFailure::into_failure)
+    match open_range(store, point, identities, HEADER).await? {
+        Err(DecryptFailure::Truncated | DecryptFailure::BadHeader(_)) if point.size_bytes > HEADER => {
+            open_range(store, point, identities, LARGE_HEADER).await?
+        }
+        opened => opened,
+    }
+    .map_err(DecryptFailure::into_failure)
+}
+
+/// Tries the first bytes of a recovery point.
+async fn open_range(
+    store: &dyn Store,
+    point: &RecoveryPoint,
+    identities: &Identities,
+    length: u64,
+) -> Result<std::result::Result<(), DecryptFailure>> {
+    let range = 0..point.size_bytes.min(length);
+    let bytes = store.read(&point.key, point.etag.as_deref(), range).await.map_err(|failure| {
+        // As a drill says it: it does not begin with what it cannot read.
+        if failure.code == "object_archived" {
+            Failure::bad(failure.code, failure.message)
+                .hint("`restore-drill plan --request-restore` asks the store for a readable copy")
+        } else {
+            failure
+        }
+    })?;
+    Ok(decrypt(&*bytes, identities).map(drop))
 }
 
 /// `ahead` is how far the store's clock is in front of this machine's.
