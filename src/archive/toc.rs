@@ -69,6 +69,11 @@ impl Toc {
         self.of_type("TABLE").map(QualifiedName::of)
     }
 
+    /// Views, materialized ones too.
+    pub fn views(&self) -> impl Iterator<Item = QualifiedName> {
+        self.of_type("VIEW").chain(self.of_type("MATERIALIZED VIEW")).map(QualifiedName::of)
+    }
+
     /// Tables whose rows are in the archive, if only none.
     pub fn table_data(&self) -> impl Iterator<Item = QualifiedName> {
         self.of_type("TABLE DATA").map(QualifiedName::of)

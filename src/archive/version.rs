@@ -35,6 +35,15 @@ impl FormatVersion {
         Self { major, minor, revision: 0 }
     }
 
+    /// The first major version of PostgreSQL whose `pg_restore` reads it; none for those that every supported one reads.
+    pub fn first_major(self) -> Option<u32> {
+        match self.minor {
+            16 => Some(17),
+            15 => Some(16),
+            _ => None,
+        }
+    }
+
     pub(super) fn is_supported(self) -> bool {
         self >= Self::OLDEST && (self.major, self.minor) <= (Self::NEWEST.major, Self::NEWEST.minor)
     }

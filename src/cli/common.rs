@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::crypt::Identities;
 use crate::engine::{self, Drill, Journal, Sink};
 use crate::exit::ExitCode;
-use crate::failure::{Class, Result};
+use crate::failure::{Class, Failure, Result};
 use crate::names::DatabaseName;
 use crate::report::{DrillLog, LiveProgress, PlainLog, VerdictFile, last_line, summary};
 use crate::store::{S3Store, Store};
@@ -194,6 +194,22 @@ pub fn parse_time(text: &str) -> std::result::Result<DateTime<Utc>, String> {
     Err("write it as 2026-05-16T12:00Z, or as 2026-05-16 for the end of that day (UTC)".to_owned())
 }
 
+/// The point in time that was asked for. A date that has begun means its end, which may not have come: what is younger
+/// than now is no backup.
+///
+/// # Errors
+/// `at_in_the_future`: the date has not begun.
+pub fn point_in_time(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+    match at {
+        Some(at) if at.date_naive() > now.date_naive() => Err(Failure::config(
+            "at_in_the_future",
+            format!("--at {} has not come yet", at.format("%Y-%m-%d %H:%M:%SZ")),
+        )
+        .hint("leave --at out for the newest recovery points")),
+        at => Ok(at.map(|at| at.min(now))),
+    }
+}
+
 /// A database's name.
 pub fn parse_database(text: &str) -> std::result::Result<DatabaseName, String> {
     text.parse()
@@ -224,5 +240,16 @@ mod tests {
             assert_eq!(parse_time(text).unwrap().to_rfc3339(), expected, "{text}");
         }
         assert!(parse_time("yesterday").is_err());
+    }
+
+    #[test]
+    fn no_point_in_time_is_younger_than_now() {
+        let time = |text: &str| parse_time(text).unwrap();
+        let now = time("2026-05-17T08:31Z");
+        let asked = |text: &str| point_in_time(Some(time(text)), now).map_err(|failure| failure.code);
+        assert_eq!(asked("2026-05-16"), Ok(Some(time("2026-05-16"))));
+        assert_eq!(asked("2026-05-17"), Ok(Some(now)), "the end of today has not come");
+        assert_eq!(asked("2026-05-18"), Err("at_in_the_future"));
+        assert_eq!(point_in_time(None, now).unwrap(), None);
     }
 }

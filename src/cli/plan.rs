@@ -12,7 +12,7 @@ use crate::failure::Result;
 use crate::names::DatabaseName;
 use crate::plan::DrillPlan;
 use crate::report::{past_drills, plan_text, write_plan};
-use crate::store::{ArchiveRestore, RestoreTier, Store};
+use crate::store::{ArchiveRestore, ObjectFacts, RestoreTier, Store};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -85,12 +85,12 @@ pub async fn run(args: Args) -> Result<ExitCode> {
 
 /// Shows what a drill with these arguments would restore.
 pub async fn show(request: &Request<'_>) -> Result<ExitCode> {
-    let Opened { template, identities, store } = request.template.open(request.only).await?;
     let now = Clock::system().now();
+    let at = common::point_in_time(request.at, now)?.unwrap_or(now);
+    let Opened { template, identities, store } = request.template.open(request.only).await?;
     let reports = request.reports.unwrap_or(Path::new(common::DEFAULT_REPORTS));
     let past = past_drills(reports, &template.name);
-    let plan =
-        engine::make_plan(&template, &store, &identities, request.at.unwrap_or(now), now, past).await?;
+    let plan = engine::make_plan(&template, &store, &identities, at, now, past).await?;
     if let Some(reports) = request.reports {
         write_plan(reports, &plan, now)?;
     }
@@ -105,21 +105,31 @@ pub async fn show(request: &Request<'_>) -> Result<ExitCode> {
 }
 
 /// Asks for readable copies of what is archived, unless that is under way. Tells on stderr: stdout is the plan.
+/// What the store refuses does not keep the others from being asked for.
 async fn request_restores(store: &dyn Store, plan: &DrillPlan, days: u16, tier: RestoreTier) -> Result<()> {
     let mut archived = 0;
+    let mut refused = None;
     for detail in plan.points.iter().filter(|detail| detail.readable == Some(false)) {
         archived += 1;
         let Some(point) = plan.point(&detail.database) else { continue };
-        let state = detail.storage.value.as_ref().map(|facts| facts.archive_restore);
-        if state == Some(ArchiveRestore::UnderWay) {
+        let facts =
+            detail.storage.value.clone().unwrap_or_else(|| ObjectFacts::of_class(&point.storage_class));
+        if facts.archive_restore == ArchiveRestore::UnderWay {
             common::tell(&format!("{}: its restore was requested before", point.key));
             continue;
         }
-        store.request_restore(&point.key, days, tier).await?;
-        common::tell(&format!("{}: restore requested ({}, {days} days)", point.key, tier.word()));
+        let days = (!facts.is_tiered()).then_some(days);
+        let kept = days.map_or_else(|| "for good".to_owned(), |days| format!("{days} days"));
+        match store.request_restore(&point.key, days, tier).await {
+            Ok(()) => common::tell(&format!("{}: restore requested ({}, {kept})", point.key, tier.word())),
+            Err(failure) => {
+                common::complain(&failure.message, None);
+                refused.get_or_insert(failure);
+            }
+        }
     }
     if archived == 0 {
         common::tell("no recovery point is in an archive: nothing was requested");
     }
-    Ok(())
+    refused.map_or(Ok(()), Err)
 }

@@ -68,11 +68,13 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         })
         .await;
     }
+    let clock = Clock::system();
+    let at = common::point_in_time(args.at, clock.now())?;
     let Opened { template, identities, store } = args.template.open(&args.only).await?;
     let drill = Drill {
         template: Arc::new(template),
         options: Options {
-            at: args.at,
+            at,
             only: args.only,
             jobs: args.jobs.map(usize::from),
             keep: args.keep,
@@ -81,7 +83,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         },
         store,
         identities,
-        clock: Clock::system(),
+        clock,
     };
     common::run_drill(&drill, &args.evidence, args.format, &signals::cancel_on_signal()).await
 }

@@ -239,6 +239,8 @@ pub struct Room {
     pub needed_bytes: u64,
     /// What that rests on.
     pub basis: String,
+    /// Whether earlier drills tell the size of every database; if not, some are assumed.
+    pub measured: bool,
     /// Bytes free, where that is known.
     pub free: Option<FreeDisk>,
     /// Restored sizes, by database.
@@ -285,7 +287,8 @@ pub fn room(
         (_, assumed) => format!("what earlier drills restored; assumed for {assumed}: {assumption}"),
     };
     let dumps: u64 = set.points.iter().map(|point| point.size_bytes).sum();
-    Room { needed_bytes: dumps + restored_bytes.values().sum::<u64>(), basis, free, restored_bytes }
+    let needed_bytes = dumps + restored_bytes.values().sum::<u64>();
+    Room { needed_bytes, basis, measured: assumed == 0, free, restored_bytes }
 }
 
 /// A disk that is probably too small. An estimate decides nothing, so it is a warning.

@@ -33,12 +33,22 @@ impl DrillPlan {
     pub fn holds_what_is_needed(&self, database: &DatabaseName) -> Option<bool> {
         let point = self.points.iter().find(|point| point.database == *database)?;
         point.contents.as_ref()?;
-        let in_it = format!("{database}.");
         let lacks = |finding: &Finding| {
-            LACKING.contains(&finding.code)
-                && (finding.subject == database.as_str() || finding.subject.starts_with(&in_it))
+            finding.severity == Severity::Error
+                && LACKING.contains(&finding.code)
+                && self.database_of(finding) == Some(database)
         };
         Some(!self.findings.iter().any(lacks))
+    }
+
+    /// The database that a finding is about, or a table of it. One's name may begin another's.
+    fn database_of(&self, finding: &Finding) -> Option<&DatabaseName> {
+        let in_it = |name: &&DatabaseName| match finding.subject.strip_prefix(name.as_str()) {
+            Some(rest) => rest.is_empty() || rest.starts_with('.'),
+            None => false,
+        };
+        let names = self.points.iter().map(|point| &point.database).filter(in_it);
+        names.max_by_key(|name| name.as_str().len())
     }
 }
 
@@ -65,14 +75,18 @@ pub fn judge(
     findings
 }
 
-/// The tables a template's checks need, by database, each once.
-pub fn needed_tables<'a>(
+/// The tables a template's checks need and a dump does not hold, each once, with those checks.
+fn lacking_tables<'a>(
     template: &'a Template,
     database: &DatabaseName,
+    contents: &Contents,
 ) -> BTreeMap<TableName, Vec<&'a str>> {
     let mut needed: BTreeMap<TableName, Vec<&str>> = BTreeMap::new();
     for check in &template.checks {
         for (_, table) in check.tables().into_iter().filter(|(name, _)| *name == database) {
+            if contents.has(&table) || check.reads_views() && contents.has_view(&table) {
+                continue;
+            }
             let checks = needed.entry(table).or_default();
             if !checks.contains(&check.name()) {
                 checks.push(check.name());
@@ -111,20 +125,26 @@ fn cut_off(point: &RecoveryPoint, contents: &Contents) -> Option<Finding> {
     ))
 }
 
+/// A newer `pg_dump` may write what an older server does not know; mostly it does not.
 fn newer_than_image(image: &ImageFacts, point: &RecoveryPoint, contents: &Contents) -> Option<Finding> {
-    let (needs, has) = (contents.needs_major?, image.major?);
-    (needs > has).then(|| {
-        finding(
-            Severity::Error,
-            "dump_newer_than_image",
-            &point.database,
-            format!("a dump of PostgreSQL {has} or older: so says {}", image.basis),
-            format!(
-                "the dump is of PostgreSQL {} by pg_dump {}",
-                contents.archive.server_version, contents.archive.pg_dump_version
-            ),
-        )
-    })
+    let has = image.major?;
+    let severity = if contents.needs_major? > has {
+        Severity::Error
+    } else if contents.dump_major? > has {
+        Severity::Warning
+    } else {
+        return None;
+    };
+    Some(finding(
+        severity,
+        "dump_newer_than_image",
+        &point.database,
+        format!("a dump of PostgreSQL {has} or older: so says {}", image.basis),
+        format!(
+            "the dump is of PostgreSQL {} by pg_dump {}, in format {}",
+            contents.archive.server_version, contents.archive.pg_dump_version, contents.archive.format
+        ),
+    ))
 }
 
 fn other_time(point: &RecoveryPoint, contents: &Contents) -> Option<Finding> {
@@ -148,9 +168,8 @@ fn other_time(point: &RecoveryPoint, contents: &Contents) -> Option<Finding> {
 }
 
 fn missing_tables(template: &Template, point: &RecoveryPoint, contents: &Contents) -> Vec<Finding> {
-    needed_tables(template, &point.database)
+    lacking_tables(template, &point.database, contents)
         .into_iter()
-        .filter(|(table, _)| !contents.has(table))
         .map(|(table, checks)| {
             // In a dump of another encoding such a name may be there and not be readable.
             let unreadable = contents.lossy && !(table.schema.is_ascii() && table.table.is_ascii());

@@ -29,7 +29,6 @@ use image::ImageFacts;
 use key::KeyPattern;
 use set::{HistoryRecord, Past};
 
-pub use inside::needed_tables;
 pub use survey::{Cost, FreeDisk, Listing, Look, Survey, Unnamed, UnnamedDatabase};
 
 /// What a drill would do.
@@ -154,7 +153,9 @@ pub fn plan(template: &Template, pattern: &KeyPattern, survey: &Survey, at: Date
     }
     findings.extend(inside::versions_differ(contents.into_iter()));
     if let Some(bucket) = &survey.bucket {
-        findings.extend(storage::bucket(bucket, &template.recovery_set, &pattern.common_prefix()));
+        let prefixes: Vec<String> =
+            template.databases.iter().map(|database| pattern.listing_prefix(&database.name)).collect();
+        findings.extend(storage::bucket(bucket, &template.recovery_set, &prefixes, now));
     }
     findings.extend(forecast.iter().flat_map(|forecast| forecast::at_risk(forecast, &template.objectives)));
     findings.extend(forecast::too_small(&room));
@@ -212,7 +213,7 @@ impl View<'_> {
         };
         let Some(look) = self.survey.looks.get(&point.database) else { return (detail, findings) };
         detail.storage = look.facts.clone();
-        findings.extend(storage::lock_of_point(point, &look.facts, rules));
+        findings.extend(storage::lock_of_point(point, &look.facts, rules, self.now));
         if let Some(facts) = &look.facts.value {
             detail.readable = Some(facts.readable(self.now));
             let bucket = S3Url::parse(&self.template.store.url).map(|url| url.bucket).unwrap_or_default();
@@ -220,6 +221,7 @@ impl View<'_> {
         }
         match &look.contents {
             Some(Ok(contents)) => {
+                detail.readable = Some(true);
                 findings.extend(inside::judge(self.template, self.image, point, contents));
                 detail.archive = Some(contents.archive.clone());
                 detail.contents = Some(contents.record());
@@ -228,6 +230,10 @@ impl View<'_> {
                 let expected = failure.hint.clone().unwrap_or_else(|| "a dump that can be read".to_owned());
                 let actual = failure.message.clone();
                 findings.push(finding(Severity::Error, failure.code, &point.database, expected, actual));
+                // Where the store does not tell how an object is kept, trying does.
+                if failure.code == "object_archived" {
+                    detail.readable = Some(false);
+                }
                 detail.error = Some(failure.to_record(None));
             }
             None => {}

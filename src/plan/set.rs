@@ -34,6 +34,8 @@ pub struct Past {
 pub struct HistoryRecord {
     /// How many were looked at.
     pub points: usize,
+    /// How many of them have any bytes.
+    pub with_bytes: usize,
     /// When the oldest of them was taken.
     pub since: Option<DateTime<Utc>>,
     /// The median of their sizes; absent if there are too few.
@@ -48,6 +50,7 @@ pub fn history(past: &[Past], rules: &RecoverySetRules) -> HistoryRecord {
     sizes.sort_unstable();
     HistoryRecord {
         points: before.len(),
+        with_bytes: sizes.len(),
         since: before.first().map(|past| past.taken_at),
         median_bytes: (sizes.len() >= ENOUGH_FOR_MEDIAN).then(|| sizes[sizes.len() / 2]),
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::finding;
 use crate::human;
-use crate::store::{ArchiveRestore, BucketFacts, Fact, ObjectFacts};
+use crate::store::{ArchiveRestore, BucketFacts, Fact, LifecycleRule, ObjectFacts};
 use crate::template::RecoverySetRules;
 use crate::verdict::{Finding, RecoveryPoint, Severity};
 
@@ -33,7 +33,11 @@ pub fn archived(
              aws s3api restore-object --bucket {bucket} --key {} --restore-request '{}', or this command with --request-restore",
             point.key,
             shell_word(point.key.as_str()),
-            r#"{"Days":7,"GlacierJobParameters":{"Tier":"Standard"}}"#
+            if facts.is_tiered() {
+                r#"{"GlacierJobParameters":{"Tier":"Standard"}}"#
+            } else {
+                r#"{"Days":7,"GlacierJobParameters":{"Tier":"Standard"}}"#
+            }
         ),
     };
     Some(finding(Severity::Error, "object_archived", &point.database, "an object that can be read", actual))
@@ -50,6 +54,7 @@ pub fn lock_of_point(
     point: &RecoveryPoint,
     facts: &Fact<ObjectFacts>,
     rules: &RecoverySetRules,
+    now: DateTime<Utc>,
 ) -> Option<Finding> {
     if !rules.require_object_lock {
         return None;
@@ -61,17 +66,23 @@ pub fn lock_of_point(
     let error = |code, expected: String, actual| {
         Some(finding(Severity::Error, code, &point.database, expected, actual))
     };
+    if facts.legal_hold == Some(true) {
+        // It has no end.
+        return None;
+    }
     let Some(lock) = &facts.lock else {
-        if facts.legal_hold == Some(true) {
-            return None;
-        }
         return error(
             "object_lock_missing",
             expected.to_owned(),
             format!("no lock is seen on {} (seeing one needs s3:GetObjectRetention)", point.key),
         );
     };
-    let (Some(needed), Some(until)) = (rules.min_retention, lock.retain_until) else { return None };
+    let until = lock.retain_until?;
+    if until <= now {
+        let actual = format!("the lock on {} ended at {}", point.key, super::set::moment(until));
+        return error("object_lock_missing", expected.to_owned(), actual);
+    }
+    let needed = rules.min_retention?;
     let kept = (until - point.taken_at).to_std().unwrap_or(Duration::ZERO);
     if kept >= needed {
         return None;
@@ -83,8 +94,13 @@ pub fn lock_of_point(
     )
 }
 
-/// What the template demands of the bucket. `prefix` is what keys of recovery points begin with.
-pub fn bucket(facts: &BucketFacts, rules: &RecoverySetRules, prefix: &str) -> Vec<Finding> {
+/// What the template demands of the bucket. Keys of recovery points begin with one of these prefixes.
+pub fn bucket(
+    facts: &BucketFacts,
+    rules: &RecoverySetRules,
+    prefixes: &[String],
+    now: DateTime<Utc>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     if rules.require_versioning {
         let expected = "versioning, for recovery_set.require_versioning";
@@ -105,30 +121,38 @@ pub fn bucket(facts: &BucketFacts, rules: &RecoverySetRules, prefix: &str) -> Ve
             format!("kept for {}, for recovery_set.min_retention", human::duration(needed.as_secs_f64()));
         match &facts.lifecycle.value {
             None => findings.push(not_known("lifecycle", "bucket", &expected, &facts.lifecycle)),
-            Some(rules) => {
-                let early = rules.iter().filter(|rule| {
-                    let after =
-                        rule.expires_after_days.map(|days| Duration::from_secs(u64::from(days) * 86_400));
-                    after.is_some_and(|after| after < needed) && meet(&rule.prefix, prefix)
-                });
-                findings.extend(early.map(|rule| {
-                    let some = if rule.narrowed { " some of" } else { "" };
-                    finding(
-                        Severity::Error,
-                        "retention_too_short",
-                        "bucket",
-                        expected.clone(),
-                        format!(
-                            "the lifecycle rule {} deletes{some} them after {} days",
-                            human::one_line(&rule.id, 80),
-                            rule.expires_after_days.unwrap_or_default()
-                        ),
-                    )
+            Some(lifecycle) => {
+                let of_points =
+                    lifecycle.iter().filter(|rule| prefixes.iter().any(|prefix| meet(&rule.prefix, prefix)));
+                findings.extend(of_points.filter_map(|rule| {
+                    let when = too_early(rule, needed, now)?;
+                    // Which of them have such a tag or size is not known.
+                    let (severity, which) = if rule.narrowed {
+                        (Severity::Warning, "some of them")
+                    } else {
+                        (Severity::Error, "them")
+                    };
+                    let actual = format!(
+                        "the lifecycle rule {} deletes {which} {when}",
+                        human::one_line(&rule.id, 80)
+                    );
+                    Some(finding(severity, "retention_too_short", "bucket", expected.clone(), actual))
                 }));
             }
         }
     }
     findings
+}
+
+/// When a rule deletes what was made just now, if that is too early.
+fn too_early(rule: &LifecycleRule, needed: Duration, now: DateTime<Utc>) -> Option<String> {
+    if let Some(days) = rule.expires_after_days {
+        return (Duration::from_secs(u64::from(days) * 86_400) < needed)
+            .then(|| format!("after {days} days"));
+    }
+    let on = rule.expires_on?;
+    let left = (on - now).to_std().unwrap_or(Duration::ZERO);
+    (left < needed).then(|| format!("on {}", on.format("%Y-%m-%d")))
 }
 
 /// Whether some key may begin with both.
@@ -152,7 +176,7 @@ fn not_known<T>(what: &str, subject: impl ToString, expected: &str, fact: &Fact<
 mod tests {
     use super::*;
     use crate::engine::test_verdict::{point, start};
-    use crate::store::{LifecycleRule, ObjectLock};
+    use crate::store::ObjectLock;
 
     fn locked(days: i64) -> Fact<ObjectFacts> {
         let retain_until = Some(start() + chrono::TimeDelta::days(days));
@@ -185,6 +209,18 @@ mod tests {
             "{}",
             finding.actual
         );
+        // There, S3 refuses a number of days.
+        let tiered = ObjectFacts {
+            storage_class: "INTELLIGENT_TIERING".to_owned(),
+            archive_status: Some("ARCHIVE_ACCESS".to_owned()),
+            ..ObjectFacts::default()
+        };
+        let finding = archived(&point("a", 5, 1), &tiered, "backups", start()).unwrap();
+        assert!(
+            finding.actual.contains("restore-object") && !finding.actual.contains("Days"),
+            "{}",
+            finding.actual
+        );
         facts.archive_restore = ArchiveRestore::UnderWay;
         let finding = archived(&point("a", 5, 1), &facts, "backups", start()).unwrap();
         assert!(
@@ -205,16 +241,21 @@ mod tests {
     #[test]
     fn a_lock_is_judged_only_where_it_is_demanded() {
         let unlocked = Fact::known(ObjectFacts::default());
-        let judged = |facts: &Fact<ObjectFacts>| code(lock_of_point(&point("a", 5, 1), facts, &demanding()));
+        let judged =
+            |facts: &Fact<ObjectFacts>| code(lock_of_point(&point("a", 5, 1), facts, &demanding(), start()));
         assert_eq!(judged(&unlocked), Some("object_lock_missing"));
         assert_eq!(judged(&Fact::unknown("access denied")), Some("storage_fact_not_known"));
         assert_eq!(judged(&locked(40)), None);
         assert_eq!(judged(&locked(20)), Some("retention_too_short"));
         let held = Fact::known(ObjectFacts { legal_hold: Some(true), ..ObjectFacts::default() });
         assert_eq!(judged(&held), None, "a legal hold has no end");
+        assert_eq!(judged(&locked(-1)), Some("object_lock_missing"), "a lock that ended protects nothing");
+        let mut both = locked(20);
+        both.value.as_mut().unwrap().legal_hold = Some(true);
+        assert_eq!(judged(&both), None);
         let easy = RecoverySetRules::default();
-        assert_eq!(lock_of_point(&point("a", 5, 1), &unlocked, &easy), None);
-        assert_eq!(lock_of_point(&point("a", 5, 1), &Fact::unknown("x"), &easy), None);
+        assert_eq!(lock_of_point(&point("a", 5, 1), &unlocked, &easy, start()), None);
+        assert_eq!(lock_of_point(&point("a", 5, 1), &Fact::unknown("x"), &easy, start()), None);
     }
 
     #[test]
@@ -231,9 +272,23 @@ mod tests {
             ..BucketFacts::default()
         };
         let codes = |facts: &BucketFacts, rules: &RecoverySetRules| -> Vec<&str> {
-            bucket(facts, rules, "nightly/").into_iter().map(|finding| finding.code).collect()
+            let prefixes = ["nightly/acp_a_".to_owned(), "nightly/acp_b_".to_owned()];
+            bucket(facts, rules, &prefixes, start()).into_iter().map(|finding| finding.code).collect()
         };
-        let good = facts("Enabled", vec![rule("nightly/", Some(90)), rule("logs/", Some(1)), rule("", None)]);
+        let on = |days| LifecycleRule {
+            expires_on: Some(start() + chrono::TimeDelta::days(days)),
+            ..rule("nightly/", None)
+        };
+        let good = facts(
+            "Enabled",
+            vec![
+                rule("nightly/", Some(90)),
+                rule("logs/", Some(1)),
+                rule("nightly/receipts/", Some(1)),
+                rule("", None),
+                on(31),
+            ],
+        );
         assert!(codes(&good, &demanding()).is_empty());
         let bad = facts("Suspended", vec![rule("", Some(7)), rule("nightly/acp_", Some(29))]);
         assert_eq!(
@@ -241,6 +296,10 @@ mod tests {
             ["versioning_missing", "retention_too_short", "retention_too_short"]
         );
         assert!(codes(&bad, &RecoverySetRules::default()).is_empty(), "nothing is demanded");
+        assert_eq!(codes(&facts("Enabled", vec![on(29), on(-1)]), &demanding()), ["retention_too_short"; 2]);
+        let narrowed = facts("Enabled", vec![LifecycleRule { narrowed: true, ..rule("", Some(7)) }]);
+        let findings = bucket(&narrowed, &demanding(), &["nightly/acp_a_".to_owned()], start());
+        assert_eq!((findings[0].code, findings[0].severity), ("retention_too_short", Severity::Warning));
         let silent = BucketFacts::default();
         assert_eq!(codes(&silent, &demanding()), ["storage_fact_not_known", "storage_fact_not_known"]);
         assert!(codes(&silent, &RecoverySetRules::default()).is_empty());

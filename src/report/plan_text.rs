@@ -36,8 +36,9 @@ pub fn plan_text(plan: &DrillPlan) -> String {
         ("Forecast", forecast(plan)),
         ("This plan", cost(plan)),
     ];
+    let others = plan.unnamed.incomplete.as_ref().map(|why| ("Others", format!("not all looked for: {why}")));
     out.push('\n');
-    for (name, text) in lines {
+    for (name, text) in lines.into_iter().chain(others) {
         let _ = writeln!(out, "{name:<10} {text}");
     }
     out.push_str(&findings(&plan.findings));

@@ -56,9 +56,19 @@ pub struct ObjectFacts {
 const ARCHIVES: [&str; 2] = ["GLACIER", "DEEP_ARCHIVE"];
 
 impl ObjectFacts {
+    /// What a listing tells of an object, where nothing else is known.
+    pub fn of_class(storage_class: &str) -> Self {
+        Self { storage_class: storage_class.to_owned(), ..Self::default() }
+    }
+
     /// Whether a storage class keeps objects where they cannot be read.
     pub fn is_archive(storage_class: &str) -> bool {
         ARCHIVES.contains(&storage_class)
+    }
+
+    /// Whether a restore moves it back for good, and takes no number of days: objects of `INTELLIGENT_TIERING`.
+    pub fn is_tiered(&self) -> bool {
+        self.archive_status.is_some() || self.storage_class == "INTELLIGENT_TIERING"
     }
 
     /// Whether it can be read at this moment.
@@ -153,6 +163,9 @@ pub struct LifecycleRule {
     pub narrowed: bool,
     /// Objects are deleted after so many days.
     pub expires_after_days: Option<u32>,
+    /// Objects are deleted on this day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_on: Option<DateTime<Utc>>,
     /// Objects are moved: days, and the storage class.
     pub transitions: Vec<Transition>,
 }
@@ -194,19 +207,15 @@ mod tests {
         "2026-05-17T08:31:11Z".parse().unwrap()
     }
 
-    fn of_class(storage_class: &str) -> ObjectFacts {
-        ObjectFacts { storage_class: storage_class.to_owned(), ..ObjectFacts::default() }
-    }
-
     #[test]
     fn only_archives_cannot_be_read() {
         for class in ["STANDARD", "STANDARD_IA", "GLACIER_IR", "INTELLIGENT_TIERING", "SNOW"] {
-            assert!(of_class(class).readable(now()), "{class}");
+            assert!(ObjectFacts::of_class(class).readable(now()), "{class}");
         }
         for class in ["GLACIER", "DEEP_ARCHIVE"] {
-            assert!(!of_class(class).readable(now()), "{class}");
+            assert!(!ObjectFacts::of_class(class).readable(now()), "{class}");
         }
-        let mut tiered = of_class("INTELLIGENT_TIERING");
+        let mut tiered = ObjectFacts::of_class("INTELLIGENT_TIERING");
         for status in ["ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS"] {
             tiered.archive_status = Some(status.to_owned());
             assert!(!tiered.readable(now()), "{status}");
@@ -215,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_restored_copy_is_readable_until_it_expires() {
-        let mut facts = of_class("GLACIER");
+        let mut facts = ObjectFacts::of_class("GLACIER");
         facts.archive_restore = ArchiveRestore::parse(Some("ongoing-request=\"true\""));
         assert_eq!(facts.archive_restore, ArchiveRestore::UnderWay);
         assert!(!facts.readable(now()));

@@ -87,7 +87,7 @@ pub trait Store: Send + Sync {
     }
 
     /// Asks for a readable copy of an archived object, for so many days.
-    async fn request_restore(&self, key: &ObjectKey, _days: u16, _tier: RestoreTier) -> Result<()> {
+    async fn request_restore(&self, key: &ObjectKey, _days: Option<u16>, _tier: RestoreTier) -> Result<()> {
         Err(Failure::config("no_archive", format!("the store of {key} has no archive to restore from")))
     }
 

@@ -91,24 +91,30 @@ pub async fn read_contents(
         let more = store.read(&point.key, point.etag.as_deref(), have..end).await?;
         bytes.extend_from_slice(&more);
         let whole = end == point.size_bytes;
-        let identities = Arc::clone(identities);
-        let (peeked, back) = tokio::task::spawn_blocking(move || (peek(&bytes, whole, &identities), bytes))
+        let keys = Arc::clone(identities);
+        let (peeked, back) = tokio::task::spawn_blocking(move || (peek(&bytes, whole, &keys), bytes))
             .await
             .expect("reading a table of contents does not panic");
         bytes = back;
         match peeked {
             Peek::Contents(contents) => return Ok(*contents),
             Peek::Failed(failure) => return Err(failure),
-            // Four times the bytes and not one more of them decrypted: the chunk there is broken, not cut off.
-            Peek::More(progress) if stuck_at == Some(progress) => {
-                return Err(DecryptFailure::Corrupted.into_failure());
-            }
+            // Four times the bytes and not one more of them decrypted: what comes next is broken, not cut off.
+            Peek::More(progress) if stuck_at == Some(progress) => return Err(broken(&bytes, identities)),
             Peek::More(_) if end >= LARGEST => {
                 return Err(archive_failure(&ArchiveError::TooLarge { limit: LARGEST, unit: "bytes" }));
             }
             Peek::More(progress) => stuck_at = Some(progress),
         }
-        end = end.saturating_mul(GROWTH);
+        end = end.saturating_mul(GROWTH).min(LARGEST);
+    }
+}
+
+/// Why bytes do not decrypt, given that more of them do not help.
+fn broken(bytes: &[u8], identities: &Identities) -> Failure {
+    match decrypt(bytes, identities) {
+        Err(failure @ DecryptFailure::BadHeader(_)) => failure.into_failure(),
+        _ => DecryptFailure::Corrupted.into_failure(),
     }
 }
 
@@ -180,5 +186,23 @@ mod tests {
         assert_eq!(code(&sealed(&mine, &dump()[..1000]), true), "dump_truncated");
         assert_eq!(code(&sealed(&mine, &dump())[..500], true), "ciphertext_corrupted");
         assert_eq!(code(&sealed(&mine, &dump())[..500], false), "more");
+    }
+
+    #[test]
+    fn what_more_bytes_do_not_mend_is_told_for_what_it_is() {
+        let key = key();
+        let mut file = sealed(&key, &dump());
+        let seal = file.windows(5).position(|bytes| bytes == b"\n--- ").unwrap() + 6;
+        file[seal] = if file[seal] == b'A' { b'B' } else { b'A' };
+        assert_eq!(broken(&file[..262_144], &key.identities).code, "age_header_invalid");
+        let mut file = sealed(&key, &dump());
+        file[300] ^= 1;
+        assert_eq!(broken(&file, &key.identities).code, "ciphertext_corrupted");
+    }
+
+    #[test]
+    fn a_table_of_contents_without_an_end_is_too_large() {
+        let failure = archive_failure(&ArchiveError::TooLarge { limit: LARGEST, unit: "bytes" });
+        assert_eq!((failure.code, failure.class), ("archive_too_large", crate::failure::Class::Inconclusive));
     }
 }

@@ -98,9 +98,8 @@ impl Surveyor {
     /// Looks at one recovery point: how it is kept, and if it can be read, what is inside.
     async fn look_at(&self, point: &RecoveryPoint, now: DateTime<Utc>) -> Result<Look> {
         let facts = self.facts(point).await;
-        let class = &point.storage_class;
-        let readable =
-            facts.value.as_ref().map_or(!ObjectFacts::is_archive(class), |facts| facts.readable(now));
+        // Where the store does not tell, trying does: an archived object is refused at once.
+        let readable = facts.value.as_ref().is_none_or(|facts| facts.readable(now));
         if !readable || point.size_bytes == 0 {
             return Ok(Look { facts, contents: None });
         }

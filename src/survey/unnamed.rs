@@ -36,7 +36,8 @@ pub async fn find_unnamed(
         let why = "times in keys do not sort as text, so only the databases of the template were listed";
         return Ok(Unnamed { databases: Vec::new(), incomplete: Some(why.to_owned()) });
     }
-    let mut search = Search { pattern, known, recent, found: BTreeMap::new(), cursor: String::new() };
+    let mut search =
+        Search { pattern, known, recent, found: BTreeMap::new(), cursor: String::new(), skipped: None };
     if pattern.separator().is_none() {
         // The time stands first: what is recent stands together, and older names are not looked for.
         let name = known.first().expect("a template names a database");
@@ -77,6 +78,8 @@ struct Search<'a> {
     found: BTreeMap<DatabaseName, UnnamedDatabase>,
     /// Keys up to here are done with.
     cursor: String,
+    /// What keys begin with that were passed over together, whatever is among them.
+    skipped: Option<String>,
 }
 
 impl Search<'_> {
@@ -84,8 +87,29 @@ impl Search<'_> {
         self.cursor = match self.pattern.read(key) {
             _ if !is_object => format!("{key}{LAST}"),
             Some((name, taken_at)) => self.take_point(name, taken_at, key),
-            None => behind_others(key, self.pattern),
+            None => self.behind_others(key),
         };
+    }
+
+    /// Behind a key that is no recovery point. Numbered ones, as most logs are, are passed over together.
+    fn behind_others(&mut self, key: &str) -> String {
+        let start = self.pattern.common_prefix().len().min(key.len());
+        let digits = key.get(start..).and_then(|rest| rest.find(|c: char| c.is_ascii_digit()));
+        // A name that begins with a digit stands for itself.
+        let Some(at) = digits.filter(|at| *at > 0) else { return key.to_owned() };
+        let beginning = &key[start..start + at];
+        let name = self.pattern.separator().and_then(|separator| beginning.strip_suffix(separator));
+        if let Some(Ok(name)) = name.map(str::parse) {
+            // Once a database's keys were made in another way. Those of late may be like the pattern.
+            let recent = self.pattern.boundary(&name, self.recent);
+            if !self.known.contains(&name) && key < recent.as_str() {
+                return recent;
+            }
+        } else {
+            self.skipped.get_or_insert_with(|| key[..start + at].to_owned());
+        }
+        // `:` comes right behind the digits.
+        format!("{}:", &key[..start + at])
     }
 
     /// Takes a recovery point, and returns where to go on.
@@ -121,17 +145,12 @@ impl Search<'_> {
     }
 
     fn finish(self, incomplete: Option<String>) -> Unnamed {
+        let skipped = self.skipped.map(|beginning| {
+            let beginning = crate::human::one_line(&beginning, 200);
+            format!("keys that begin with {beginning} and a digit were passed over together")
+        });
+        let incomplete = incomplete.or(skipped);
         Unnamed { databases: self.found.into_values().take(TOLD).collect(), incomplete }
-    }
-}
-
-/// Behind keys that are no recovery points: numbered ones, as most logs are, are passed over together.
-fn behind_others(key: &str, pattern: &KeyPattern) -> String {
-    let start = pattern.common_prefix().len().min(key.len());
-    match key.get(start..).and_then(|rest| rest.find(|c: char| c.is_ascii_digit())) {
-        // `:` comes right behind the digits. A name that begins with a digit stands for itself.
-        Some(at) if at > 0 => format!("{}:", &key[..start + at]),
-        _ => key.to_owned(),
     }
 }
 
@@ -231,6 +250,22 @@ mod tests {
         let (unnamed, requests) = search(&pattern, &["shop"], keys);
         assert_eq!(names(&unnamed), [("stray", true)]);
         assert!(requests < 20, "{requests} requests");
+        assert!(unnamed.incomplete.is_some_and(|why| why.contains("begin with log- and a digit")));
+    }
+
+    #[test]
+    fn a_database_whose_keys_were_once_made_otherwise_is_found() {
+        let pattern = KeyPattern::new("", "{database}_{timestamp}.dump.age", "%Y%m%dT%H%M%SZ");
+        let mut keys = of(&pattern, "shop", 0..100);
+        keys.extend(of(&pattern, "stray", 0..100));
+        keys.extend((100..4000).map(|day| {
+            let time = now() - TimeDelta::days(day);
+            format!("stray_{}.dump", time.format("%Y%m%dT%H%M%SZ"))
+        }));
+        keys.extend((0..100).map(|n| format!("zlog_{n:06}.txt")));
+        let (unnamed, requests) = search(&pattern, &["shop"], keys);
+        assert_eq!((names(&unnamed), &unnamed.incomplete), (vec![("stray", true)], &None));
+        assert!(requests < 10, "{requests} requests");
     }
 
     #[test]

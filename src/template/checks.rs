@@ -105,6 +105,11 @@ impl Check {
         }
     }
 
+    /// Whether a view does for a table of [`Self::tables`].
+    pub fn reads_views(&self) -> bool {
+        matches!(self, Self::VerifyChain(_))
+    }
+
     /// The databases it looks at, each once.
     pub fn databases(&self) -> Vec<&DatabaseName> {
         let mut names: Vec<&DatabaseName> = match self {

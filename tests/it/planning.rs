@@ -144,7 +144,7 @@ fn an_archived_point_is_never_waited_for_and_its_restore_can_be_requested() {
     assert!(s3.asked.lock().unwrap().restores.is_empty(), "nothing is requested unasked");
 
     let (outcome, _) = planned(&world, &["--request-restore", "--restore-days", "3"]);
-    assert_eq!(s3.asked.lock().unwrap().restores, [(key.clone(), 3)]);
+    assert_eq!(s3.asked.lock().unwrap().restores, [(key.clone(), Some(3))]);
     assert!(outcome.stderr.contains("restore requested (Standard, 3 days)"), "{outcome}");
     let (outcome, plan) = planned(&world, &["--request-restore"]);
     assert!(plan["findings"][0]["actual"].as_str().unwrap().contains("under way"), "{outcome}");
@@ -159,6 +159,32 @@ fn an_archived_point_is_never_waited_for_and_its_restore_can_be_requested() {
     let old = Object { storage_class: Some("GLACIER"), size: 9, ..Object::default() };
     s3.put_object(&world.key(FIXTURE, ago(60 * 24 * 5)), old);
     assert_eq!(planned(&world, &[]).0.code, 0);
+}
+
+#[test]
+fn a_point_that_its_class_archived_is_restored_for_good() {
+    let (world, s3) = sound("tiered");
+    let (key, sealed) = s3.objects.lock().unwrap().pop_first().expect("it was put");
+    let class = Some("INTELLIGENT_TIERING");
+    s3.put_object(
+        &key,
+        Object { storage_class: class, archive_status: Some("DEEP_ARCHIVE_ACCESS"), ..sealed.clone() },
+    );
+    let (outcome, plan) = planned(&world, &["--request-restore"]);
+    assert_eq!((outcome.code, codes(&plan)), (1, vec!["object_archived"]), "{outcome}");
+    assert_eq!(s3.asked.lock().unwrap().restores, [(key.clone(), None)]);
+    assert!(outcome.stderr.contains("restore requested (Standard, for good)"), "{outcome}");
+}
+
+#[test]
+fn an_archived_point_is_found_though_nothing_tells_how_it_is_kept() {
+    let (world, s3) = sound("archived-secretly");
+    let (key, sealed) = s3.objects.lock().unwrap().pop_first().expect("it was put");
+    s3.put_object(&key, Object { storage_class: Some("GLACIER"), secretive: true, ..sealed });
+    let (outcome, plan) = planned(&world, &["--request-restore"]);
+    assert_eq!((outcome.code, codes(&plan)), (1, vec!["object_archived"]), "{outcome}");
+    assert_eq!(plan["points"][0]["readable"], false);
+    assert_eq!(s3.asked.lock().unwrap().restores, [(key, Some(7))]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The contract of the `Store` port, written against the trait so that a second store can be held to it, and what the
 //! S3 store makes of a network and a server that misbehave.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -259,13 +260,29 @@ fn a_store_that_denies_access_says_what_the_credentials_need() {
 #[test]
 fn a_store_that_is_not_reached_is_named() {
     let s3 = S3::start();
-    // Free a moment ago, and nobody else's in the next one: ports are given out in turn.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let endpoint = format!("http://127.0.0.1:{port}");
+    let endpoint = "http://127.0.0.1:1".to_owned();
     let store = connect(&s3.server, BUCKET, &endpoint, s3.server.secret_key());
     let failure = RUNTIME.block_on(store.list("")).unwrap_err();
     assert_eq!((failure.class, failure.code), (Class::Inconclusive, "store_unreachable"));
     assert!(failure.message.contains(&endpoint), "{failure}");
+}
+
+#[test]
+fn a_server_that_is_no_store_says_nothing_of_the_backups() {
+    let s3 = S3::start();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let request = BufReader::new(client.try_clone().unwrap()).lines().map_while(Result::ok);
+            request.take_while(|line| !line.is_empty()).for_each(drop);
+            let answer = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            let _ = client.write_all(answer);
+        }
+    });
+    let store = connect(&s3.server, BUCKET, &endpoint, s3.server.secret_key());
+    let failure = RUNTIME.block_on(store.list("")).unwrap_err();
+    assert_eq!((failure.class, failure.code), (Class::Inconclusive, "store_error"), "{failure}");
 }
 
 #[test]

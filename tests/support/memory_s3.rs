@@ -19,6 +19,10 @@ pub struct Object {
     pub size: u64,
     /// Its storage class; none for STANDARD.
     pub storage_class: Option<&'static str>,
+    /// The archive that its class moved it to.
+    pub archive_status: Option<&'static str>,
+    /// HEAD is denied.
+    pub secretive: bool,
     /// The header `x-amz-restore`.
     pub restore: Option<String>,
     /// It is locked in compliance mode until then, as RFC 3339.
@@ -42,7 +46,7 @@ pub struct Bucket {
 #[derive(Debug, Default)]
 pub struct Asked {
     /// Restores from the archive: key, and days.
-    pub restores: Vec<(String, i32)>,
+    pub restores: Vec<(String, Option<i32>)>,
     /// Objects that were read.
     pub reads: usize,
     /// Pages that were listed.
@@ -150,12 +154,16 @@ impl S3 for MemoryS3 {
     async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
         let key = req.input.key;
         let object = self.object(&key)?;
+        if object.secretive {
+            return Err(s3_error!(AccessDenied));
+        }
         let until = object.locked_until.as_deref();
         Ok(S3Response::new(HeadObjectOutput {
             content_length: Some(signed(object.size)),
             e_tag: Some(e_tag(&key, &object)),
             last_modified: Some(Timestamp::from(SystemTime::now())),
             storage_class: object.storage_class.map(|class| StorageClass::from(class.to_owned())),
+            archive_status: object.archive_status.map(|status| ArchiveStatus::from(status.to_owned())),
             restore: object.restore.clone(),
             object_lock_mode: until.map(|_| ObjectLockMode::from("COMPLIANCE".to_owned())),
             object_lock_retain_until_date: until
@@ -166,9 +174,8 @@ impl S3 for MemoryS3 {
 
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
         let object = self.object(&req.input.key)?;
-        if object.storage_class.is_some_and(|class| matches!(class, "GLACIER" | "DEEP_ARCHIVE"))
-            && object.restore.is_none()
-        {
+        let archived = object.storage_class.is_some_and(|class| matches!(class, "GLACIER" | "DEEP_ARCHIVE"));
+        if (archived || object.archive_status.is_some()) && object.restore.is_none() {
             return Err(s3_error!(InvalidObjectState));
         }
         self.asked.lock().unwrap().reads += 1;
@@ -191,8 +198,12 @@ impl S3 for MemoryS3 {
         req: S3Request<RestoreObjectInput>,
     ) -> S3Result<S3Response<RestoreObjectOutput>> {
         let key = req.input.key;
-        let days = req.input.restore_request.and_then(|request| request.days).unwrap_or_default();
+        let days = req.input.restore_request.and_then(|request| request.days);
         if let Some(object) = self.objects.lock().unwrap().get_mut(&key) {
+            // What that class restores stays.
+            if days.is_some() == object.archive_status.is_some() {
+                return Err(s3_error!(InvalidArgument));
+            }
             object.restore = Some("ongoing-request=\"true\"".to_owned());
         }
         self.asked.lock().unwrap().restores.push((key, days));

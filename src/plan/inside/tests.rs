@@ -25,8 +25,10 @@ pub fn sound(database: &str, created: DateTime<Utc>) -> Contents {
         created_at: Some(created.naive_utc()),
         compressed: true,
         server_major: Some(17),
+        dump_major: Some(17),
         needs_major: Some(17),
         tables: ["t", "u"].map(name).into(),
+        views: BTreeSet::new(),
         without_rows: BTreeSet::new(),
         extensions: ["pgcrypto".to_owned()].into(),
         schemas: BTreeSet::new(),
@@ -96,6 +98,19 @@ fn a_table_that_a_check_needs_and_the_dump_lacks_is_an_error() {
     assert_eq!((*severity, *code), (Severity::Error, "table_missing_in_dump"));
     assert!(text.starts_with("a.public.transparency_historical_keys: it is not in a_"), "{text}");
     assert_eq!(judged(|contents| contents.tables = [name("t")].into()).len(), 1);
+    let audited = checks.split_once('\n').unwrap().1;
+    let as_view = judged_by(&template(audited), |contents| contents.views = [name("audit_logs")].into());
+    assert_eq!(as_view, [], "verify-chain reads views");
+    let needed_as_table = judged(|contents| {
+        contents.tables = [name("t")].into();
+        contents.views = [name("u")].into();
+        contents.references.clear();
+    });
+    assert_eq!(
+        needed_as_table,
+        [(Severity::Error, "table_missing_in_dump")],
+        "required-tables asks for tables"
+    );
     let elsewhere = judged(|contents| {
         contents.tables =
             [name("t"), QualifiedName { schema: "other".to_owned(), name: "u".to_owned() }].into();
@@ -158,6 +173,11 @@ fn a_dump_newer_than_the_image_is_an_error_if_the_image_is_known() {
         [(Severity::Error, "dump_newer_than_image")]
     );
     assert_eq!(judged(|contents| contents.needs_major = Some(12)), []);
+    assert_eq!(
+        judged(|contents| contents.dump_major = Some(18)),
+        [(Severity::Warning, "dump_newer_than_image")],
+        "a newer pg_dump alone mostly writes what an older server takes"
+    );
     let unknown = ImageFacts { major: None, ..of_17() };
     let point = point("a", 5, 1 << 20);
     let mut contents = sound("a", point.taken_at);

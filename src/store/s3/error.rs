@@ -6,26 +6,34 @@ use super::S3Store;
 use crate::failure::Failure;
 
 impl S3Store {
+    /// An SDK error of a request for an object as a failure.
+    pub(super) fn object_failure<E>(&self, doing: &str, error: &SdkError<E>) -> Failure
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        match (error.code().unwrap_or_default(), status) {
+            ("NoSuchKey" | "NotFound", _) | ("", Some(404)) => Failure::bad(
+                "object_gone",
+                format!("{doing}: the object is not in {} any more", self.place()),
+            )
+            .hint("a lifecycle rule or a clean-up job may have removed it; look at the bucket's rules"),
+            _ => self.failure(doing, error),
+        }
+    }
+
     /// An SDK error as a failure: what it means for the backup, and what to do.
     pub(super) fn failure<E>(&self, doing: &str, error: &SdkError<E>) -> Failure
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let place = match &self.endpoint {
-            Some(endpoint) => format!("the bucket {} at {endpoint}", self.bucket),
-            None => format!("the bucket {}", self.bucket),
-        };
+        let place = self.place();
         let status = error.raw_response().map(|response| response.status().as_u16());
         let code = error.code().unwrap_or_default();
         match (code, status) {
             ("NoSuchBucket", _) => {
                 Failure::config("no_such_bucket", format!("there is no bucket {}", self.bucket))
                     .hint("look at store.url (for Aegis: ACP_BACKUP_S3_BUCKET) and at the endpoint")
-            }
-            ("NoSuchKey" | "NotFound", _) | ("", Some(404)) => {
-                Failure::bad("object_gone", format!("{doing}: the object is not in {place} any more")).hint(
-                    "a lifecycle rule or a clean-up job may have removed it; look at the bucket's rules",
-                )
             }
             ("PreconditionFailed", _) | (_, Some(412)) => replaced(doing),
             ("InvalidObjectState", _) => Failure::inconclusive(
@@ -42,6 +50,13 @@ impl S3Store {
         }
     }
 
+    fn place(&self) -> String {
+        match &self.endpoint {
+            Some(endpoint) => format!("the bucket {} at {endpoint}", self.bucket),
+            None => format!("the bucket {}", self.bucket),
+        }
+    }
+
     fn transport_failure<E>(&self, doing: &str, place: &str, error: &SdkError<E>) -> Failure
     where
         E: std::error::Error + 'static,
@@ -55,7 +70,8 @@ impl S3Store {
             _ => Failure::inconclusive(
                 "store_error",
                 format!("{doing}: {place} answered with an error ({})", DisplayErrorContext(error)),
-            ),
+            )
+            .hint("if the endpoint in the template is right, the store's own log tells more"),
         }
     }
 }

@@ -97,13 +97,19 @@ impl S3Store {
         .await
     }
 
-    pub(super) async fn send_restore(&self, key: &ObjectKey, days: u16, tier: RestoreTier) -> Result<()> {
+    pub(super) async fn send_restore(
+        &self,
+        key: &ObjectKey,
+        days: Option<u16>,
+        tier: RestoreTier,
+    ) -> Result<()> {
         let doing = format!("requesting the restore of {key} from the archive");
         let glacier = GlacierJobParameters::builder()
             .tier(Tier::from(tier.word()))
             .build()
             .expect("a tier is all that it needs");
-        let request = RestoreRequest::builder().days(i32::from(days)).glacier_job_parameters(glacier).build();
+        let request =
+            RestoreRequest::builder().set_days(days.map(i32::from)).glacier_job_parameters(glacier).build();
         let sent = self
             .client
             .restore_object()
@@ -116,7 +122,7 @@ impl S3Store {
             Ok(_) => Ok(()),
             // Somebody else was faster: that is what was wanted.
             Err(error) if error.code() == Some("RestoreAlreadyInProgress") => Ok(()),
-            Err(error) => Err(self.failure(&doing, &error)),
+            Err(error) => Err(self.object_failure(&doing, &error)),
         }
     }
 }
@@ -143,6 +149,7 @@ fn lifecycle_rule(rule: &Rule) -> LifecycleRule {
                 || and.object_size_less_than().is_some()
         }),
         expires_after_days: days(rule.expiration().and_then(|expiration| expiration.days())),
+        expires_on: meta_time(rule.expiration().and_then(|expiration| expiration.date())),
         transitions: rule
             .transitions()
             .iter()

@@ -127,7 +127,7 @@ impl S3Store {
             .set_if_match(etag.map(str::to_owned))
             .send()
             .await
-            .map_err(|error| self.failure(&doing, &error))?;
+            .map_err(|error| self.object_failure(&doing, &error))?;
         // Not every store heeds the condition, and a range of another object must not be taken for one of this.
         if let (Some(asked), Some(found)) = (etag, response.e_tag())
             && asked.trim_matches('"') != found.trim_matches('"')
@@ -220,14 +220,14 @@ impl Store for S3Store {
     async fn object_facts(&self, key: &ObjectKey) -> Result<ObjectFacts> {
         let head = self.client.head_object().bucket(&self.bucket).key(key.as_str()).send().await;
         head.map(|head| facts::of_head(&head))
-            .map_err(|error| self.failure(&format!("looking at {key}"), &error))
+            .map_err(|error| self.object_failure(&format!("looking at {key}"), &error))
     }
 
     async fn bucket_facts(&self) -> BucketFacts {
         self.read_bucket_facts().await
     }
 
-    async fn request_restore(&self, key: &ObjectKey, days: u16, tier: RestoreTier) -> Result<()> {
+    async fn request_restore(&self, key: &ObjectKey, days: Option<u16>, tier: RestoreTier) -> Result<()> {
         self.send_restore(key, days, tier).await
     }
 
