@@ -343,6 +343,10 @@ mod tests {
         assert_eq!(record.table_order.iter().map(Vec::len).sum::<usize>(), record.tables_total);
         assert!(contents.has(&"app.account".parse().unwrap()));
         assert!(!contents.has(&"account".parse().unwrap()), "it is in another schema");
+        for view in ["app.open_tenant", "app.tenant_count"] {
+            let view = view.parse().unwrap();
+            assert!(contents.has_view(&view) && !contents.has(&view), "{view}");
+        }
         assert_eq!(contents.needs_major, Some(17));
         assert!(contents.last_data_at.is_some_and(|at| at >= contents.toc_bytes));
     }
