@@ -26,7 +26,8 @@ lint: ## Check formatting and run clippy, warnings as errors
 	cargo clippy --all-targets --locked -- -D warnings
 
 fuzz: ## Fuzz the reader of dumps for a minute (needs cargo-fuzz; ARGS="-max_total_time=600" for longer)
-	RUSTC_BOOTSTRAP=1 cargo fuzz run toc -- $(or $(ARGS),-max_total_time=60)
+	mkdir -p fuzz/found/toc
+	RUSTC_BOOTSTRAP=1 cargo fuzz run toc fuzz/found/toc fuzz/corpus/toc -- $(or $(ARGS),-max_total_time=60)
 
 images: ## Build the container images of docker/ that are missing, without a registry
 	docker/setup
