@@ -6,7 +6,6 @@ use super::{Context, Findings, Outcome, each_database};
 use crate::failure::{Failure, Result};
 use crate::human;
 use crate::names::DatabaseName;
-use crate::postgres::guarded::Connections;
 use crate::template::Amcheck;
 use crate::verdict::{Finding, Severity};
 
@@ -40,9 +39,8 @@ pub struct RelationExamined {
 /// `amcheck_unavailable`, if it is required; if it cannot be judged.
 pub async fn run(check: &Amcheck, context: &Context<'_>) -> Result<Outcome> {
     let tools = context.tools;
-    let connections = &Connections::new(tools.jobs);
     let found = each_database(&check.databases, tools, |database| {
-        tools.server.examine(database, check, connections).boxed()
+        tools.server.examine(database, check, &tools.connections).boxed()
     })
     .await?;
     // All databases are on one server: it has the extension, or it has not.

@@ -10,7 +10,6 @@ use super::{Context, Findings, Outcome, each_database};
 use crate::failure::Result;
 use crate::human;
 use crate::names::DatabaseName;
-use crate::postgres::guarded::Connections;
 use crate::template::{Constraints, NotValid};
 use crate::verdict::{Finding, Severity};
 
@@ -57,9 +56,8 @@ pub enum Found {
 /// If they cannot be judged.
 pub async fn run(check: &Constraints, context: &Context<'_>) -> Result<Outcome> {
     let tools = context.tools;
-    let connections = &Connections::new(tools.jobs);
     let found = each_database(&check.databases, tools, |database| {
-        tools.server.recheck_constraints(database, &check.kinds, connections, check.timeout).boxed()
+        tools.server.recheck_constraints(database, &check.kinds, &tools.connections, check.timeout).boxed()
     })
     .await?;
     Ok(judge(check.not_valid, &found))

@@ -8,7 +8,7 @@ mod manifests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Context, Findings, Outcome};
+use super::{Context, Findings, Outcome, Tools};
 use crate::failure::Result;
 use crate::human;
 use crate::manifest::{Content, Database, FingerprintKey, Table};
@@ -71,11 +71,12 @@ async fn compare(
         }
     };
     let excluded: BTreeSet<&TableName> = check.exclude.get(database).into_iter().flatten().collect();
-    let server = &context.tools.server;
+    let Tools { server, connections, jobs, .. } = context.tools;
+    let _permits = connections.hold(*jobs).await;
     let (shapes, extensions) = server.shapes(database).await?;
     let shapes: Vec<Shape> = shapes.into_iter().filter(|shape| !excluded.contains(&shape.name)).collect();
     let wanted = wanted(tables, &shapes);
-    let folded = server.fold_rows(database, wanted.clone(), key, context.tools.jobs).await?;
+    let folded = server.fold_rows(database, wanted.clone(), key, *jobs).await?;
     let folded: BTreeMap<TableName, _> = wanted.into_iter().map(|table| table.name).zip(folded).collect();
     let found = |shape: Shape| {
         let rows = folded.get(&shape.name).copied();

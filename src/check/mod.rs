@@ -31,6 +31,7 @@ use crate::names::DatabaseName;
 use crate::plan::key::KeyPattern;
 use crate::postgres::Server;
 use crate::postgres::catalog::Contents;
+use crate::postgres::connections::Connections;
 use crate::stack::docker::Engine;
 use crate::stack::labels::Ownership;
 use crate::stack::spec::NetworkSpec;
@@ -75,8 +76,10 @@ pub struct Tools {
     pub identities: Arc<Identities>,
     /// How keys of the store are made.
     pub keys: KeyPattern,
-    /// Connections a check may use at once.
+    /// Connections a check may work on at once.
     pub jobs: usize,
+    /// What all of them may hold together.
+    pub connections: Connections,
     /// The stack, for checks that ask it or join it.
     pub stack: Stack,
 }
@@ -124,17 +127,22 @@ pub async fn run(check: &template::Check, context: &Context<'_>) -> Result<Outco
     }
 }
 
-/// Looks at several databases, so many at once as connections may be used; results come in the order asked for.
+/// Looks at several databases, so many at once as connections may be used, with a permit for one connection each;
+/// results come in the order asked for.
 async fn each_database<'a, T: Send + 'a>(
     databases: &'a [DatabaseName],
-    tools: &Tools,
+    tools: &'a Tools,
     look: impl Fn(&'a DatabaseName) -> BoxFuture<'a, Result<T>>,
 ) -> Result<Vec<(&'a DatabaseName, T)>> {
     let mut looks: Vec<BoxFuture<'a, Result<(&'a DatabaseName, T)>>> = Vec::new();
     for database in databases {
         let found = look(database);
         looks.push(
-            async move { Ok((database, found.await.map_err(|failure| failure.context(database))?)) }.boxed(),
+            async move {
+                let _permit = tools.connections.hold(1).await;
+                Ok((database, found.await.map_err(|failure| failure.context(database))?))
+            }
+            .boxed(),
         );
     }
     stream::iter(looks).buffered(tools.jobs.max(1)).try_collect().await

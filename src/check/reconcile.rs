@@ -204,6 +204,7 @@ fn name(
 /// If it cannot be judged.
 pub async fn run(check: &Reconcile, context: &Context<'_>) -> Result<Outcome> {
     let (left_side, right_side) = (&check.left, &check.right);
+    let _permits = context.tools.connections.hold(2).await;
     let mut merge =
         Merge::new(check, context.taken_at(&left_side.database), context.taken_at(&right_side.database));
     let (mut left_rows, mut right_rows) = try_join(
@@ -219,6 +220,7 @@ pub async fn run(check: &Reconcile, context: &Context<'_>) -> Result<Outcome> {
             Advance::End => break,
         }
     }
+    drop((left_rows, right_rows));
     let mut facts = Vec::new();
     for fact in &check.facts {
         let value = context.tools.server.fact(&fact.database, &fact.query).await?;

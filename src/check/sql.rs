@@ -21,6 +21,7 @@ const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 /// If it cannot be judged.
 pub async fn run(check: &Sql, context: &Context<'_>) -> Result<Outcome> {
     let (server, database, query) = (&context.tools.server, &check.database, &check.query);
+    let _permit = context.tools.connections.hold(1).await;
     if let Some(max_age) = check.max_age {
         let moments = server.moments(database, query, check.timeout).await?;
         let max_age = TimeDelta::from_std(max_age).unwrap_or(TimeDelta::MAX);

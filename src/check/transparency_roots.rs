@@ -312,6 +312,7 @@ pub async fn run(check: &template::TransparencyRoots, context: &Context<'_>) -> 
     if !findings.is_empty() {
         return Ok(findings.into_outcome(0, String::new()));
     }
+    let _permit = context.tools.connections.hold(1).await;
     let audit_rows = context.restored[&check.database].rows.get(&table(TABLES[0])).copied();
     let mut keys = KeyRing::new();
     let mut unreadable = Vec::new();

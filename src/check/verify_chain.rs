@@ -37,5 +37,8 @@ pub use value::Kind;
 pub async fn run(check: &template::VerifyChain, context: &Context<'_>) -> Result<Outcome> {
     let chain = check.chain().map_err(|why| Failure::config("template_invalid", why))?;
     let database = Database::InStack(context.tools.server.clone(), check.database.clone());
-    verify(&database, &check.table, &chain, context.tools.jobs).await
+    let tools = context.tools;
+    // One holds the snapshot that the others read.
+    let _permits = tools.connections.hold(tools.jobs + 1).await;
+    verify(&database, &check.table, &chain, tools.jobs).await
 }

@@ -18,6 +18,7 @@ use crate::check;
 use crate::failure::{Class, Failure, Result};
 use crate::names::DatabaseName;
 use crate::plan::DrillPlan;
+use crate::postgres::connections::Connections;
 use crate::template;
 use crate::verdict::{Check, CheckStatus};
 
@@ -42,6 +43,7 @@ pub async fn restore_and_check(drill: &Drill, plan: &DrillPlan, up: &Up, journal
         identities: Arc::clone(&drill.identities),
         keys: key_pattern(&drill.template)?,
         jobs,
+        connections: Connections::new(jobs),
         stack: up.for_checks(),
     });
     let mut checks = JoinSet::new();

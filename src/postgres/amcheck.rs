@@ -10,8 +10,8 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row};
 
 use super::catalog::OF_USERS;
-use super::guarded::{self, Connections};
-use super::{Server, execute, query_failure, quote_identifier};
+use super::connections::Connections;
+use super::{Server, execute, guarded, query_failure, quote_identifier};
 use crate::check::{Examined, RelationExamined};
 use crate::failure::Result;
 use crate::human;
@@ -68,7 +68,7 @@ struct Relation {
 
 impl Server {
     /// Checks the indexes and tables of a database on several connections; `None` if the server does not have the
-    /// extension.
+    /// extension. The caller holds a permit for the first.
     ///
     /// # Errors
     /// `query_timed_out`, `query_failed`.

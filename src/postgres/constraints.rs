@@ -10,8 +10,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio_postgres::{Client, Error};
 
-use super::guarded::{self, Connections};
-use super::{Server, execute};
+use super::connections::Connections;
+use super::{Server, execute, guarded};
 use crate::check::{Found, Recheck, RecheckedRule};
 use crate::failure::Result;
 use crate::human;
@@ -27,7 +27,7 @@ const TRUST_NO_INDEX: &str = "SET default_transaction_read_only = on; SET enable
     SET enable_indexonlyscan = off; SET enable_bitmapscan = off; SET constraint_exclusion = off";
 
 impl Server {
-    /// Checks every constraint of these kinds of a database, on several connections.
+    /// Checks every constraint of these kinds of a database, on several connections. The caller holds a permit for the first.
     ///
     /// # Errors
     /// `query_timed_out`, `query_failed`.

@@ -1,30 +1,16 @@
 //! Connections for queries that may take long, or do what they should not: they change nothing, and they end.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, try_join_all};
-use tokio::sync::Semaphore;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio_postgres::Client;
 
+use super::connections::Connections;
 use super::{Server, execute};
 use crate::failure::Result;
 use crate::names::DatabaseName;
-
-/// Connections that the databases of a check share: the largest is not left alone at the end with one of them.
-#[derive(Debug)]
-pub struct Connections {
-    permits: Semaphore,
-    most: usize,
-}
-
-impl Connections {
-    /// So many may be at work at once.
-    pub fn new(most: usize) -> Self {
-        let most = most.max(1);
-        Self { permits: Semaphore::new(most), most }
-    }
-}
 
 impl Server {
     /// A connection in a transaction that cannot write, whose statements end after `timeout`. Times without a zone are
@@ -37,40 +23,20 @@ impl Server {
         Ok(client)
     }
 
-    /// Works on every item: on this connection, which the SQL has still to prepare, and on more where there are permits
-    /// to spare. A permit is held for as long as an item takes. Results come in no order.
+    /// Works on every item: on this connection, which the SQL has still to prepare and for which the caller holds a
+    /// permit, and on more where they are to spare. Results come in no order.
     pub(super) async fn on_connections<T: Send, R: Send>(
         &self,
         database: &DatabaseName,
         first: Arc<Client>,
-        shared: &Connections,
+        connections: &Connections,
         prepare: &str,
         items: Vec<T>,
         work: impl Fn(Arc<Client>, T) -> BoxFuture<'static, Result<R>> + Sync,
     ) -> Result<Vec<R>> {
         execute(&first, prepare, "preparing a connection").await?;
-        let connections = shared.most.min(items.len().max(1));
-        let queue = Mutex::new(items.into_iter());
-        let (queue, work) = (&queue, &work);
-        let workers = (0..connections).map(|number| {
-            let mut client = (number == 0).then(|| Arc::clone(&first));
-            async move {
-                let mut done = Vec::new();
-                loop {
-                    let _permit = shared.permits.acquire().await.expect("never closed");
-                    let item = queue.lock().expect("nothing panics while it is held").next();
-                    let Some(item) = item else { return Ok(done) };
-                    let connected = match client.take() {
-                        Some(connected) => connected,
-                        // Only now, since most databases are done before a second connection would be made.
-                        None => self.prepared(database, prepare).await?,
-                    };
-                    done.push(work(Arc::clone(&connected), item).await?);
-                    client = Some(connected);
-                }
-            }
-        });
-        Ok(try_join_all(workers).await?.into_iter().flatten().collect())
+        let connect = || self.prepared(database, prepare).boxed();
+        connections.spread(first, items, connect, work).await
     }
 
     async fn prepared(&self, database: &DatabaseName, prepare: &str) -> Result<Arc<Client>> {

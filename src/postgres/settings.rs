@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::connections::Connections;
 use crate::template::Tuning;
 
 const MIB: u64 = 1024 * 1024;
@@ -17,7 +18,7 @@ pub fn settings(
     own: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let mut settings: BTreeMap<String, String> = match tuning {
-        Tuning::Throwaway => throwaway(memory_bytes, jobs as u64),
+        Tuning::Throwaway => throwaway(memory_bytes, jobs),
         Tuning::Production => BTreeMap::new(),
     };
     // Errors name rows of the restored data, and the container's log lies on the host's disk; pg_restore and the
@@ -28,7 +29,7 @@ pub fn settings(
     settings
 }
 
-fn throwaway(memory_bytes: u64, jobs: u64) -> BTreeMap<String, String> {
+fn throwaway(memory_bytes: u64, jobs: usize) -> BTreeMap<String, String> {
     let mib = |bytes: u64| format!("{}MB", bytes / MIB);
     [
         ("fsync", "off".to_owned()),
@@ -41,10 +42,11 @@ fn throwaway(memory_bytes: u64, jobs: u64) -> BTreeMap<String, String> {
         ("checkpoint_timeout", "1d".to_owned()),
         ("autovacuum", "off".to_owned()),
         ("jit", "off".to_owned()),
-        // A restore worker and a check may each hold a connection, and each worker of pg_restore one more.
-        ("max_connections", (2 * jobs + 50).to_string()),
+        // Each restore worker holds one, and the checks so many together. To spare: counting the rows of databases that
+        // are restored already, programs of the template's own, and connections that are only just being closed.
+        ("max_connections", (jobs + Connections::most(jobs) + 50).to_string()),
         ("shared_buffers", mib((memory_bytes / 4).clamp(128 * MIB, 8 * GIB))),
-        ("maintenance_work_mem", mib((memory_bytes / 8 / jobs.max(1)).clamp(64 * MIB, 2 * GIB - MIB))),
+        ("maintenance_work_mem", mib((memory_bytes / 8 / jobs.max(1) as u64).clamp(64 * MIB, 2 * GIB - MIB))),
         ("work_mem", mib((memory_bytes / 64).clamp(16 * MIB, 256 * MIB))),
         ("max_parallel_maintenance_workers", jobs.to_string()),
         ("max_parallel_workers", jobs.to_string()),
@@ -66,7 +68,7 @@ mod tests {
         assert_eq!(of(1024 * GIB)["shared_buffers"], "8192MB");
         assert_eq!(of(1024 * GIB)["maintenance_work_mem"], "2047MB");
         let crowded = settings(Tuning::Throwaway, 32 * GIB, 16, &BTreeMap::new());
-        assert_eq!((&*crowded["maintenance_work_mem"], &*crowded["max_connections"]), ("256MB", "82"));
+        assert_eq!((&*crowded["maintenance_work_mem"], &*crowded["max_connections"]), ("256MB", "100"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use restore_drill::check::{Examined, Found, Recheck};
 use restore_drill::names::DatabaseName;
 use restore_drill::postgres::Server;
-use restore_drill::postgres::guarded::Connections;
+use restore_drill::postgres::connections::Connections;
 use restore_drill::secret::Secret;
 use restore_drill::stack::docker::Engine;
 use restore_drill::template::{Amcheck, ConstraintKind, Constraints};
