@@ -29,7 +29,7 @@ Examples:
   psql -qAtc 'SELECT row_to_json(e) FROM entries e ORDER BY n' | restore-drill verify-chain --jsonl - \\
       --scheme hash-chain --order-by n --hash-column hash --link-column prev_hash --columns n,amount,note
 
-Exit codes: 0 every chain holds · 1 findings · 2 configuration or usage · 3 it could not be judged · 130 interrupted";
+Exit codes: 0 every chain holds · 1 findings · 2 configuration or usage · 3 it could not be judged, or there were no rows · 130 interrupted";
 
 /// Jobs when nobody says otherwise and the machine does not tell its processors.
 const FEW: usize = 2;
@@ -58,6 +58,9 @@ pub struct Args {
     /// Connections at once [default: the number of processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=32))]
     jobs: Option<u16>,
+    /// No rows at all hold; without it nothing is verified then, exit code 3
+    #[arg(long)]
+    allow_empty: bool,
     /// What stdout is
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -133,6 +136,9 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         () = cancel.cancelled() => Err(Failure::cancelled().hint("nothing was learnt about the chains; run it again")),
         outcome = judge(&args, &check, chain) => outcome,
     }?;
+    if outcome.rows_verified == 0 && !args.allow_empty {
+        return Err(nothing_verified(&args));
+    }
     let held = outcome.status == CheckStatus::Pass;
     let record = record(check.name, outcome, began.elapsed().as_secs_f64());
     match args.format {
@@ -140,6 +146,21 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         Format::Human => common::print_summary(&summary(&record), &last_line(&record), held),
     }
     Ok(if held { ExitCode::Ok } else { ExitCode::Failed })
+}
+
+/// An export of no rows is most often one that failed, and a table of no rows not the one that was meant.
+fn nothing_verified(args: &Args) -> Failure {
+    let (message, hint) = match &args.jsonl {
+        Some(_) => (
+            "the export has no rows",
+            "did the command that writes it fail? in a shell, `set -o pipefail` tells; --allow-empty if it may be empty",
+        ),
+        None => (
+            "the table has no rows",
+            "is it the right database, and may this user see its rows? --allow-empty if it may be empty",
+        ),
+    };
+    Failure::inconclusive("nothing_verified", message).hint(hint)
 }
 
 async fn judge(args: &Args, check: &VerifyChain, chain: template::Chain) -> Result<Outcome> {

@@ -29,7 +29,7 @@ pub struct VerifyChain {
     /// Whether a chain that begins in the middle fails the check. Otherwise it is taken as pruned, with a warning.
     #[serde(default)]
     pub require_genesis: bool,
-    /// Whether the order column must count without gaps.
+    /// Whether the order column, a whole number, must count each chain without gaps.
     #[serde(default)]
     pub contiguous: bool,
     /// The columns that name a row in a finding.
@@ -199,9 +199,12 @@ impl VerifyChain {
                 return Err(format!("{key} names a column without a name"));
             }
         }
-        if self.contiguous && chain.order_by.as_ref().is_some_and(|columns| columns.len() != 1) {
-            return Err("contiguous needs order_by with just one column: only whole numbers can be counted"
-                .to_owned());
+        if self.contiguous && chain.order_by.as_ref().is_none_or(|columns| columns.len() != 1) {
+            // What orders an audit log by itself counts all its chains together, so in each of them numbers are missing.
+            return Err(
+                "contiguous needs order_by with just one column, of whole numbers that count each chain by itself"
+                    .to_owned(),
+            );
         }
         Ok(chain)
     }

@@ -11,15 +11,16 @@ use serde_json::value::RawValue;
 
 use super::fold::{Order, RowFold};
 use super::layout::{ContentAt, Layout, Want};
-use super::value::Kind;
+use super::value::{Kind, Value};
 use crate::check::Outcome;
 use crate::failure::{Failure, Result};
 use crate::template::{Chain, Content, Preimage, Scheme};
 
 /// The longest line that is read. An audit row with its metadata is a few kilobytes.
 const LONGEST_LINE: u64 = 64 * 1024 * 1024;
-/// Columns of an audit row that may be null, and that exporters therefore leave out.
-const NULLABLE: [&str; 4] = ["tenant_id", "agent_id", "tool", "request_id"];
+/// Columns of an audit row that may be null, and that exporters therefore leave out: of any row, the first one too.
+const NULLABLE: [&str; 8] =
+    ["tenant_id", "agent_id", "tool", "request_id", "reason", "metadata_json", "hash_version", "chain_shard"];
 
 /// Verifies every chain of an export.
 ///
@@ -41,7 +42,7 @@ pub fn verify_jsonl(mut input: impl BufRead, chain: &Chain) -> Result<Outcome> {
             Some(folding) => folding,
             none => none.insert(Folding::new(chain, &row)?),
         };
-        folding.push(&row);
+        folding.push(&row).map_err(|why| malformed(number, &why))?;
     }
     Ok(match folding {
         Some(folding) => folding.fold.finish(),
@@ -91,7 +92,7 @@ impl Folding {
         Ok(Self { layout, fold, raw_hashes, fields: Vec::new() })
     }
 
-    fn push(&mut self, row: &HashMap<String, &RawValue>) {
+    fn push(&mut self, row: &HashMap<String, &RawValue>) -> Result<(), String> {
         self.fields.clear();
         for (index, want) in self.layout.wanted.iter().enumerate() {
             let (Want::Column(name) | Want::Text(name) | Want::Sql(name)) = want;
@@ -102,7 +103,19 @@ impl Folding {
             self.fields.push(field);
         }
         let fields: Vec<Option<&[u8]>> = self.fields.iter().map(Option::as_deref).collect();
+        self.require_countable(&fields)?;
         self.fold.push(&fields);
+        Ok(())
+    }
+
+    /// Between places that are no whole numbers no gap could be seen.
+    fn require_countable(&self, fields: &[Option<&[u8]>]) -> Result<(), String> {
+        let Layout { order, rules, .. } = &*self.layout;
+        let countable = |raw| Value { kind: Kind::Loose, raw }.int().is_some();
+        if rules.contiguous && !order.iter().all(|index| countable(fields[*index])) {
+            return Err(format!("{} is no whole number, which contiguous needs", rules.order_name));
+        }
+        Ok(())
     }
 }
 
@@ -255,6 +268,34 @@ mod tests {
             let broken = verify_jsonl(lines(&rows).as_bytes(), &chain).unwrap();
             assert!(codes(&broken).contains(&"null_hash"), "{encoding}");
             assert!(codes(&broken).contains(&"missing_genesis"), "{encoding}");
+        }
+    }
+
+    #[test]
+    fn what_is_null_in_the_first_row_may_be_left_out_of_it() {
+        let aegis = chain("scheme = \"aegis-audit\"\nrequire_genesis = true");
+        let mut rows = vectors();
+        for column in ["hash_version", "reason", "metadata_json", "chain_shard"] {
+            rows[0].as_object_mut().unwrap().remove(column);
+        }
+        let held = verify_jsonl(lines(&rows).as_bytes(), &aegis).unwrap();
+        assert_eq!((held.status, held.summary.as_str()), (CheckStatus::Pass, "5 rows in 1 chain"));
+    }
+
+    #[test]
+    fn only_whole_numbers_can_be_counted() {
+        let chain = chain(
+            "scheme = \"hash-chain\"\norder_by = [\"n\"]\nhash_column = \"h\"\nlink_column = \"p\"\ncolumns = [\"n\"]\n\
+             contiguous = true",
+        );
+        for n in ["1.5", "\"one\"", "null", "99999999999999999999"] {
+            let text = format!("{{\"n\": 7, \"h\": \"x\"}}\n{{\"n\": {n}, \"h\": \"x\"}}\n");
+            let failure = verify_jsonl(text.as_bytes(), &chain).unwrap_err();
+            assert_eq!(failure.code, "jsonl_malformed");
+            assert!(
+                failure.message.contains("line 2") && failure.message.contains("n is no whole number"),
+                "{failure}"
+            );
         }
     }
 

@@ -53,7 +53,8 @@ impl Rules {
         }
         match (place::number(before), place::number(here)) {
             (Some(before), Some(here)) => before.checked_add(1) == Some(here),
-            _ => true,
+            // A place that is no number is next to none.
+            _ => false,
         }
     }
 

@@ -42,6 +42,7 @@ pub async fn verify(database: &Database, table: &TableName, chain: &Chain, jobs:
 async fn scan(source: &Arc<ChainTable>, layout: &Arc<Layout>, readers: usize) -> Result<RowFold> {
     let selection = source.selection(&layout.wanted).await?;
     require_encoding(layout, &selection)?;
+    require_countable(layout, &selection)?;
     let kinds: Arc<[Kind]> = selection.kinds.clone().into();
     let work = Arc::new(Work {
         source: Arc::clone(source),
@@ -132,6 +133,16 @@ async fn sorted_links(source: &ChainTable, layout: &Layout) -> Result<RowFold> {
     let reader = source.reader().await?;
     reader.rows(&source.copy_sorted(&selection, &layout), |row| fold.push(row)).await?;
     Ok(fold)
+}
+
+/// Between places that are no whole numbers no gap could be seen.
+fn require_countable(layout: &Layout, selection: &Selection) -> Result<()> {
+    if !layout.rules.contiguous || layout.order.iter().all(|index| selection.kinds[*index] == Kind::Int) {
+        return Ok(());
+    }
+    let name = &layout.rules.order_name;
+    Err(Failure::config("chain_order", format!("the column {name} is no smallint, integer or bigint"))
+        .hint("contiguous counts whole numbers: leave it out, or name such a column in order_by"))
 }
 
 /// Hashes in a `bytea` column cannot be told from digits by looking at them.

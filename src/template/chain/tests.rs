@@ -81,6 +81,9 @@ fn contradictions_are_named() {
         let refused = general(keys).unwrap_err();
         assert!(refused.contains(words), "{keys}: {refused}");
     }
+    let refused = check("scheme = \"aegis-audit\"\ncontiguous = true").unwrap_err();
+    assert!(refused.contains("count each chain by itself"), "{refused}");
+    assert!(check("scheme = \"aegis-audit\"\ncontiguous = true\norder_by = [\"n\"]").is_ok());
     let scheme = "scheme = \"hash-chain\"\ncolumns = [\"a\"]\n";
     for (keys, words) in [
         ("", "needs order_by"),

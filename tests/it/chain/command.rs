@@ -64,6 +64,19 @@ fn exit_codes_tell_what_is_wrong_with_the_question_and_what_with_the_answer() {
     for arguments in [&["--scheme", "aegis-audit"][..], &["--scheme", "hash-chain", "--jsonl", "-"], &[]] {
         assert_eq!(verify(arguments, &[], b"").code, 2, "{arguments:?}");
     }
+    let jsonl = ["--scheme", "aegis-audit", "--jsonl", "-"];
+    let none = verify(&jsonl, &[], b"\n");
+    assert_eq!((none.code, none.stdout.as_str()), (3, ""), "{}", none.stderr);
+    assert!(
+        none.stderr.contains("the export has no rows") && none.stderr.contains("pipefail"),
+        "{}",
+        none.stderr
+    );
+    verify(&[&jsonl[..], &["--allow-empty"]].concat(), &[], b"").holds(0, "0 rows in 0 chains");
+    server.sql("CREATE TABLE nobody AS TABLE audit_logs WITH NO DATA");
+    let none = server.verify(&["--scheme", "aegis-audit", "--table", "nobody"]);
+    assert_eq!(none.code, 3, "{}", none.stderr);
+    assert!(none.stderr.contains("the table has no rows"), "{}", none.stderr);
     let cut = verify(&["--scheme", "aegis-audit", "--jsonl", "-"], &[], b"{\"id\": ");
     assert_eq!(cut.code, 1);
     assert!(cut.stderr.contains("line 1 of the export cannot be read"), "{}", cut.stderr);
