@@ -29,6 +29,13 @@ pub fn fingerprint(public_key_pem: &str) -> HexDigest {
     HexDigest::of(public_key_pem.as_bytes())
 }
 
+/// Whether two fingerprints name the same key: they are equal, or one is the first half of the other, as older rows carry
+/// them.
+pub fn same_fingerprint(a: &str, b: &str) -> bool {
+    let (short, whole) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    a == b || (short.len() == 32 && whole.len() == 64 && whole.starts_with(short))
+}
+
 /// Reads an Ed25519 public key from PEM (`SubjectPublicKeyInfo`, RFC 8410).
 ///
 /// # Errors
@@ -85,11 +92,7 @@ impl KeyRing {
     /// None when no key has it. A caller must report that and not try the other keys: a signature that holds
     /// under a key the row does not name proves nothing about the row.
     pub fn find(&self, fingerprint: &str) -> Option<&VerifyingKey> {
-        let named = |full: &HexDigest| match fingerprint.len() {
-            32 | 64 => full.as_str().starts_with(fingerprint),
-            _ => false,
-        };
-        self.keys.iter().find(|(full, _)| named(full)).map(|(_, key)| key)
+        self.keys.iter().find(|(whole, _)| same_fingerprint(whole.as_str(), fingerprint)).map(|(_, key)| key)
     }
 
     /// How many keys there are.
@@ -155,6 +158,25 @@ mod tests {
         assert_eq!(ring.find(&full.as_str()[32..]), None);
         assert_eq!(ring.find(""), None);
         assert_eq!(ring.find(&"0".repeat(64)), None);
+    }
+
+    #[test]
+    fn a_fingerprint_is_that_of_the_same_key_whole_or_in_its_first_half() {
+        let (whole, other) = (fingerprint(&key(1).1), fingerprint(&key(2).1));
+        let (whole, other) = (whole.as_str(), other.as_str());
+        for (a, b, same) in [
+            (whole, whole, true),
+            (whole, &whole[..32], true),
+            (&whole[..32], &whole[..32], true),
+            (whole, other, false),
+            (whole, &other[..32], false),
+            (whole, &whole[32..], false),
+            (whole, &whole[..31], false),
+            (&whole[..32], &whole[..31], false),
+            (whole, "", false),
+        ] {
+            assert_eq!((same_fingerprint(a, b), same_fingerprint(b, a)), (same, same), "{a} {b}");
+        }
     }
 
     #[test]

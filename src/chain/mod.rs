@@ -29,7 +29,9 @@ mod tests;
 pub use canonical::{Canonicalizer, JsonError, MAX_DEPTH};
 pub use digest::HexDigest;
 pub use general::{Encoding, Hash, HashFunction, Join};
-pub use keys::{KeyError, KeyRing, fingerprint, parse_public_key, sign_receipt, verify_receipt};
+pub use keys::{
+    KeyError, KeyRing, fingerprint, parse_public_key, same_fingerprint, sign_receipt, verify_receipt,
+};
 pub use root::{EmptyRootVersion, Receipt, empty_day_root};
 pub use row::{AuditRow, HashError, HashVersion, RowHasher};
 pub use timestamp::push_iso_timestamp;

@@ -9,7 +9,7 @@ use chrono::{Days, NaiveDate};
 use serde_json::Value;
 
 use super::{Context, Findings, Outcome, Restored};
-use crate::chain::{EmptyRootVersion, KeyRing, empty_day_root, verify_receipt};
+use crate::chain::{EmptyRootVersion, KeyRing, empty_day_root, same_fingerprint, verify_receipt};
 use crate::failure::{Failure, Result};
 use crate::human;
 use crate::template::{self, TableName};
@@ -50,6 +50,7 @@ pub struct RootRow {
 /// Verifies roots.
 pub struct RootFold {
     keys: KeyRing,
+    unreadable_keys: u64,
     findings: Findings,
     roots: u64,
     last: Option<RootRow>,
@@ -64,18 +65,35 @@ impl RootFold {
     /// days may have lost their rows, unless `require_genesis`.
     pub fn new(keys: KeyRing, audit_rows: u64, require_genesis: bool) -> Self {
         let findings = Findings::default();
-        Self { keys, findings, roots: 0, last: None, require_genesis, audit_rows, snapshot: None }
+        Self {
+            keys,
+            unreadable_keys: 0,
+            findings,
+            roots: 0,
+            last: None,
+            require_genesis,
+            audit_rows,
+            snapshot: None,
+        }
     }
 
-    /// Reports a public key that cannot be read.
-    pub fn bad_key(&mut self, fingerprint: &str, why: &str) {
-        self.findings.push(Finding {
-            severity: Severity::Error,
-            code: "signing_key_unreadable",
-            subject: format!("key {}", human::one_line(fingerprint, 64)),
-            expected: "an Ed25519 public key in PEM form".to_owned(),
-            actual: human::one_line(why, 200),
-        });
+    /// Takes a key of the table, under the fingerprint that is written beside it.
+    pub fn add_key(&mut self, fingerprint: &str, pem: &str) {
+        let (code, expected, actual) = match self.keys.insert(pem) {
+            Ok(own) if same_fingerprint(own.as_str(), fingerprint) => return,
+            Ok(own) => (
+                "signing_key_differs",
+                "a key of that fingerprint".to_owned(),
+                format!("another key, of the fingerprint {}", own.as_str()),
+            ),
+            Err(error) => {
+                self.unreadable_keys += 1;
+                let expected = "an Ed25519 public key in PEM form".to_owned();
+                ("signing_key_unreadable", expected, human::one_line(&error.to_string(), 200))
+            }
+        };
+        let subject = format!("key {}", human::one_line(fingerprint, 64));
+        self.findings.push(Finding { severity: Severity::Error, code, subject, expected, actual });
     }
 
     /// Reports a day on which a tenant has audit rows, and no root, though there has been time to compute one.
@@ -89,11 +107,22 @@ impl RootFold {
         });
     }
 
+    /// Reports roots or audit rows of a tenant that belong to no day: no root counts them.
+    pub fn without_day(&mut self, what: &str, tenant: &str, count: i64) {
+        self.findings.push(Finding {
+            severity: Severity::Error,
+            code: "no_day",
+            subject: format!("{what} of tenant {}", human::one_line(tenant, 64)),
+            expected: "a day in the years 1 to 9999".to_owned(),
+            actual: format!("{count} of them without one"),
+        });
+    }
+
     /// Takes the next root.
     pub fn push(&mut self, root: RootRow) {
         self.roots += 1;
-        if let Some((snapshot, _)) = &mut self.snapshot {
-            snapshot.compare(&root, &mut self.findings);
+        if let Some((snapshot, until)) = &mut self.snapshot {
+            snapshot.compare(&root, *until, &mut self.findings);
         }
         self.check_link(&root);
         self.check_leaves(&root);
@@ -114,10 +143,13 @@ impl RootFold {
                 subject: "transparency_historical_keys".to_owned(),
                 expected: "the keys that signed the roots".to_owned(),
                 actual: format!(
-                    "{} audit rows and {} roots, and no key to verify them with: the table is empty (was it left out of \
-                     the backup?), and no active public key is given",
+                    "{} audit rows and {} roots, and no key to verify them with: {}, and no active public key is given",
                     human::count(self.audit_rows),
-                    human::count(self.roots)
+                    human::count(self.roots),
+                    match self.unreadable_keys {
+                        0 => "the table is empty (was it left out of the backup?)",
+                        _ => "none in the table can be read",
+                    }
                 ),
             });
         }
@@ -174,7 +206,9 @@ impl RootFold {
 
     fn check_leaves(&mut self, root: &RootRow) {
         if root.leaf_count != root.leaves {
-            let pruned = root.leaves == 0 && root.oldest_leaf.is_some_and(|oldest| root.date < oldest);
+            // A prune need not end with a day, so it may leave a part of the oldest one.
+            let pruned =
+                root.leaves < root.leaf_count && root.oldest_leaf.is_some_and(|oldest| root.date <= oldest);
             let severity = if pruned && !self.require_genesis { Severity::Warning } else { Severity::Error };
             let code = if pruned { "leaves_pruned" } else { "leaf_count_differs" };
             let expected = format!("{} audit rows that day", root.leaf_count);
@@ -226,7 +260,8 @@ impl RootFold {
                 self.find(root, Severity::Error, "receipt_differs", expected, actual);
             }
         }
-        if root.payload_fingerprint.as_deref() != Some(&*root.fingerprint) {
+        let signed_by = root.payload_fingerprint.as_deref();
+        if !signed_by.is_some_and(|signed_by| same_fingerprint(signed_by, &root.fingerprint)) {
             let expected =
                 format!("signing_key_fingerprint {}", root.payload_fingerprint.as_deref().unwrap_or("null"));
             let actual = format!("signing_key_fingerprint {}", root.fingerprint);
@@ -315,12 +350,6 @@ pub async fn run(check: &template::TransparencyRoots, context: &Context<'_>) -> 
     let _permit = context.tools.connections.hold(1).await;
     let audit_rows = context.restored[&check.database].rows.get(&table(TABLES[0])).copied();
     let mut keys = KeyRing::new();
-    let mut unreadable = Vec::new();
-    for (fingerprint, pem) in context.tools.server.signing_keys(&check.database).await? {
-        if let Err(error) = keys.insert(&pem) {
-            unreadable.push((fingerprint, error.to_string()));
-        }
-    }
     if let Some(path) = check.active_public_key.as_ref().filter(|path| !path.as_os_str().is_empty()) {
         let unusable = |why: String| {
             Failure::config(
@@ -333,8 +362,8 @@ pub async fn run(check: &template::TransparencyRoots, context: &Context<'_>) -> 
         keys.insert(&pem).map_err(|error| unusable(error.to_string()))?;
     }
     let mut fold = RootFold::new(keys, audit_rows.unwrap_or(0), check.require_genesis);
-    for (fingerprint, why) in unreadable {
-        fold.bad_key(&fingerprint, &why);
+    for (fingerprint, pem) in context.tools.server.signing_keys(&check.database).await? {
+        fold.add_key(&fingerprint, &pem);
     }
     // A day's root is computed after it has ended; the day before the dump's own may still be waiting for its.
     let until = context.taken_at(&check.database).date_naive() - chrono::Days::new(1);
@@ -343,6 +372,8 @@ pub async fn run(check: &template::TransparencyRoots, context: &Context<'_>) -> 
         let snapshot = snapshot_objects::read(store, identities, prefix, &mut fold.findings).await?;
         fold.snapshot = Some((snapshot, until));
     }
+    let outside = |what: &str, tenant: &str, count| fold.without_day(what, tenant, count);
+    context.tools.server.rows_without_day(&check.database, outside).await?;
     context.tools.server.root_rows(&check.database, |root| fold.push(root)).await?;
     let found = |tenant: &str, day, leaves| fold.day_without_root(tenant, day, leaves);
     context.tools.server.days_without_root(&check.database, until, found).await?;

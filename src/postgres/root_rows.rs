@@ -9,11 +9,24 @@ use crate::check::RootRow;
 use crate::failure::Result;
 use crate::names::DatabaseName;
 
+/// Whether an audit row, or a root, belongs to a day of the calendar: Postgres also has `infinity`, and later years.
+macro_rules! has_day {
+    (rows) => {
+        r#"("timestamp" >= '0001-01-01 00:00:00+00' AND "timestamp" < '10000-01-01 00:00:00+00')"#
+    };
+    (roots) => {
+        "(root_date BETWEEN '0001-01-01' AND '9999-12-31')"
+    };
+}
+
 /// Roots in order, each with the audit rows its tenant really has that day.
-const ROOTS: &str = r#"
+const ROOTS: &str = concat!(
+    r#"
     WITH leaves AS (
         SELECT tenant_id, ("timestamp" AT TIME ZONE 'UTC')::date AS day, count(*) AS n
-        FROM public.audit_logs GROUP BY 1, 2
+        FROM public.audit_logs WHERE "#,
+    has_day!(rows),
+    r#" GROUP BY 1, 2
     ), oldest AS (
         SELECT tenant_id, min(day) AS day FROM leaves GROUP BY 1
     )
@@ -24,16 +37,38 @@ const ROOTS: &str = r#"
     FROM public.transparency_roots r
     LEFT JOIN leaves l ON l.tenant_id = r.tenant_id AND l.day = r.root_date
     LEFT JOIN oldest o ON o.tenant_id = r.tenant_id
-    ORDER BY r.tenant_id, r.root_date"#;
+    WHERE "#,
+    has_day!(roots),
+    " ORDER BY r.tenant_id, r.root_date"
+);
 
 /// Days with rows and without a root.
-const ROOTLESS_DAYS: &str = r#"
+const ROOTLESS_DAYS: &str = concat!(
+    r#"
     SELECT l.tenant_id::text, l.day, l.n
     FROM (SELECT tenant_id, ("timestamp" AT TIME ZONE 'UTC')::date AS day, count(*) AS n
-          FROM public.audit_logs WHERE tenant_id IS NOT NULL GROUP BY 1, 2) l
+          FROM public.audit_logs WHERE tenant_id IS NOT NULL AND "#,
+    has_day!(rows),
+    r#" GROUP BY 1, 2) l
     WHERE l.day < $1
       AND NOT EXISTS (SELECT FROM public.transparency_roots r WHERE r.tenant_id = l.tenant_id AND r.root_date = l.day)
-    ORDER BY 1, 2"#;
+    ORDER BY 1, 2"#
+);
+
+/// Audit rows and roots that belong to no day.
+const WITHOUT_DAY: &str = concat!(
+    "
+    SELECT 'audit rows', coalesce(tenant_id::text, 'none'), count(*) FROM public.audit_logs
+    WHERE ",
+    has_day!(rows),
+    " IS NOT TRUE GROUP BY 2
+    UNION ALL
+    SELECT 'roots', coalesce(tenant_id::text, 'none'), count(*) FROM public.transparency_roots
+    WHERE ",
+    has_day!(roots),
+    " IS NOT TRUE GROUP BY 2
+    ORDER BY 1, 2"
+);
 
 impl Server {
     /// Streams the roots of an Aegis audit database.
@@ -79,6 +114,24 @@ impl Server {
         let rows = client.query_raw(ROOTLESS_DAYS, parameters).await.map_err(failed)?;
         let mut rows = std::pin::pin!(rows);
         while let Some(row) = rows.try_next().await.map_err(failed)? {
+            each(
+                row.try_get(0).map_err(failed)?,
+                row.try_get(1).map_err(failed)?,
+                row.try_get(2).map_err(failed)?,
+            );
+        }
+        Ok(())
+    }
+
+    /// Audit rows and roots that belong to no day: what they are, their tenant, and how many.
+    pub async fn rows_without_day(
+        &self,
+        database: &DatabaseName,
+        mut each: impl FnMut(&str, &str, i64),
+    ) -> Result<()> {
+        let client = self.connect(database.as_str()).await?;
+        let failed = |error| query_failure("looking for rows without a day", &error);
+        for row in client.query(WITHOUT_DAY, &[]).await.map_err(failed)? {
             each(
                 row.try_get(0).map_err(failed)?,
                 row.try_get(1).map_err(failed)?,

@@ -113,6 +113,41 @@ fn a_rewritten_root_is_seen_even_when_its_link_is_mended() {
     assert!(!codes.is_empty() && codes.iter().all(|code| *code == "receipt_differs"), "{codes:?}");
 }
 
+#[test]
+fn a_short_fingerprint_may_be_in_the_column_or_in_the_payload_alone() {
+    let mut short = roots();
+    short[0].fingerprint.truncate(32);
+    short[1].payload_fingerprint.as_mut().unwrap().truncate(32);
+    assert_eq!(codes(short), [""; 0]);
+    let mut other = roots();
+    other[1].payload_fingerprint = Some(fingerprint(&signer(2).1).as_str()[..32].to_owned());
+    assert_eq!(codes(other), ["receipt_differs"]);
+}
+
+#[test]
+fn a_key_is_the_one_whose_fingerprint_stands_beside_it() {
+    let (own, foreign) = (fingerprint(&signer(1).1), fingerprint(&signer(2).1));
+    let seen = |beside: &str| {
+        let mut fold = RootFold::new(KeyRing::new(), 15, false);
+        fold.add_key(beside, &signer(1).1);
+        roots().into_iter().for_each(|root| fold.push(root));
+        fold.finish().findings.iter().map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    assert_eq!((seen(own.as_str()), seen(&own.as_str()[..32])), (vec![], vec![]));
+    assert_eq!(seen(foreign.as_str()), ["signing_key_differs"]);
+}
+
+#[test]
+fn keys_that_cannot_be_read_are_not_taken_for_an_empty_table() {
+    let mut fold = RootFold::new(KeyRing::new(), 15, false);
+    fold.add_key("abc", "no key");
+    roots().into_iter().for_each(|root| fold.push(root));
+    let outcome = fold.finish();
+    let codes: Vec<&str> = outcome.findings.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, ["signing_key_unreadable", "no_signing_keys"]);
+    assert!(outcome.findings[1].actual.contains("none in the table can be read"), "{:?}", outcome.findings);
+}
+
 /// Spoils good roots.
 type Fault = fn(&mut Vec<RootRow>);
 
@@ -184,6 +219,29 @@ fn pruned_days_are_warnings_unless_that_is_forbidden() {
     assert_eq!((outcome.status, codes), (CheckStatus::Pass, vec!["missing_genesis_root", "leaves_pruned"]));
     let mut strict = RootFold::new(ring(), 10, true);
     pruned.into_iter().for_each(|root| strict.push(root));
+    assert_eq!(strict.finish().status, CheckStatus::Fail);
+}
+
+#[test]
+fn a_prune_may_end_within_a_day() {
+    let cut = |leaves| {
+        let mut roots = roots().split_off(1);
+        roots[0].prev_root_hash = None;
+        seal(&mut roots[0], 1);
+        roots.iter_mut().for_each(|root| root.oldest_leaf = NaiveDate::from_ymd_opt(2026, 5, 2));
+        roots[0].leaves = leaves;
+        roots
+    };
+    assert_eq!((codes(cut(2)), codes(cut(6))), (vec!["leaves_pruned"], vec!["leaf_count_differs"]));
+    let mut later = cut(2);
+    later[2].leaves = 4;
+    assert_eq!(
+        codes(later),
+        ["leaves_pruned", "leaf_count_differs"],
+        "after the oldest day nothing was pruned"
+    );
+    let mut strict = RootFold::new(ring(), 10, true);
+    cut(2).into_iter().for_each(|root| strict.push(root));
     assert_eq!(strict.finish().status, CheckStatus::Fail);
 }
 

@@ -20,7 +20,7 @@ macro_rules! victim {
     };
 }
 
-/// The beginning of the day so many days ago. The sample data begins earlier.
+/// The beginning of the day so many days ago, in UTC. The sample data begins earlier.
 macro_rules! days_ago {
     ($days:literal) => {
         concat!(
@@ -28,6 +28,13 @@ macro_rules! days_ago {
             $days,
             " days')"
         )
+    };
+}
+
+/// Where a prune ends that does not heed days.
+macro_rules! pruned_until {
+    () => {
+        concat!(days_ago!(11), " + interval '13 hours'")
     };
 }
 
@@ -135,11 +142,11 @@ pub static ALL: &[Breakage] = &[
     },
     Breakage {
         name: "pruned",
-        about: "the oldest days were pruned, as retention does: a backup that passes",
+        about: "the oldest days were pruned, to the middle of one, as retention does: a backup that passes",
         how: Source(&[
             audit(concat!(
                 "WITH old AS (DELETE FROM audit_logs WHERE \"timestamp\" < ",
-                days_ago!(11),
+                pruned_until!(),
                 " RETURNING id),
                  notes AS (DELETE FROM audit_notes WHERE audit_log_id IN (SELECT id FROM old))
                  SELECT count(*) || ' audit rows' FROM old"
@@ -148,7 +155,7 @@ pub static ALL: &[Breakage] = &[
                 // A record is written some 40 ms after the row it bills, and its units tell by how much.
                 "WITH old AS (DELETE FROM usage_records
                     WHERE \"timestamp\" - (40000 + units) * interval '1 microsecond' < ",
-                days_ago!(11),
+                pruned_until!(),
                 " RETURNING id)
                  SELECT count(*) || ' usage records' FROM old"
             )),
@@ -175,8 +182,8 @@ pub static ALL: &[Breakage] = &[
         name: "foreign-signature",
         about: "a day's root carries the signature of another",
         how: Source(&[audit(
-            "WITH victim AS (SELECT tenant_id, root_date, lag(signed_root_payload) OVER (ORDER BY 1, 2) AS other
-                             FROM transparency_roots ORDER BY 1, 2 OFFSET 2 LIMIT 1),
+            "WITH victim AS (SELECT tenant_id, root_date, lag(signed_root_payload) OVER (ORDER BY tenant_id, root_date) AS other
+                             FROM transparency_roots ORDER BY tenant_id, root_date OFFSET 2 LIMIT 1),
              signed AS (
                 UPDATE transparency_roots r
                 SET signed_root_payload = jsonb_set(r.signed_root_payload, '{signature}', v.other -> 'signature')
@@ -239,7 +246,8 @@ pub static ALL: &[Breakage] = &[
                 SELECT gen_random_uuid(), tenant_id, 'replayed', 'allow', replayed,
                        encode(sha256(convert_to(event_hash || json, 'UTF8')), 'hex'), event_hash,
                        1, chain_shard, nextval(pg_get_serial_sequence('audit_logs', 'chain_sequence')), 'not_billable',
-                       \"timestamp\"
+                       -- Not on a day whose root is there already; version 1 does not hash the time.
+                       greatest(\"timestamp\", date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')
                 FROM row)
              SELECT 'audit ' || replayed FROM row",
         )]),

@@ -31,6 +31,12 @@ fn roots_are_held_against_their_snapshot_in_the_store() {
         SELECT ctid FROM transparency_roots WHERE leaf_count > 0 ORDER BY tenant_id, root_date OFFSET 5 LIMIT 1);";
     let sound = source.dump("acp_audit", &audit_sql(), &[]);
     let rewritten = source.dump("rewritten", &format!("{}{rewrite}", audit_sql()), &[]);
+    let endless = "UPDATE audit_logs SET \"timestamp\" = 'infinity' WHERE chain_sequence = 300;
+        UPDATE audit_logs SET \"timestamp\" = '-infinity' WHERE chain_sequence = 301;
+        UPDATE transparency_roots SET root_date = '-infinity' WHERE ctid = (
+            SELECT ctid FROM transparency_roots ORDER BY tenant_id, root_date LIMIT 1);
+        UPDATE transparency_historical_keys SET fingerprint = repeat('a', 64);";
+    let endless = source.dump("endless", &format!("{}{endless}", audit_sql()), &[]);
     drop(source);
     let lines = snapshot_lines();
     let codes = |name: &str, dump: &[u8], objects: &[(&str, Vec<u8>)]| {
@@ -68,6 +74,10 @@ fn roots_are_held_against_their_snapshot_in_the_store() {
     let (code, found, _) = codes("roots-rewritten", &rewritten, &both);
     assert_eq!(code, 1);
     assert!(found.contains(&"root_differs_from_snapshot".to_owned()), "{found:?}");
+    let (code, found, _) = codes("roots-endless", &endless, &both);
+    assert_eq!(code, 1);
+    assert_eq!(found.iter().filter(|code| *code == "no_day").count(), 3, "{found:?}");
+    assert!(found.contains(&"signing_key_differs".to_owned()), "{found:?}");
     let (code, found, _) = codes("roots-none", &sound, &[("other/a.jsonl", lines.concat().into_bytes())]);
     assert_eq!((code, found), (1, vec!["snapshot_missing".to_owned()]));
     let mut lacking = lines.clone();
