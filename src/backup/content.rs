@@ -4,7 +4,7 @@
 //! for nothing that it would not wait for anyway.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -15,6 +15,11 @@ use super::dump::{Task, dump};
 use crate::failure::{Class, Failure, Result};
 use crate::manifest::{FingerprintKey, Rows, Source, Table};
 use crate::postgres::snapshot::Snapshot;
+
+/// For how long a connection that was closed may still count on the server.
+const LINGERS: Duration = Duration::from_secs(5);
+/// Between two attempts meanwhile.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// What was read of a database, for people and scripts.
 #[derive(Debug, Clone, Serialize)]
@@ -84,7 +89,7 @@ pub(super) async fn dump_and_read(
         () = cancel.cancelled() => Err(Failure::cancelled()),
         snapshot = server.snapshot(task.database) => snapshot,
     };
-    let (source, failure) = match snapshot {
+    let failure = match snapshot {
         Ok(snapshot) => match dump_under(task, &snapshot, key, cancel).await {
             Ok(dumped) => return Ok(dumped),
             Err(Broken { failure, had_begun }) => {
@@ -93,14 +98,36 @@ pub(super) async fn dump_and_read(
                 if had_begun || failure.code != "pg_dump_failed" {
                     return Err(failure);
                 }
-                (Some(snapshot.source), failure)
+                let source = snapshot.source.clone();
+                drop(snapshot);
+                let dumped = dump_once_closed(task, cancel).await?;
+                return Ok((dumped, Ok(SourceContent::unread(Some(source), &failure))));
             }
         },
         Err(failure) if failure.class == Class::Cancelled => return Err(failure),
-        Err(failure) => (None, failure),
+        Err(failure) => failure,
     };
     // pg_dump may succeed alone, by ways to connect that only it knows; if not, its words are the better ones.
-    Ok((dump(task, None, None, cancel).await?, Ok(SourceContent::unread(source, &failure))))
+    Ok((dump(task, None, None, cancel).await?, Ok(SourceContent::unread(None, &failure))))
+}
+
+/// A dump without a snapshot, after the connection that held one was closed. On the server it ends a little later, and
+/// until then it may be the last one that the user is allowed.
+async fn dump_once_closed(task: Task<'_>, cancel: &CancellationToken) -> Result<Uploaded> {
+    let closed = Instant::now();
+    loop {
+        let (writing, mut has_begun) = oneshot::channel();
+        match dump(task, None, Some(writing), cancel).await {
+            Err(failure)
+                if failure.code == "pg_dump_failed"
+                    && has_begun.try_recv().is_err()
+                    && closed.elapsed() < LINGERS =>
+            {
+                tokio::time::sleep(PAUSE).await;
+            }
+            dumped => return dumped,
+        }
+    }
 }
 
 /// A dump under a snapshot that was not made.

@@ -43,7 +43,8 @@ const TABLES: &str = "
                  ORDER BY a.attnum),
            ARRAY(SELECT pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute a
                  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-                 ORDER BY a.attnum)
+                 ORDER BY a.attnum),
+           c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery()
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND c.relpersistence <> 't'
       AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%'
@@ -60,6 +61,8 @@ pub struct Shape {
     pub name: TableName,
     /// The columns that a dump has.
     pub columns: Vec<Column>,
+    /// Whether its rows are not on this server: those of unlogged tables never reach a standby.
+    pub is_elsewhere: bool,
 }
 
 /// A table to be read.
@@ -104,6 +107,7 @@ pub(super) async fn shapes(client: &Client) -> Result<Vec<Shape>> {
             oid: row.try_get(0)?,
             name: TableName { schema: row.try_get(1)?, table: row.try_get(2)? },
             columns: names.into_iter().zip(kinds).map(|(name, kind)| Column { name, kind }).collect(),
+            is_elsewhere: row.try_get(5)?,
         })
     };
     client.query(TABLES, &[]).await.and_then(|rows| rows.iter().map(shape).collect()).map_err(failed)

@@ -132,7 +132,10 @@ impl Snapshot {
 
     /// Locks all tables, and returns those that cannot be read as they were, with the reason.
     async fn lock(&self, shapes: &[Shape]) -> Result<BTreeMap<u32, &'static str>> {
-        let mut unread = BTreeMap::new();
+        // Reading one would fail, and with it everything else in the transaction. A dump has no rows of it either.
+        let elsewhere = shapes.iter().filter(|shape| shape.is_elsewhere);
+        let mut unread: BTreeMap<u32, &'static str> =
+            elsewhere.map(|shape| (shape.oid, "it is unlogged, and its rows are not on a standby")).collect();
         for some in shapes.chunks(LOCKED_AT_ONCE) {
             let names: Vec<&TableName> = some.iter().map(|shape| &shape.name).collect();
             if content::lock_at_once(&self.client, &names).await? {

@@ -462,7 +462,7 @@ fn a_source_that_takes_encrypted_connections_only_is_read_too() {
 #[test]
 fn a_standby_is_dumped_and_read() {
     let mut site = Site::new("print-standby", &["shop"]);
-    fingerprint(&mut site, "require_manifest = true");
+    fingerprint(&mut site, "");
     let container = format!("restore-drill-test-standby-{}", std::process::id());
     let standby = Source { container: container.clone() };
     let password = format!("--env=POSTGRES_PASSWORD={}", site.world.environment["PGPASSWORD"]);
@@ -494,14 +494,20 @@ fn a_standby_is_dumped_and_read() {
     };
     until("SELECT 1", "1");
     let fill = "createdb -U postgres shop && psql -U postgres -d shop -c 'CREATE TABLE t AS SELECT generate_series(1, 3) AS id' \
-                && touch \"$PGDATA/standby.signal\"";
+                -c 'CREATE UNLOGGED TABLE cache AS SELECT 1 AS id' && touch \"$PGDATA/standby.signal\"";
     docker(&["exec", &container, "bash", "-c", fill]);
     docker(&["restart", &container]);
     until("SELECT pg_is_in_recovery()", "t");
     site.aim("standby");
-    backed_up(&site);
+    let outcome = site.backup(&[]);
+    assert_eq!(outcome.code, 0, "{outcome}");
+    assert!(outcome.stdout.contains("public.cache: it is unlogged"), "{outcome}");
     drop(standby);
     let (_, manifest) = manifest(&site);
     assert_eq!(manifest["databases"][0]["source"]["standby"], true);
-    site.world.drill(&[]).passed();
+    let drill = site.world.drill(&[]);
+    drill.passed();
+    // The rows of an unlogged table never leave the primary.
+    assert_eq!(findings(&drill), [("no_fingerprint".to_owned(), "shop.public.cache".to_owned())], "{drill}");
+    assert_eq!(drill.check("source")["rows_verified"], 3);
 }

@@ -103,7 +103,7 @@ fn columns_may_be_in_another_order_but_must_be_the_same() {
     assert!(judge::comparable(&table, &[column("b", "text"), column("a", "text")]));
     assert!(!judge::comparable(&table, &[column("a", "text")]));
     assert!(!judge::comparable(&table, &[column("a", "text"), column("b", "integer")]));
-    let shape = |columns| Shape { oid: 1, name: "t".parse().unwrap(), columns };
+    let shape = |columns| Shape { oid: 1, name: "t".parse().unwrap(), columns, is_elsewhere: false };
     let wanted = wanted(&[table.clone()], &[shape(vec![column("b", "text"), column("a", "text")])]);
     assert_eq!(wanted[0].columns, ["a", "b"], "hashed in the manifest's order");
     table.rows = Rows::Unread { reason: "locked".to_owned() };
