@@ -169,7 +169,7 @@ fn moment(row: &Row) -> Result<Moment, Error> {
 }
 
 /// A template's own query that could not be answered.
-fn failed(database: &DatabaseName, error: &Error) -> Failure {
+pub(super) fn failed(database: &DatabaseName, error: &Error) -> Failure {
     let doing = format!("running the query on {database}");
     let text = super::error_text(error);
     match error.code().map(tokio_postgres::error::SqlState::code) {

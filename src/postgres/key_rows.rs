@@ -4,9 +4,10 @@ use std::pin::Pin;
 
 use futures_util::TryStreamExt;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, RowStream, SimpleQueryMessage};
+use tokio_postgres::{Client, RowStream, SimpleQueryMessage, Statement};
 
-use super::{Server, query_failure, quote_identifier};
+use super::assertion::failed;
+use super::{Server, query_failure};
 use crate::check::KeyRow;
 use crate::failure::{Failure, Result};
 use crate::names::DatabaseName;
@@ -19,38 +20,28 @@ pub struct KeyRows {
 }
 
 impl Server {
-    /// Runs a side's query. Rows without a key are left out: they cannot be known to anybody.
+    /// Runs a side's query. Rows without a key are left out: they cannot be known to anybody. A time that is in no
+    /// calendar, such as `infinity`, is as good as none.
     ///
     /// # Errors
-    /// `query_failed`, `query_shape` if the columns are not the three.
+    /// `query_shape` if the columns are not the three; `query_invalid`, `query_writes`, `schema_differs`, `query_failed`.
     pub async fn key_rows(&self, database: &DatabaseName, query: &str) -> Result<KeyRows> {
         let client = self.read_only(database).await?;
-        let doing = format!("running the query on {database}");
-        let failed = |error| query_failure(&doing, &error);
-        let key = quote_identifier("key");
-        let sorted = format!(
-            "SELECT {key}, at, required FROM ({query}) side WHERE {key} IS NOT NULL ORDER BY {key} COLLATE \"C\""
-        );
-        let statement = client.prepare(&sorted).await.map_err(failed)?;
-        let kinds: Vec<&Type> = statement.columns().iter().map(tokio_postgres::Column::type_).collect();
-        if kinds != [&Type::TEXT, &Type::TIMESTAMPTZ, &Type::BOOL] {
-            let found: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-            return Err(Failure::config("query_shape", format!("the query on {database} returns {}", found.join(", ")))
-                .hint("it must return the columns key (text), at (timestamptz) and required (boolean); cast what is another type"));
-        }
-        let rows =
-            client.query_raw(&statement, std::iter::empty::<&(dyn ToSql + Sync)>()).await.map_err(failed)?;
+        let failed = |error| failed(database, &error);
+        // Prepared as it is, so that the query's own errors are not those of what is around it.
+        require_shape(database, &client.prepare(query).await.map_err(failed)?)?;
+        let rows = client
+            .query_raw(&sorted(query), std::iter::empty::<&(dyn ToSql + Sync)>())
+            .await
+            .map_err(failed)?;
         Ok(KeyRows { _client: client, rows: Box::pin(rows) })
     }
 
     /// The first column of the first row of a query, as text.
     pub async fn fact(&self, database: &DatabaseName, query: &str) -> Result<Option<String>> {
         let client = self.read_only(database).await?;
-        let sql = format!("SELECT * FROM ({query}) fact LIMIT 1");
-        let messages = client
-            .simple_query(&sql)
-            .await
-            .map_err(|error| query_failure(&format!("running the query on {database}"), &error))?;
+        let sql = format!("SELECT * FROM (\n{query}\n) fact LIMIT 1");
+        let messages = client.simple_query(&sql).await.map_err(|error| failed(database, &error))?;
         Ok(messages.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten().map(str::to_owned),
             _ => None,
@@ -64,6 +55,30 @@ impl Server {
         read_only.map_err(|error| query_failure("making a connection read-only", &error))?;
         Ok(client)
     }
+}
+
+/// The query's rows in byte order of their keys. It stands on lines of its own, so that a comment at its end ends there.
+fn sorted(query: &str) -> String {
+    format!(
+        "SELECT key, CASE WHEN at >= '0001-01-01 00:00:00+00' AND at < '10000-01-01 00:00:00+00' THEN at END, required
+         FROM (\n{query}\n) side WHERE key IS NOT NULL ORDER BY key COLLATE \"C\""
+    )
+}
+
+fn require_shape(database: &DatabaseName, statement: &Statement) -> Result<()> {
+    let columns = statement.columns();
+    let has = |name, kind| {
+        let mut named = columns.iter().filter(|column| column.name() == name);
+        named.next().is_some_and(|column| *column.type_() == kind) && named.next().is_none()
+    };
+    if has("key", Type::TEXT) && has("at", Type::TIMESTAMPTZ) && has("required", Type::BOOL) {
+        return Ok(());
+    }
+    let found: Vec<String> =
+        columns.iter().map(|column| format!("{} ({})", column.name(), column.type_())).collect();
+    let found = crate::human::one_line(&found.join(", "), 200);
+    Err(Failure::config("query_shape", format!("the query on {database} returns {found}"))
+        .hint("it must return the columns key (text), at (timestamptz) and required (boolean); cast what is another type"))
 }
 
 impl KeyRows {

@@ -146,6 +146,7 @@ impl Check {
     pub(super) fn validate(&self, template: &Template) -> Result<(), String> {
         match self {
             Self::Sql(check) => check.validate(),
+            Self::Reconcile(check) => check.validate(),
             Self::Constraints(check) => check.validate(),
             Self::Amcheck(check) => check.validate(),
             Self::Sequences(check) => check.validate(),
@@ -225,6 +226,15 @@ pub struct Reconcile {
     /// Figures to show beside the outcome.
     #[serde(default)]
     pub facts: Vec<Fact>,
+}
+
+impl Reconcile {
+    fn validate(&self) -> Result<(), String> {
+        let sides = [&self.left, &self.right].map(|side| (&side.label, &side.query));
+        let facts = self.facts.iter().map(|fact| (&fact.label, &fact.query));
+        let mut queries = sides.into_iter().chain(facts);
+        queries.try_for_each(|(label, query)| data::subquery(query, &format!("check {}: {label}", self.name)))
+    }
 }
 
 /// One side of a reconciliation.

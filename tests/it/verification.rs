@@ -18,7 +18,7 @@ name = "usage"
 left = { label = "audit", database = "acp_audit", grace = "60s", query = """
     SELECT request_id::text AS key, "timestamp" AS at,
            action = 'execute_tool' AND decision <> 'reject' AND tenant_id IS NOT NULL AS required
-    FROM audit_logs""" }
+    FROM audit_logs -- of every tenant""" }
 right = { label = "usage", database = "acp_usage", query = """
     SELECT audit_id::text AS key, "timestamp" AS at, true AS required FROM usage_records""" }"#,
 ];
@@ -70,6 +70,21 @@ fn an_edited_reason_of_a_version_1_row_is_not_the_chains_to_see() {
         ASSERT FOUND;
     END $$;";
     drill("verify-reason", edit, true).passed();
+}
+
+#[test]
+fn a_time_without_end_is_no_excuse_for_a_row_without_its_counterpart() {
+    let edit = "DO $$ BEGIN
+        UPDATE audit_logs SET request_id = 'nobody', \"timestamp\" = 'infinity' WHERE id = (
+            SELECT id FROM audit_logs WHERE action = 'execute_tool' AND decision <> 'reject' LIMIT 1);
+        ASSERT FOUND;
+    END $$;";
+    let outcome = drill("verify-infinite", edit, true);
+    assert_eq!(outcome.code, 1, "{outcome}");
+    let findings = outcome.check("usage")["findings"].as_array().expect("a list");
+    let alone = findings.iter().find(|finding| finding["subject"] == "audit nobody").expect("it is named");
+    assert_eq!(alone["code"], "no_counterpart");
+    assert_eq!(alone["actual"], "none; written at an unknown time");
 }
 
 #[test]

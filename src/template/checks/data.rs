@@ -88,16 +88,22 @@ impl Sql {
                 "{place}: show_value goes with a text in expect; other values are always shown"
             ));
         }
-        if self.query.trim().is_empty() {
-            return Err(format!("{place}: the query is empty"));
-        }
-        if self.query.trim_end().ends_with(';') {
-            return Err(format!(
-                "{place}: the query ends with a semicolon; it is used as a subquery, so leave it out"
-            ));
-        }
+        subquery(&self.query, &place)?;
         positive(self.timeout, &place)
     }
+}
+
+/// A query must be one that can stand in another.
+pub(super) fn subquery(query: &str, place: &str) -> Result<(), String> {
+    if query.trim().is_empty() {
+        return Err(format!("{place}: the query is empty"));
+    }
+    if query.trim_end().ends_with(';') {
+        return Err(format!(
+            "{place}: the query ends with a semicolon; it is used as a subquery, so leave it out"
+        ));
+    }
+    Ok(())
 }
 
 /// Constraints, checked again against the data.

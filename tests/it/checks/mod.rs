@@ -295,6 +295,19 @@ fn checks_that_make_no_sense_are_refused() {
             "database = \"shop\"\nquery = \"SELECT 1\"\nexpect = 1\nkey = \"id\"",
             "goes with empty = true",
         ),
+        (
+            "reconcile",
+            "left = { label = \"a\", database = \"shop\", query = \"SELECT 1;\" }\n\
+             right = { label = \"b\", database = \"shop\", query = \"SELECT 1\" }",
+            ": a: the query ends with a semicolon",
+        ),
+        (
+            "reconcile",
+            "left = { label = \"a\", database = \"shop\", query = \"SELECT 1\" }\n\
+             right = { label = \"b\", database = \"shop\", query = \"SELECT 1\" }\n\
+             facts = [{ label = \"c\", database = \"shop\", query = \" \" }]",
+            ": c: the query is empty",
+        ),
         ("constraints", "databases = [\"shop\"]\nkinds = []", "kinds is empty"),
         ("constraints", "databases = []", "looks at nothing"),
         ("constraints", "databases = [\"shop\"]\nkinds = [\"foreign\"]", "unknown variant"),
