@@ -50,14 +50,6 @@ impl Findings {
         self.errors = self.errors.max(errors);
     }
 
-    /// Adds what was found elsewhere.
-    pub fn merge(&mut self, other: Self) {
-        self.total += other.total;
-        self.errors += other.errors;
-        let room = FINDINGS_KEPT.saturating_sub(self.kept.len());
-        self.kept.extend(other.kept.into_iter().take(room));
-    }
-
     /// The outcome of a check that found these: it holds if none of them is an error.
     pub fn into_outcome(self, rows_verified: u64, held: String) -> Outcome {
         let (status, summary) =

@@ -154,17 +154,25 @@ fn equals(expected: &Expected, value: &str) -> bool {
         // Through a float two large numbers would look the same.
         Expected::Integer(expected) => match value.parse::<i128>() {
             Ok(integer) => integer == i128::from(*expected),
-            Err(_) => whole(value).is_some_and(|integer| integer == i128::from(*expected)),
+            Err(_) => whole(value) == Some(i128::from(*expected)),
         },
         #[expect(clippy::float_cmp, reason = "the number that was asked for, and no other")]
         Expected::Float(expected) => number(value).is_some_and(|number| number == *expected),
     }
 }
 
-/// A number whose digits after the point are all zeros.
+/// A whole number that is written with a point or an exponent: `3.00`, `1.5e+06`.
 fn whole(value: &str) -> Option<i128> {
-    let (integer, rest) = value.split_once('.')?;
-    rest.bytes().all(|digit| digit == b'0').then(|| integer.parse().ok())?
+    let (mantissa, exponent) = value.split_once('e').unwrap_or((value, "0"));
+    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let exponent: i64 = exponent.parse().ok()?;
+    let behind = i64::try_from(fraction.len()).ok()?.checked_sub(exponent)?;
+    // With more zeros than this no number fits 128 bits.
+    let zeros = usize::try_from(behind.saturating_neg()).unwrap_or(0).min(40);
+    let digits = format!("{integer}{fraction}{}", "0".repeat(zeros));
+    let point = digits.len().checked_sub(usize::try_from(behind).unwrap_or(0))?;
+    let (whole, rest) = digits.split_at_checked(point)?;
+    rest.bytes().all(|digit| digit == b'0').then(|| whole.parse().ok())?
 }
 
 fn number(value: &str) -> Option<f64> {

@@ -2,7 +2,7 @@
 //!
 //! A table is read in the order its rows lie on disk, cut into ranges of pages: no sorting, and as many readers as
 //! there are processors. An append-only log lies in the order of its chains, which the reader of the rows can see for
-//! itself. Where it does not, [`Reader::sorted`] reads what the links need, sorted by the server.
+//! itself. Where it does not, [`ChainTable::copy_sorted`] reads what the links need, sorted by the server.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,7 @@ const COLUMNS: &str = "
 const LEAVES: &str = "
     WITH RECURSIVE family AS (
         SELECT $1::oid AS oid UNION SELECT i.inhrelid FROM pg_inherits i JOIN family f ON i.inhparent = f.oid)
-    SELECT n.nspname, c.relname, pg_relation_size(c.oid) / current_setting('block_size')::int8
+    SELECT n.nspname, c.relname, coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int8
     FROM family JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'm') ORDER BY 1, 2";
 

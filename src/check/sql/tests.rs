@@ -44,6 +44,31 @@ fn each_rule_holds_and_fails() {
 }
 
 #[test]
+fn a_whole_number_may_be_written_with_a_point_or_an_exponent() {
+    for (text, number) in [
+        ("3.00", Some(3)),
+        ("-3.0", Some(-3)),
+        ("1e+06", Some(1_000_000)),
+        ("1.5e+07", Some(15_000_000)),
+        ("-1.25e+02", Some(-125)),
+        ("1200e-02", Some(12)),
+        ("1e+30", Some(1_000_000_000_000_000_000_000_000_000_000)),
+        ("1.25e+01", None),
+        ("1e-05", None),
+        ("1e+99999", None),
+        ("1e99999999999999999999", None),
+        ("NaN", None),
+        ("Infinity", None),
+        ("text", None),
+        ("", None),
+    ] {
+        assert_eq!(whole(text), number, "{text}");
+    }
+    let outcome = judge_value(&check("expect = 1000000"), &answer("float4", &[Some("1e+06")]));
+    assert_eq!(outcome.status, CheckStatus::Pass);
+}
+
+#[test]
 fn null_no_row_and_several_rows_are_told_apart() {
     for rule in ["expect = 1", "min = 0"] {
         for (values, failing) in

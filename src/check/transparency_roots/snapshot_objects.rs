@@ -17,9 +17,9 @@ use crate::verdict::{Finding, Severity};
 /// Endings of the objects that are read, and of their encrypted form.
 const ENDINGS: [&str; 3] = [".jsonl", ".ndjson", ".json"];
 const ENCRYPTED: &str = ".age";
-/// The longest line that is read. A root is a few hundred bytes.
-const LONGEST_LINE: usize = 1024 * 1024;
-/// Roots that are held at once: some 300 MB of them.
+/// The longest line that is read. A root is a few hundred bytes, and what a line says may be held.
+const LONGEST_LINE: usize = 4 * 1024;
+/// Roots that are held at once: some 300 MB of ordinary ones.
 const MOST_ROOTS: usize = 1_000_000;
 
 /// Reads every object below a prefix. What cannot be read of them is a finding.
@@ -125,17 +125,19 @@ impl Lines {
     fn take(&mut self, chunk: &[u8], snapshot: &mut Snapshot, findings: &mut Findings) -> Result<()> {
         let mut rest = chunk;
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            self.begun.extend_from_slice(&rest[..end]);
+            self.begin(&rest[..end])?;
             rest = &rest[end + 1..];
             self.finish(snapshot, findings)?;
         }
-        self.begun.extend_from_slice(rest);
-        if self.begun.len() > LONGEST_LINE {
-            return Err(Failure::bad(
-                "snapshot_unreadable",
-                format!("line {} is longer than 1 MiB", self.number + 1),
-            ));
+        self.begin(rest)
+    }
+
+    fn begin(&mut self, more: &[u8]) -> Result<()> {
+        if self.begun.len() + more.len() > LONGEST_LINE {
+            let message = format!("line {} is longer than 4 KiB", self.number + 1);
+            return Err(Failure::bad("snapshot_unreadable", message));
         }
+        self.begun.extend_from_slice(more);
         Ok(())
     }
 
@@ -191,5 +193,11 @@ mod tests {
         assert!(outcome.unwrap_err().message.starts_with("line 2 is no root: missing field"));
         let (outcome, _) = lines(&[&"x".repeat(LONGEST_LINE + 1)]);
         assert_eq!(outcome.unwrap_err().code, "snapshot_unreadable");
+        // Whole, in one chunk, and put together from several.
+        let long = format!("{{\"tenant_id\": \"{}\"}}\n", "x".repeat(LONGEST_LINE));
+        let (outcome, _) = lines(&[&long]);
+        assert_eq!(outcome.unwrap_err().message, "line 1 is longer than 4 KiB");
+        let (outcome, _) = lines(&["\n", &long[..3000], &long[3000..]]);
+        assert_eq!(outcome.unwrap_err().message, "line 2 is longer than 4 KiB");
     }
 }

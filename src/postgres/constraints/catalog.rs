@@ -86,9 +86,9 @@ const UNIQUES: &str = "
     JOIN pg_class r ON r.oid = i.indrelid JOIN pg_namespace n ON n.oid = r.relnamespace
     WHERE i.indisunique AND NOT i.indisexclusion AND r.relkind = 'r' AND {OF_USERS}";
 
-/// Constraints that would take a comparison of every row with every other.
+/// Constraints that would take a comparison of every row with every other, and whether each is a foreign key.
 const LEFT_OUT: &str = "
-    SELECT n.nspname, r.relname, c.conname::text, c.convalidated
+    SELECT n.nspname, r.relname, c.conname::text, c.convalidated, c.contype = 'f'
     FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid JOIN pg_namespace n ON n.oid = r.relnamespace
     WHERE (c.contype = 'x' OR to_jsonb(c)->>'conperiod' = 'true') AND c.conparentid = 0 AND {OF_USERS}";
 
@@ -108,17 +108,29 @@ pub(super) async fn read(client: &Client, kinds: &BTreeSet<ConstraintKind>) -> R
         units
             .extend(select(client, FOREIGN_KEYS).await?.iter().map(foreign_key).collect::<Result<Vec<_>>>()?);
     }
-    let mut left_out = Vec::new();
     if kinds.contains(&ConstraintKind::Unique) {
         units.extend(select(client, UNIQUES).await?.iter().map(unique).collect::<Result<Vec<_>>>()?);
-        for row in select(client, LEFT_OUT).await? {
-            let rule =
-                rule("exclusion constraint", get(&row, 0)?, get(&row, 1)?, get(&row, 2)?, get(&row, 3)?);
+    }
+    let left_out = left_out(client, kinds).await?;
+    Ok(Found { units, left_out })
+}
+
+/// What is not checked of these kinds: exclusion constraints count as unique ones, and temporal foreign keys as foreign
+/// keys.
+async fn left_out(client: &Client, kinds: &BTreeSet<ConstraintKind>) -> Result<Vec<Recheck>> {
+    let mut left_out = Vec::new();
+    for row in select(client, LEFT_OUT).await? {
+        let (kind, name) = match get(&row, 4)? {
+            true => (ConstraintKind::ForeignKey, "temporal foreign key"),
+            false => (ConstraintKind::Unique, "exclusion constraint"),
+        };
+        if kinds.contains(&kind) {
+            let rule = rule(name, get(&row, 0)?, get(&row, 1)?, get(&row, 2)?, get(&row, 3)?);
             let why = "every row would have to be compared with every other";
             left_out.push(Recheck { rule, rows: 0, found: check::Found::LeftOut(why) });
         }
     }
-    Ok(Found { units, left_out })
+    Ok(left_out)
 }
 
 /// Everything that can be judged row by row, one unit a table.
