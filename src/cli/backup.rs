@@ -82,7 +82,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         manifest: !args.no_manifest,
         clock,
     };
-    let report = job.run(&signals::cancel_on_signal(), &narrate).await?;
+    let report = job.run(&signals::cancel_on_signal(signals::Interrupted::Makes("backup")), &narrate).await?;
     match args.format {
         Format::Json => common::print_json(&report),
         Format::Human => {

@@ -57,7 +57,7 @@ fn kinds() -> PossibleValuesParser {
 
 /// Runs the demo.
 pub async fn run(args: Args) -> Result<ExitCode> {
-    let cancel = signals::cancel_on_signal();
+    let cancel = signals::cancel_on_signal(signals::Interrupted::Makes("demo"));
     let breakage = args.breakage.as_deref().and_then(Breakage::named);
     let stage = Stage::set(args.rows, breakage, backup_command::narrate).await?;
     stage.back_up(&cancel).await?;

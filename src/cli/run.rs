@@ -85,5 +85,11 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         identities,
         clock,
     };
-    common::run_drill(&drill, &args.evidence, args.format, &signals::cancel_on_signal()).await
+    common::run_drill(
+        &drill,
+        &args.evidence,
+        args.format,
+        &signals::cancel_on_signal(signals::Interrupted::Makes("drill")),
+    )
+    .await
 }

@@ -1,27 +1,41 @@
-//! Ctrl-C and SIGTERM: the first asks the drill to stop and tear down, the second ends it at once.
+//! Ctrl-C and SIGTERM: the first asks to stop and to remove what was made, the second ends at once.
 
 use tokio_util::sync::CancellationToken;
 
 use super::common::complain;
 use crate::exit::ExitCode;
 
+/// What is interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interrupted {
+    /// Something that makes things on the engine, by this name.
+    Makes(&'static str),
+    /// Something that only reads.
+    Reads,
+}
+
 /// A token that is cancelled by the first signal.
-pub fn cancel_on_signal() -> CancellationToken {
+pub fn cancel_on_signal(what: Interrupted) -> CancellationToken {
     let token = CancellationToken::new();
     let first = token.clone();
     let mut signals = Signals::listen();
     tokio::spawn(async move {
         signals.next().await;
         first.cancel();
-        complain(
-            "interrupted: removing everything the drill made",
-            Some("once more ends it at once, and leaves things behind"),
-        );
+        if let Interrupted::Makes(what) = what {
+            complain(
+                &format!("interrupted: removing everything the {what} made"),
+                Some("once more ends it at once, and leaves things behind"),
+            );
+        }
         signals.next().await;
-        complain(
-            "interrupted again: ended without removing everything",
-            Some("`restore-drill reap` removes what is left"),
-        );
+        match what {
+            Interrupted::Makes(_) => complain(
+                "interrupted again: ended without removing everything",
+                Some("`restore-drill reap` removes what is left"),
+            ),
+            Interrupted::Reads => complain("interrupted again", None),
+        }
         #[expect(clippy::disallowed_methods, reason = "asked for twice: not even teardown may hold this up")]
         std::process::exit(ExitCode::Interrupted as i32);
     });

@@ -129,7 +129,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let chain = check
         .chain()
         .map_err(|why| Failure::config("chain_invalid", why).hint("--help explains each option"))?;
-    let cancel = signals::cancel_on_signal();
+    let cancel = signals::cancel_on_signal(signals::Interrupted::Reads);
     let began = Instant::now();
     let outcome = tokio::select! {
         biased;
@@ -188,7 +188,23 @@ async fn judge(args: &Args, check: &VerifyChain, chain: template::Chain) -> Resu
     let database = Database::Direct(Direct::new(url.as_deref(), &variable)?);
     let processors = || std::thread::available_parallelism().map_or(FEW, usize::from);
     let jobs = args.jobs.map_or_else(processors, usize::from);
-    verify(&database, &check.table, &chain, jobs).await
+    verify(&database, &check.table, &chain, jobs).await.map_err(outside_a_drill)
+}
+
+/// The check's own advice is on drills, which have a template's query, a kept server and a disk to make room on.
+fn outside_a_drill(failure: Failure) -> Failure {
+    let advice = match failure.code {
+        "query_failed" => "may this user read the table? the server's log has more",
+        "query_timed_out" => {
+            "the server ended the statement: look at its log, and at the limits of this user"
+        }
+        "schema_differs" => {
+            "the table, or a column that the check needs, is not in this database, or is named wrongly"
+        }
+        "disk_full" => "make room on the server: sorting a large table writes temporary files",
+        _ => return failure,
+    };
+    failure.hint(advice)
 }
 
 fn url(args: &Args) -> Result<Option<String>> {

@@ -299,7 +299,7 @@ fn connect_failure(database: &str, error: &tokio_postgres::Error) -> Failure {
 pub fn query_failure(doing: &str, error: &tokio_postgres::Error) -> Failure {
     let text = error_text(error);
     match error.code().map(tokio_postgres::error::SqlState::code) {
-        Some("53100") => Failure::disk_full(format!("{doing}: the engine's disk is full")),
+        Some("53100") => Failure::disk_full(format!("{doing}: the server's disk is full")),
         Some("42P01" | "42703") => Failure::bad("schema_differs", format!("{doing}: {text}"))
             .hint("a table or column that the check needs is not in the backup, or the template names it wrongly"),
         Some("57014") => Failure::inconclusive("query_timed_out", format!("{doing}: it did not end in time"))

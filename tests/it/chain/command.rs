@@ -1,6 +1,6 @@
 //! The command `verify-chain`: the audit log in a database and in its export, and ways to reach a server.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::super::world::docker_with;
@@ -80,6 +80,12 @@ fn exit_codes_tell_what_is_wrong_with_the_question_and_what_with_the_answer() {
     let cut = verify(&["--scheme", "aegis-audit", "--jsonl", "-"], &[], b"{\"id\": ");
     assert_eq!(cut.code, 1);
     assert!(cut.stderr.contains("line 1 of the export cannot be read"), "{}", cut.stderr);
+    // It is no drill: nobody can keep its server.
+    server.sql(&format!("CREATE ROLE stranger LOGIN PASSWORD '{PASSWORD}'"));
+    let denied = with_url(&url.replace("postgres@", "stranger@"), PASSWORD);
+    assert_eq!(denied.code, 3, "{}", denied.stderr);
+    assert!(denied.stderr.contains("may this user read the table?"), "{}", denied.stderr);
+    assert!(!denied.stderr.contains("--keep"), "{}", denied.stderr);
     let directory = tempfile::tempdir().expect("a temporary directory can be made");
     let file = directory.path().join("url");
     std::fs::write(
@@ -98,6 +104,39 @@ fn exit_codes_tell_what_is_wrong_with_the_question_and_what_with_the_answer() {
         .expect("the program starts");
     let text = String::from_utf8(human.stdout).expect("it is text");
     assert_eq!(text.lines().last(), Some("Chain verification HELD — 600 rows in 4 chains"));
+}
+
+#[test]
+fn an_interrupt_ends_it_and_nothing_is_said_of_a_drill() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_restore-drill"));
+    let mut child = command
+        .args(["verify-chain", "--scheme", "aegis-audit", "--jsonl", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    // Until it listens for signals the first one would end it like any program.
+    let listens = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it runs");
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("Linux tells");
+        u64::from_str_radix(caught.trim(), 16).expect("hexadecimal digits") & 0b10 != 0
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !listens() {
+        assert!(Instant::now() < deadline, "it does not listen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(interrupted.expect("kill is there").success());
+    // Its input stays open, as that of a person's terminal.
+    let input = child.stdin.take();
+    let output = child.wait_with_output().expect("the program ends");
+    drop(input);
+    let said = String::from_utf8(output.stderr).expect("it is text");
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("nothing was learnt about the chains"), "{said}");
+    assert!(!said.contains("drill") && !said.contains("reap"), "{said}");
 }
 
 /// Certificates for the server: of one authority for its address and for another name, and a foreign authority.
