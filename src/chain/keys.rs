@@ -29,8 +29,8 @@ pub fn fingerprint(public_key_pem: &str) -> HexDigest {
     HexDigest::of(public_key_pem.as_bytes())
 }
 
-/// Whether two fingerprints name the same key: they are equal, or one is the first half of the other, as older rows carry
-/// them.
+/// Whether two fingerprints name the same key: they are equal, or one is the first half of the other, as older rows
+/// carry it.
 pub fn same_fingerprint(a: &str, b: &str) -> bool {
     let (short, whole) = if a.len() < b.len() { (a, b) } else { (b, a) };
     a == b || (short.len() == 32 && whole.len() == 64 && whole.starts_with(short))

@@ -29,7 +29,8 @@ Examples:
   psql -qAtc 'SELECT row_to_json(e) FROM entries e ORDER BY n' | restore-drill verify-chain --jsonl - \\
       --scheme hash-chain --order-by n --hash-column hash --link-column prev_hash --columns n,amount,note
 
-Exit codes: 0 every chain holds · 1 findings · 2 configuration or usage · 3 it could not be judged, or there were no rows · 130 interrupted";
+Exit codes: 0 every chain holds · 1 findings · 2 configuration or usage · 3 it could not be judged, or there are no rows ·
+130 interrupted";
 
 /// Jobs when nobody says otherwise and the machine does not tell its processors.
 const FEW: usize = 2;
@@ -153,7 +154,7 @@ fn nothing_verified(args: &Args) -> Failure {
     let (message, hint) = match &args.jsonl {
         Some(_) => (
             "the export has no rows",
-            "did the command that writes it fail? in a shell, `set -o pipefail` tells; --allow-empty if it may be empty",
+            "did the command that writes it fail? `set -o pipefail` tells; --allow-empty if it may be empty",
         ),
         None => (
             "the table has no rows",

@@ -27,7 +27,8 @@ const TRUST_NO_INDEX: &str = "SET default_transaction_read_only = on; SET enable
     SET enable_indexonlyscan = off; SET enable_bitmapscan = off; SET constraint_exclusion = off";
 
 impl Server {
-    /// Checks every constraint of these kinds of a database, on several connections. The caller holds a permit for the first.
+    /// Checks every constraint of these kinds of a database, on several connections. The caller holds a permit for the
+    /// first.
     ///
     /// # Errors
     /// `query_timed_out`, `query_failed`.

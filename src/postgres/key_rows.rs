@@ -24,7 +24,8 @@ impl Server {
     /// calendar, such as `infinity`, is as good as none.
     ///
     /// # Errors
-    /// `query_shape` if the columns are not the three; `query_invalid`, `query_writes`, `schema_differs`, `query_failed`.
+    /// `query_shape` if the columns are not the three; `query_invalid`, `query_writes`, `schema_differs`,
+    /// `query_failed`.
     pub async fn key_rows(&self, database: &DatabaseName, query: &str) -> Result<KeyRows> {
         let client = self.read_only(database).await?;
         let failed = |error| failed(database, &error);
@@ -57,7 +58,7 @@ impl Server {
     }
 }
 
-/// The query's rows in byte order of their keys. It stands on lines of its own, so that a comment at its end ends there.
+/// The query's rows in byte order of their keys. It is on lines of its own, so that a comment at its end ends there.
 fn sorted(query: &str) -> String {
     format!(
         "SELECT key, CASE WHEN at >= '0001-01-01 00:00:00+00' AND at < '10000-01-01 00:00:00+00' THEN at END, required

@@ -200,7 +200,7 @@ impl VerifyChain {
             }
         }
         if self.contiguous && chain.order_by.as_ref().is_none_or(|columns| columns.len() != 1) {
-            // What orders an audit log by itself counts all its chains together, so in each of them numbers are missing.
+            // What orders an audit log by itself counts all its chains together, so each of them has gaps.
             return Err(
                 "contiguous needs order_by with just one column, of whole numbers that count each chain by itself"
                     .to_owned(),

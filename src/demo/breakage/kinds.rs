@@ -182,7 +182,8 @@ pub static ALL: &[Breakage] = &[
         name: "foreign-signature",
         about: "a day's root carries the signature of another",
         how: Source(&[audit(
-            "WITH victim AS (SELECT tenant_id, root_date, lag(signed_root_payload) OVER (ORDER BY tenant_id, root_date) AS other
+            "WITH victim AS (SELECT tenant_id, root_date,
+                                    lag(signed_root_payload) OVER (ORDER BY tenant_id, root_date) AS other
                              FROM transparency_roots ORDER BY tenant_id, root_date OFFSET 2 LIMIT 1),
              signed AS (
                 UPDATE transparency_roots r

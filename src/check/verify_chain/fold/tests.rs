@@ -459,7 +459,8 @@ proptest! {
                 apply(&mut rows, at, damage);
             }
         }
-        let more = format!("require_genesis = {strict}{}", if contiguous { format!("\n{COUNTED}") } else { String::new() });
+        let counted = if contiguous { COUNTED } else { "" };
+        let more = format!("require_genesis = {strict}\n{counted}");
         let serial = fold_in(layout(&more), &sorted(&rows), Order::Grouped).finish();
         let interleaved = {
             let mut rows = sorted(&rows);
