@@ -13,6 +13,8 @@ use crate::verdict::Probe;
 
 /// Seconds a connection may take: addresses that drop packets are unreachable after that.
 const CONNECT_SECONDS: &str = "3";
+/// Seconds the control may take, however often it is tried: it must succeed on a busy machine too.
+const CONTROL_SECONDS: &str = "15";
 /// Seconds a look-up may take.
 const RESOLVE_SECONDS: &str = "10";
 /// What is seen when a probe itself went wrong.
@@ -22,11 +24,11 @@ const OUTPUT_LIMIT: usize = 256 * 1024;
 /// Where clouds keep credentials of the machine.
 const METADATA: &str = "169.254.169.254";
 
-/// Runs inside the container; arguments come in threes: `resolve NAME -` or `connect HOST PORT`. Prints
-/// `INDEX<tab>WORD<tab>DETAIL` for each. Needs bash and timeout, which every image of Postgres with an entrypoint
+/// Runs inside the container; arguments come in threes: `resolve NAME -`, `connect HOST PORT` or
+/// `control HOST PORT`. Prints `INDEX<tab>WORD<tab>DETAIL` for each. Needs bash and timeout, which every image of Postgres with an entrypoint
 /// like the official one has; getent where there is one.
 const PROBER: &str = r#"
-connect_seconds=$1 resolve_seconds=$2; shift 2
+connect_seconds=$1 control_seconds=$2 resolve_seconds=$3; shift 3
 resolve() {
   if command -v getent >/dev/null; then
     found=$(timeout "$resolve_seconds" getent ahosts "$1"); status=$?
@@ -55,6 +57,16 @@ connect() {
          *) printf 'error\t%s' "$(printf %s "$said" | head -n 1 | tr '\t\r' '  ')" ;;
        esac ;;
   esac
+}
+control() {
+  connect_seconds=$control_seconds
+  while :; do
+    answer=$(connect "$1" "$2")
+    case $answer in timeout*|unresolved*) ;; *) break ;; esac
+    [ "$SECONDS" -lt "$control_seconds" ] || break
+    sleep 1
+  done
+  printf %s "$answer"
 }
 index=0
 while [ $# -gt 0 ]; do
@@ -166,13 +178,14 @@ pub async fn run(
     planned: &[Planned],
 ) -> Result<Vec<Probe>> {
     let mut command: Vec<String> =
-        ["bash", "-c", PROBER, "prober", CONNECT_SECONDS, RESOLVE_SECONDS].map(str::to_owned).into();
+        ["bash", "-c", PROBER, "prober", CONNECT_SECONDS, CONTROL_SECONDS, RESOLVE_SECONDS]
+            .map(str::to_owned)
+            .into();
     for probe in planned {
         command.extend(match &probe.attempt {
             Attempt::Resolve(name) => ["resolve".to_owned(), name.clone(), "-".to_owned()],
-            Attempt::Connect(host, port) | Attempt::Control(host, port) => {
-                ["connect".to_owned(), host.clone(), port.to_string()]
-            }
+            Attempt::Connect(host, port) => ["connect".to_owned(), host.clone(), port.to_string()],
+            Attempt::Control(host, port) => ["control".to_owned(), host.clone(), port.to_string()],
         });
     }
     let output = engine.capture(ExecSpec::new(container_id, command), OUTPUT_LIMIT).await?;
@@ -271,6 +284,24 @@ mod tests {
     fn answers_may_come_in_any_order_and_missing_ones_are_missed() {
         let answers = parse("1\tnoroute\t\nnonsense\n9\tconnected\t\n", 3);
         assert_eq!(answers, [None, Some(("noroute".to_owned(), String::new())), None]);
+    }
+
+    #[test]
+    fn the_control_is_tried_again_and_no_other_probe() {
+        // Has every host resolve from the second look-up on only.
+        let slow =
+            r#"timeout() { [ -e "$5" ] || { : >"$5"; echo 'Name or service not known' >&2; return 1; }; }"#;
+        let script = format!("{slow}\n{PROBER}");
+        let directory = tempfile::tempdir().unwrap();
+        let output = std::process::Command::new("bash")
+            .args(["-c", &script, "prober", CONNECT_SECONDS, CONTROL_SECONDS, RESOLVE_SECONDS])
+            .args(["connect", "elsewhere", "1", "control", "postgres", "5432"])
+            .current_dir(directory.path())
+            .output()
+            .unwrap();
+        let answers = parse(&String::from_utf8(output.stdout).unwrap(), 2);
+        let answer = |word: &str| Some((word.to_owned(), String::new()));
+        assert_eq!(answers, [answer("unresolved"), answer("connected")]);
     }
 
     #[test]
