@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use restore_drill::backup::Job;
@@ -21,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::cancel::Running;
 use super::site::{Site, opened};
-use super::world::{BUCKET, Outcome, PREFIX, RUNTIME, World, docker, docker_bytes, docker_with};
+use super::wait::{wait_for, wait_until};
+use super::world::{BUCKET, Outcome, PREFIX, RUNTIME, World, ago, docker, docker_bytes, docker_with};
 
 fn report(outcome: &Outcome) -> Value {
     serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{error}\n{outcome}"))
@@ -39,7 +40,7 @@ fn dumps_are_uploaded_under_their_keys_and_are_archives_that_the_drill_passes_wi
     assert_eq!(outcome.code, 0, "{outcome}");
     let report = report(&outcome);
     let taken_at: DateTime<Utc> = report["taken_at"].as_str().unwrap().parse().unwrap();
-    assert!((taken_at - begun).abs() < TimeDelta::seconds(30));
+    assert!((taken_at - begun).abs() < TimeDelta::minutes(5));
     let objects = site.objects();
     let keys = ["shop", "shop_orders"].map(|name| site.world.key(name, taken_at));
     let manifest = site.world.manifest_key(taken_at);
@@ -141,12 +142,9 @@ fn a_dump_that_breaks_off_in_the_middle_leaves_nothing_under_its_key() {
     site.world.write_template();
     let mut backup = Running::spawn(&site.world, site.world.command(&["backup", "-t", "./template.toml"]));
     backup.wait_for("shop: dumping");
-    let begun = Instant::now();
     // A part of the upload is there, so the dump is on its way.
-    while !site.leftovers().iter().any(|path| path.to_string_lossy().contains(".part-")) {
-        assert!(begun.elapsed() < Duration::from_secs(60), "nothing is uploaded");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let uploads = || site.leftovers().iter().any(|path| path.to_string_lossy().contains(".part-"));
+    wait_until(uploads, || "nothing is uploaded".to_owned());
     let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pg_dump'";
     RUNTIME.block_on(session.execute(kill, "killing")).unwrap();
     let outcome = backup.finish();
@@ -160,13 +158,19 @@ fn nothing_is_ever_overwritten() {
     let mut site = Site::new("backup-again", &["shop"]);
     // Two backups of one day have the same key now.
     site.world.template.endpoint.push_str("\"\ntimestamp = \"%Y%m%d");
+    let day = ago(0).date_naive();
     let first = site.backup(&[]);
     assert_eq!(first.code, 0, "{first}");
     let content =
         || site.objects().into_values().map(|path| std::fs::read(path).unwrap()).collect::<Vec<_>>();
-    let before = content();
+    let mut before = content();
     assert_eq!(before.len(), 2, "a dump and its manifest");
-    let second = site.backup(&[]);
+    let mut second = site.backup(&[]);
+    if ago(0).date_naive() != day {
+        // The day has ended in between.
+        before = content();
+        second = site.backup(&[]);
+    }
     assert_eq!(second.code, 1, "{second}");
     assert!(second.stdout.contains("is in the store already, and nothing is ever overwritten"), "{second}");
     assert!(content() == before, "the first dump is as it was");
@@ -208,6 +212,12 @@ fn a_dry_run_shows_the_keys_and_touches_neither_the_engine_nor_the_store() {
     world.assert_nothing_left();
 }
 
+/// The processes of a container, with their arguments; none while it does not run.
+fn processes_in(container: &str) -> String {
+    let top = Command::new("docker").args(["top", container, "-eo", "pid,args"]).output();
+    String::from_utf8_lossy(&top.expect("there is a docker client").stdout).into_owned()
+}
+
 #[test]
 fn the_password_is_shown_to_nobody_while_the_dump_runs_and_the_object_only_once_it_is_complete() {
     let site = Site::new("backup-secret", &["shop"]);
@@ -218,17 +228,13 @@ fn the_password_is_shown_to_nobody_while_the_dump_runs_and_the_object_only_once_
     site.world.write_template();
     let mut backup = Running::spawn(&site.world, site.world.command(&["backup", "-t", "./template.toml"]));
     backup.wait_for("shop: dumping");
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let processes = loop {
-        let containers = site.containers();
-        let top = |id: &String| docker(&["top", id, "-eo", "pid,args"]);
-        let processes: String = containers.iter().map(top).collect();
-        if processes.contains("pg_dump") {
-            break processes;
-        }
-        assert!(Instant::now() < deadline, "pg_dump is not seen\n{processes}");
-        std::thread::sleep(Duration::from_millis(50));
-    };
+    let processes = wait_for(
+        || {
+            let processes: String = site.containers().iter().map(|id| processes_in(id)).collect();
+            processes.contains("pg_dump").then_some(processes)
+        },
+        || "pg_dump is not seen".to_owned(),
+    );
     assert!(!processes.contains(password.as_str()), "{processes}");
     let containers = site.containers();
     let inspected = docker(&["inspect", &containers[0]]);

@@ -3,8 +3,8 @@
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::cancel::{Running, assert_interrupted, slow_dump};
-use super::fixtures::dump;
+use super::cancel::{Running, assert_interrupted, slow_world};
+use super::fixtures::{LIFETIME, dump};
 use super::world::{World, docker, image, labelled};
 
 /// `reap` without `--drill` removes whatever its owner left, another test's too: one at a time.
@@ -93,10 +93,8 @@ fn reap_by_its_id_removes_a_drill_that_was_kept_and_no_other() {
 fn reap_removes_what_a_killed_drill_left_and_nothing_that_is_kept_runs_or_is_not_ours() {
     let _alone = alone_with_reap();
     let (kept, _) = kept("reap-kept");
-    let mut killed = World::new("reap-killed");
-    killed.dumped("slow", &[], slow_dump(60)).rows("rows", "slow", "t", "min = 1");
-    let mut running = World::new("reap-running");
-    running.dumped("slow", &[], slow_dump(60)).rows("rows", "slow", "t", "min = 1");
+    let killed = slow_world("reap-killed");
+    let running = slow_world("reap-running");
 
     let mut drill = Running::start(&killed, &[]);
     drill.wait_for("slow: restoring");
@@ -112,7 +110,7 @@ fn reap_removes_what_a_killed_drill_left_and_nothing_that_is_kept_runs_or_is_not
     let mut lives = Running::start(&running, &[]);
     lives.wait_for("slow: restoring");
     // Somebody's container that even claims to be of a project of that name, but not ours.
-    let stranger = Stranger::create(&image("DRILL_POSTGRES_17_IMAGE"));
+    let stranger = Stranger::start("reap");
     let before = [&kept, &running, &killed].map(things);
     assert!(before.iter().all(|count| *count > 0), "{before:?}");
 
@@ -148,10 +146,12 @@ fn reap_removes_what_a_killed_drill_left_and_nothing_that_is_kept_runs_or_is_not
 struct Stranger(String);
 
 impl Stranger {
-    fn create(image: &str) -> Self {
-        let name = format!("restore-drill-test-stranger-{}", std::process::id());
+    fn start(name: &str) -> Self {
+        let name = format!("restore-drill-test-stranger-{name}-{}", std::process::id());
         let label = "--label=com.docker.compose.project=reap-killed";
-        docker(&["create", "--pull=never", "--network=none", "--name", &name, label, image]);
+        let image = image("DRILL_POSTGRES_17_IMAGE");
+        let run = ["run", "--detach", "--pull=never", "--network=none", "--entrypoint=sleep"];
+        docker(&[&run[..], &["--name", &name, label, &image, LIFETIME]].concat());
         Self(name)
     }
 

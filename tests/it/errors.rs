@@ -284,7 +284,7 @@ fn row_counts_outside_their_bounds_fail_the_drill() {
 #[test]
 fn a_backup_older_than_the_rpo_fails_the_drill_and_is_still_restored() {
     let mut world = sound("rpo");
-    world.template.objectives = "rpo = \"30m\"\nrto = \"5m\"\n".to_owned();
+    world.template.objectives = "rpo = \"30m\"\nrto = \"1h\"\n".to_owned();
     let outcome = world.drill(&[]);
     let verdict = outcome.failed(1, "rpo_missed");
     assert_eq!(verdict["objectives"]["rpo"]["met"], false);

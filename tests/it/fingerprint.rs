@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use restore_drill::crypt;
 use serde_json::{Value, json};
 
-use super::fixtures::Source;
+use super::fixtures::{LIFETIME, Source, reload};
 use super::site::{Site, opened};
+use super::wait::wait_until;
 use super::world::{Outcome, RUNTIME, docker, docker_bytes, image, seal};
 
 /// A value of every kind that is written in a way of its own, and settings that would have them written in another. What
@@ -329,34 +330,57 @@ const BUSY: &str = "
     INSERT INTO busy SELECT n, 0, repeat(md5(n::text), 64) FROM generate_series(1, 40000) n;
     CREATE TABLE log (at timestamptz, n int);";
 
-/// Runs SQL in a database again and again until it is told to stop; how often it did.
-fn writer(site: &Site, sql: &'static str, stop: &Arc<AtomicBool>) -> std::thread::JoinHandle<u32> {
-    let (mut session, stop) = (site.session("shop"), Arc::clone(stop));
-    std::thread::spawn(move || {
-        let mut times = 0;
-        while !stop.load(Ordering::Relaxed) {
-            RUNTIME.block_on(session.execute(sql, "writing")).unwrap();
-            times += 1;
-        }
-        times
-    })
+/// Something that runs SQL in the database `shop` again and again until it is told to stop.
+struct Writer {
+    times: Arc<AtomicU32>,
+    stop: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Writer {
+    fn start(site: &Site, sql: &'static str) -> Self {
+        let (times, stop) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
+        let (mut session, counted, stopped) = (site.session("shop"), Arc::clone(&times), Arc::clone(&stop));
+        let thread = std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                RUNTIME.block_on(session.execute(sql, "writing")).unwrap();
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        Self { times, stop, thread }
+    }
+
+    /// How often it has done so.
+    fn times(&self) -> u32 {
+        self.times.load(Ordering::Relaxed)
+    }
+
+    /// Waits until it has begun.
+    fn wait(&self) {
+        wait_until(|| self.times() > 0 || self.thread.is_finished(), || "nothing is written".to_owned());
+    }
+
+    fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap();
+    }
 }
 
 #[test]
 fn what_is_written_while_the_backup_runs_makes_no_difference() {
     let mut site = Site::filled("print-busy", "DRILL_POSTGRES_17_IMAGE", &[("shop", None, BUSY)]);
     fingerprint(&mut site, "require_manifest = true");
-    let stop = Arc::new(AtomicBool::new(false));
     let writers = [
         "UPDATE busy SET n = n + 1 WHERE id IN (SELECT (random() * 40000)::int FROM generate_series(1, 50))",
         "INSERT INTO log SELECT now(), n FROM generate_series(1, 10) n; DELETE FROM busy WHERE id = (SELECT max(id) FROM busy)",
     ]
-    .map(|sql| writer(&site, sql, &stop));
-    std::thread::sleep(Duration::from_millis(300));
+    .map(|sql| Writer::start(&site, sql));
+    writers.iter().for_each(Writer::wait);
+    let before = writers.each_ref().map(Writer::times);
     backed_up(&site);
-    stop.store(true, Ordering::Relaxed);
-    for writer in writers {
-        assert!(writer.join().unwrap() > 20, "it wrote all the time");
+    for (writer, before) in writers.into_iter().zip(before) {
+        assert!(writer.times() > before, "it wrote all the time");
+        writer.stop();
     }
     let drill = site.world.drill(&[]);
     drill.passed();
@@ -372,12 +396,12 @@ fn what_is_written_while_the_backup_runs_makes_no_difference() {
 fn somebody_who_waits_to_change_a_table_is_not_in_the_way_and_neither_is_the_backup() {
     let mut site = Site::filled("print-alter", "DRILL_POSTGRES_17_IMAGE", &[("shop", None, BUSY)]);
     fingerprint(&mut site, "");
-    let stop = Arc::new(AtomicBool::new(false));
-    // Each takes an exclusive lock, and so waits for whoever reads; and whoever reads later waits for it.
+    // The second waits for whoever reads its table, and whoever reads that later waits for it. The first is in
+    // nobody's way: what it changes is read each time.
     let changers =
         ["ALTER TABLE busy ALTER n SET STATISTICS 10", "TRUNCATE log; INSERT INTO log VALUES (now(), 1)"]
-            .map(|sql| writer(&site, sql, &stop));
-    std::thread::sleep(Duration::from_millis(300));
+            .map(|sql| Writer::start(&site, sql));
+    changers.iter().for_each(Writer::wait);
     for _ in 0..3 {
         let outcome = site.backup(&["--format", "json"]);
         assert_eq!(outcome.code, 0, "{outcome}");
@@ -386,11 +410,12 @@ fn somebody_who_waits_to_change_a_table_is_not_in_the_way_and_neither_is_the_bac
         // A table may be out of reach at such a moment; then it is told, and never compared wrongly.
         let told = findings(&drill);
         assert!(told.iter().all(|(code, _)| code == "no_fingerprint"), "{drill}");
+        assert!(drill.check("source")["rows_verified"].as_u64().unwrap() > 0, "{drill}");
         std::thread::sleep(Duration::from_millis(1000));
     }
-    stop.store(true, Ordering::Relaxed);
     for changer in changers {
-        assert!(changer.join().unwrap() > 1, "it went on in between");
+        assert!(changer.times() > 1, "it went on in between");
+        changer.stop();
     }
 }
 
@@ -449,12 +474,15 @@ fn a_source_that_takes_encrypted_connections_only_is_read_too() {
     let mut site = Site::new("print-tls", &["shop"]);
     fingerprint(&mut site, "require_manifest = true");
     let encrypt = "cd \"$PGDATA\" && openssl req -new -x509 -days 2 -nodes -subj /CN=elsewhere -out server.crt -keyout server.key \
-                   && chmod 600 server.key && sed -i 's/^host /hostssl /' pg_hba.conf \
-                   && psql -U postgres -c 'ALTER SYSTEM SET ssl = on' -c 'SELECT pg_reload_conf()'";
-    docker(&["exec", &site.source.server.container, "bash", "-c", encrypt]);
-    std::thread::sleep(Duration::from_millis(500));
+                   && chmod 600 server.key && sed -i 's/^host /hostssl /' pg_hba.conf";
+    let container = &site.source.server.container;
+    docker(&["exec", container, "bash", "-c", encrypt]);
+    let psql = |sql: &str| docker(&["exec", container, "psql", "-Upostgres", "-Atc", sql]);
+    psql("ALTER SYSTEM SET ssl = on");
+    reload(psql);
     let plain = RUNTIME.block_on(site.source.server.session(&"shop".parse().unwrap()));
-    assert!(plain.is_err(), "it takes no other");
+    let refused = plain.err().expect("it takes no other").message;
+    assert!(refused.contains("no encryption"), "{refused}");
     backed_up(&site);
     site.world.drill(&[]).passed();
 }
@@ -479,18 +507,15 @@ fn a_standby_is_dumped_and_read() {
         &password,
     ];
     docker(
-        &[&run[..], &["--entrypoint=timeout", &image, "600", "docker-entrypoint.sh", "postgres"]].concat(),
+        &[&run[..], &["--entrypoint=timeout", &image, LIFETIME, "docker-entrypoint.sh", "postgres"]].concat(),
     );
     let psql = |sql: &str| {
         let arguments = ["exec", &container, "psql", "-h127.0.0.1", "-Upostgres", "-tAc", sql];
         Command::new("docker").args(arguments).output().unwrap()
     };
     let until = |sql: &str, answer: &str| {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while psql(sql).stdout != format!("{answer}\n").as_bytes() {
-            assert!(Instant::now() < deadline, "{sql}: {:?}", psql(sql));
-            std::thread::sleep(Duration::from_millis(200));
-        }
+        let answers = || psql(sql).stdout == format!("{answer}\n").as_bytes();
+        wait_until(answers, || format!("{sql}: {:?}", psql(sql)));
     };
     until("SELECT 1", "1");
     let fill = "createdb -U postgres shop && psql -U postgres -d shop -c 'CREATE TABLE t AS SELECT generate_series(1, 3) AS id' \

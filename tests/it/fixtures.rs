@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
 
+use super::wait::wait_until;
 use super::world::{docker, docker_bytes, docker_with, image};
 
-/// A server ends by itself after this long, should the tests be killed before they remove it.
-const LIFETIME: &str = "600";
+/// Seconds after which a server ends by itself, should the tests be killed before they remove it.
+pub const LIFETIME: &str = "1800";
 
 /// Users with an extension's type, a policy for a role that only the dump knows, an owner that exists nowhere else,
 /// a second schema, and a table that is empty for a good reason. 60 rows in 4 tables.
@@ -159,6 +159,22 @@ pub fn large_dump() -> &'static [u8] {
     &OVER_32_MIB
 }
 
+/// Waits until the server in this container answers.
+pub fn wait_until_ready(container: &str) {
+    // Over TCP: the entrypoint's temporary server listens on its socket only.
+    let ping = ["exec", container, "pg_isready", "-q", "-h127.0.0.1", "-Upostgres"];
+    let answers = || Command::new("docker").args(ping).output().is_ok_and(|output| output.status.success());
+    wait_until(answers, || format!("{container} does not start"));
+}
+
+/// Has a server read its configuration again, and waits until it has. `ask` answers SQL over a new connection.
+pub fn reload(ask: impl Fn(&str) -> String) {
+    let loaded = || ask("SELECT pg_conf_load_time()");
+    let before = loaded();
+    ask("SELECT pg_reload_conf()");
+    wait_until(|| loaded() != before, || "the server does not read its configuration".to_owned());
+}
+
 /// A server to dump from. Gone with this value.
 pub struct Source {
     /// Its container.
@@ -189,13 +205,7 @@ impl Source {
             "postgres",
             "-cfsync=off",
         ]);
-        let deadline = Instant::now() + Duration::from_secs(60);
-        // Over TCP: the entrypoint's temporary server listens on its socket only.
-        let ping = ["exec", &source.container, "psql", "-h127.0.0.1", "-Upostgres", "-c", "SELECT 1"];
-        while !Command::new("docker").args(ping).output().is_ok_and(|output| output.status.success()) {
-            assert!(Instant::now() < deadline, "{} does not start", source.container);
-            std::thread::sleep(Duration::from_millis(200));
-        }
+        wait_until_ready(&source.container);
         source
     }
 

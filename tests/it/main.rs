@@ -25,4 +25,5 @@ mod shortcut;
 mod site;
 mod store;
 mod verification;
+mod wait;
 mod world;

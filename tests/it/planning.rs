@@ -15,15 +15,16 @@ fn archive(name: &str) -> Vec<u8> {
 /// The database those archives were made of.
 const FIXTURE: &str = "archive_fixture";
 
-/// A store with one sound recovery point of an hour ago.
-fn sound(name: &str) -> (World, MemoryS3) {
+/// A store with one sound recovery point of an hour ago, and its key.
+fn sound(name: &str) -> (World, MemoryS3, String) {
     let s3 = MemoryS3::default();
     let mut world = World::planning(name, s3.clone());
     world.template.image = "postgres:17".to_owned();
     world.database(FIXTURE, &[]).tables("tables", FIXTURE, &["app.account"]);
     let sealed = seal(&archive("pg17-gzip"), &[&world.recipient]);
-    s3.put(&world.key(FIXTURE, ago(60)), sealed);
-    (world, s3)
+    let key = world.key(FIXTURE, ago(60));
+    s3.put(&key, sealed);
+    (world, s3, key)
 }
 
 fn planned(world: &World, arguments: &[&str]) -> (Outcome, Value) {
@@ -45,7 +46,7 @@ fn codes(plan: &Value) -> Vec<&str> {
 #[test]
 fn a_plan_tells_what_is_inside_without_an_engine_and_writes_nothing() {
     for name in ["pg15-none", "pg15-gzip", "pg17-none", "pg17-gzip", "pg17-lz4", "pg17-zstd"] {
-        let (world, s3) = sound(&format!("inside-{name}"));
+        let (world, s3, _) = sound(&format!("inside-{name}"));
         // Ten gigabytes, of which the plan must not read more than it needs.
         let head = seal(&[archive(name), vec![7; 1 << 20]].concat(), &[&world.recipient]);
         let object = Object { head: head.into(), size: 10 << 30, ..Object::default() };
@@ -66,7 +67,7 @@ fn a_plan_tells_what_is_inside_without_an_engine_and_writes_nothing() {
 
 #[test]
 fn a_table_of_contents_longer_than_the_first_range_is_read_whole() {
-    let (mut world, s3) = sound("long-toc");
+    let (mut world, s3, _) = sound("long-toc");
     let dump = super::fixtures::Source::start("DRILL_POSTGRES_17_IMAGE").dump(
         "wide",
         "SELECT format('CREATE TABLE wide_%s (id int PRIMARY KEY, a text, b text, c text)', n) FROM generate_series(1, 2500) n \\gexec\n\
@@ -84,7 +85,7 @@ fn a_table_of_contents_longer_than_the_first_range_is_read_whole() {
 
 #[test]
 fn a_missing_table_is_found_before_anything_is_restored() {
-    let (mut world, _) = sound("missing-table");
+    let (mut world, ..) = sound("missing-table");
     world.tables("keys", FIXTURE, &["transparency_historical_keys"]);
     let (outcome, plan) = planned(&world, &[]);
     assert_eq!((outcome.code, codes(&plan)), (1, vec!["table_missing_in_dump"]), "{outcome}");
@@ -92,7 +93,7 @@ fn a_missing_table_is_found_before_anything_is_restored() {
 
 #[test]
 fn what_cannot_be_opened_is_told_for_each_point() {
-    let (mut world, s3) = sound("unopened");
+    let (mut world, s3, _) = sound("unopened");
     let (_, stranger) = restore_drill::crypt::generate_key();
     let whole = seal(&archive("pg17-gzip"), &[&world.recipient]);
     let mut flipped = seal(&vec![7; 3 << 20], &[&world.recipient]);
@@ -130,8 +131,7 @@ fn what_cannot_be_opened_is_told_for_each_point() {
 
 #[test]
 fn an_archived_point_is_never_waited_for_and_its_restore_can_be_requested() {
-    let (world, s3) = sound("archived");
-    let key = world.key(FIXTURE, ago(60));
+    let (world, s3, key) = sound("archived");
     let sealed = s3.objects.lock().unwrap()[&key].clone();
     s3.put_object(&key, Object { storage_class: Some("DEEP_ARCHIVE"), ..sealed.clone() });
     let (outcome, plan) = planned(&world, &[]);
@@ -189,7 +189,7 @@ fn an_archived_point_is_found_though_nothing_tells_how_it_is_kept() {
 
 #[test]
 fn how_the_bucket_keeps_objects_is_shown_and_judged_where_the_template_demands_it() {
-    let (mut world, s3) = sound("kept");
+    let (mut world, s3, key) = sound("kept");
     let (outcome, plan) = planned(&world, &[]);
     assert_eq!(outcome.code, 0, "what is denied is no error unless it is demanded\n{outcome}");
     let why = plan["bucket"]["versioning"]["not_known"].as_str().unwrap();
@@ -223,7 +223,6 @@ fn how_the_bucket_keeps_objects_is_shown_and_judged_where_the_template_demands_i
         (1, all(&["object_lock_missing", "retention_too_short", "versioning_missing"]))
     );
     set(true, 365);
-    let key = world.key(FIXTURE, ago(60));
     let object = s3.objects.lock().unwrap()[&key].clone();
     let until = |days: i64| -> DateTime<Utc> { ago(0) + TimeDelta::days(days) };
     let locked = |days| Object {
@@ -244,9 +243,9 @@ fn how_the_bucket_keeps_objects_is_shown_and_judged_where_the_template_demands_i
 
 #[test]
 fn years_of_objects_cost_a_few_pages_and_strangers_are_found() {
-    let (mut world, s3) = sound("years");
+    let (mut world, s3, key) = sound("years");
     world.template.more = "[recovery_set]\nschedule = \"1h\"\nhistory = 24\n".to_owned();
-    let sealed = s3.objects.lock().unwrap()[&world.key(FIXTURE, ago(60))].clone();
+    let sealed = s3.objects.lock().unwrap()[&key].clone();
     for name in [FIXTURE, "forgotten", "archive_fixture_2"] {
         for hour in 1..9000 {
             s3.put_object(&world.key(name, ago(60 * hour)), sealed.clone());
@@ -273,7 +272,7 @@ fn years_of_objects_cost_a_few_pages_and_strangers_are_found() {
 
 #[test]
 fn an_old_point_is_found_though_nothing_came_after_it() {
-    let (world, s3) = sound("old");
+    let (world, s3, _) = sound("old");
     let object = s3.objects.lock().unwrap().pop_first().unwrap().1;
     for days in [40, 400, 4000] {
         s3.objects.lock().unwrap().clear();
@@ -292,13 +291,14 @@ fn keys_whose_times_do_not_sort_are_listed_whole_and_chosen_all_the_same() {
     let text = world.template_text().replace("[encryption]", "timestamp = \"%d-%m-%Y\"\n[encryption]");
     world.write("template.toml", text);
     let sealed = seal(&archive("pg17-gzip"), &[&world.recipient]);
+    let now = ago(0);
     for days in 0..1200 {
-        let day = ago(60 * 24 * days).format("%d-%m-%Y");
+        let day = (now - TimeDelta::days(days)).format("%d-%m-%Y");
         s3.put(&format!("nightly/{FIXTURE}_{day}.dump.age"), sealed.clone());
     }
     let outcome = world.run(&["plan", "-t", "./template.toml", "--format", "json"]);
     let plan: Value = serde_json::from_str(&outcome.stdout).unwrap();
-    let today = ago(0).format("%Y-%m-%dT00:00:00Z").to_string();
+    let today = now.format("%Y-%m-%dT00:00:00Z").to_string();
     assert_eq!(plan["recovery_set"]["newest"], today.as_str(), "{outcome}");
     assert_eq!(plan["cost"]["objects_listed"], 1200);
 }

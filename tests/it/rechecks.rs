@@ -2,7 +2,7 @@
 //! that were overwritten. What reads them must find it.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::process::Command;
 
 use restore_drill::check::{Examined, Found, Recheck};
 use restore_drill::names::DatabaseName;
@@ -13,9 +13,8 @@ use restore_drill::stack::docker::Engine;
 use restore_drill::template::{Amcheck, ConstraintKind, Constraints};
 
 use super::fixtures::Source;
-use super::world::{RUNTIME, World, docker, docker_with, image};
-
-const MINUTE: Duration = Duration::from_secs(60);
+use super::wait::LIMIT;
+use super::world::{RUNTIME, World, docker_with, image};
 
 /// Rows that no constraint would have let in, one of each kind, and catalogs that say that all is well.
 const VIOLATIONS: &str = r"
@@ -75,7 +74,7 @@ fn kinds() -> BTreeSet<ConstraintKind> {
 }
 
 fn recheck(server: &Server, database: &DatabaseName) -> Vec<Recheck> {
-    RUNTIME.block_on(server.recheck_constraints(database, &kinds(), &Connections::new(3), MINUTE)).unwrap()
+    RUNTIME.block_on(server.recheck_constraints(database, &kinds(), &Connections::new(3), LIMIT)).unwrap()
 }
 
 #[test]
@@ -203,7 +202,7 @@ fn without_the_extension_amcheck_is_skipped_unless_it_is_required() {
     struct Image(String);
     impl Drop for Image {
         fn drop(&mut self) {
-            docker(&["image", "rm", &self.0]);
+            let _ = Command::new("docker").args(["image", "rm", &self.0]).output();
         }
     }
     let bare = Image(format!("restore-drill-test/without-amcheck:{}", std::process::id()));

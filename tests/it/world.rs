@@ -333,7 +333,7 @@ impl World {
             self.name.to_lowercase().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
         prefix.truncate(40);
         let mut text = format!(
-            "schema_version = 1\nname = \"{}\"\nproject_prefix = \"{prefix}\"\ntimeout = \"5m\"\n{}\n",
+            "schema_version = 1\nname = \"{}\"\nproject_prefix = \"{prefix}\"\ntimeout = \"20m\"\n{}\n",
             self.name, template.top
         );
         let _ = writeln!(

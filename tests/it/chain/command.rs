@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::super::fixtures::reload;
 use super::super::world::docker_with;
 use super::audit_sql;
 use super::server::{PASSWORD, Server, verify};
@@ -154,17 +155,11 @@ authority ours && authority foreign && certificate right "IP:$ADDRESS" && certif
 impl Server {
     /// From now on it answers with this certificate.
     fn present(&self, certificate: &str) {
-        let loaded = || self.sql("SELECT pg_conf_load_time()");
-        let before = loaded();
         self.sql(&format!(
             "ALTER SYSTEM SET ssl_cert_file = '{certificate}.crt'; ALTER SYSTEM SET ssl_key_file = '{certificate}.key';
-             ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf();"
+             ALTER SYSTEM SET ssl = on;"
         ));
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while loaded() == before {
-            assert!(Instant::now() < deadline, "the server does not read its configuration");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        reload(|sql| self.sql(sql));
     }
 }
 

@@ -3,14 +3,12 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::super::fixtures::{LIFETIME, wait_until_ready};
 use super::super::world::{docker, docker_with, image};
 
-/// A server ends by itself after this long, should the tests be killed before they remove it.
-const LIFETIME: &str = "600";
 pub(super) const PASSWORD: &str = "correct horse battery staple";
 
 /// A Postgres that listens on an address which this machine reaches, on a network of its own.
@@ -45,13 +43,7 @@ impl Server {
         docker(&[&run[..], &rest[..]].concat());
         let template = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
         server.address = docker(&["inspect", "--format", template, &server.name]);
-        let deadline = Instant::now() + Duration::from_secs(60);
-        // Over TCP: the entrypoint's temporary server listens on its socket only.
-        let ping = ["exec", &server.name, "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/5432"];
-        while !Command::new("docker").args(ping).output().is_ok_and(|output| output.status.success()) {
-            assert!(Instant::now() < deadline, "{} does not start", server.name);
-            std::thread::sleep(Duration::from_millis(200));
-        }
+        wait_until_ready(&server.name);
         server.sql(sql);
         server
     }
