@@ -15,7 +15,7 @@ const RETRY: std::time::Duration = std::time::Duration::from_millis(300);
 /// Characters of a body that are shown on request.
 const BODY_SHOWN: usize = 300;
 
-/// Asks until the answer is right, or the time is over.
+/// Asks until the answer is right, the service has ended, or the time is over.
 ///
 /// # Errors
 /// If the engine cannot say how the service is.
@@ -31,10 +31,13 @@ pub async fn run(check: &Http, context: &Context<'_>) -> Result<Outcome> {
             Err(format!("no answer within {}", human::duration(check.timeout.as_secs_f64())))
         });
         let Some(wrong) = violation(check, &answer) else { return Ok(held(check, &answer, requests)) };
+        // Nothing starts it again.
+        if let Some(ended) = ended(check, context).await? {
+            return Ok(failed(check, ended, requests));
+        }
         // An answer that is late counts as one that never came, so the last request may begin, but not the next.
         if began.elapsed() + RETRY >= check.within {
-            let died = ended(check, context).await?;
-            return Ok(failed(check, died.unwrap_or(wrong), requests));
+            return Ok(failed(check, wrong, requests));
         }
         sleep(RETRY).await;
     }
