@@ -3,9 +3,13 @@
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use futures_util::future::join_all;
+use restore_drill::stack::docker::{Engine, Owned, OwnedKind};
+use restore_drill::stack::labels::Labels;
+
 use super::cancel::{Running, assert_interrupted, slow_world};
 use super::fixtures::{LIFETIME, dump};
-use super::world::{World, docker, image, labelled};
+use super::world::{RUNTIME, World, docker, image, labelled};
 
 /// `reap` without `--drill` removes whatever its owner left, another test's too: one at a time.
 pub fn alone_with_reap() -> MutexGuard<'static, ()> {
@@ -140,6 +144,25 @@ fn reap_removes_what_a_killed_drill_left_and_nothing_that_is_kept_runs_or_is_not
     lives.signal("TERM");
     assert_interrupted(&lives.finish());
     running.assert_nothing_left();
+}
+
+#[test]
+fn a_container_that_somebody_else_removes_at_the_same_time_is_removed_for_both() {
+    let container = Stranger::start("removed");
+    let owned = Owned {
+        kind: OwnedKind::Container,
+        id: container.0.clone(),
+        name: container.0.clone(),
+        labels: Labels::new(),
+    };
+    let removals = RUNTIME.block_on(async {
+        let engine = Engine::connect().await.expect("the engine answers");
+        join_all((0..8).map(|_| engine.remove(&owned))).await
+    });
+    for removal in removals {
+        removal.expect("it is gone in the end");
+    }
+    assert!(!container.is_there());
 }
 
 /// A container that is nobody's of ours.

@@ -146,6 +146,12 @@ fn is_not_found(error: &bollard::errors::Error) -> bool {
     matches!(error, bollard::errors::Error::DockerResponseServerError { status_code: 404, .. })
 }
 
+/// Whether the engine is at the removal of this container already, for somebody else.
+fn is_being_removed(error: &bollard::errors::Error) -> bool {
+    matches!(error, bollard::errors::Error::DockerResponseServerError { status_code: 409, message }
+        if message.contains("already in progress"))
+}
+
 /// An engine error while doing something.
 fn engine_failure(doing: &str, error: &bollard::errors::Error) -> Failure {
     let text = match error {

@@ -1,6 +1,7 @@
 //! Making and removing networks, containers and volumes.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use bollard::models::{
     ContainerCreateBody, EndpointSettings, HostConfig, HostConfigLogConfig, Mount, MountType,
@@ -15,9 +16,12 @@ use futures_util::StreamExt;
 
 use super::super::labels::{self, Labels};
 use super::super::spec::{ContainerSpec, NetworkSpec, PIDS_LIMIT, RESOLVER_OPTIONS};
-use super::{Engine, engine_failure, is_not_found};
+use super::{Engine, engine_failure, is_being_removed, is_not_found};
 use crate::failure::Result;
 use crate::names::DrillId;
+
+/// How long the engine may take for a removal that somebody else asked for: less than teardown gives each of its own.
+const OTHERS_REMOVAL: Duration = Duration::from_secs(25);
 
 /// The kinds of things a drill makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -221,10 +225,7 @@ impl Engine {
     /// is removed by its id, so nothing else can be hit.
     pub async fn remove(&self, owned: &Owned) -> Result<()> {
         let result = match owned.kind {
-            OwnedKind::Container => {
-                let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-                self.docker.remove_container(&owned.id, Some(options)).await
-            }
+            OwnedKind::Container => self.remove_container(&owned.id).await,
             OwnedKind::Network => self.docker.remove_network(&owned.id).await,
             OwnedKind::Volume => self.docker.remove_volume(&owned.id, None::<RemoveVolumeOptions>).await,
         };
@@ -233,6 +234,21 @@ impl Engine {
             Err(error) if is_not_found(&error) => Ok(()),
             Err(error) => {
                 Err(engine_failure(&format!("removing the {} {}", owned.kind.word(), owned.name), &error))
+            }
+        }
+    }
+
+    /// Removes a container with its anonymous volumes. The engine may be at it already, for a drill that was
+    /// killed during its teardown: then asks again until it is gone.
+    async fn remove_container(&self, id: &str) -> std::result::Result<(), bollard::errors::Error> {
+        let began = Instant::now();
+        loop {
+            let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+            match self.docker.remove_container(id, Some(options)).await {
+                Err(error) if is_being_removed(&error) && began.elapsed() < OTHERS_REMOVAL => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                removed => return removed,
             }
         }
     }
