@@ -1,9 +1,9 @@
 //! The command `verify-chain`: the audit log in a database and in its export, and ways to reach a server.
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use super::super::fixtures::reload;
+use super::super::wait::wait_until;
 use super::super::world::docker_with;
 use super::audit_sql;
 use super::server::{PASSWORD, Server, verify};
@@ -123,11 +123,7 @@ fn an_interrupt_ends_it_and_nothing_is_said_of_a_drill() {
         let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("Linux tells");
         u64::from_str_radix(caught.trim(), 16).expect("hexadecimal digits") & 0b10 != 0
     };
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !listens() {
-        assert!(Instant::now() < deadline, "it does not listen");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until(listens, || "it does not listen".to_owned());
     let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(interrupted.expect("kill is there").success());
     // Its input stays open, as that of a person's terminal.
