@@ -4,6 +4,8 @@ SHELL := bash
 .PHONY: help demo test bench fuzz lint images clean
 
 target := $(or $(CARGO_TARGET_DIR),target)
+# An engine has addresses for some thirty networks, and a test may need three.
+export RUST_TEST_THREADS ?= $(shell n=$$(nproc 2>/dev/null || echo 4); echo $$((n < 8 ? n : 8)))
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
