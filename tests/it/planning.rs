@@ -163,12 +163,12 @@ fn an_archived_point_is_never_waited_for_and_its_restore_can_be_requested() {
 
 #[test]
 fn a_point_that_its_class_archived_is_restored_for_good() {
-    let (world, s3) = sound("tiered");
-    let (key, sealed) = s3.objects.lock().unwrap().pop_first().expect("it was put");
+    let (world, s3, key) = sound("tiered");
+    let sealed = s3.objects.lock().unwrap()[&key].clone();
     let class = Some("INTELLIGENT_TIERING");
     s3.put_object(
         &key,
-        Object { storage_class: class, archive_status: Some("DEEP_ARCHIVE_ACCESS"), ..sealed.clone() },
+        Object { storage_class: class, archive_status: Some("DEEP_ARCHIVE_ACCESS"), ..sealed },
     );
     let (outcome, plan) = planned(&world, &["--request-restore"]);
     assert_eq!((outcome.code, codes(&plan)), (1, vec!["object_archived"]), "{outcome}");
@@ -178,8 +178,8 @@ fn a_point_that_its_class_archived_is_restored_for_good() {
 
 #[test]
 fn an_archived_point_is_found_though_nothing_tells_how_it_is_kept() {
-    let (world, s3) = sound("archived-secretly");
-    let (key, sealed) = s3.objects.lock().unwrap().pop_first().expect("it was put");
+    let (world, s3, key) = sound("archived-secretly");
+    let sealed = s3.objects.lock().unwrap()[&key].clone();
     s3.put_object(&key, Object { storage_class: Some("GLACIER"), secretive: true, ..sealed });
     let (outcome, plan) = planned(&world, &["--request-restore"]);
     assert_eq!((outcome.code, codes(&plan)), (1, vec!["object_archived"]), "{outcome}");
