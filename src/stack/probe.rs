@@ -24,8 +24,8 @@ const OUTPUT_LIMIT: usize = 256 * 1024;
 /// Where clouds keep credentials of the machine.
 const METADATA: &str = "169.254.169.254";
 
-/// Runs inside the container; arguments come in threes: `resolve NAME -`, `connect HOST PORT` or
-/// `control HOST PORT`. Prints `INDEX<tab>WORD<tab>DETAIL` for each. Needs bash and timeout, which every image of Postgres with an entrypoint
+/// Runs inside the container; arguments come in threes: `resolve NAME -`, `connect HOST PORT` or `control HOST PORT`.
+/// Prints `INDEX<tab>WORD<tab>DETAIL` for each. Needs bash and timeout, which every image of Postgres with an entrypoint
 /// like the official one has; getent where there is one.
 const PROBER: &str = r#"
 connect_seconds=$1 control_seconds=$2 resolve_seconds=$3; shift 3
