@@ -1,6 +1,5 @@
 //! What earlier drills of a template prove, from their verdicts in the reports directory.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -9,14 +8,16 @@ use serde::{Deserialize, Serialize};
 use crate::names::DatabaseName;
 use crate::report::{read_verdict, verdict_paths};
 
-/// Verdicts looked at, the newest first: more than a probe of every minute should read.
-const VERDICTS: usize = 200;
+/// Drills looked at, the newest first.
+const DRILLS: usize = 200;
 
 /// A drill that ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PastDrill {
     /// When it ended.
     pub finished_at: DateTime<Utc>,
+    /// The point in time it recovered to.
+    pub at: DateTime<Utc>,
     /// Its status, as the verdict has it.
     pub status: String,
     /// The databases it was narrowed to; absent for all.
@@ -34,7 +35,7 @@ pub struct PastDrill {
 pub struct Drills {
     /// The newest, however it ended.
     pub last: Option<PastDrill>,
-    /// The newest that failed, unless a later one of the same databases passed.
+    /// The newest that failed, unless a later one of the same databases, and of no older backups, passed.
     pub failed: Option<PastDrill>,
     /// The newest of all databases that passed.
     pub passed: Option<PastDrill>,
@@ -42,22 +43,25 @@ pub struct Drills {
 
 impl Drills {
     /// Sums up drills, the newest first. One that was stopped or came to no verdict neither proves nor disproves
-    /// anything, and one that was narrowed speaks of its own databases alone.
+    /// anything, one that was narrowed speaks of its own databases alone, and one of older backups not of later ones.
     pub fn of(drills: impl Iterator<Item = PastDrill>) -> Self {
         let mut all = Self::default();
-        let mut passed_since = BTreeSet::new();
+        let mut passes: Vec<PastDrill> = Vec::new();
         for drill in drills {
+            if all.passed.as_ref().is_some_and(|passed| drill.finished_at <= passed.at) {
+                // Whatever failed until then was of older backups.
+                break;
+            }
             all.last.get_or_insert_with(|| drill.clone());
             match drill.status.as_str() {
-                "PASS" if drill.only.is_empty() => {
-                    all.passed = Some(drill);
-                    break;
+                "PASS" => {
+                    if drill.only.is_empty() {
+                        all.passed.get_or_insert_with(|| drill.clone());
+                    }
+                    passes.push(drill);
                 }
-                "PASS" => passed_since.extend(drill.only),
                 "FAIL" if all.failed.is_none() => {
-                    let mended =
-                        !drill.only.is_empty() && drill.only.iter().all(|name| passed_since.contains(name));
-                    all.failed = Some(drill).filter(|_| !mended);
+                    all.failed = Some(drill).filter(|failed| !made_good(failed, &passes));
                 }
                 _ => {}
             }
@@ -66,12 +70,24 @@ impl Drills {
     }
 }
 
+/// Whether later drills that passed undo a failure.
+fn made_good(failed: &PastDrill, passes: &[PastDrill]) -> bool {
+    let mut passes = passes.iter().filter(|passed| passed.at >= failed.at);
+    if failed.only.is_empty() {
+        return passes.any(|passed| passed.only.is_empty());
+    }
+    let passes: Vec<&PastDrill> = passes.collect();
+    let holds = |name| passes.iter().any(|passed| passed.only.is_empty() || passed.only.contains(name));
+    failed.only.iter().all(holds)
+}
+
 /// What of a verdict is read.
 #[derive(Deserialize)]
 struct Record {
     template: String,
     status: String,
     finished_at: Option<DateTime<Utc>>,
+    at: Option<DateTime<Utc>>,
     #[serde(default)]
     only: Vec<DatabaseName>,
     failure: Option<FailureRecord>,
@@ -86,14 +102,17 @@ struct FailureRecord {
 /// files there, and so is a drill that has not ended.
 pub fn drills(reports: &Path, template: &str) -> Drills {
     let paths = verdict_paths(reports);
-    Drills::of(paths.iter().take(VERDICTS).filter_map(|path| {
+    let drills = paths.iter().filter_map(|path| {
         let record = read_verdict::<Record>(path).filter(|record| record.template == template)?;
+        let finished_at = record.finished_at?;
         Some(PastDrill {
-            finished_at: record.finished_at?,
+            finished_at,
+            at: record.at.unwrap_or(finished_at),
             status: record.status,
             only: record.only,
             failure: record.failure.map(|failure| crate::human::one_line(&failure.message, 300)),
             verdict: path.display().to_string(),
         })
-    }))
+    });
+    Drills::of(drills.take(DRILLS))
 }

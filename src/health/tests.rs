@@ -37,6 +37,7 @@ fn template_with_rpo() -> Template {
 fn drilled(status: &str, days_ago: i64) -> PastDrill {
     PastDrill {
         finished_at: start() - chrono::TimeDelta::days(days_ago),
+        at: start() - chrono::TimeDelta::days(days_ago),
         status: status.to_owned(),
         only: Vec::new(),
         failure: (status == "FAIL").then(|| "a row is gone".to_owned()),
@@ -47,6 +48,11 @@ fn drilled(status: &str, days_ago: i64) -> PastDrill {
 /// A drill of one database.
 fn narrowed(status: &str, days_ago: i64, only: &str) -> PastDrill {
     PastDrill { only: vec![only.parse().unwrap()], ..drilled(status, days_ago) }
+}
+
+/// A drill of the backups of a while before.
+fn of_older(status: &str, days_ago: i64, at_days_ago: i64) -> PastDrill {
+    PastDrill { at: start() - chrono::TimeDelta::days(at_days_ago), ..drilled(status, days_ago) }
 }
 
 /// Drills, the newest first.
@@ -97,6 +103,7 @@ fn the_last_drill_counts() {
         (vec![narrowed("PASS", 1, "a"), drilled("FAIL", 2)], HealthStatus::Critical, "failed"),
         (vec![narrowed("PASS", 1, "a"), narrowed("FAIL", 2, "b")], HealthStatus::Critical, "drill (b) of"),
         (vec![narrowed("PASS", 1, "a"), drilled("PASS", 101)], HealthStatus::Warning, "more than 100d"),
+        (vec![of_older("PASS", 1, 9), drilled("FAIL", 2)], HealthStatus::Critical, "failed: a row is gone"),
         (vec![narrowed("PASS", 1, "a")], HealthStatus::Warning, "No drill of all databases"),
     ] {
         let health = judge(&template, &plan, after(&drills));
@@ -105,6 +112,8 @@ fn the_last_drill_counts() {
     }
     let mended = [narrowed("PASS", 1, "b"), narrowed("FAIL", 2, "b"), drilled("PASS", 3), drilled("FAIL", 4)];
     assert_eq!(judge(&template, &plan, after(&mended)).status, HealthStatus::Healthy);
+    let of_older_backups = [of_older("PASS", 1, 9), drilled("FAIL", 10), drilled("PASS", 11)];
+    assert_eq!(judge(&template, &plan, after(&of_older_backups)).status, HealthStatus::Healthy);
     let mut undemanding = template;
     undemanding.health.max_drill_age = None;
     assert_eq!(judge(&undemanding, &plan, after(&[])).status, HealthStatus::Healthy);

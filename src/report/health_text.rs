@@ -94,6 +94,7 @@ mod tests {
             ],
             last_drill: Some(PastDrill {
                 finished_at: "2026-05-16T03:40:00Z".parse().unwrap(),
+                at: "2026-05-16T03:31:11Z".parse().unwrap(),
                 status: "PASS".to_owned(),
                 only: vec!["shop".parse().unwrap()],
                 failure: None,
@@ -161,6 +162,7 @@ mod tests {
           ],
           "last_drill": {
             "finished_at": "2026-05-16T03:40:00Z",
+            "at": "2026-05-16T03:31:11Z",
             "status": "PASS",
             "only": [
               "shop"
