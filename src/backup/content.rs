@@ -111,6 +111,9 @@ pub(super) async fn dump_and_read(
     Ok((dump(task, None, None, cancel).await?, Ok(SourceContent::unread(None, &failure))))
 }
 
+/// What `pg_dump` says when a server turns it away, whatever that server's language.
+const NOT_CONNECTED: &str = "connection to ";
+
 /// A dump without a snapshot, after the connection that held one was closed. On the server it ends a little later, and
 /// until then it may be the last one that the user is allowed.
 async fn dump_once_closed(task: Task<'_>, cancel: &CancellationToken) -> Result<Uploaded> {
@@ -120,6 +123,7 @@ async fn dump_once_closed(task: Task<'_>, cancel: &CancellationToken) -> Result<
         match dump(task, None, Some(writing), cancel).await {
             Err(failure)
                 if failure.code == "pg_dump_failed"
+                    && failure.message.contains(NOT_CONNECTED)
                     && has_begun.try_recv().is_err()
                     && closed.elapsed() < LINGERS =>
             {

@@ -181,14 +181,22 @@ mod tests {
     #[tokio::test]
     async fn a_failure_ends_the_work() {
         let connections = Connections::new(2);
-        let connect = || async { Ok(()) }.boxed();
-        let work = |(), item: u32| {
-            let failure = crate::failure::Failure::inconclusive("query_failed", "no");
-            async move { if item == 3 { Err(failure) } else { Ok(item) } }.boxed()
+        let connect = || async { Ok("helper") }.boxed();
+        let done = Arc::new(AtomicUsize::new(0));
+        let work = |who: &'static str, _: u32| {
+            let (failure, done) =
+                (crate::failure::Failure::inconclusive("query_failed", who), Arc::clone(&done));
+            async move {
+                tokio::task::yield_now().await;
+                done.fetch_add(1, Ordering::Relaxed);
+                if who == "helper" { Err(failure) } else { Ok(()) }
+            }
+            .boxed()
         };
-        assert_eq!(
-            connections.spread((), vec![1, 2, 3, 4], connect, work).await.unwrap_err().code,
-            "query_failed"
-        );
+        let failure = connections.spread("first", (0..1000).collect(), connect, work).await.unwrap_err();
+        assert_eq!((failure.code, &*failure.message), ("query_failed", "helper"));
+        assert!(done.load(Ordering::Relaxed) < 1000, "the rest is not worked on");
+        let all = connections.hold(Connections::most(2)).now_or_never();
+        assert!(all.is_some(), "every permit was given back");
     }
 }

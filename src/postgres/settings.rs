@@ -9,6 +9,8 @@ use crate::template::Tuning;
 
 const MIB: u64 = 1024 * 1024;
 const GIB: u64 = 1024 * MIB;
+/// What `max_connections` is where nobody sets it.
+const POSTGRES_DEFAULT: usize = 100;
 
 /// Settings for a tuning and a number of restore workers, with the template's own on top.
 pub fn settings(
@@ -21,12 +23,19 @@ pub fn settings(
         Tuning::Throwaway => throwaway(memory_bytes, jobs),
         Tuning::Production => BTreeMap::new(),
     };
+    settings.insert("max_connections".to_owned(), max_connections(jobs).to_string());
     // Errors name rows of the restored data, and the container's log lies on the host's disk; pg_restore and the
     // checks report them where they belong. LOG, FATAL and PANIC still tell how the server itself is doing.
     settings.insert("log_min_messages".to_owned(), "log".to_owned());
     settings.insert("log_min_error_statement".to_owned(), "panic".to_owned());
     settings.extend(own.iter().map(|(name, value)| (name.clone(), value.clone())));
     settings
+}
+
+/// Each restore worker holds one, and the checks so many together. To spare: counting the rows of databases that are
+/// restored already, programs of the template's own, and connections that are only just being closed.
+fn max_connections(jobs: usize) -> usize {
+    (jobs + Connections::most(jobs) + 50).max(POSTGRES_DEFAULT)
 }
 
 fn throwaway(memory_bytes: u64, jobs: usize) -> BTreeMap<String, String> {
@@ -42,9 +51,6 @@ fn throwaway(memory_bytes: u64, jobs: usize) -> BTreeMap<String, String> {
         ("checkpoint_timeout", "1d".to_owned()),
         ("autovacuum", "off".to_owned()),
         ("jit", "off".to_owned()),
-        // Each restore worker holds one, and the checks so many together. To spare: counting the rows of databases that
-        // are restored already, programs of the template's own, and connections that are only just being closed.
-        ("max_connections", (jobs + Connections::most(jobs) + 50).to_string()),
         ("shared_buffers", mib((memory_bytes / 4).clamp(128 * MIB, 8 * GIB))),
         ("maintenance_work_mem", mib((memory_bytes / 8 / jobs.max(1) as u64).clamp(64 * MIB, 2 * GIB - MIB))),
         ("work_mem", mib((memory_bytes / 64).clamp(16 * MIB, 256 * MIB))),
@@ -74,8 +80,9 @@ mod tests {
     #[test]
     fn production_keeps_the_images_settings_and_the_templates() {
         let own = [("work_mem".to_owned(), "64MB".to_owned())].into();
-        let settings = settings(Tuning::Production, GIB, 2, &own);
+        let settings = settings(Tuning::Production, GIB, 32, &own);
         assert_eq!(settings.get("fsync"), None);
         assert_eq!(settings["work_mem"], "64MB");
+        assert_eq!(settings["max_connections"], "148", "the drill's own work needs them");
     }
 }

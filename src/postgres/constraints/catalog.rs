@@ -88,7 +88,7 @@ const UNIQUES: &str = "
 
 /// Constraints that would take a comparison of every row with every other, and whether each is a foreign key.
 const LEFT_OUT: &str = "
-    SELECT n.nspname, r.relname, c.conname::text, c.convalidated, c.contype = 'f'
+    SELECT n.nspname, r.relname, c.conname::text, c.convalidated, c.contype::text
     FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid JOIN pg_namespace n ON n.oid = r.relnamespace
     WHERE (c.contype = 'x' OR to_jsonb(c)->>'conperiod' = 'true') AND c.conparentid = 0 AND {OF_USERS}";
 
@@ -115,14 +115,15 @@ pub(super) async fn read(client: &Client, kinds: &BTreeSet<ConstraintKind>) -> R
     Ok(Found { units, left_out })
 }
 
-/// What is not checked of these kinds: exclusion constraints count as unique ones, and temporal foreign keys as foreign
-/// keys.
+/// What is not checked of these kinds: exclusion constraints and temporal keys count as unique ones, and temporal foreign
+/// keys as foreign keys.
 async fn left_out(client: &Client, kinds: &BTreeSet<ConstraintKind>) -> Result<Vec<Recheck>> {
     let mut left_out = Vec::new();
     for row in select(client, LEFT_OUT).await? {
-        let (kind, name) = match get(&row, 4)? {
-            true => (ConstraintKind::ForeignKey, "temporal foreign key"),
-            false => (ConstraintKind::Unique, "exclusion constraint"),
+        let (kind, name) = match get::<String>(&row, 4)?.as_str() {
+            "f" => (ConstraintKind::ForeignKey, "temporal foreign key"),
+            "x" => (ConstraintKind::Unique, "exclusion constraint"),
+            _ => (ConstraintKind::Unique, "temporal key"),
         };
         if kinds.contains(&kind) {
             let rule = rule(name, get(&row, 0)?, get(&row, 1)?, get(&row, 2)?, get(&row, 3)?);
