@@ -122,10 +122,8 @@ async fn request_restores(store: &dyn Store, plan: &DrillPlan, days: u16, tier: 
         let kept = days.map_or_else(|| "for good".to_owned(), |days| format!("{days} days"));
         match store.request_restore(&point.key, days, tier).await {
             Ok(()) => common::tell(&format!("{}: restore requested ({}, {kept})", point.key, tier.word())),
-            Err(failure) => {
-                common::complain(&failure.message, None);
-                refused.get_or_insert(failure);
-            }
+            Err(failure) if refused.is_none() => refused = Some(failure),
+            Err(failure) => common::complain(&failure.message, None),
         }
     }
     if archived == 0 {

@@ -59,8 +59,8 @@ connect() {
   esac
 }
 control() {
-  connect_seconds=$control_seconds
   while :; do
+    connect_seconds=$((control_seconds - SECONDS)); [ "$connect_seconds" -ge 1 ] || connect_seconds=1
     answer=$(connect "$1" "$2")
     case $answer in timeout*|unresolved*) ;; *) break ;; esac
     [ "$SECONDS" -lt "$control_seconds" ] || break

@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_of_contents_without_an_end_is_too_large() {
+    fn a_table_of_contents_over_the_limit_says_nothing_of_the_backup() {
         let failure = archive_failure(&ArchiveError::TooLarge { limit: LARGEST, unit: "bytes" });
         assert_eq!((failure.code, failure.class), ("archive_too_large", crate::failure::Class::Inconclusive));
     }

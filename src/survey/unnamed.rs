@@ -100,10 +100,10 @@ impl Search<'_> {
         let beginning = &key[start..start + at];
         let name = self.pattern.separator().and_then(|separator| beginning.strip_suffix(separator));
         if let Some(Ok(name)) = name.map(str::parse) {
-            // Once a database's keys were made in another way. Those of late may be like the pattern.
-            let recent = self.pattern.boundary(&name, self.recent);
-            if !self.known.contains(&name) && key < recent.as_str() {
-                return recent;
+            // An object beside a database's recovery points, or one of before its keys were made like the pattern. Those
+            // of late are looked at one by one.
+            if !self.known.contains(&name) {
+                return self.pattern.boundary(&name, self.recent).max(key.to_owned());
             }
         } else {
             self.skipped.get_or_insert_with(|| key[..start + at].to_owned());
@@ -263,6 +263,10 @@ mod tests {
             format!("stray_{}.dump", time.format("%Y%m%dT%H%M%SZ"))
         }));
         keys.extend((0..100).map(|n| format!("zlog_{n:06}.txt")));
+        keys.extend((0..100).map(|day| {
+            let time = now() - TimeDelta::days(day);
+            format!("stray_{}-globals.sql.age", time.format("%Y%m%dT%H%M%SZ"))
+        }));
         let (unnamed, requests) = search(&pattern, &["shop"], keys);
         assert_eq!((names(&unnamed), &unnamed.incomplete), (vec![("stray", true)], &None));
         assert!(requests < 10, "{requests} requests");

@@ -42,7 +42,10 @@ pub fn verify_jsonl(mut input: impl BufRead, chain: &Chain) -> Result<Outcome> {
             Some(folding) => folding,
             none => none.insert(Folding::new(chain, &row)?),
         };
-        folding.push(&row).map_err(|why| malformed(number, &why))?;
+        folding.push(&row).map_err(|why| {
+            malformed(number, &why)
+                .hint("leave contiguous out, or name a column of whole numbers in order_by (--order-by)")
+        })?;
     }
     Ok(match folding {
         Some(folding) => folding.fold.finish(),
