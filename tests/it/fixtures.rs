@@ -5,6 +5,8 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use restore_drill::demo::data::DataSet;
+
 use super::wait::wait_until;
 use super::world::{docker, docker_bytes, docker_with, image};
 
@@ -234,4 +236,24 @@ impl Drop for Source {
     fn drop(&mut self) {
         let _ = Command::new("docker").args(["rm", "-f", "-v", &self.container]).output();
     }
+}
+
+/// SQL that makes a database of the sample data. What guards its audit log against edits does not stop whoever owns the
+/// database, so it is off.
+pub fn sample_sql(data: &DataSet, name: &str) -> String {
+    let database =
+        data.databases.iter().find(|database| database.name == name).expect("the sample data has it");
+    let mut sql = database.schema.to_owned();
+    for table in &database.tables {
+        sql.push_str(&format!("\n{};\n", table.copy));
+        for chunk in table.chunks() {
+            sql.push_str(std::str::from_utf8(&chunk).expect("COPY text is UTF-8"));
+        }
+        sql.push_str("\\.\n");
+    }
+    sql.push_str(database.finish);
+    if name == "acp_audit" {
+        sql.push_str("\nALTER TABLE audit_logs DISABLE TRIGGER USER;\n");
+    }
+    sql
 }

@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use restore_drill::demo::data::{DataSet, DemoDatabase, data_set};
+use restore_drill::demo::data::{DataSet, data_set};
 
-use super::fixtures::Source;
+use super::fixtures::{Source, sample_sql};
 use super::world::{Outcome, World, ago};
 
 /// Enough for every tenant to have rows on most days.
@@ -26,30 +26,12 @@ right = { label = "usage", database = "acp_usage", query = """
 /// The sample data as the platform wrote it, up to an hour ago.
 static DATA: LazyLock<DataSet> = LazyLock::new(|| data_set(ROWS, 7, ago(65)));
 
-/// A database's SQL.
-fn sql(database: &DemoDatabase) -> String {
-    let mut sql = database.schema.to_owned();
-    for table in &database.tables {
-        sql.push_str(&format!("\n{};\n", table.copy));
-        for chunk in table.chunks() {
-            sql.push_str(std::str::from_utf8(&chunk).expect("COPY text is UTF-8"));
-        }
-        sql.push_str("\\.\n");
-    }
-    sql + database.finish
-}
-
-fn named(name: &str) -> &'static DemoDatabase {
-    DATA.databases.iter().find(|database| database.name == name).expect("the sample data has it")
-}
-
 /// Tampers with the audit database by this SQL, and drills the result.
 fn drill(name: &str, audit: &str, with_active_key: bool) -> Outcome {
     let source = Source::start("DRILL_POSTGRES_17_IMAGE");
-    // What guards the audit log against edits does not stop whoever owns the database.
-    let audit = format!("{}\nALTER TABLE audit_logs DISABLE TRIGGER USER;\n{audit}", sql(named("acp_audit")));
+    let audit = sample_sql(&DATA, "acp_audit") + audit;
     let audit = source.dump("acp_audit", &audit, &[]);
-    let usage = source.dump("acp_usage", &sql(named("acp_usage")), &[]);
+    let usage = source.dump("acp_usage", &sample_sql(&DATA, "acp_usage"), &[]);
     drop(source);
     let mut world = World::new(name);
     world.dumped("acp_audit", &[], &audit).dumped("acp_usage", &["acp_audit"], &usage);
