@@ -13,7 +13,8 @@ use crate::verdict::Probe;
 
 /// Seconds a connection may take: addresses that drop packets are unreachable after that.
 const CONNECT_SECONDS: &str = "3";
-/// Seconds the control may take, however often it is tried: it must succeed on a busy machine too.
+/// Seconds that one attempt of the control may take, and within which it is tried again: it must succeed on a busy machine
+/// too. An attempt cut short would say that nobody answers where a look-up is slow.
 const CONTROL_SECONDS: &str = "15";
 /// Seconds a look-up may take.
 const RESOLVE_SECONDS: &str = "10";
@@ -59,8 +60,8 @@ connect() {
   esac
 }
 control() {
+  connect_seconds=$control_seconds
   while :; do
-    connect_seconds=$((control_seconds - SECONDS)); [ "$connect_seconds" -ge 1 ] || connect_seconds=1
     answer=$(connect "$1" "$2")
     case $answer in timeout*|unresolved*) ;; *) break ;; esac
     [ "$SECONDS" -lt "$control_seconds" ] || break
