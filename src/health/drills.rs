@@ -13,7 +13,7 @@ const DRILLS: usize = 200;
 
 /// A drill that ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PastDrill {
+pub struct EndedDrill {
     /// When it ended.
     pub finished_at: DateTime<Utc>,
     /// The point in time it recovered to.
@@ -34,19 +34,19 @@ pub struct PastDrill {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Drills {
     /// The newest, however it ended.
-    pub last: Option<PastDrill>,
+    pub last: Option<EndedDrill>,
     /// The newest that failed, unless a later one of the same databases, and of no older backups, passed.
-    pub failed: Option<PastDrill>,
+    pub failed: Option<EndedDrill>,
     /// The newest of all databases that passed.
-    pub passed: Option<PastDrill>,
+    pub passed: Option<EndedDrill>,
 }
 
 impl Drills {
     /// Sums up drills, the newest first. One that was stopped or came to no verdict neither proves nor disproves
     /// anything, one that was narrowed speaks of its own databases alone, and one of older backups not of later ones.
-    pub fn of(drills: impl Iterator<Item = PastDrill>) -> Self {
+    pub fn of(drills: impl Iterator<Item = EndedDrill>) -> Self {
         let mut all = Self::default();
-        let mut passes: Vec<PastDrill> = Vec::new();
+        let mut passes: Vec<EndedDrill> = Vec::new();
         for drill in drills {
             if all.passed.as_ref().is_some_and(|passed| drill.finished_at <= passed.at) {
                 // Whatever failed until then was of older backups.
@@ -71,12 +71,12 @@ impl Drills {
 }
 
 /// Whether later drills that passed undo a failure.
-fn made_good(failed: &PastDrill, passes: &[PastDrill]) -> bool {
+fn made_good(failed: &EndedDrill, passes: &[EndedDrill]) -> bool {
     let mut passes = passes.iter().filter(|passed| passed.at >= failed.at);
     if failed.only.is_empty() {
         return passes.any(|passed| passed.only.is_empty());
     }
-    let passes: Vec<&PastDrill> = passes.collect();
+    let passes: Vec<&EndedDrill> = passes.collect();
     let holds = |name| passes.iter().any(|passed| passed.only.is_empty() || passed.only.contains(name));
     failed.only.iter().all(holds)
 }
@@ -105,7 +105,7 @@ pub fn drills(reports: &Path, template: &str) -> Drills {
     let drills = paths.iter().filter_map(|path| {
         let record = read_verdict::<Record>(path).filter(|record| record.template == template)?;
         let finished_at = record.finished_at?;
-        Some(PastDrill {
+        Some(EndedDrill {
             finished_at,
             at: record.at.unwrap_or(finished_at),
             status: record.status,

@@ -16,7 +16,7 @@ use crate::plan::DrillPlan;
 use crate::template::Template;
 use crate::verdict::{Finding, Severity};
 
-pub use drills::{Drills, PastDrill, drills};
+pub use drills::{Drills, EndedDrill, drills};
 
 const HOUR: f64 = 3600.0;
 
@@ -40,9 +40,9 @@ pub struct Health {
     /// Each database, in restore order.
     pub databases: Vec<DatabaseHealth>,
     /// The last drill of the template, however it ended; absent if there is none in the reports directory.
-    pub last_drill: Option<PastDrill>,
+    pub last_drill: Option<EndedDrill>,
     /// The last drill of all databases that passed; absent if there is none, or if it is long ago.
-    pub last_pass: Option<PastDrill>,
+    pub last_pass: Option<EndedDrill>,
     /// What is wrong, or will be, in plain English; what is critical first.
     pub warnings: Vec<String>,
 }
@@ -136,7 +136,7 @@ fn trouble(finding: &Finding) -> Option<(HealthStatus, String)> {
 
 /// What earlier drills, or their absence, mean for health. A backup that was never restored is a hope.
 fn drill_troubles(template: &Template, drills: &Drills, at: DateTime<Utc>) -> Vec<(HealthStatus, String)> {
-    let when = |drill: &PastDrill| drill.finished_at.format("%Y-%m-%d %H:%M UTC");
+    let when = |drill: &EndedDrill| drill.finished_at.format("%Y-%m-%d %H:%M UTC");
     let mut troubles = Vec::new();
     if let Some(failed) = &drills.failed {
         let why = failed.failure.as_deref().unwrap_or("it does not say why");

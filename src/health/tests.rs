@@ -34,8 +34,8 @@ fn template_with_rpo() -> Template {
     template
 }
 
-fn drilled(status: &str, days_ago: i64) -> PastDrill {
-    PastDrill {
+fn drilled(status: &str, days_ago: i64) -> EndedDrill {
+    EndedDrill {
         finished_at: start() - chrono::TimeDelta::days(days_ago),
         at: start() - chrono::TimeDelta::days(days_ago),
         status: status.to_owned(),
@@ -46,17 +46,17 @@ fn drilled(status: &str, days_ago: i64) -> PastDrill {
 }
 
 /// A drill of one database.
-fn narrowed(status: &str, days_ago: i64, only: &str) -> PastDrill {
-    PastDrill { only: vec![only.parse().unwrap()], ..drilled(status, days_ago) }
+fn narrowed(status: &str, days_ago: i64, only: &str) -> EndedDrill {
+    EndedDrill { only: vec![only.parse().unwrap()], ..drilled(status, days_ago) }
 }
 
 /// A drill of the backups of a while before.
-fn of_older(status: &str, days_ago: i64, at_days_ago: i64) -> PastDrill {
-    PastDrill { at: start() - chrono::TimeDelta::days(at_days_ago), ..drilled(status, days_ago) }
+fn of_older(status: &str, days_ago: i64, at_days_ago: i64) -> EndedDrill {
+    EndedDrill { at: start() - chrono::TimeDelta::days(at_days_ago), ..drilled(status, days_ago) }
 }
 
 /// Drills, the newest first.
-fn after(drills: &[PastDrill]) -> Drills {
+fn after(drills: &[EndedDrill]) -> Drills {
     Drills::of(drills.iter().cloned())
 }
 

@@ -69,7 +69,7 @@ fn hours(hours: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::PastDrill;
+    use crate::health::EndedDrill;
 
     fn troubled() -> Health {
         let database = |name: &str, age_hours: Option<f64>, contents| DatabaseHealth {
@@ -92,7 +92,7 @@ mod tests {
                 database("shop_orders", Some(30.5), Some(false)),
                 database("stock", None, None),
             ],
-            last_drill: Some(PastDrill {
+            last_drill: Some(EndedDrill {
                 finished_at: "2026-05-16T03:40:00Z".parse().unwrap(),
                 at: "2026-05-16T03:31:11Z".parse().unwrap(),
                 status: "PASS".to_owned(),
