@@ -121,4 +121,15 @@ mod tests {
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
+
+    /// Help is made of doc comments, and what is a link in those is noise on a terminal.
+    #[test]
+    fn no_help_shows_a_link_of_the_source() {
+        let mut commands = vec![Cli::command()];
+        while let Some(mut command) = commands.pop() {
+            let help = command.render_long_help().to_string();
+            assert!(!help.contains("[`") && !help.contains("crate::"), "{}: {help}", command.get_name());
+            commands.extend(command.get_subcommands().cloned());
+        }
+    }
 }

@@ -95,7 +95,7 @@ pub struct ContentKeys {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChainScheme {
-    /// The Aegis platform's audit log, versions 1 and 2, see [`crate::chain`].
+    /// The Aegis platform's audit log, versions 1 and 2
     AegisAudit,
     /// Any other: the template says what is hashed and how.
     HashChain,
