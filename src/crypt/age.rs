@@ -29,6 +29,8 @@ pub enum DecryptFailure {
         stanzas: Vec<String>,
         /// Public keys of the identities tried.
         tried: Vec<String>,
+        /// Keys in the identity files that are of no use here, by kind and place.
+        passed_over: Vec<String>,
     },
     /// The header is cut off, malformed, or fails its authentication.
     BadHeader(String),
@@ -53,12 +55,13 @@ impl DecryptFailure {
             Self::Empty => Failure::bad("empty_object", format!("{what} has no bytes at all")).hint(UPLOAD),
             Self::NotAge(begins) => Failure::bad("not_age", format!("{what} is not an age file; it begins with `{begins}`"))
                 .hint("look at what the backup job uploads, and at store.key in the template"),
-            Self::NoIdentityFits { stanzas, tried } => Failure::bad(
+            Self::NoIdentityFits { stanzas, tried, passed_over } => Failure::bad(
                 "no_identity_fits",
                 format!(
-                    "no identity opens {what}: it is encrypted to recipients of type {}, and the identities tried are {}",
+                    "no identity opens {what}: it is encrypted to recipients of type {}, and the identities tried are {}{}",
                     stanzas.join(", "),
-                    tried.join(", ")
+                    tried.join(", "),
+                    if passed_over.is_empty() { String::new() } else { format!("; not tried: {}", passed_over.join(", ")) }
                 ),
             )
             .hint("find the identity of the recipient the backup job uses, and name it under encryption.identities"),
@@ -108,9 +111,11 @@ pub fn decrypt<'a, R: Read + 'a>(
             other => DecryptFailure::BadHeader(other.to_string()),
         })?;
     decryptor.decrypt(identities.keys()).map_err(|error| match error {
-        age::DecryptError::NoMatchingKeys => {
-            DecryptFailure::NoIdentityFits { stanzas, tried: identities.public_keys().to_vec() }
-        }
+        age::DecryptError::NoMatchingKeys => DecryptFailure::NoIdentityFits {
+            stanzas,
+            tried: identities.public_keys().to_vec(),
+            passed_over: identities.passed_over().to_vec(),
+        },
         age::DecryptError::Io(error) => DecryptFailure::from_stream(error),
         other => DecryptFailure::BadHeader(other.to_string()),
     })

@@ -17,7 +17,12 @@ const SIZE_LIMIT: u64 = 16 * 1024 * 1024;
 pub struct Identities {
     keys: Vec<Box<dyn age::Identity + Send + Sync>>,
     public_keys: Vec<String>,
+    passed_over: Vec<String>,
 }
+
+/// What identity files may hold beside keys that are used here: how a line begins, in capitals, and what it is.
+const NOT_USED_HERE: [(&str, &str); 2] =
+    [("AGE-SECRET-KEY-PQ-", "a post-quantum key"), ("AGE-PLUGIN-", "a key of a plugin")];
 
 impl fmt::Debug for Identities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,7 +31,8 @@ impl fmt::Debug for Identities {
 }
 
 impl Identities {
-    /// Reads identity files: native X25519 keys, any number to a file, or one unencrypted OpenSSH private key.
+    /// Reads identity files: native X25519 keys, any number to a file, or one unencrypted OpenSSH private key. Keys
+    /// of a kind that is not used here may stand beside them, and are passed over.
     ///
     /// # Errors
     /// Configuration errors that name the file: `identity_unreadable`, `identity_passphrase`, `identity_invalid`.
@@ -35,6 +41,11 @@ impl Identities {
         let mut identities = Self::default();
         for path in paths.iter().filter(|path| !path.as_os_str().is_empty()) {
             identities.add_file(path)?;
+        }
+        if let (true, [first, ..]) = (identities.keys.is_empty(), identities.passed_over.as_slice()) {
+            let message = format!("no age identity can be used here: there is only {first}");
+            return Err(Failure::config("identity_invalid", message)
+                .hint("encrypt to a native key (age-keygen makes one) beside it, and name its file under encryption.identities"));
         }
         if identities.keys.is_empty() {
             return Err(Failure::config(
@@ -51,6 +62,11 @@ impl Identities {
         &self.public_keys
     }
 
+    /// What the files hold beside keys that can be used: kind, line and file of each, never the key.
+    pub fn passed_over(&self) -> &[String] {
+        &self.passed_over
+    }
+
     /// The identities, as age takes them.
     pub(super) fn keys(&self) -> impl Iterator<Item = &dyn age::Identity> {
         self.keys.iter().map(|key| key.as_ref() as &dyn age::Identity)
@@ -64,25 +80,25 @@ impl Identities {
         if text.starts_with("age-encryption.org/") || text.starts_with("-----BEGIN AGE") {
             return Err(passphrase_protected(path, "age -d -o PLAIN_FILE"));
         }
-        let mut found = 0;
+        let before = self.keys.len() + self.passed_over.len();
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
+            let place = format!("line {}", index + 1);
+            let begins = line.to_ascii_uppercase();
+            if let Some((_, kind)) = NOT_USED_HERE.iter().find(|(prefix, _)| begins.starts_with(prefix)) {
+                self.passed_over.push(format!("{kind} ({place} of {})", path.display()));
+                continue;
+            }
             let identity: age::x25519::Identity = line.parse().map_err(|_| {
-                let what = if line.starts_with("AGE-PLUGIN-") {
-                    "a plugin identity, which is not supported,"
-                } else {
-                    "something that is not an age identity"
-                };
-                invalid(path, &format!("holds {what} on line {}", index + 1))
+                invalid(path, &format!("holds something that is not an age identity on {place}"))
             })?;
             self.public_keys.push(identity.to_public().to_string());
             self.keys.push(Box::new(identity));
-            found += 1;
         }
-        if found == 0 {
+        if self.keys.len() + self.passed_over.len() == before {
             return Err(invalid(path, "holds no identity"));
         }
         Ok(())
@@ -209,6 +225,30 @@ mod tests {
         let text = format!("# created\n{}\n\n{}\n", first.expose(), second.expose());
         let identities = load(text.as_bytes()).unwrap();
         assert_eq!(identities.public_keys(), [first_public, second_public]);
+    }
+
+    #[test]
+    fn keys_of_other_kinds_beside_a_native_one_are_passed_over() {
+        let (secret, public) = generate_key();
+        let others = "AGE-SECRET-KEY-PQ-1XYZ\nage-plugin-yubikey-1qqq\n";
+        let identities = load(format!("{others}{}\n", secret.expose()).as_bytes()).unwrap();
+        assert_eq!(identities.public_keys(), [public]);
+        let told = identities.passed_over().join("; ");
+        assert!(
+            told.contains("a post-quantum key (line 1 of") && told.contains("a key of a plugin (line 2"),
+            "{told}"
+        );
+        assert!(!told.contains("XYZ") && !told.contains("qqq"), "{told}");
+        // It is told when nothing fits: the recovery point may be made for one of them.
+        let other = super::super::testing::key();
+        let sealed = super::super::testing::sealed(&other, b"x");
+        let failure = super::super::open(&sealed, &identities).unwrap_err();
+        assert_eq!(failure.code, "no_identity_fits");
+        assert!(failure.message.contains("not tried: a post-quantum key (line 1"), "{failure}");
+        // Alone they open nothing.
+        let failure = load(others.as_bytes()).unwrap_err();
+        assert_eq!(failure.code, "identity_invalid");
+        assert!(failure.message.contains("only a post-quantum key"), "{failure}");
     }
 
     #[test]

@@ -14,8 +14,13 @@ pub(super) fn examine(template: &Template) -> (Vec<Item>, Option<Identities>) {
     let mut items = Vec::new();
     let identities = match Identities::load(paths) {
         Ok(identities) => {
-            let seen = identities.public_keys().join(", ");
-            items.push(Item::ok("age identities", seen));
+            items.push(Item::ok("age identities", identities.public_keys().join(", ")));
+            if !identities.passed_over().is_empty() {
+                let advice =
+                    "recovery points for these keys cannot be opened here: encrypt to a native key, too";
+                let seen = format!("not used here: {}", identities.passed_over().join(", "));
+                items.push(Item::new("other age identities", Health::Unknown, seen).advice(advice));
+            }
             Some(identities)
         }
         Err(failure) => {
