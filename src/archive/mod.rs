@@ -38,6 +38,7 @@ mod error;
 mod guess;
 mod header;
 mod input;
+mod line_feeds;
 mod reader;
 mod sql;
 #[cfg(test)]
@@ -50,6 +51,7 @@ pub use self::{
     error::ArchiveError,
     guess::Guess,
     header::{Compression, Header},
+    line_feeds::LineFeeds,
     reader::{Limits, Status, TocReader, read_toc},
     toc::{ForeignKey, QualifiedName, Toc},
     version::{ArchiveFormat, FormatVersion},

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::event::{DatabaseEvent, Event, Fetched};
 use super::journal::Journal;
-use crate::archive::{Limits, Status, Toc, TocReader};
+use crate::archive::{Limits, LineFeeds, Status, Toc, TocReader};
 use crate::crypt::Identities;
 use crate::crypt::pipe::{CHANNEL_DEPTH, PARTS_WAITING, Passage, decrypt_blocking};
 use crate::failure::{Failure, Result};
@@ -97,22 +97,25 @@ impl Fetcher {
 /// Reads the table of contents on the way, and knows what its absence means.
 struct ContentsReader {
     reader: TocReader,
+    feeds: LineFeeds,
     complete: bool,
 }
 
 impl ContentsReader {
     fn new() -> Self {
-        Self { reader: TocReader::new(Limits::default()), complete: false }
+        Self { reader: TocReader::new(Limits::default()), feeds: LineFeeds::default(), complete: false }
     }
 
     fn push(&mut self, chunk: &[u8]) -> Result<()> {
         if !self.complete {
-            self.complete = self.reader.push(chunk).map_err(|error| archive_failure(&error))? == Status::Done;
+            self.feeds.see(chunk);
+            let status = self.reader.push(chunk).map_err(|error| archive_failure(&error, self.feeds))?;
+            self.complete = status == Status::Done;
         }
         Ok(())
     }
 
     fn finish(self) -> Result<Toc> {
-        self.reader.finish().map_err(|error| archive_failure(&error))
+        self.reader.finish().map_err(|error| archive_failure(&error, self.feeds))
     }
 }

@@ -7,7 +7,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use crate::archive::{ArchiveError, Limits, Status, TocReader};
+use crate::archive::{ArchiveError, Limits, LineFeeds, Status, TocReader};
 use crate::crypt::{DecryptFailure, Identities, decrypt};
 use crate::failure::{Failure, Result};
 use crate::plan::contents::Contents;
@@ -47,6 +47,7 @@ pub fn peek(bytes: &[u8], whole: bool, identities: &Identities) -> Peek {
         Err(failure) => return Peek::Failed(failure.into_failure()),
     };
     let mut reader = TocReader::new(Limits::default());
+    let mut feeds = LineFeeds::default();
     let mut chunk = vec![0; CHUNK];
     let mut progress = 0;
     loop {
@@ -54,10 +55,11 @@ pub fn peek(bytes: &[u8], whole: bool, identities: &Identities) -> Peek {
             Ok(0) => break,
             Ok(count) => {
                 progress += count as u64;
+                feeds.see(&chunk[..count]);
                 match reader.push(&chunk[..count]) {
                     Ok(Status::NeedMore) => {}
                     Ok(Status::Done) => break,
-                    Err(error) => return Peek::Failed(archive_failure(&error)),
+                    Err(error) => return Peek::Failed(archive_failure(&error, feeds)),
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -69,7 +71,7 @@ pub fn peek(bytes: &[u8], whole: bool, identities: &Identities) -> Peek {
     match reader.finish() {
         Ok(toc) => Peek::Contents(Box::new(Contents::of(&toc, bytes.len() as u64))),
         Err(ArchiveError::Truncated { .. } | ArchiveError::Empty) if !whole => Peek::More(progress),
-        Err(error) => Peek::Failed(archive_failure(&error)),
+        Err(error) => Peek::Failed(archive_failure(&error, feeds)),
     }
 }
 
@@ -102,7 +104,8 @@ pub async fn read_contents(
             // Four times the bytes and not one more of them decrypted: what comes next is broken, not cut off.
             Peek::More(progress) if stuck_at == Some(progress) => return Err(broken(&bytes, identities)),
             Peek::More(_) if end >= LARGEST => {
-                return Err(archive_failure(&ArchiveError::TooLarge { limit: LARGEST, unit: "bytes" }));
+                let error = ArchiveError::TooLarge { limit: LARGEST, unit: "bytes" };
+                return Err(archive_failure(&error, LineFeeds::default()));
             }
             Peek::More(progress) => stuck_at = Some(progress),
         }
@@ -118,9 +121,14 @@ fn broken(bytes: &[u8], identities: &Identities) -> Failure {
     }
 }
 
-/// What an archive that cannot be read says about the backup.
-pub fn archive_failure(error: &ArchiveError) -> Failure {
+/// What an archive that cannot be read, with these line feeds in it, says about the backup.
+pub fn archive_failure(error: &ArchiveError, feeds: LineFeeds) -> Failure {
     match error {
+        _ if feeds.are_a_terminals() => Failure::bad(
+            "dump_crlf",
+            format!("the dump went through a terminal, which put a carriage return before every line feed: {error}"),
+        )
+        .hint("take the -t out of `docker exec -t … pg_dump` (or of ssh -t, or the terminal of the CI job) in the backup job, and make the backup again"),
         ArchiveError::Empty => Failure::bad("empty_dump", "the recovery point decrypts to nothing: no dump is in it")
             .hint("a pg_dump that fails, piped into age, makes such a file and no error; look at pg_dump's exit status in the backup job (`set -o pipefail`)"),
         ArchiveError::Truncated { .. } => Failure::bad("dump_truncated", format!("the dump is truncated: {error}"))
@@ -141,6 +149,7 @@ pub fn archive_failure(error: &ArchiveError) -> Failure {
 mod tests {
     use super::*;
     use crate::crypt::testing::{key, sealed};
+    use crate::demo::breakage::objects::through_a_terminal;
 
     fn dump() -> Vec<u8> {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/archive/pg17-gzip.dump");
@@ -210,8 +219,40 @@ mod tests {
     }
 
     #[test]
+    fn a_dump_that_went_through_a_terminal_is_told_for_what_it_is() {
+        let key = key();
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/archive");
+        let mut names = 0;
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "dump") {
+                continue;
+            }
+            names += 1;
+            let dump = std::fs::read(&path).unwrap();
+            let peeked = |bytes: &[u8]| peek(&sealed(&key, bytes), true, &key.identities);
+            assert!(matches!(peeked(&dump), Peek::Contents(_)), "{}", path.display());
+            match peeked(&through_a_terminal(&dump)) {
+                Peek::Failed(failure) => {
+                    assert_eq!(failure.code, "dump_crlf", "{}: {failure}", path.display())
+                }
+                other => panic!("{}: {other:?}", path.display()),
+            }
+            // Damage of another kind is called what it is.
+            let mut cut = dump.clone();
+            cut.truncate(dump.len() / 20);
+            match peeked(&cut) {
+                Peek::Failed(failure) => assert_eq!(failure.code, "dump_truncated", "{}", path.display()),
+                other => panic!("{}: {other:?}", path.display()),
+            }
+        }
+        assert!(names >= 6, "{names} archives");
+    }
+
+    #[test]
     fn a_table_of_contents_over_the_limit_says_nothing_of_the_backup() {
-        let failure = archive_failure(&ArchiveError::TooLarge { limit: LARGEST, unit: "bytes" });
+        let failure =
+            archive_failure(&ArchiveError::TooLarge { limit: LARGEST, unit: "bytes" }, LineFeeds::default());
         assert_eq!((failure.code, failure.class), ("archive_too_large", crate::failure::Class::Inconclusive));
     }
 }

@@ -56,6 +56,7 @@ corpus! {
     missing_object "missing-object"
     truncated_dump "truncated-dump"
     empty_dump "empty-dump"
+    terminal "terminal"
     other_key "other-key"
     wrong_database "wrong-database"
 }

@@ -416,6 +416,12 @@ pub static ALL: &[Breakage] = &[
         expect: Failure("empty_dump"),
     },
     Breakage {
+        name: "terminal",
+        about: "the dump was taken with docker exec -t: a terminal changed its line feeds",
+        how: Objects(ObjectChange::Terminal("acp_audit")),
+        expect: Failure("dump_crlf"),
+    },
+    Breakage {
         name: "other-key",
         about: "a dump is encrypted to a key that nobody here has",
         how: Objects(ObjectChange::OtherKey("acp_audit")),

@@ -22,6 +22,8 @@ pub enum ObjectChange {
     TruncateDump(&'static str),
     /// There is nothing in it, as when `pg_dump` failed at once and was encrypted all the same.
     EmptyDump(&'static str),
+    /// A terminal put a carriage return before every line feed of the dump, as `docker exec -t` does.
+    Terminal(&'static str),
     /// It is encrypted to somebody else.
     OtherKey(&'static str),
     /// It is the recovery point of another database.
@@ -44,6 +46,7 @@ pub fn apply(
     | ObjectChange::Remove(database)
     | ObjectChange::TruncateDump(database)
     | ObjectChange::EmptyDump(database)
+    | ObjectChange::Terminal(database)
     | ObjectChange::OtherKey(database)
     | ObjectChange::Swap(database, _)) = change;
     let path = newest(directory, database)?;
@@ -57,6 +60,9 @@ pub fn apply(
             crypt::seal(&dump[..dump.len() / 3 * 2], recipients)?
         }
         ObjectChange::EmptyDump(_) => crypt::seal(&[], recipients)?,
+        ObjectChange::Terminal(_) => {
+            crypt::seal(&through_a_terminal(&crypt::open(&object, identities)?), recipients)?
+        }
         ObjectChange::OtherKey(_) => {
             let (_, stranger) = generate_key();
             crypt::seal(&crypt::open(&object, identities)?, &Recipients::parse(&[stranger])?)?
@@ -78,6 +84,18 @@ fn flipped(mut object: Vec<u8>) -> Vec<u8> {
     let middle = object.len() / 2;
     object[middle] ^= 1;
     object
+}
+
+/// What a terminal makes of these bytes.
+pub fn through_a_terminal(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 64);
+    for byte in bytes {
+        if *byte == b'\n' {
+            out.push(b'\r');
+        }
+        out.push(*byte);
+    }
+    out
 }
 
 /// A database's newest object: keys sort by their time.
