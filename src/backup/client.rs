@@ -12,8 +12,8 @@ use crate::template::Backup;
 
 /// Waits to be removed; ends at once when it is told to.
 const WAIT: &str = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done";
-/// `pg_dump` compresses in little memory; this is for it and `pg_restore --list` side by side.
-const MEMORY: u64 = 1024 * 1024 * 1024;
+/// The status of a program that was killed, as a container that runs out of memory has it: 128 and SIGKILL.
+pub(super) const KILLED: i64 = 137;
 
 /// The client container.
 pub struct Client {
@@ -21,6 +21,9 @@ pub struct Client {
     pub engine: Engine,
     /// The container's id.
     pub container: String,
+    /// The most memory it may use, in bytes. `pg_dump` holds a row as text several times: a value of 300 MB takes
+    /// more than 1 GiB.
+    pub(super) memory_bytes: u64,
     source: Backup,
 }
 
@@ -28,6 +31,8 @@ impl Client {
     /// Starts the container.
     pub async fn start(engine: &Engine, image: &str, source: &Backup, ownership: &Ownership) -> Result<Self> {
         engine.ensure_image(image, |_| {}).await?;
+        let all = engine.facts().memory_bytes;
+        let memory_bytes = source.memory.map_or(all / 4 * 3, |memory| memory.as_u64().min(all));
         let spec = ContainerSpec {
             service: "client".to_owned(),
             name: container_name(ownership, "client"),
@@ -38,7 +43,7 @@ impl Client {
             environment: BTreeMap::new(),
             volumes: BTreeMap::new(),
             network: source.network.clone(),
-            memory_bytes: MEMORY,
+            memory_bytes,
             shm_bytes: 64 * 1024 * 1024,
             dns: Vec::new(),
             logged: true,
@@ -46,7 +51,7 @@ impl Client {
         };
         let container = engine.create_container(&spec).await?;
         engine.start_container(&container).await?;
-        Ok(Self { engine: engine.clone(), container, source: source.clone() })
+        Ok(Self { engine: engine.clone(), container, memory_bytes, source: source.clone() })
     }
 
     /// The server that is dumped, for reading it beside `pg_dump`.

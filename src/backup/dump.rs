@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Uploaded;
 use super::client::Client;
+use super::explain::judge;
 use crate::crypt::Recipients;
 use crate::crypt::pipe::{CHANNEL_DEPTH, Passage, encrypt_blocking};
 use crate::failure::{Failure, Result};
@@ -133,21 +134,6 @@ impl Producer<'_> {
                 }
             }
         }
-        judge(exec.exit_code().await?, &stderr, bytes)
+        judge(exec.exit_code().await?, &stderr, bytes, self.client.memory_bytes)
     }
-}
-
-fn judge(status: i64, stderr: &[u8], bytes: usize) -> Result<()> {
-    if status != 0 {
-        let said = crate::human::one_line(String::from_utf8_lossy(stderr).trim(), 400);
-        return Err(Failure::bad("pg_dump_failed", format!("pg_dump ended with status {status}, and nothing was uploaded: {said}"))
-            .hint("check backup.host, backup.network and the credentials (for Aegis: POSTGRES_HOST, ACP_BACKUP_NETWORK, POSTGRES_USER, PGPASSWORD)"));
-    }
-    if bytes == 0 {
-        return Err(Failure::bad(
-            "empty_dump",
-            "pg_dump succeeded and wrote nothing, so nothing was uploaded",
-        ));
-    }
-    Ok(())
 }

@@ -1,12 +1,14 @@
 //! The manifest of a backup: put together from what the dumps came to, uploaded last, and read back.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
 
 use super::content::SourceContent;
+use super::report::timed_out;
 use super::{Dump, Job};
 use crate::crypt;
 use crate::failure::{Failure, FailureRecord, Result};
@@ -16,6 +18,9 @@ use crate::store;
 
 /// More than the manifest of a hundred thousand tables has.
 pub const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
+
+/// How long uploading a manifest and reading it back may take: the dumps may have used up the backup's own time.
+const UPLOAD_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// The manifest that a backup wrote, or could not write.
 #[derive(Debug, Clone, Serialize)]
@@ -58,13 +63,14 @@ fn entry(dump: &Dump) -> Option<Database> {
 }
 
 impl Job {
-    /// Writes the manifest of these dumps. Without any dump there is nothing to write.
+    /// Writes the manifest of these dumps until it is told to stop. Without any dump there is nothing to write.
     pub(super) async fn write_manifest(
         &self,
         key: ObjectKey,
         taken_at: chrono::DateTime<chrono::Utc>,
         fingerprint_key: &FingerprintKey,
         dumps: &[Dump],
+        cancel: &CancellationToken,
     ) -> Option<Written> {
         let databases: Vec<Database> = dumps.iter().filter_map(entry).collect();
         if databases.is_empty() {
@@ -90,7 +96,14 @@ impl Job {
             fingerprint_key: fingerprint_key.clone(),
             databases,
         };
-        if let Err(failure) = self.upload_manifest(&manifest, &mut written).await {
+        let uploaded = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(Failure::cancelled()),
+            () = tokio::time::sleep(UPLOAD_LIMIT) => Err(timed_out("uploading it", UPLOAD_LIMIT)
+                .hint("the dumps are not affected; look at the store, and run the backup again for a manifest")),
+            uploaded = self.upload_manifest(&manifest, &mut written) => uploaded,
+        };
+        if let Err(failure) = uploaded {
             written.error = Some(failure.to_record(None));
             written.failure = Some(failure.context("the manifest"));
         }

@@ -7,13 +7,16 @@
 mod client;
 mod content;
 mod dump;
+mod explain;
 mod manifest;
 mod report;
 mod verify;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use tokio_util::sync::CancellationToken;
 
@@ -94,6 +97,11 @@ pub fn settings(template: &Template) -> Result<&Backup> {
     })
 }
 
+fn broke_off() -> Failure {
+    Failure::inconclusive("internal_error", "the backup broke off")
+        .hint("this is a defect of restore-drill; please report it with what stderr says")
+}
+
 impl Job {
     /// Dumps every database, going on after one that fails, writes the manifest of those that did not, and removes what
     /// it made on the engine.
@@ -130,29 +138,30 @@ impl Job {
                 limited.cancel();
             }
         });
-        let mut dumps: Vec<Dump> = match &started {
+        let dumped = match &started {
             Ok(client) => {
                 let pass =
                     Pass { client, fingerprint_key: fingerprint_key.as_ref(), cancel: &limited, progress };
                 let work = plan.dumps.into_iter().map(|planned| self.one(&pass, planned));
-                stream::iter(work).buffered(PARALLEL).collect().await
+                let work = stream::iter(work).buffered(PARALLEL).collect::<Vec<Dump>>();
+                // The container that reaches the source must go whatever happens, a defect of our own included.
+                AssertUnwindSafe(work).catch_unwind().await.map_err(|_| broke_off())
             }
-            Err(_) => Vec::new(),
+            Err(_) => Ok(Vec::new()),
         };
         timer.abort();
+        let teardown = teardown(&engine, ownership.drill_id, false).await;
+        started?;
+        let mut dumps = dumped?;
+        let manifest = match (plan.manifest, &fingerprint_key) {
+            (Some(key), Some(fingerprint_key)) if !cancel.is_cancelled() => {
+                self.write_manifest(key, taken_at, fingerprint_key, &dumps, cancel).await
+            }
+            _ => None,
+        };
         if !cancel.is_cancelled() {
             dumps.iter_mut().for_each(|dump| dump.blame_the_limit(limit));
         }
-        let teardown = teardown(&engine, ownership.drill_id, false).await;
-        started?;
-        let manifest = match (plan.manifest, &fingerprint_key) {
-            (Some(key), Some(fingerprint_key)) => tokio::select! {
-                biased;
-                () = cancel.cancelled() => None,
-                written = self.write_manifest(key, taken_at, fingerprint_key, &dumps) => written,
-            },
-            _ => None,
-        };
         let warnings = dumps.iter().flat_map(Dump::warnings).collect();
         let template = self.template.name.clone();
         Ok(Report { schema_version: 1, template, taken_at, dumps, manifest, warnings, teardown })

@@ -121,16 +121,18 @@ impl Dump {
     /// What was cancelled though nobody cancelled the backup ran into its time limit.
     pub(super) fn blame_the_limit(&mut self, limit: std::time::Duration) {
         if self.failure.as_ref().is_some_and(|failure| failure.class == Class::Cancelled) {
-            let limit = crate::human::duration(limit.as_secs_f64());
-            let failure = Failure::inconclusive(
-                "timed_out",
-                format!("{}: not done within the time limit of {limit}", self.database),
-            )
-            .hint("look for locks on the source server; `timeout` in the template sets the limit");
+            let failure = timed_out(&self.database, limit)
+                .hint("look for locks on the source server; `timeout` in the template sets the limit");
             self.error = Some(failure.to_record(None));
             self.failure = Some(failure);
         }
     }
+}
+
+/// Something that was not done when the backup's time was up.
+pub(super) fn timed_out(what: impl std::fmt::Display, limit: std::time::Duration) -> Failure {
+    let limit = crate::human::duration(limit.as_secs_f64());
+    Failure::inconclusive("timed_out", format!("{what}: not done within the time limit of {limit}"))
 }
 
 impl Report {

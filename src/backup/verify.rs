@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
-use super::client::Client;
+use super::client::{Client, KILLED};
 use super::{Uploaded, Verified};
 use crate::crypt::Identities;
 use crate::crypt::pipe::{CHANNEL_DEPTH, PARTS_WAITING, decrypt_blocking};
@@ -50,17 +50,25 @@ pub async fn verify(
         return Err(differs(key, "its SHA-256 is another"));
     }
     let listed = listed?;
+    if listed.exit_code == KILLED {
+        return Err(Failure::inconclusive(
+            "pg_restore_killed",
+            "pg_restore was killed while it listed the dump that was just made",
+        )
+        .hint("the container ran out of memory: raise backup.memory in the template"));
+    }
     if !listed.ok() {
         let said = crate::human::one_line(listed.stderr.trim(), 300);
         return Err(Failure::bad(
             "not_an_archive",
             format!("pg_restore cannot list the dump that was just made: {said}"),
+        )
+        .hint(
+            "do not rely on this dump; is the Postgres image of the source's major version, or a later one?",
         ));
     }
+    // An empty database has no entries, and a dump all the same.
     let entries = listed.stdout.lines().filter(|line| !line.starts_with(';') && !line.is_empty()).count();
-    if entries == 0 {
-        return Err(Failure::bad("empty_dump", "the dump that was just made holds nothing at all"));
-    }
     Ok(Verified { entries: entries as u64, seconds: began.elapsed().as_secs_f64() })
 }
 

@@ -135,12 +135,12 @@ fn text(report: &Report) -> String {
         let outcome = match (&dump.uploaded, &dump.verified, &dump.error) {
             (_, _, Some(error)) => format!("FAILED: {}", human::one_line(&error.message, 300)),
             (Some(uploaded), Some(verified), None) => {
-                format!(
-                    "{} in {}, read back: {} entries",
-                    human::bytes(uploaded.size_bytes),
-                    human::duration(uploaded.seconds),
-                    verified.entries
-                )
+                let entries = match verified.entries {
+                    0 => "an empty database".to_owned(),
+                    entries => format!("{entries} entries"),
+                };
+                let (bytes, seconds) = (uploaded.size_bytes, uploaded.seconds);
+                format!("{} in {}, read back: {entries}", human::bytes(bytes), human::duration(seconds))
             }
             (Some(uploaded), None, None) => {
                 format!("{} in {}", human::bytes(uploaded.size_bytes), human::duration(uploaded.seconds))

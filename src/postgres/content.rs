@@ -17,7 +17,7 @@ use crate::names::DatabaseName;
 use crate::template::TableName;
 
 pub(super) use pieces::pieces;
-pub(super) use reading::{Locking, Reading, lock_at_once, read_on};
+pub(super) use reading::{Locking, Reading, read_on};
 
 /// Whatever has a say in how values are written, as `pg_dump` sets it or, where it leaves a setting alone, fixed too; and
 /// no limits of time. Settings that a server does not know are left out.

@@ -1,7 +1,7 @@
 //! A snapshot of the source that several connections share, `pg_dump`'s among them: what is read here are the very rows
 //! that are dumped, whatever is written meanwhile.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -13,21 +13,16 @@ use super::{execute, query_failure, quote_literal};
 use crate::failure::{Failure, Result};
 use crate::manifest::{FingerprintKey, Rows, Source, Table};
 use crate::names::DatabaseName;
-use crate::template::TableName;
 
 /// Connections that read the source's rows besides the one that holds the snapshot. `pg_dump` reads on one more.
 const CONNECTIONS: usize = 2;
-/// Tables that are locked by one statement.
-const LOCKED_AT_ONCE: usize = 100;
 /// Older servers write floating-point numbers in other ways than the server they are restored to.
 const OLDEST: i32 = 12;
 
-const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// Why rows of an unlogged table are not read from a standby.
+const IT_IS_ELSEWHERE: &str = "it is unlogged, and its rows are not on a standby";
 
-/// Of these tables, those whose rows may be others now than in the snapshot: they were emptied or rewritten since.
-const REWRITTEN: &str = "
-    SELECT c.oid FROM pg_catalog.pg_class c
-    WHERE c.oid = ANY ($1) AND c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid)";
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// An exported snapshot. It lasts as long as this value.
 pub struct Snapshot {
@@ -86,13 +81,13 @@ impl SourceServer {
 }
 
 impl Snapshot {
-    /// Reads every table under the snapshot. Begin once `pg_dump` holds its locks: whoever wants to change a table waits
-    /// for `pg_dump` then, as it always does, and for nothing else.
+    /// Reads every table under the snapshot. Begin once `pg_dump` holds its locks: as long as it does, nobody changes a
+    /// table. A table is locked while it is read and no longer, since the source's lock table is shared by all its sessions,
+    /// and locks that cannot be had at once are not waited for.
     pub async fn read(&self, key: &FingerprintKey) -> Result<Vec<Table>> {
         let shapes = content::shapes(&self.client).await?;
-        let unread = self.lock(&shapes).await?;
         let wanted: Vec<Wanted> =
-            shapes.iter().filter(|shape| !unread.contains_key(&shape.oid)).map(Wanted::from).collect();
+            shapes.iter().filter(|shape| !shape.is_elsewhere).map(Wanted::from).collect();
         let pieces = content::pieces(&self.client, &wanted).await?;
         let mut helpers = Vec::new();
         while helpers.len() < CONNECTIONS.min(pieces.len()) {
@@ -103,17 +98,18 @@ impl Snapshot {
             }
         }
         let reading = Arc::new(Reading::new(wanted.clone(), pieces, key));
-        content::read_on(helpers, &reading, Locking::NoWait).await?;
-        // What is left: somebody waits to change it, and a helper would have to wait behind. Here it is locked already.
+        content::read_on(helpers, &reading, Locking::WhileRead).await?;
+        // What is left: there was no helper, or somebody waited to change it, who may be done by now.
         reading.take_up_refused();
-        reading.drain(&self.client, Locking::Needless).await?;
+        reading.drain(&self.client, Locking::WhileRead).await?;
+        let unread = reading.unread();
         let folded: BTreeMap<u32, _> = wanted.iter().map(|table| table.oid).zip(reading.folded()).collect();
         let table = |shape: Shape| {
-            let rows = match folded.get(&shape.oid) {
-                Some(folded) => Rows::Read { count: folded.rows, fingerprint: folded.fingerprint },
-                None => {
-                    Rows::Unread { reason: unread.get(&shape.oid).copied().unwrap_or_default().to_owned() }
-                }
+            let rows = match (unread.get(&shape.oid), folded.get(&shape.oid)) {
+                (Some(reason), _) => Rows::Unread { reason: (*reason).to_owned() },
+                (None, Some(folded)) => Rows::Read { count: folded.rows, fingerprint: folded.fingerprint },
+                // Reading one would fail, and with it everything else in the transaction. A dump has no rows of it either.
+                (None, None) => Rows::Unread { reason: IT_IS_ELSEWHERE.to_owned() },
             };
             Table { schema: shape.name.schema, name: shape.name.table, columns: shape.columns, rows }
         };
@@ -128,33 +124,6 @@ impl Snapshot {
         let sql = format!("SET TRANSACTION SNAPSHOT {}", quote_literal(&self.id));
         execute(&client, &sql, "sharing the snapshot").await?;
         Ok(client)
-    }
-
-    /// Locks all tables, and returns those that cannot be read as they were, with the reason.
-    async fn lock(&self, shapes: &[Shape]) -> Result<BTreeMap<u32, &'static str>> {
-        // Reading one would fail, and with it everything else in the transaction. A dump has no rows of it either.
-        let elsewhere = shapes.iter().filter(|shape| shape.is_elsewhere);
-        let mut unread: BTreeMap<u32, &'static str> =
-            elsewhere.map(|shape| (shape.oid, "it is unlogged, and its rows are not on a standby")).collect();
-        for some in shapes.chunks(LOCKED_AT_ONCE) {
-            let names: Vec<&TableName> = some.iter().map(|shape| &shape.name).collect();
-            if content::lock_at_once(&self.client, &names).await? {
-                continue;
-            }
-            for shape in some {
-                if !content::lock_at_once(&self.client, &[&shape.name]).await? {
-                    unread.insert(shape.oid, "somebody was waiting to change the table");
-                }
-            }
-        }
-        let oids: Vec<u32> = shapes.iter().map(|shape| shape.oid).collect();
-        let failed = |error| query_failure("looking for rewritten tables", &error);
-        let rows = self.client.query(REWRITTEN, &[&oids]).await.map_err(failed)?;
-        let rewritten: BTreeSet<u32> = rows.iter().filter_map(|row| row.try_get(0).ok()).collect();
-        for oid in rewritten {
-            unread.entry(oid).or_insert("the table was emptied or rewritten while the backup began");
-        }
-        Ok(unread)
     }
 }
 

@@ -312,6 +312,8 @@ pub struct Backup {
     /// The Docker network `pg_dump` runs in: a network's name, or `host`.
     #[serde(default = "defaults::network")]
     pub network: String,
+    /// The most memory `pg_dump`'s container may use. Default: three quarters of the engine's.
+    pub memory: Option<ByteSize>,
 }
 
 /// A table's name, with its schema; `public` where none is given.

@@ -84,13 +84,14 @@ fn dumps_are_uploaded_under_their_keys_and_are_archives_that_the_drill_passes_wi
 fn a_dump_that_fails_leaves_nothing_under_its_key() {
     let mut site = Site::new("backup-fails", &["shop"]);
     type Spoil = fn(&mut Site);
-    let cases: [(&str, Spoil, &str); 3] = [
+    let cases: [(&str, Spoil, &str, &str); 3] = [
         (
             "wrong password",
             |site| drop(site.world.environment.insert("PGPASSWORD".to_owned(), "wrong".to_owned())),
             "password authentication failed",
+            "backup.password",
         ),
-        ("unknown host", |site| site.aim("nonesuch"), "nonesuch"),
+        ("unknown host", |site| site.aim("nonesuch"), "nonesuch", "backup.host"),
         (
             "no password",
             |site| {
@@ -98,9 +99,10 @@ fn a_dump_that_fails_leaves_nothing_under_its_key() {
                 site.world.environment.remove("PGPASSWORD");
             },
             "no password supplied",
+            "backup.password",
         ),
     ];
-    for (what, spoil, said) in cases {
+    for (what, spoil, said, hint) in cases {
         spoil(&mut site);
         let outcome = site.backup(&[]);
         assert_eq!(outcome.code, 1, "{what}: {outcome}");
@@ -109,9 +111,31 @@ fn a_dump_that_fails_leaves_nothing_under_its_key() {
             "{what}: {outcome}"
         );
         assert!(outcome.stdout.contains(said), "{what}: {outcome}");
-        assert!(outcome.stdout.contains("hint: check backup.host"), "{what}: {outcome}");
+        let hinted = outcome.stdout.lines().find(|line| line.starts_with("hint: ")).expect("a hint");
+        assert!(hinted.contains(hint), "{what}: {outcome}");
         site.assert_nothing_uploaded(&outcome);
     }
+}
+
+#[test]
+fn an_empty_database_is_backed_up_and_a_value_too_large_for_the_memory_allowed_is_not_blamed_on_the_source() {
+    let large = "CREATE TABLE large AS SELECT repeat('x', 60000000) AS value";
+    let databases = [("empty", None, "SELECT"), ("large", None, large)];
+    let mut site = Site::filled("backup-sizes", "DRILL_POSTGRES_17_IMAGE", &databases);
+    site.world.rows("rows", "large", "large", "exact = 1");
+    site.world.template.more.push_str("memory = \"96MiB\"\n");
+    let outcome = site.backup(&["--format", "json"]);
+    assert_eq!(outcome.code, 3, "{outcome}");
+    let reported = report(&outcome);
+    assert_eq!(reported["dumps"][0]["verified"]["entries"], 0, "{outcome}");
+    let error = &reported["dumps"][1]["error"];
+    assert_eq!(error["code"], "pg_dump_killed", "{outcome}");
+    assert!(error["hint"].as_str().unwrap().contains("backup.memory"), "{outcome}");
+    site.aim("postgres");
+    let outcome = site.backup(&[]);
+    assert_eq!(outcome.code, 0, "{outcome}");
+    assert!(outcome.stdout.contains("read back: an empty database"), "{outcome}");
+    site.world.drill(&[]).passed();
 }
 
 #[test]

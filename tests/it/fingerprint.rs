@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use restore_drill::crypt;
+use restore_drill::manifest::{FingerprintKey, Rows};
+use restore_drill::postgres::source::SourceServer;
 use serde_json::{Value, json};
 
 use super::fixtures::{LIFETIME, Source, reload};
@@ -417,6 +419,39 @@ fn somebody_who_waits_to_change_a_table_is_not_in_the_way_and_neither_is_the_bac
         assert!(changer.times() > 1, "it went on in between");
         changer.stop();
     }
+}
+
+#[test]
+fn reading_a_source_leaves_no_locks_however_many_tables_it_has() {
+    let sql = "DO $$ BEGIN
+                   FOR n IN 1..150 LOOP
+                       EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY)', n);
+                       EXECUTE format('INSERT INTO t%s VALUES (1), (2)', n);
+                   END LOOP;
+               END $$";
+    let site = Site::filled("print-locks", "DRILL_POSTGRES_17_IMAGE", &[("shop", None, sql)]);
+    let server = &site.source.server;
+    let source = SourceServer {
+        engine: server.engine.clone(),
+        container: server.container.clone(),
+        host: "127.0.0.1".to_owned(),
+        port: "5432".to_owned(),
+        user: "postgres".to_owned(),
+        password: server.password.clone(),
+    };
+    let (snapshot, tables) = RUNTIME.block_on(async {
+        let snapshot = source.snapshot(&"shop".parse().unwrap()).await.unwrap();
+        let tables = snapshot.read(&FingerprintKey::random()).await.unwrap();
+        (snapshot, tables)
+    });
+    assert_eq!(tables.len(), 150);
+    assert!(tables.iter().all(|table| matches!(table.rows, Rows::Read { count: 2, .. })));
+    // The source's lock table is everybody's: what is locked to be read is given back once it was, though the
+    // transaction that holds the snapshot goes on.
+    let held = "SELECT count(*)::text FROM pg_locks WHERE locktype = 'relation' AND pid <> pg_backend_pid()";
+    let held = RUNTIME.block_on(site.session("shop").text(held, "counting locks")).unwrap().unwrap();
+    drop(snapshot);
+    assert!(held.parse::<u32>().unwrap() < 20, "{held} relations are locked");
 }
 
 #[test]

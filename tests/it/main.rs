@@ -18,6 +18,7 @@ mod health;
 mod isolation;
 #[path = "../support/memory_s3.rs"]
 mod memory_s3;
+mod odd_stores;
 mod planning;
 mod rechecks;
 #[cfg(target_os = "linux")]

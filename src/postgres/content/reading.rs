@@ -1,6 +1,6 @@
 //! Reading pieces of tables on several connections, and adding up what they come to.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::TryStreamExt;
@@ -12,7 +12,20 @@ use super::pieces::{Piece, copy, quoted};
 use super::{Folded, Wanted};
 use crate::failure::{Failure, Result};
 use crate::manifest::{FingerprintKey, RowHasher, TableFold};
-use crate::template::TableName;
+
+/// Whether the rows of a table may be others now than in the snapshot: it was emptied, rewritten, dropped, or another has
+/// its name since. Snapshots take no notice of that; the number of the table's file does.
+const CHANGED: &str = "
+    SELECT NOT EXISTS (
+        SELECT FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) $1
+          AND c.relfilenode OPERATOR(pg_catalog.=) pg_catalog.pg_relation_filenode(c.oid)
+          AND c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($2)::pg_catalog.oid)";
+
+/// Why rows of a table that changed are not read.
+const IT_CHANGED: &str = "the table was emptied, rewritten or dropped while the backup ran";
+/// Why rows of a table that cannot be locked are not read.
+const IT_IS_WAITED_FOR: &str = "somebody was waiting to change the table";
 
 /// The pieces that are still to be read, and what was read: shared by the connections that read them.
 pub(in crate::postgres) struct Reading {
@@ -21,15 +34,25 @@ pub(in crate::postgres) struct Reading {
     queue: Mutex<VecDeque<Piece>>,
     folded: Mutex<Vec<Folded>>,
     refused: Mutex<VecDeque<Piece>>,
+    unread: Mutex<BTreeMap<u32, &'static str>>,
 }
 
 /// Whether a connection must lock what it reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::postgres) enum Locking {
-    /// Nobody else changes the tables, or they are locked already.
+    /// Nobody else changes the tables.
     Needless,
-    /// Lock each table, but never wait for it.
-    NoWait,
+    /// Lock each table as long as it is read, and never wait for it.
+    WhileRead,
+}
+
+/// What became of locking a table.
+enum Locked {
+    Yes,
+    /// Somebody waits to change it, and whoever reads it would have to wait behind.
+    No,
+    /// It is not the table of the snapshot any more.
+    Changed,
 }
 
 impl Reading {
@@ -47,6 +70,7 @@ impl Reading {
             folded: Mutex::new(vec![Folded::default(); tables.len()]),
             queue: Mutex::new(pieces),
             refused: Mutex::default(),
+            unread: Mutex::default(),
             tables,
         }
     }
@@ -54,15 +78,32 @@ impl Reading {
     /// Reads pieces until none is left. A piece whose table cannot be locked at once is put aside.
     pub(in crate::postgres) async fn drain(&self, client: &Client, locking: Locking) -> Result<()> {
         while let Some(piece) = self.next() {
-            if locking == Locking::NoWait && !lock_at_once(client, &[&self.tables[piece.table].name]).await? {
-                lock(&self.refused).push_back(piece);
-                continue;
+            match locking {
+                Locking::Needless => self.read_and_add(client, &piece).await?,
+                Locking::WhileRead => self.read_locked(client, piece).await?,
             }
-            let folded = self.read(client, &piece).await?;
-            let sum = &mut lock(&self.folded)[piece.table];
-            sum.rows += folded.rows;
-            sum.fingerprint.add(&folded.fingerprint);
         }
+        Ok(())
+    }
+
+    /// Reads a piece while its table is locked. The lock goes with the savepoint, and so do those on the table's indexes:
+    /// however many tables there are, the source's lock table, which all its sessions share, holds few of ours.
+    async fn read_locked(&self, client: &Client, piece: Piece) -> Result<()> {
+        execute(client, "SAVEPOINT reading", "reading tables").await?;
+        let table = &self.tables[piece.table];
+        match lock_at_once(client, table).await? {
+            Locked::Yes => self.read_and_add(client, &piece).await?,
+            Locked::No => lock(&self.refused).push_back(piece),
+            Locked::Changed => drop(lock(&self.unread).insert(table.oid, IT_CHANGED)),
+        }
+        execute(client, "ROLLBACK TO SAVEPOINT reading; RELEASE SAVEPOINT reading", "giving locks back").await
+    }
+
+    async fn read_and_add(&self, client: &Client, piece: &Piece) -> Result<()> {
+        let folded = self.read(client, piece).await?;
+        let sum = &mut lock(&self.folded)[piece.table];
+        sum.rows += folded.rows;
+        sum.fingerprint.add(&folded.fingerprint);
         Ok(())
     }
 
@@ -74,6 +115,16 @@ impl Reading {
     pub(in crate::postgres) fn take_up_refused(&self) {
         let refused = std::mem::take(&mut *lock(&self.refused));
         lock(&self.queue).extend(refused);
+    }
+
+    /// Tables of which some rows could not be read as they were, with the reason. What the others came to stands in
+    /// [`Self::folded`].
+    pub(in crate::postgres) fn unread(&self) -> BTreeMap<u32, &'static str> {
+        let mut unread = lock(&self.unread).clone();
+        for piece in lock(&self.refused).iter() {
+            unread.entry(self.tables[piece.table].oid).or_insert(IT_IS_WAITED_FOR);
+        }
+        unread
     }
 
     /// What each table came to, in the order of the list.
@@ -98,21 +149,23 @@ impl Reading {
     }
 }
 
-/// Locks tables against being dropped, emptied or rewritten, within a transaction that goes on if they cannot be locked
-/// at once. Waiting could be for ever: whoever is in front may wait for a lock that the same backup holds.
-pub(in crate::postgres) async fn lock_at_once(client: &Client, tables: &[&TableName]) -> Result<bool> {
-    let names: Vec<String> = tables.iter().map(|table| format!("ONLY {}", quoted(table))).collect();
-    let names = names.join(", ");
-    let sql =
-        format!("SAVEPOINT lock; LOCK TABLE {names} IN ACCESS SHARE MODE NOWAIT; RELEASE SAVEPOINT lock");
-    match client.batch_execute(&sql).await {
-        Ok(()) => Ok(true),
-        Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
-            execute(client, "ROLLBACK TO SAVEPOINT lock", "going on without a lock").await?;
-            Ok(false)
+/// Locks a table against being dropped, emptied or rewritten, if that can be had at once. Waiting could be for ever:
+/// whoever is in front may wait for a lock that the same backup holds. In a transaction that failed if it is not locked.
+async fn lock_at_once(client: &Client, table: &Wanted) -> Result<Locked> {
+    let name = quoted(&table.name);
+    let sql = format!("LOCK TABLE ONLY {name} IN ACCESS SHARE MODE NOWAIT");
+    match client.batch_execute(&sql).await.map_err(|error| (error.code().cloned(), error)) {
+        Ok(()) => {}
+        Err((Some(SqlState::LOCK_NOT_AVAILABLE), _)) => return Ok(Locked::No),
+        Err((Some(SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME), _)) => {
+            return Ok(Locked::Changed);
         }
-        Err(error) => Err(query_failure("locking tables", &error)),
+        Err((_, error)) => return Err(query_failure(&format!("locking {}", table.name), &error)),
     }
+    let changed = client.query_one(CHANGED, &[&table.oid, &name]).await.and_then(|row| row.try_get(0));
+    let changed: bool =
+        changed.map_err(|error| query_failure(&format!("looking at {}", table.name), &error))?;
+    Ok(if changed { Locked::Changed } else { Locked::Yes })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -35,7 +35,7 @@ impl S3Store {
                 Failure::config("no_such_bucket", format!("there is no bucket {}", self.bucket))
                     .hint("look at store.url (for Aegis: ACP_BACKUP_S3_BUCKET) and at the endpoint")
             }
-            ("PreconditionFailed", _) | (_, Some(412)) => replaced(doing),
+            _ if says_replaced(error) => replaced(doing),
             ("InvalidObjectState", _) => Failure::inconclusive(
                 "object_archived",
                 format!("{doing}: the object is in an archive storage class and not readable now"),
@@ -74,6 +74,12 @@ impl S3Store {
             .hint("if the endpoint in the template is right, the store's own log tells more"),
         }
     }
+}
+
+/// Whether the store answers that the object is not the one that was asked for.
+pub(super) fn says_replaced<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    error.code() == Some("PreconditionFailed")
+        || error.raw_response().is_some_and(|response| response.status().as_u16() == 412)
 }
 
 /// The object under a key is not the one that was listed.

@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
+use md5::{Digest as _, Md5};
 use tokio::task::JoinSet;
 
 use super::S3Store;
@@ -51,6 +54,14 @@ impl S3Store {
     }
 }
 
+impl S3Store {
+    /// A digest for the store to compare a part with. A bucket whose objects are locked refuses parts without one. The
+    /// SDK sends a checksum of its own to AWS; other stores are asked with `Content-MD5`, which all of them know.
+    fn part_digest(&self, body: &Bytes) -> Option<String> {
+        self.endpoint.is_some().then(|| STANDARD.encode(Md5::digest(body)))
+    }
+}
+
 fn exists(key: &ObjectKey) -> Failure {
     Failure::bad("object_exists", format!("{key} is in the store already, and nothing is ever overwritten"))
         .hint("another backup ran in the same second; run this one again")
@@ -80,6 +91,7 @@ impl S3Upload {
         self.next_part += 1;
         let (store, key, upload_id) = (self.store.clone(), self.key.clone(), self.upload_id.clone());
         self.in_flight.spawn(async move {
+            let digest = store.part_digest(&body);
             let response = store
                 .client
                 .upload_part()
@@ -87,6 +99,7 @@ impl S3Upload {
                 .key(key.as_str())
                 .upload_id(upload_id)
                 .part_number(number)
+                .set_content_md5(digest)
                 .body(ByteStream::from(body))
                 .send()
                 .await
@@ -169,16 +182,16 @@ impl S3Upload {
         }
         self.parts.sort_by_key(CompletedPart::part_number);
         let doing = format!("completing {}", self.key);
-        match self.complete(true).await {
-            Ok(()) => Ok(()),
-            Err(error) if error.raw_response().is_some_and(|r| matches!(r.status().as_u16(), 409 | 412)) => {
-                Err(exists(&self.key))
-            }
-            // Stores without conditional writes say so; the look before the upload has to do for them.
-            Err(error) if error.code() == Some("NotImplemented") => {
-                self.complete(false).await.map_err(|error| self.store.failure(&doing, &error))
-            }
-            Err(error) => Err(self.store.failure(&doing, &error)),
+        let Err(error) = self.complete(true).await else { return Ok(()) };
+        match error.raw_response().map(|response| response.status().as_u16()) {
+            Some(409 | 412) => return Err(exists(&self.key)),
+            // Stores without conditional writes say so in one of these ways, and another look has to do for them.
+            Some(400 | 501) => {}
+            _ => return Err(self.store.failure(&doing, &error)),
         }
+        if self.store.stat(&self.key).await?.is_some() {
+            return Err(exists(&self.key));
+        }
+        self.complete(false).await.map_err(|error| self.store.failure(&doing, &error))
     }
 }

@@ -1,0 +1,174 @@
+//! Stores that speak S3 in their own way: a bucket whose objects are locked, one without conditional writes, one that is
+//! wrong about conditions on reading.
+
+use bytes::Bytes;
+use restore_drill::demo::s3::S3Server;
+use restore_drill::failure::Class;
+use restore_drill::names::ObjectKey;
+use restore_drill::store::{S3Store, Store};
+use restore_drill::template;
+use s3s::dto::{
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
+    CompleteMultipartUploadOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput, GetObjectInput,
+    GetObjectOutput, HeadObjectInput, HeadObjectOutput, UploadPartInput, UploadPartOutput,
+};
+use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+use s3s_fs::FileSystem;
+use tempfile::TempDir;
+
+use super::world::{BUCKET, RUNTIME};
+
+/// What a store does otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Oddity {
+    /// Parts without a digest are refused, as in a bucket with object lock.
+    DemandsDigest,
+    /// Conditional writes are answered with 400.
+    RefusesConditions,
+    /// Every `If-Match` is said not to hold.
+    NeverMatches,
+}
+
+/// A store of files, but for its oddity.
+struct Odd {
+    files: FileSystem,
+    oddity: Oddity,
+}
+
+#[async_trait::async_trait]
+impl S3 for Odd {
+    async fn create_multipart_upload(
+        &self,
+        request: S3Request<CreateMultipartUploadInput>,
+    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+        self.files.create_multipart_upload(request).await
+    }
+
+    async fn upload_part(
+        &self,
+        mut request: S3Request<UploadPartInput>,
+    ) -> S3Result<S3Response<UploadPartOutput>> {
+        // Taken, since the files' server would not know it.
+        let digest = request.input.content_md5.take();
+        if self.oddity == Oddity::DemandsDigest {
+            let body = collected(&mut request).await;
+            if digest != Some(md5_base64(&body)) {
+                return Err(s3_error!(
+                    InvalidRequest,
+                    "Content-MD5 OR x-amz-checksum- HTTP header is required"
+                ));
+            }
+        }
+        self.files.upload_part(request).await
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        request: S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        if self.oddity == Oddity::RefusesConditions && request.input.if_none_match.is_some() {
+            return Err(s3_error!(InvalidArgument, "If-None-Match is not supported"));
+        }
+        self.files.complete_multipart_upload(request).await
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        request: S3Request<AbortMultipartUploadInput>,
+    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+        self.files.abort_multipart_upload(request).await
+    }
+
+    async fn head_object(
+        &self,
+        request: S3Request<HeadObjectInput>,
+    ) -> S3Result<S3Response<HeadObjectOutput>> {
+        self.files.head_object(request).await
+    }
+
+    async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+        if self.oddity == Oddity::NeverMatches && request.input.if_match.is_some() {
+            return Err(s3_error!(PreconditionFailed));
+        }
+        self.files.get_object(request).await
+    }
+}
+
+async fn collected(request: &mut S3Request<UploadPartInput>) -> Bytes {
+    use futures_util::TryStreamExt as _;
+    let body = request.input.body.take().expect("a part has a body");
+    let body: Vec<Bytes> = body.try_collect().await.expect("it arrives");
+    let body = Bytes::from(body.concat());
+    request.input.body = Some(s3s::Body::from(body.clone()).into());
+    body
+}
+
+fn md5_base64(body: &[u8]) -> String {
+    use base64::Engine as _;
+    use md5::Digest as _;
+    base64::engine::general_purpose::STANDARD.encode(md5::Md5::digest(body))
+}
+
+/// A store with an oddity, and the directory it keeps objects in.
+fn odd(oddity: Oddity) -> (S3Store, S3Server, TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join(BUCKET)).unwrap();
+    let files = FileSystem::new(directory.path()).unwrap();
+    let server = RUNTIME.block_on(S3Server::serve(Odd { files, oddity })).unwrap();
+    let settings = template::Store {
+        url: format!("s3://{BUCKET}"),
+        endpoint: server.endpoint(),
+        region: String::new(),
+        key: String::new(),
+        timestamp: String::new(),
+    };
+    let store = S3Store::connect_with(&settings, server.access_key(), server.secret_key());
+    (RUNTIME.block_on(store).unwrap(), server, directory)
+}
+
+fn upload(store: &S3Store, key: &str, bytes: &'static [u8]) -> restore_drill::failure::Result<()> {
+    RUNTIME.block_on(async {
+        let mut upload = store.create(&ObjectKey::new(key)).await?;
+        upload.write(Bytes::from_static(bytes)).await?;
+        upload.finish().await
+    })
+}
+
+fn read(store: &S3Store, key: &str, etag: Option<&str>) -> restore_drill::failure::Result<Bytes> {
+    RUNTIME.block_on(store.read(&ObjectKey::new(key), etag, 0..5))
+}
+
+#[test]
+fn a_bucket_whose_objects_are_locked_takes_uploads() {
+    let (store, _server, _directory) = odd(Oddity::DemandsDigest);
+    upload(&store, "locked", b"bytes").unwrap();
+    assert_eq!(read(&store, "locked", None).unwrap(), "bytes");
+}
+
+#[test]
+fn a_store_that_refuses_conditional_writes_takes_uploads_and_nothing_is_overwritten() {
+    let (store, _server, _directory) = odd(Oddity::RefusesConditions);
+    upload(&store, "kept", b"first").unwrap();
+    assert_eq!(read(&store, "kept", None).unwrap(), "first");
+    // Neither saw the other when it began.
+    let begin = || RUNTIME.block_on(store.create(&ObjectKey::new("raced"))).unwrap();
+    let uploads = [(begin(), b"first"), (begin(), b"later")].map(|(mut upload, bytes)| {
+        RUNTIME.block_on(upload.write(Bytes::from_static(bytes))).unwrap();
+        RUNTIME.block_on(upload.finish()).map_err(|failure| failure.code)
+    });
+    assert_eq!(uploads, [Ok(()), Err("object_exists")]);
+    assert_eq!(read(&store, "raced", None).unwrap(), "first");
+}
+
+#[test]
+fn a_store_that_is_wrong_about_a_condition_is_not_accused_of_replacing_objects() {
+    let (store, _server, directory) = odd(Oddity::NeverMatches);
+    upload(&store, "same", b"bytes").unwrap();
+    let etag = RUNTIME.block_on(store.stat(&ObjectKey::new("same"))).unwrap().unwrap().etag;
+    assert!(etag.is_some());
+    assert_eq!(read(&store, "same", etag.as_deref()).unwrap(), "bytes");
+    // Where it is right, that is still found.
+    std::fs::write(directory.path().join(BUCKET).join("same"), b"other").unwrap();
+    let failure = read(&store, "same", Some("\"0123456789abcdef\"")).unwrap_err();
+    assert_eq!((failure.class, failure.code), (Class::Inconclusive, "object_changed"));
+}
