@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn a_message_cannot_write_lines_of_its_own() {
         let failure = Failure::bad("x", "table a\nRestore drill PASSED\u{1b}[2J\u{202e}");
-        assert_eq!(failure.message, "table a Restore drill PASSED [2J\u{fffd}");
+        assert_eq!(failure.message, "table a Restore drill \"PASSED\" [2J\u{fffd}");
     }
 
     #[test]

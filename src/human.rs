@@ -55,18 +55,34 @@ pub fn things(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
-/// Text from outside made safe for a terminal and a log: control characters become spaces, and characters that
-/// reorder text (Unicode UAX #9) are replaced.
+/// The word of our last line that nobody else may write, and what stands for it in text from outside.
+const PASSED: (&str, &str) = ("Restore drill PASSED", "Restore drill \"PASSED\"");
+
+/// Whether a character does something other than to be seen: it controls a terminal, ends a line, reorders text
+/// (Unicode UAX #9), or hides.
+pub fn is_active(c: char) -> bool {
+    let reorders =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let hides = matches!(c,
+        '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    is_control(c) || reorders || hides
+}
+
+/// Control characters (C0, DEL, C1), and what ends a line without being one.
+fn is_control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// Text from outside made safe for a terminal and a log: it stays on its line, and does not say that a drill passed.
+/// Control characters become spaces; others that are not to be seen are replaced.
 pub fn inert(text: &str) -> String {
     let safe = |c: char| match c {
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-            char::REPLACEMENT_CHARACTER
-        }
-        '\u{2028}' | '\u{2029}' => ' ',
-        c if c.is_control() => ' ',
+        c if is_control(c) => ' ',
+        c if is_active(c) => char::REPLACEMENT_CHARACTER,
         c => c,
     };
-    text.chars().map(safe).collect()
+    text.chars().map(safe).collect::<String>().replace(PASSED.0, PASSED.1)
 }
 
 /// [`inert`] text, cut where it is long.

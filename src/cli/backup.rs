@@ -66,11 +66,11 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let clock = Clock::system();
     if args.dry_run {
         let plan = backup::plan(&template, &databases, !args.no_manifest, clock.now())?;
-        match args.format {
+        let printed = match args.format {
             Format::Json => common::print_json(&plan),
             Format::Human => common::print(&plan_text(&plan)),
-        }
-        return Ok(ExitCode::Ok);
+        };
+        return Ok(common::delivered(printed, ExitCode::Ok));
     }
     let store = Arc::new(S3Store::connect(&template.store).await?);
     let job = Job {
@@ -83,14 +83,14 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         clock,
     };
     let report = job.run(&signals::cancel_on_signal(signals::Interrupted::Makes("backup")), &narrate).await?;
-    match args.format {
+    let printed = match args.format {
         Format::Json => common::print_json(&report),
         Format::Human => {
             let last = last_line(&report);
-            common::print_summary(&format!("{}{last}", text(&report)), &last, report.failure().is_none());
+            common::print_summary(&format!("{}{last}", text(&report)), &last, report.failure().is_none())
         }
-    }
-    Ok(exit_code(&report))
+    };
+    Ok(common::delivered(printed, exit_code(&report)))
 }
 
 /// Tells on stderr how a backup goes.

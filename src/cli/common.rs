@@ -1,6 +1,6 @@
 //! What several commands share.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::engine::{self, Drill, Journal, Sink};
 use crate::exit::ExitCode;
 use crate::failure::{Class, Failure, Result};
 use crate::names::DatabaseName;
-use crate::report::{DrillLog, LiveProgress, PlainLog, VerdictFile, last_line, summary};
+use crate::report::{DrillLog, LiveProgress, PlainLog, VerdictFile, json, last_line, seal, summary};
 use crate::store::{S3Store, Store};
 use crate::template::{self, Environment, Purpose, Template};
 
@@ -73,7 +73,7 @@ pub struct EvidenceArgs {
     pub log: PathBuf,
 }
 
-/// Runs a drill with all its sinks, and prints its outcome.
+/// Runs a drill with all its sinks, seals its evidence, and prints its outcome.
 ///
 /// # Errors
 /// If the drill cannot even begin: configuration errors.
@@ -84,39 +84,42 @@ pub async fn run_drill(
     cancel: &tokio_util::sync::CancellationToken,
 ) -> Result<ExitCode> {
     let (file, started_at) = claim_second(evidence, &drill.clock).await?;
-    let path = file.path().to_owned();
-    let sinks: Vec<Box<dyn Sink>> = vec![
-        Box::new(file),
-        progress_sink(),
-        Box::new(DrillLog::new(evidence.log.clone(), drill.template.as_ref().clone())),
-    ];
+    let log = DrillLog::new(evidence.log.clone(), drill.template.as_ref().clone());
+    if let Err(failure) = log.try_out() {
+        file.give_up();
+        return Err(failure);
+    }
+    let sinks: Vec<Box<dyn Sink>> = vec![Box::new(file.clone()), progress_sink()];
     let journal = Journal::new(drill.first_verdict(started_at), sinks, drill.clock.clone());
     let failure = drill.run(&journal, cancel).await;
-    let verdict = journal.verdict();
-    match format {
+    let mut verdict = journal.verdict();
+    seal(&mut verdict, &file, &log);
+    let printed = match format {
         Format::Json => print_json(&verdict),
         Format::Human => print_summary(
-            &summary(&verdict, &path, &evidence.log),
+            &summary(&verdict, file.path(), &evidence.log),
             &last_line(&verdict),
             verdict.failure.is_none(),
         ),
-    }
-    for problem in journal.broken_evidence() {
-        complain(
-            &format!("could not write {problem}"),
-            Some("the evidence of this drill is incomplete; check the disk and the permissions"),
-        );
+    };
+    if let Some(lost) = verdict.failure.as_ref().filter(|failure| failure.code == "evidence_lost") {
+        complain(&lost.message, lost.hint.as_deref());
     }
     let code = match failure.map(|failure| failure.class) {
         Some(Class::Config) => ExitCode::Config,
         _ => ExitCode::from(&verdict),
     };
-    // A drill without its evidence proves nothing to anybody who was not there.
-    Ok(if code == ExitCode::Ok && !journal.broken_evidence().is_empty() {
-        ExitCode::Inconclusive
-    } else {
-        code
-    })
+    Ok(delivered(printed, code))
+}
+
+/// The exit code of a command whose result was printed, or was not: then nobody has it, and success is none.
+pub fn delivered(printed: io::Result<()>, code: ExitCode) -> ExitCode {
+    let Err(error) = printed else { return code };
+    complain(&format!("the result could not be written to stdout: {error}"), None);
+    match code {
+        ExitCode::Ok | ExitCode::Leaked => ExitCode::Inconclusive,
+        graver => graver,
+    }
 }
 
 /// Claims a second that no other drill with these reports has: it names the project and the verdict.
@@ -140,22 +143,32 @@ fn progress_sink() -> Box<dyn Sink> {
 }
 
 /// Prints a result as JSON.
-pub fn print_json(value: &impl Serialize) {
-    let text = serde_json::to_string_pretty(value).expect("our own types have string keys");
-    print(&format!("{text}\n"));
+///
+/// # Errors
+/// As [`print`].
+pub fn print_json(value: &impl Serialize) -> io::Result<()> {
+    print(&String::from_utf8_lossy(&json(value)))
 }
 
-/// Prints a result. Whoever closed the pipe does not want the rest.
-pub fn print(text: &str) {
-    let _ = anstream::stdout().write_all(text.as_bytes());
+/// Prints a result, to its end.
+///
+/// # Errors
+/// What stdout says: a full disk, a pipe that nobody reads. See [`delivered`].
+pub fn print(text: &str) -> io::Result<()> {
+    let mut stdout = anstream::stdout();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
 }
 
 /// Prints a summary, its last line in the colour of its outcome where stdout is a terminal.
-pub fn print_summary(text: &str, last_line: &str, good: bool) {
+///
+/// # Errors
+/// As [`print`].
+pub fn print_summary(text: &str, last_line: &str, good: bool) -> io::Result<()> {
     let colour = if good { AnsiColor::Green } else { AnsiColor::Red };
     let style = Style::new().bold().fg_color(Some(colour.into()));
     let body = text.trim_end().strip_suffix(last_line).unwrap_or(text);
-    print(&format!("{body}{style}{last_line}{style:#}\n"));
+    print(&format!("{body}{style}{last_line}{style:#}\n"))
 }
 
 /// Tells what was done, on stderr.

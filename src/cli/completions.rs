@@ -31,6 +31,5 @@ pub struct Args {
 pub fn run(args: Args) -> Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "restore-drill", &mut script);
-    common::print(&String::from_utf8_lossy(&script));
-    Ok(ExitCode::Ok)
+    Ok(common::delivered(common::print(&String::from_utf8_lossy(&script)), ExitCode::Ok))
 }

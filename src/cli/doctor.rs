@@ -43,12 +43,12 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let store = store.as_ref().map(|store| store as &dyn Store).map_err(Clone::clone);
     let past = past_drills(&args.reports, &template.name);
     let examination = doctor::examine(&template, store, &past, &Clock::system()).await;
-    match args.format {
+    let printed = match args.format {
         Format::Json => common::print_json(&examination),
         Format::Human => {
             let (text, last) = doctor_text(&examination);
-            common::print_summary(&text, &last, examination.exit_code() == ExitCode::Ok);
+            common::print_summary(&text, &last, examination.exit_code() == ExitCode::Ok)
         }
-    }
-    Ok(examination.exit_code())
+    };
+    Ok(common::delivered(printed, examination.exit_code()))
 }

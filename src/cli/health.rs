@@ -46,16 +46,17 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let past = past_drills(&args.reports, &template.name);
     let plan = engine::make_plan(&template, &store, &identities, now, now, past).await?;
     let health = health::judge(&template, &plan, health::drills(&args.reports, &template.name));
-    match args.format {
+    let printed = match args.format {
         Format::Json => common::print_json(&health),
         Format::Human => {
             let (text, last) = health_text(&health);
-            common::print_summary(&text, &last, health.status == HealthStatus::Healthy);
+            common::print_summary(&text, &last, health.status == HealthStatus::Healthy)
         }
-    }
-    Ok(match health.status {
+    };
+    let code = match health.status {
         HealthStatus::Critical => ExitCode::Failed,
         HealthStatus::Warning if args.strict => ExitCode::Failed,
         HealthStatus::Healthy | HealthStatus::Warning => ExitCode::Ok,
-    })
+    };
+    Ok(common::delivered(printed, code))
 }

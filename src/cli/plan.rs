@@ -94,14 +94,14 @@ pub async fn show(request: &Request<'_>) -> Result<ExitCode> {
     if let Some(reports) = request.reports {
         write_plan(reports, &plan, now)?;
     }
-    match request.format {
+    let printed = match request.format {
         Format::Json => common::print_json(&plan),
         Format::Human => common::print(&plan_text(&plan)),
-    }
+    };
     if let Some((days, tier)) = request.restore {
         request_restores(&*store, &plan, days, tier).await?;
     }
-    Ok(if plan.sound { ExitCode::Ok } else { ExitCode::Failed })
+    Ok(common::delivered(printed, if plan.sound { ExitCode::Ok } else { ExitCode::Failed }))
 }
 
 /// Asks for readable copies of what is archived, unless that is under way. Tells on stderr: stdout is the plan.

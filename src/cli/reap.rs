@@ -1,6 +1,7 @@
 //! `reap`: removes what crashed or kept drills left on the engine.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use super::common;
 use crate::clock::Clock;
@@ -64,6 +65,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         let things = projects.entry((label(owned, labels::PROJECT), chosen(owned))).or_default();
         things.push(format!("{} {}", owned.kind.word(), owned.name));
     }
+    let mut lines = String::new();
     for ((project, removed), things) in &projects {
         let fate = match (removed, args.dry_run) {
             (true, true) => "would be removed",
@@ -72,16 +74,18 @@ pub async fn run(args: Args) -> Result<ExitCode> {
                 "left alone: it runs, or is kept, or its process is elsewhere, and its lease has not expired"
             }
         };
-        common::print(&format!("{project}: {fate}\n  {}\n", things.join("\n  ")));
+        let _ = writeln!(lines, "{project}: {fate}\n  {}", things.join("\n  "));
     }
+    // Removing goes on whether or not anybody is told.
+    let printed = common::print(&lines);
     if args.dry_run {
-        return Ok(ExitCode::Ok);
+        return Ok(common::delivered(printed, ExitCode::Ok));
     }
     let outcome = remove_all(&engine, LabelFilter::Any, chosen).await;
-    common::print(&format!("removed {}\n", removed_things(&outcome.removed)));
+    let printed = printed.and(common::print(&format!("removed {}\n", removed_things(&outcome.removed))));
     if outcome.status == TeardownStatus::Leaked {
         common::complain(&format!("left behind: {}", outcome.leaked.join("; ")), None);
-        return Ok(ExitCode::Leaked);
+        return Ok(common::delivered(printed, ExitCode::Leaked));
     }
-    Ok(ExitCode::Ok)
+    Ok(common::delivered(printed, ExitCode::Ok))
 }

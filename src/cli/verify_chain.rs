@@ -142,11 +142,11 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     }
     let held = outcome.status == CheckStatus::Pass;
     let record = record(check.name, outcome, began.elapsed().as_secs_f64());
-    match args.format {
+    let printed = match args.format {
         Format::Json => common::print_json(&record),
         Format::Human => common::print_summary(&summary(&record), &last_line(&record), held),
-    }
-    Ok(if held { ExitCode::Ok } else { ExitCode::Failed })
+    };
+    Ok(common::delivered(printed, if held { ExitCode::Ok } else { ExitCode::Failed }))
 }
 
 /// An export of no rows is most often one that failed, and a table of no rows not the one that was meant.

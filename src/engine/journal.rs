@@ -7,20 +7,16 @@ use super::record;
 use crate::clock::Clock;
 use crate::verdict::Verdict;
 
-/// A consumer of events: terminal, verdict file, drill log.
+/// A consumer of events: terminal, verdict file.
 pub trait Sink: Send {
     /// What it is, for messages.
     fn name(&self) -> String;
 
-    /// Whether what it writes is evidence of the drill, and not only for those who watch it.
-    fn is_evidence(&self) -> bool {
-        true
-    }
-
     /// Takes an event, and the verdict as it is after it.
     ///
     /// # Errors
-    /// Whatever keeps it from its work. The drill goes on, and the failure is reported.
+    /// Whatever keeps it from its work. The drill goes on, and the first failure of each is a warning: those that follow
+    /// have the same cause.
     fn handle(&mut self, event: &Event, verdict: &Verdict) -> std::io::Result<()>;
 }
 
@@ -32,20 +28,13 @@ struct Inner {
     verdict: Verdict,
     sinks: Vec<Box<dyn Sink>>,
     broken: Vec<String>,
-    broken_evidence: Vec<String>,
     clock: Clock,
 }
 
 impl Journal {
     /// A journal of a drill that is about to begin.
     pub fn new(verdict: Verdict, sinks: Vec<Box<dyn Sink>>, clock: Clock) -> Self {
-        Self(Arc::new(Mutex::new(Inner {
-            verdict,
-            sinks,
-            broken: Vec::new(),
-            broken_evidence: Vec::new(),
-            clock,
-        })))
+        Self(Arc::new(Mutex::new(Inner { verdict, sinks, broken: Vec::new(), clock })))
     }
 
     /// Records an event.
@@ -55,13 +44,10 @@ impl Journal {
         record::apply(&mut inner.verdict, event, inner.clock.now());
         for sink in &mut inner.sinks {
             if let Err(error) = sink.handle(event, &inner.verdict) {
-                let problem = format!("{}: {error}", sink.name());
-                if !inner.broken.contains(&problem) {
-                    inner.verdict.warnings.push(format!("could not write {problem}"));
-                    inner.broken.push(problem.clone());
-                    if sink.is_evidence() {
-                        inner.broken_evidence.push(problem);
-                    }
+                let name = sink.name();
+                if !inner.broken.contains(&name) {
+                    inner.verdict.warnings.push(format!("could not write {name}: {error}"));
+                    inner.broken.push(name);
                 }
             }
         }
@@ -70,11 +56,6 @@ impl Journal {
     /// The verdict as it is now.
     pub fn verdict(&self) -> Verdict {
         self.lock().verdict.clone()
-    }
-
-    /// What of the evidence could not be written, each problem once.
-    pub fn broken_evidence(&self) -> Vec<String> {
-        self.lock().broken_evidence.clone()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -91,7 +72,7 @@ mod tests {
     use super::*;
     use crate::engine::Phase;
 
-    struct AlwaysFails;
+    struct AlwaysFails(u32);
 
     impl Sink for AlwaysFails {
         fn name(&self) -> String {
@@ -99,7 +80,8 @@ mod tests {
         }
 
         fn handle(&mut self, _: &Event, _: &Verdict) -> std::io::Result<()> {
-            Err(std::io::Error::other("disk full"))
+            self.0 += 1;
+            Err(std::io::Error::other(format!("disk full, {} of many", self.0)))
         }
     }
 
@@ -120,15 +102,14 @@ mod tests {
     fn a_sink_that_fails_stops_no_other_and_is_reported_once() {
         let counts = [Arc::default(), Arc::default()];
         let counter = |index: usize| Box::new(Counts(Arc::clone(&counts[index])));
-        let sinks: Vec<Box<dyn Sink>> = vec![counter(0), Box::new(AlwaysFails), counter(1)];
+        let sinks: Vec<Box<dyn Sink>> = vec![counter(0), Box::new(AlwaysFails(0)), counter(1)];
         let journal = Journal::new(fresh(), sinks, Clock::fixed(start()));
         for event in [Event::Started, Event::Phase(Phase::Plan), Event::Phase(Phase::Preflight)] {
             journal.record(&event);
         }
         assert_eq!(counts.each_ref().map(|count| count.load(Ordering::Relaxed)), [3, 3]);
-        assert_eq!(journal.broken_evidence(), ["the broken one: disk full"]);
         let verdict = journal.verdict();
-        assert_eq!(verdict.warnings, ["could not write the broken one: disk full"]);
+        assert_eq!(verdict.warnings, ["could not write the broken one: disk full, 1 of many"]);
         assert_eq!(verdict.phases.len(), 2, "the drill itself is not disturbed");
     }
 

@@ -1,13 +1,13 @@
 //! The drill log: a row for every drill, under `## Drill Log` in a markdown file that people also edit.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
+use super::log_file::{self, LOCK_WAIT};
 use super::runbook_template::RUNBOOK;
-use crate::engine::{Event, Sink};
+use crate::failure::{Failure, Result};
 use crate::template::Template;
 use crate::verdict::Verdict;
 
@@ -15,7 +15,7 @@ const HEADING: &str = "## Drill Log";
 const HEADER: &str = "| Date | Operator | Backup Date | Duration | Row Counts | Result |";
 const RULE: &str = "|------|----------|-------------|----------|------------|--------|";
 
-/// Appends a row when the verdict is final.
+/// A drill log that gets a row when a verdict is final.
 #[derive(Debug)]
 pub struct DrillLog {
     path: PathBuf,
@@ -27,18 +27,29 @@ impl DrillLog {
     pub fn new(path: PathBuf, template: Template) -> Self {
         Self { path, template }
     }
-}
 
-impl Sink for DrillLog {
-    fn name(&self) -> String {
+    /// What it is, for messages.
+    pub fn name(&self) -> String {
         format!("the drill log {}", self.path.display())
     }
 
-    fn handle(&mut self, event: &Event, verdict: &Verdict) -> io::Result<()> {
-        match event {
-            Event::Finished => append_row(&self.path, &row(verdict, &self.template)),
-            _ => Ok(()),
-        }
+    /// Finds out whether a row can be added, before there is anything to say; makes a log where there is none.
+    ///
+    /// # Errors
+    /// `log_unwritable`, a configuration error: a drill without evidence is not worth starting.
+    pub fn try_out(&self) -> Result<()> {
+        log_file::try_out(&self.path, RUNBOOK, LOCK_WAIT).map_err(|error| {
+            Failure::config("log_unwritable", format!("cannot write {}: {error}", self.name()))
+                .hint("--log names another file; with --log /dev/null there is none")
+        })
+    }
+
+    /// Adds a drill's row.
+    ///
+    /// # Errors
+    /// What the file system says, or that another process has the file locked. Then the file is as it was.
+    pub fn append(&self, verdict: &Verdict) -> io::Result<()> {
+        append_row(&self.path, &row(verdict, &self.template))
     }
 }
 
@@ -85,49 +96,9 @@ fn coarse_duration(seconds: f64) -> String {
     }
 }
 
-/// Appends a row to the log, creating the file from the runbook's text if there is none. Safe when several drills
-/// end at once: the file is locked while it is changed, and replaced whole.
-///
-/// # Errors
-/// What the file system says. Then the file is as it was.
-pub fn append_row(path: &Path, row: &str) -> io::Result<()> {
-    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        fs::create_dir_all(directory)?;
-    }
-    loop {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        file.lock()?;
-        // Through links, or the file behind one would be left as it was.
-        let real_path = fs::canonicalize(path)?;
-        if !same_file(&file, &real_path)? {
-            // Another drill replaced the file while this one waited for the lock.
-            continue;
-        }
-        let mut text = String::new();
-        file.read_to_string(&mut text)?;
-        let text = with_row(if text.trim().is_empty() { RUNBOOK } else { &text }, row);
-        let directory = real_path.parent().unwrap_or(Path::new("."));
-        let mut replacement = tempfile::Builder::new().prefix(".drill-log-").tempfile_in(directory)?;
-        replacement.write_all(text.as_bytes())?;
-        replacement.as_file().set_permissions(file.metadata()?.permissions())?;
-        replacement.as_file().sync_all()?;
-        replacement.persist(&real_path)?;
-        return Ok(());
-    }
-}
-
-#[cfg(unix)]
-fn same_file(file: &File, path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
-    let (ours, current) = (file.metadata()?, fs::metadata(path)?);
-    Ok((ours.dev(), ours.ino()) == (current.dev(), current.ino()))
-}
-
-/// Elsewhere a file that is open and locked cannot be replaced at all.
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the same shape as on unix")]
-fn same_file(_: &File, _: &Path) -> io::Result<bool> {
-    Ok(true)
+fn append_row(path: &std::path::Path, row: &str) -> io::Result<()> {
+    let with_row = |text: &str| with_row(if text.trim().is_empty() { RUNBOOK } else { text }, row);
+    log_file::change(path, &format!("{row}\n"), with_row, LOCK_WAIT)
 }
 
 /// The text with a row at the end of the log's table; everything else stays as it is.
@@ -168,6 +139,8 @@ fn with_row(text: &str, row: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const ROW: &str = "| 2026-05-17 | system | 2026-05-16 | 8m | audit=12450 | PASS |";

@@ -2,23 +2,29 @@
 
 mod doctor_text;
 mod drill_log;
+mod files;
 mod health_text;
 mod history;
+mod json;
+mod log_file;
 mod narration;
 mod plain;
 mod plan_text;
 mod progress;
 mod runbook_template;
+mod seal;
 mod summary;
 mod table;
 mod verdict_file;
 
 pub use doctor_text::doctor_text;
-pub use drill_log::{DrillLog, append_row, row};
+pub use drill_log::{DrillLog, row};
 pub use health_text::health_text;
 pub use history::{past_drills, read_verdict, verdict_paths};
+pub use json::pretty as json;
 pub use plain::PlainLog;
 pub use plan_text::plan_text;
 pub use progress::LiveProgress;
+pub use seal::seal;
 pub use summary::{last_line, removed_things, summary};
 pub use verdict_file::{VerdictFile, report_directory, write_plan};

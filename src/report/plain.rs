@@ -50,10 +50,6 @@ impl<W: Write + Send> Sink for PlainLog<W> {
         "progress".to_owned()
     }
 
-    fn is_evidence(&self) -> bool {
-        false
-    }
-
     fn handle(&mut self, event: &Event, verdict: &Verdict) -> io::Result<()> {
         match event {
             Event::Database(name, DatabaseEvent::Bytes(more)) => self.bytes(name, *more, verdict),

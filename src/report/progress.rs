@@ -87,10 +87,6 @@ impl Sink for LiveProgress {
         "progress".to_owned()
     }
 
-    fn is_evidence(&self) -> bool {
-        false
-    }
-
     fn handle(&mut self, event: &Event, verdict: &Verdict) -> io::Result<()> {
         match event {
             Event::Planned(plan) => {

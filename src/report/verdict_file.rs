@@ -1,12 +1,13 @@
-//! The verdict as a file: written at the start, replaced atomically at each phase, final after teardown.
+//! The verdict as a file: written at the start, replaced atomically at each phase, sealed after teardown.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 
+use super::files::{self, Staged};
+use super::json;
 use crate::engine::{DatabaseEvent, Event, Sink};
 use crate::failure::{Failure, Result};
 use crate::names::compact;
@@ -19,13 +20,14 @@ pub fn report_directory(reports: &Path) -> PathBuf {
 }
 
 /// A verdict file that no other drill writes to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct VerdictFile {
     path: PathBuf,
 }
 
 impl VerdictFile {
-    /// Claims `<reports>/restore_drill/<timestamp>.json`. `None` if another drill has this second.
+    /// Claims `<reports>/restore_drill/<timestamp>.json`. `None` if another drill has this second. Removes what killed
+    /// drills left there.
     ///
     /// # Errors
     /// `reports_unwritable`, a configuration error: a drill without evidence is not worth starting.
@@ -35,7 +37,10 @@ impl VerdictFile {
         let claimed = fs::create_dir_all(&directory)
             .and_then(|()| OpenOptions::new().write(true).create_new(true).open(&path));
         match claimed {
-            Ok(_) => Ok(Some(Self { path })),
+            Ok(_) => {
+                files::remove_leftovers(&directory);
+                Ok(Some(Self { path }))
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.exists() => Ok(None),
             Err(error) => Err(unwritable("the verdict", &path, &error)),
         }
@@ -44,6 +49,20 @@ impl VerdictFile {
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Gives the second up again: no drill began.
+    pub fn give_up(self) {
+        // It is empty. One that stays is no verdict.
+        let _ = fs::remove_file(&self.path);
+    }
+
+    /// Writes a verdict to the disk, beside the one that is there.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn stage(&self, verdict: &Verdict) -> io::Result<Staged> {
+        files::stage(&self.path, &json::pretty(verdict), true)
     }
 }
 
@@ -55,7 +74,7 @@ pub fn write_plan(reports: &Path, plan: &DrillPlan, now: DateTime<Utc>) -> Resul
     let directory = report_directory(reports);
     let path = directory.join(format!("{}.plan.json", compact(now)));
     fs::create_dir_all(&directory)
-        .and_then(|()| replace(&path, plan))
+        .and_then(|()| files::replace(&path, &json::pretty(plan), true))
         .map_err(|error| unwritable("the plan", &path, &error))?;
     Ok(path)
 }
@@ -63,28 +82,6 @@ pub fn write_plan(reports: &Path, plan: &DrillPlan, now: DateTime<Utc>) -> Resul
 fn unwritable(what: &str, path: &Path, error: &io::Error) -> Failure {
     Failure::config("reports_unwritable", format!("cannot write {what} {}: {error}", path.display()))
         .hint("--reports names another directory")
-}
-
-/// Replaces a file's content: readers see the old one or the new one, never half of one.
-fn replace(path: &Path, content: &impl Serialize) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".report-").tempfile_in(directory)?;
-    serde_json::to_writer_pretty(&mut file, content)?;
-    file.write_all(b"\n")?;
-    file.as_file().sync_all()?;
-    world_readable(file.as_file())?;
-    file.persist(path)?;
-    Ok(())
-}
-
-/// Temporary files are private; evidence is for everybody that may read the directory.
-fn world_readable(file: &File) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.set_permissions(fs::Permissions::from_mode(0o644))?;
-    }
-    Ok(())
 }
 
 impl Sink for VerdictFile {
@@ -99,8 +96,7 @@ impl Sink for VerdictFile {
             | Event::Isolation(_)
             | Event::CheckFinished(_)
             | Event::Failed(_)
-            | Event::TornDown(_)
-            | Event::Finished => true,
+            | Event::TornDown(_) => true,
             Event::Database(_, event) => {
                 matches!(
                     event,
@@ -109,6 +105,8 @@ impl Sink for VerdictFile {
             }
             _ => false,
         };
-        if worth_writing { replace(&self.path, verdict) } else { Ok(()) }
+        // Those between the first and the sealed one only tell those who watch: they need not outlive the machine.
+        let durable = matches!(event, Event::Started);
+        if worth_writing { files::replace(&self.path, &json::pretty(verdict), durable) } else { Ok(()) }
     }
 }

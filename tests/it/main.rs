@@ -12,6 +12,7 @@ mod corpus;
 mod doctor;
 mod drills;
 mod errors;
+mod evidence;
 mod fingerprint;
 mod fixtures;
 mod health;

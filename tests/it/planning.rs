@@ -16,7 +16,7 @@ fn archive(name: &str) -> Vec<u8> {
 const FIXTURE: &str = "archive_fixture";
 
 /// A store with one sound recovery point of an hour ago, and its key.
-fn sound(name: &str) -> (World, MemoryS3, String) {
+pub fn sound(name: &str) -> (World, MemoryS3, String) {
     let s3 = MemoryS3::default();
     let mut world = World::planning(name, s3.clone());
     world.template.image = "postgres:17".to_owned();

@@ -1,0 +1,116 @@
+//! What remains of a drill: stdout, the verdict file, the drill log and the exit code tell one story, also where one of
+//! them cannot be written.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{FileTypeExt, symlink};
+use std::process::{Command, Stdio};
+
+use serde_json::json;
+
+use super::fixtures::dump;
+use super::planning::sound;
+use super::world::{Outcome, World};
+
+/// Runs a command whose stdout is a disk that is full, or a pipe that nobody reads.
+fn unheard(world: &World, mut command: Command, stdout: Stdio) -> Outcome {
+    let before = world.verdict_files();
+    let output = command.stdout(stdout).output().expect("the program starts");
+    world.outcome(&output, &before)
+}
+
+fn full_disk() -> Stdio {
+    OpenOptions::new().write(true).open("/dev/full").expect("Linux has it").into()
+}
+
+fn closed_pipe() -> Stdio {
+    let (reader, writer) = std::io::pipe().expect("a pipe can be made");
+    drop(reader);
+    writer.into()
+}
+
+#[test]
+fn a_log_that_cannot_be_written_stops_the_drill_before_it_begins() {
+    let (world, _, _) = sound("unwritable-log");
+    world.write("a-file", "in the way");
+    fs::create_dir(world.path("a-directory")).unwrap();
+    assert!(Command::new("mkfifo").arg(world.path("a-fifo")).status().unwrap().success());
+    for log in ["a-file/log.md", "a-directory", "a-fifo"] {
+        world.drill(&["--log", log]).refused(2, &["cannot write the drill log", log, "hint: --log"]);
+    }
+    assert!(fs::symlink_metadata(world.path("a-fifo")).unwrap().file_type().is_fifo());
+}
+
+#[test]
+fn a_device_as_log_stays_a_device_and_what_killed_drills_left_is_removed() {
+    let (world, _, _) = sound("device-log");
+    symlink("/dev/null", world.path("log.md")).unwrap();
+    let left = world.write("reports/restore_drill/.report-aB3dE6", "half a verdict");
+    world.drill(&["--log", "log.md"]).failed(3, "engine_unreachable");
+    assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    assert!(!left.exists());
+    let hidden = fs::read_dir(world.path("reports/restore_drill")).unwrap();
+    let hidden = hidden.filter(|entry| entry.as_ref().unwrap().file_name().as_encoded_bytes()[0] == b'.');
+    assert_eq!(hidden.count(), 0, "no temporary file is left");
+}
+
+#[test]
+fn a_result_that_nobody_gets_is_no_success() {
+    let (world, _, _) = sound("unheard");
+    world.write_template();
+    world.write("rows.jsonl", "");
+    let commands: [&[&str]; 6] = [
+        &["plan", "-t", "./template.toml"],
+        &["plan", "-t", "./template.toml", "--format", "json"],
+        &["run", "-t", "./template.toml", "--dry-run"],
+        &["health", "-t", "./template.toml", "--format", "json"],
+        &["verify-chain", "--scheme", "aegis-audit", "--jsonl", "rows.jsonl", "--allow-empty"],
+        &["completions", "bash"],
+    ];
+    for arguments in commands {
+        assert_eq!(world.run(arguments).code, 0, "{arguments:?}");
+        for stdout in [full_disk(), closed_pipe()] {
+            let outcome = unheard(&world, world.command(arguments), stdout);
+            assert_eq!(outcome.code, 3, "{arguments:?}\n{outcome}");
+            assert!(outcome.stderr.contains("error: the result could not be written to stdout"), "{outcome}");
+        }
+    }
+    let doctor = ["doctor", "-t", "./template.toml"];
+    let outcome = unheard(&world, world.command(&doctor), full_disk());
+    assert_eq!(outcome.code, world.run(&doctor).code, "what went wrong keeps its own code\n{outcome}");
+    assert!(outcome.stderr.contains("could not be written to stdout"), "{outcome}");
+}
+
+#[test]
+fn a_pass_whose_evidence_is_lost_is_none_wherever_it_is_told() {
+    let mut world = World::new("evidence-lost");
+    world.template.top = "health = { max_drill_age = \"100d\" }".to_owned();
+    world.dumped("identity", &[], dump("identity")).rows("users", "identity", "users", "exact = 50");
+    symlink("/dev/full", world.path("full.md")).unwrap();
+    let outcome = world.drill(&["--log", "full.md"]);
+    let verdict = outcome.failed(3, "evidence_lost");
+    assert_eq!(verdict["checks"][0]["status"], "pass");
+    assert_eq!(verdict["warnings"].as_array().unwrap().len(), 1, "one cause, one message\n{outcome}");
+    assert_eq!(outcome.stderr.matches("error: ").count(), 1, "{outcome}");
+    let health = ["health", "-t", "./template.toml", "--strict"];
+    assert_eq!(world.run(&health).code, 1);
+
+    // Nobody hears of a pass: the evidence is there, and whoever waits for the result is not told that all is well.
+    let outcome =
+        unheard(&world, world.drill_command(&["--log", "/dev/null", "--format", "json"]), full_disk());
+    assert_eq!((outcome.code, &outcome.verdict()["status"]), (3, &json!("PASS")), "{outcome}");
+    assert_eq!(world.run(&health).code, 0);
+    world.assert_nothing_left();
+}
+
+#[test]
+fn a_log_of_another_user_stays_his() {
+    let (world, _, _) = sound("owned-log");
+    let log = world.write("runbooks/restore_drill.md", "# Ours\n");
+    if std::os::unix::fs::chown(&log, Some(4711), Some(4711)).is_err() {
+        return;
+    }
+    world.drill(&[]).failed(3, "engine_unreachable");
+    let owner = std::os::unix::fs::MetadataExt::uid(&File::open(&log).unwrap().metadata().unwrap());
+    assert_eq!(owner, 4711);
+    assert!(fs::read_to_string(&log).unwrap().starts_with("# Ours\n\n## Drill Log\n"));
+}
