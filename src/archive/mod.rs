@@ -32,6 +32,7 @@
 //! `pg_backup_archiver.h` (versions, data states), `pg_backup_custom.c` (`_ReadExtraToc`), and for what
 //! entries contain, `pg_dump.c`.
 
+mod database;
 mod entry;
 mod entry_reader;
 mod error;
@@ -47,6 +48,7 @@ mod toc;
 mod version;
 
 pub use self::{
+    database::{DatabaseLocale, DatabaseSetting, LocaleProvider},
     entry::{CatalogId, Data, Entry, Section},
     error::ArchiveError,
     guess::Guess,

@@ -7,13 +7,13 @@
 use std::{iter::Peekable, str::Chars};
 
 #[derive(Debug, PartialEq, Eq)]
-enum Token {
+pub(super) enum Token {
     /// A keyword or plain name, in lower case.
     Word(String),
     /// `"A name"`, without its quotes.
     Quoted(String),
-    /// `'A text'`, which is of no interest.
-    Literal,
+    /// `'A text'`, without its quotes.
+    Literal(String),
     /// Any other character.
     Symbol(char),
 }
@@ -24,12 +24,12 @@ enum Role {
     StandIn,
 }
 
-struct Tokens<'a> {
+pub(super) struct Tokens<'a> {
     chars: Peekable<Chars<'a>>,
 }
 
 impl<'a> Tokens<'a> {
-    fn new(sql: &'a str) -> Self {
+    pub(super) fn new(sql: &'a str) -> Self {
         Self { chars: sql.chars().peekable() }
     }
 
@@ -54,11 +54,11 @@ impl<'a> Tokens<'a> {
     }
 
     /// Whether the next token is this keyword; if so, it is consumed.
-    fn keyword(&mut self, keyword: &str) -> Option<()> {
+    pub(super) fn keyword(&mut self, keyword: &str) -> Option<()> {
         self.next_if_word(keyword).then_some(())
     }
 
-    fn next_if_word(&mut self, keyword: &str) -> bool {
+    pub(super) fn next_if_word(&mut self, keyword: &str) -> bool {
         let before = self.chars.clone();
         let found = matches!(self.next(), Some(Token::Word(word)) if word == keyword);
         if !found {
@@ -67,7 +67,7 @@ impl<'a> Tokens<'a> {
         found
     }
 
-    fn next_if_symbol(&mut self, symbol: char) -> bool {
+    pub(super) fn next_if_symbol(&mut self, symbol: char) -> bool {
         let before = self.chars.clone();
         let found = self.next() == Some(Token::Symbol(symbol));
         if !found {
@@ -76,15 +76,22 @@ impl<'a> Tokens<'a> {
         found
     }
 
-    fn name(&mut self) -> Option<String> {
+    pub(super) fn name(&mut self) -> Option<String> {
         match self.next()? {
             Token::Word(name) | Token::Quoted(name) => Some(name),
-            Token::Literal | Token::Symbol(_) => None,
+            Token::Literal(_) | Token::Symbol(_) => None,
+        }
+    }
+
+    pub(super) fn literal(&mut self) -> Option<String> {
+        match self.next()? {
+            Token::Literal(text) => Some(text),
+            _ => None,
         }
     }
 
     /// `schema.name`, or a name alone.
-    fn qualified_name(&mut self) -> Option<(Option<String>, String)> {
+    pub(super) fn qualified_name(&mut self) -> Option<(Option<String>, String)> {
         let first = self.name()?;
         if self.next_if_symbol('.') { Some((Some(first), self.name()?)) } else { Some((None, first)) }
     }
@@ -96,7 +103,7 @@ impl<'a> Tokens<'a> {
             // The server does not tell "public" from PUBLIC (`RoleSpec` in `gram.y`).
             Token::Quoted(name) if name == "public" => Role::StandIn,
             Token::Word(name) | Token::Quoted(name) => Role::Named(name),
-            Token::Literal | Token::Symbol(_) => return None,
+            Token::Literal(_) | Token::Symbol(_) => return None,
         })
     }
 }
@@ -108,9 +115,9 @@ impl Iterator for Tokens<'_> {
         while self.chars.next_if(char::is_ascii_whitespace).is_some() {}
         match self.chars.next()? {
             '"' => self.quoted('"', false).map(Token::Quoted),
-            '\'' => self.quoted('\'', false).map(|_| Token::Literal),
+            '\'' => self.quoted('\'', false).map(Token::Literal),
             'E' | 'e' if self.chars.next_if_eq(&'\'').is_some() => {
-                self.quoted('\'', true).map(|_| Token::Literal)
+                self.quoted('\'', true).map(Token::Literal)
             }
             c if is_in_word(c) => Some(Token::Word(self.word(c))),
             c => Some(Token::Symbol(c)),
@@ -254,10 +261,11 @@ mod tests {
     }
 
     #[test]
-    fn literals_hide_what_they_hold() {
+    fn literals_are_read_as_one() {
         let tokens: Vec<_> = Tokens::new("a'b''c'E'd\\'e' \"\"f").collect();
         assert_eq!(tokens.len(), 5);
         assert_eq!(tokens.first(), Some(&Token::Word("a".to_owned())));
-        assert_eq!(tokens.get(1..3), Some([Token::Literal, Token::Literal].as_slice()));
+        let [first, second] = ["b'c", "d'e"].map(|text| Token::Literal(text.to_owned()));
+        assert_eq!(tokens.get(1..3), Some([first, second].as_slice()));
     }
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use super::{
+    database::{self, DatabaseLocale, DatabaseSetting},
     entry::Entry,
     header::Header,
     sql::{self, first_literal},
@@ -118,6 +119,19 @@ impl Toc {
     #[must_use]
     pub fn encoding(&self) -> Option<&str> {
         self.of_type("ENCODING").find_map(|entry| first_literal(&entry.defn))
+    }
+
+    /// The locale of the database that was dumped. None if the archive does not say, or not in the form that `pg_dump`
+    /// writes.
+    #[must_use]
+    pub fn locale(&self) -> Option<DatabaseLocale> {
+        self.of_type("DATABASE").find_map(|entry| database::locale(&entry.defn))
+    }
+
+    /// The settings of that database, in the order in which they were made.
+    #[must_use]
+    pub fn settings(&self) -> Vec<DatabaseSetting> {
+        self.of_type("DATABASE PROPERTIES").flat_map(|entry| database::settings(&entry.defn)).collect()
     }
 
     /// `standard_conforming_strings` of the session that dumped.

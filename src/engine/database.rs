@@ -60,6 +60,8 @@ pub struct Task {
     pub workers: Arc<Semaphore>,
     /// All of them.
     pub jobs: usize,
+    /// The locale for a database whose own the image lacks.
+    pub locale: Option<String>,
     /// The journal.
     pub journal: Journal,
 }
@@ -129,7 +131,9 @@ impl Task {
         if !roles.is_empty() {
             server.create_roles(roles.iter().map(String::as_str)).await?;
         }
-        server.create_database(database, arrived.toc.encoding(), arrived.toc.creates_public_schema()).await?;
+        for warning in server.create_as_dumped(database, &arrived.toc, self.locale.as_deref()).await? {
+            self.journal.record(&Event::Warning(format!("{database}: {warning}")));
+        }
         self.record(DatabaseEvent::Restoring { jobs });
         let began = Instant::now();
         let outcome = server.pg_restore(database, jobs).await?;

@@ -129,6 +129,7 @@ fn spawn_databases(
             fetching: Arc::clone(&fetching),
             workers: Arc::clone(&workers),
             jobs,
+            locale: drill.template.postgres.locale.clone(),
             journal: journal.clone(),
         };
         waiting.insert(name.clone(), progress);

@@ -8,7 +8,9 @@ pub mod connections;
 pub mod constraints;
 pub mod content;
 mod copy_rows;
+mod create;
 mod database;
+mod database_settings;
 mod direct;
 mod guarded;
 pub mod key_rows;
@@ -205,23 +207,34 @@ impl Server {
         encoding: Option<&str>,
         drop_public: bool,
     ) -> Result<()> {
-        let quoted = quote_identifier(name.as_str());
-        if name.as_str() != MAINTENANCE {
-            let client = self.connect(MAINTENANCE).await?;
-            // Any encoding goes with the C locale; the image's own locale goes with UTF-8.
-            let encoding = match encoding {
-                Some(encoding) if !CLIENT_ONLY.iter().any(|known| encoding.eq_ignore_ascii_case(known)) => {
-                    format!(" ENCODING {} LC_COLLATE 'C' LC_CTYPE 'C'", quote_literal(encoding))
-                }
-                _ => " ENCODING 'UTF8'".to_owned(),
-            };
-            execute(
-                &client,
-                &format!("CREATE DATABASE {quoted} TEMPLATE template0{encoding}"),
-                "creating the database",
-            )
-            .await?;
+        self.create_empty(name, encoding).await?;
+        self.prepare_database(name, drop_public).await
+    }
+
+    /// Creates a database of this encoding, where no dump says with which locale.
+    async fn create_empty(&self, name: &DatabaseName, encoding: Option<&str>) -> Result<()> {
+        if name.as_str() == MAINTENANCE {
+            return Ok(());
         }
+        let quoted = quote_identifier(name.as_str());
+        let client = self.connect(MAINTENANCE).await?;
+        // Any encoding goes with the C locale; the image's own locale goes with UTF-8.
+        let encoding = match encoding {
+            Some(encoding) if !CLIENT_ONLY.iter().any(|known| encoding.eq_ignore_ascii_case(known)) => {
+                format!(" ENCODING {} LC_COLLATE 'C' LC_CTYPE 'C'", quote_literal(encoding))
+            }
+            _ => " ENCODING 'UTF8'".to_owned(),
+        };
+        execute(
+            &client,
+            &format!("CREATE DATABASE {quoted} TEMPLATE template0{encoding}"),
+            "creating the database",
+        )
+        .await
+    }
+
+    /// Makes an empty database fit for a dump that is hostile, or that makes schema `public` itself.
+    async fn prepare_database(&self, name: &DatabaseName, drop_public: bool) -> Result<()> {
         self.switch_event_triggers_off(name).await?;
         if drop_public {
             let client = self.connect(name.as_str()).await?;

@@ -136,6 +136,9 @@ pub struct Postgres {
     /// The container's memory limit. Default: three quarters of the engine's memory.
     #[serde(default)]
     pub memory: Option<ByteSize>,
+    /// The locale to restore a database with whose own the image lacks. Default: none, and the drill says so.
+    #[serde(default)]
+    pub locale: Option<String>,
     /// How long the server may take until it answers.
     #[serde(with = "humantime_serde", default = "defaults::ready_timeout")]
     pub ready_timeout: Duration,

@@ -22,6 +22,7 @@ mod memory_s3;
 mod odd_stores;
 mod planning;
 mod rechecks;
+mod restoring;
 #[cfg(target_os = "linux")]
 mod shortcut;
 mod site;
