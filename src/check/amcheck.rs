@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt;
 
-use super::{Context, Findings, Outcome, each_database};
+use super::{Context, Findings, Outcome, Verified, each_database};
 use crate::failure::{Failure, Result};
 use crate::human;
 use crate::names::DatabaseName;
@@ -62,7 +62,7 @@ fn unavailable(required: bool) -> Result<Outcome> {
 
 fn judge(check: &Amcheck, found: &[(&DatabaseName, Examined)], rows: u64) -> Outcome {
     let mut findings = Findings::default();
-    let (mut indexes, mut tables, mut errors) = (0u64, 0u64, 0u64);
+    let (mut indexes, mut tables, mut errors, mut not_checked) = (0u64, 0u64, 0u64, 0u64);
     let mut tables_possible = true;
     for (database, examined) in found {
         tables_possible &= examined.tables_possible;
@@ -70,10 +70,12 @@ fn judge(check: &Amcheck, found: &[(&DatabaseName, Examined)], rows: u64) -> Out
             let count = if relation.is_index { &mut indexes } else { &mut tables };
             *count += u64::from(relation.not_checked.is_none());
             errors += relation.total;
+            not_checked += u64::from(relation.not_checked.is_some());
             report(database, relation, &mut findings);
         }
     }
     if check.tables && !tables_possible {
+        not_checked += 1;
         let actual =
             "this server's amcheck cannot check tables: PostgreSQL 14 is the first that can".to_owned();
         findings.push(Finding {
@@ -88,7 +90,7 @@ fn judge(check: &Amcheck, found: &[(&DatabaseName, Examined)], rows: u64) -> Out
     let rows = if check.tables && tables_possible { rows } else { 0 };
     let summary =
         format!("{} and {}", things(indexes, "index", "indexes"), things(tables, "table", "tables"));
-    findings.into_outcome(rows, summary)
+    findings.into_outcome(Verified::things(indexes + tables, rows).besides(not_checked), summary)
 }
 
 fn things(number: u64, one: &str, many: &str) -> String {
@@ -152,11 +154,15 @@ mod tests {
 
     #[test]
     fn what_could_not_be_checked_is_a_warning_and_not_counted() {
-        let outcome = judged(vec![relation(true, &[], 0, Some("no function f"))], true);
+        let unlooked = || relation(true, &[], 0, Some("no function f"));
+        let outcome = judged(vec![relation(false, &[], 0, None), unlooked()], true);
         assert_eq!((outcome.status, outcome.findings[0].code), (CheckStatus::Pass, "not_checked"));
-        assert_eq!(outcome.summary, "0 indexes and 0 tables");
+        assert_eq!(outcome.summary, "0 indexes and 1 table");
+        let outcome = judged(vec![unlooked()], true).allow_empty(true);
+        assert_eq!(outcome.status, CheckStatus::Skipped, "the only index could not be looked at");
         let outcome = judged(vec![], false);
-        assert_eq!((outcome.findings[0].code, outcome.rows_verified), ("not_checked", 0));
+        assert_eq!((outcome.status, outcome.findings[0].code), (CheckStatus::Skipped, "not_checked"));
+        assert_eq!(outcome.rows_verified, 0);
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod tail;
 use futures_util::TryStreamExt;
 use uuid::Uuid;
 
-use super::{Context, Findings, Outcome, Stack};
+use super::{Context, Findings, Outcome, Stack, Verified};
 use crate::failure::{Failure, Result};
 use crate::human;
 use crate::secret::Secret;
@@ -191,7 +191,7 @@ fn judge(check: &Command, ending: Ending, lines: &[String], total: u64) -> Outco
             actual: lines.join(" / "),
         });
     }
-    findings.into_outcome(0, format!("exit status 0{said}"))
+    findings.into_outcome(Verified::FACT, format!("exit status 0{said}"))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use futures_util::FutureExt;
 
-use super::{Context, Findings, Outcome, each_database};
+use super::{Context, Findings, Outcome, Verified, each_database};
 use crate::failure::Result;
 use crate::human;
 use crate::names::DatabaseName;
@@ -66,12 +66,13 @@ pub async fn run(check: &Constraints, context: &Context<'_>) -> Result<Outcome> 
 /// Judges what was found.
 fn judge(not_valid: NotValid, found: &[(&DatabaseName, Vec<Recheck>)]) -> Outcome {
     let mut findings = Findings::default();
-    let (mut held, mut rows, mut unvalidated, mut unchecked) = (0u64, 0u64, 0u64, 0u64);
+    let (mut held, mut judged, mut rows, mut unvalidated, mut unchecked) = (0u64, 0u64, 0u64, 0u64, 0u64);
     for (database, rechecks) in found {
         for recheck in rechecks {
             rows += recheck.rows;
             let rule = &recheck.rule;
             unvalidated += u64::from(!rule.validated);
+            judged += u64::from(matches!(recheck.found, Found::Violations(..)));
             let (severity, code, actual) = match &recheck.found {
                 Found::Violations(0, _) => {
                     held += 1;
@@ -118,7 +119,7 @@ fn judge(not_valid: NotValid, found: &[(&DatabaseName, Vec<Recheck>)]) -> Outcom
     if unchecked > 0 {
         summary.push_str(&format!("; {} not checked", human::count(unchecked)));
     }
-    findings.into_outcome(rows, summary)
+    findings.into_outcome(Verified::things(judged, rows).besides(unchecked), summary)
 }
 
 fn violated(violations: u64, keys: &[String]) -> String {
@@ -181,10 +182,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_evaluated_is_said_and_does_not_fail() {
-        let outcome = judged(NotValid::Fail, vec![recheck(true, Found::Failed("no function".to_owned()))]);
+        let sound = || recheck(true, Found::Violations(0, vec![]));
+        let raised = || recheck(true, Found::Failed("no function".to_owned()));
+        let outcome = judged(NotValid::Fail, vec![sound(), raised()]);
         assert_eq!((outcome.status, outcome.findings[0].code), (CheckStatus::Pass, "constraint_not_checked"));
         assert!(outcome.summary.ends_with("1 not checked"));
-        let outcome = judged(NotValid::Fail, vec![recheck(true, Found::LeftOut("too much"))]);
+        let outcome = judged(NotValid::Fail, vec![sound(), recheck(true, Found::LeftOut("too much"))]);
         assert_eq!((outcome.status, outcome.findings[0].severity), (CheckStatus::Pass, Severity::Info));
+        let outcome = judged(NotValid::Fail, vec![raised(), raised()]).allow_empty(true);
+        assert_eq!(outcome.status, CheckStatus::Skipped, "none of them could be checked");
+        assert_eq!(judged(NotValid::Fail, vec![]).status, CheckStatus::Skipped, "there is none");
     }
 }

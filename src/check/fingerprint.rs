@@ -8,7 +8,7 @@ mod manifests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Context, Findings, Outcome, Tools};
+use super::{Context, Findings, Outcome, Tools, Verified};
 use crate::failure::Result;
 use crate::human;
 use crate::manifest::{Content, Database, FingerprintKey, Table};
@@ -29,6 +29,8 @@ struct Tally {
     databases: u64,
     tables: u64,
     rows: u64,
+    /// Databases that the source had no table in: that they have none now was compared.
+    empty_databases: u64,
 }
 
 /// Compares every database with its manifest.
@@ -86,6 +88,7 @@ async fn compare(
     let judged = judge::content(check, entry, tables, &excluded, &restored);
     tally.findings.extend(judged.findings);
     tally.databases += 1;
+    tally.empty_databases += u64::from(tables.is_empty());
     tally.tables += judged.tables;
     tally.rows += judged.rows;
     Ok(())
@@ -114,19 +117,23 @@ fn outcome(tally: Tally) -> Outcome {
         human::things(tally.tables, "table"),
         human::things(tally.databases, "database")
     );
-    let mut outcome = tally.findings.into_outcome(tally.rows, held);
-    if outcome.status == CheckStatus::Pass && tally.databases == 0 {
+    let compared = tally.databases;
+    let judged = tally.tables + tally.empty_databases;
+    let unjudged = u64::from(!tally.findings.is_empty());
+    let mut outcome =
+        tally.findings.into_outcome(Verified::things(judged, tally.rows).besides(unjudged), held);
+    if outcome.status == CheckStatus::Skipped {
         let unjudged: Vec<&Finding> =
             outcome.findings.iter().filter(|finding| UNJUDGED.contains(&finding.code)).collect();
         outcome.summary = match unjudged.as_slice() {
             [] => "not possible: nothing was compared".to_owned(),
             [only] => format!("not possible: {}", only.actual),
             [first, ..] => {
-                let databases = human::things(unjudged.len() as u64, "database");
-                format!("not possible for {databases}; the first, {}: {}", first.subject, first.actual)
+                let what = if compared == 0 { "database" } else { "table" };
+                let number = human::things(unjudged.len() as u64, what);
+                format!("not possible for {number}; the first, {}: {}", first.subject, first.actual)
             }
         };
-        outcome.status = CheckStatus::Skipped;
     }
     outcome
 }

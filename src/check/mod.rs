@@ -41,7 +41,8 @@ use crate::verdict::{CheckStatus, Finding, RecoverySet, Severity};
 
 pub use amcheck::{Examined, RelationExamined};
 pub use constraints::{Found, Recheck, RecheckedRule};
-pub use findings::{FINDINGS_KEPT, Findings};
+use findings::NOTHING;
+pub use findings::{FINDINGS_KEPT, Findings, NOTHING_VERIFIED, Verified};
 pub use reconcile::KeyRow;
 pub use sequences::{Numbered, SequenceState};
 pub use transparency_roots::{RootFold, RootRow};
@@ -62,6 +63,8 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// How many findings there were.
     pub findings_total: u64,
+    /// Whether there was nothing at all that it could have looked at.
+    pub was_empty: bool,
 }
 
 /// What all checks of a drill work with.
@@ -111,7 +114,7 @@ pub struct Context<'a> {
 /// # Errors
 /// If it cannot be judged.
 pub async fn run(check: &template::Check, context: &Context<'_>) -> Result<Outcome> {
-    match check {
+    let outcome = match check {
         template::Check::RequiredTables(check) => Ok(required_tables::judge(check, &context.restored)),
         template::Check::RowCounts(check) => Ok(row_counts::judge(check, &context.restored)),
         template::Check::VerifyChain(check) => verify_chain::run(check, context).await,
@@ -124,7 +127,8 @@ pub async fn run(check: &template::Check, context: &Context<'_>) -> Result<Outco
         template::Check::Sequences(check) => sequences::run(check, context).await,
         template::Check::Http(check) => http::run(check, context).await,
         template::Check::Command(check) => command::run(check, context).await,
-    }
+    };
+    Ok(outcome?.allow_empty(check.allow_empty()))
 }
 
 /// Looks at several databases, so many at once as connections may be used, with a permit for one connection each;
@@ -184,7 +188,23 @@ impl Outcome {
             summary: format!("not possible: {why}"),
             findings: vec![finding],
             findings_total: 1,
+            was_empty: false,
         }
+    }
+
+    /// The outcome where the template may say that there is nothing to verify. What was there and could not be judged is
+    /// not excused by that.
+    #[must_use]
+    pub fn allow_empty(mut self, allowed: bool) -> Self {
+        if allowed && self.was_empty {
+            self.status = CheckStatus::Pass;
+            let held = self.summary.strip_prefix(NOTHING).unwrap_or(&self.summary);
+            self.summary = format!("{held}; nothing to verify, which allow_empty permits");
+            for finding in self.findings.iter_mut().filter(|finding| finding.code == NOTHING_VERIFIED) {
+                finding.severity = Severity::Info;
+            }
+        }
+        self
     }
 
     /// The code of the first finding that fails the check.

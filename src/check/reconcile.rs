@@ -8,11 +8,11 @@ use std::cmp::Ordering;
 use chrono::{DateTime, Utc};
 use futures_util::future::try_join;
 
-use super::{Context, Findings, Outcome};
+use super::{Context, Findings, Outcome, Verified};
 use crate::failure::Result;
 use crate::human;
 use crate::template::Reconcile;
-use crate::verdict::{Finding, Severity};
+use crate::verdict::{CheckStatus, Finding, Severity};
 
 /// Rows of each kind of finding that are named; the rest is counted.
 const SAMPLE: u64 = 10;
@@ -47,6 +47,8 @@ struct Side {
     cutoff: Option<DateTime<Utc>>,
     rows: u64,
     required: u64,
+    /// Of those that are required: rows that the other side has.
+    known: u64,
     alone: u64,
     too_young: u64,
     duplicates: u64,
@@ -135,8 +137,11 @@ impl Merge {
             (left.rows + right.rows, left.alone + right.alone + left.duplicates + right.duplicates);
         let mut findings = self.findings;
         findings.count_unnamed(failed);
-        let mut outcome = findings.into_outcome(rows, held.clone());
-        outcome.summary = held;
+        let judged = left.known + left.alone + right.known + right.alone;
+        let mut outcome = findings.into_outcome(Verified::things(judged, rows).besides(young), held.clone());
+        if outcome.status == CheckStatus::Fail {
+            outcome.summary = held;
+        }
         outcome
     }
 }
@@ -168,6 +173,7 @@ fn take(side: &mut Side, other: &Side, row: &KeyRow, findings: &mut Findings) {
 fn close(side: &mut Side, other: &str, findings: &mut Findings) {
     let Some(row) = side.last.take() else { return };
     if side.matched || !row.required {
+        side.known += u64::from(side.matched && row.required);
         return;
     }
     if row.at.zip(side.cutoff).is_some_and(|(at, cutoff)| at > cutoff) {

@@ -1,6 +1,6 @@
 //! `required-tables`: tables that must be there.
 
-use super::{Findings, Outcome, Restored};
+use super::{Findings, Outcome, Restored, Verified};
 use crate::template::RequiredTables;
 use crate::verdict::{Finding, Severity};
 
@@ -27,7 +27,8 @@ pub fn judge(check: &RequiredTables, restored: &Restored<'_>) -> Outcome {
             }
         }
     }
-    findings.into_outcome(rows, format!("{found} tables in {} databases", check.tables.len()))
+    let summary = format!("{found} tables in {} databases", check.tables.len());
+    findings.into_outcome(Verified::things(found, rows), summary)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Context, Findings, Outcome};
+use super::{Context, Findings, Outcome, Verified};
 use crate::failure::Result;
 use crate::human;
 use crate::postgres::assertion::{Answer, Moment};
@@ -51,7 +51,7 @@ fn judge_empty(check: &Sql, count: u64, keys: &[String]) -> Outcome {
     if !keys.is_empty() {
         findings.count_unnamed(count);
     }
-    findings.into_outcome(0, "no row, as expected".to_owned())
+    findings.into_outcome(Verified::FACT, "no row, as expected".to_owned())
 }
 
 /// The single value must be the expected one, or lie within the bounds.
@@ -74,8 +74,10 @@ fn judge_value(check: &Sql, answer: &Answer) -> Outcome {
         Ok(Some(value)) => match violation(check, value) {
             Some(code) => (code, shown(value)),
             None => {
-                return Findings::default()
-                    .into_outcome(0, format!("{}, expected {expected}", shown_held(answer, check, value)));
+                return Findings::default().into_outcome(
+                    Verified::FACT,
+                    format!("{}, expected {expected}", shown_held(answer, check, value)),
+                );
             }
         },
     };
@@ -118,7 +120,7 @@ fn judge_age(check: &Sql, max_age: TimeDelta, moments: &[Moment], taken_at: Date
                 } else {
                     format!("{written}, {} before the recovery point", span(age.max(TimeDelta::zero())))
                 };
-                return findings.into_outcome(0, held);
+                return findings.into_outcome(Verified::FACT, held);
             }
         }
     };

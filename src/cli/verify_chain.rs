@@ -137,7 +137,8 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         () = cancel.cancelled() => Err(Failure::cancelled().hint("nothing was learnt about the chains; run it again")),
         outcome = judge(&args, &check, chain) => outcome,
     }?;
-    if outcome.rows_verified == 0 && !args.allow_empty {
+    let outcome = outcome.allow_empty(check.allow_empty);
+    if outcome.status == CheckStatus::Skipped {
         return Err(nothing_verified(&args));
     }
     let held = outcome.status == CheckStatus::Pass;
@@ -251,6 +252,7 @@ fn check(args: &Args) -> Result<VerifyChain> {
     let mut chain = chains.swap_remove(at);
     chain.require_genesis |= args.scheme.require_genesis;
     chain.contiguous |= args.scheme.contiguous;
+    chain.allow_empty |= args.allow_empty;
     Ok(chain)
 }
 
@@ -277,6 +279,7 @@ fn described(args: &Args) -> Result<VerifyChain> {
         order_by: given.order_by.clone(),
         require_genesis: given.require_genesis,
         contiguous: given.contiguous,
+        allow_empty: args.allow_empty,
         id: given.id.clone(),
         hash_column: given.hash_column.clone(),
         link_column: given.link_column.clone(),

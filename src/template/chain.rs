@@ -32,6 +32,9 @@ pub struct VerifyChain {
     /// Whether the order column, a whole number, must count each chain without gaps.
     #[serde(default)]
     pub contiguous: bool,
+    /// Whether a table without rows may be right. Otherwise nothing is verified then, and the check does not hold.
+    #[serde(default)]
+    pub allow_empty: bool,
     /// The columns that name a row in a finding.
     #[serde(default)]
     pub id: Option<Vec<String>>,

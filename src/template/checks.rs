@@ -134,6 +134,25 @@ impl Check {
         names
     }
 
+    /// Whether it holds though there is nothing that it could verify.
+    pub fn allow_empty(&self) -> bool {
+        match self {
+            Self::VerifyChain(check) => check.allow_empty,
+            Self::TransparencyRoots(check) => check.allow_empty,
+            Self::Reconcile(check) => check.allow_empty,
+            Self::Constraints(check) => check.allow_empty,
+            Self::Amcheck(check) => check.allow_empty,
+            Self::Sequences(check) => check.allow_empty,
+            // What they look at is named in the template, or by the manifest.
+            Self::RequiredTables(_)
+            | Self::RowCounts(_)
+            | Self::Fingerprint(_)
+            | Self::Sql(_)
+            | Self::Http(_)
+            | Self::Command(_) => false,
+        }
+    }
+
     /// The image it runs, besides those of the stack.
     pub fn image(&self) -> Option<&str> {
         match self {
@@ -194,6 +213,9 @@ pub struct TransparencyRoots {
     /// Whether pruned days fail the check. Otherwise they are warnings.
     #[serde(default)]
     pub require_genesis: bool,
+    /// Whether no root may be right. Otherwise nothing is verified then, and the check does not hold.
+    #[serde(default)]
+    pub allow_empty: bool,
 }
 
 /// Rows that must be those of the source, by the manifest that the backup wrote.
@@ -226,6 +248,9 @@ pub struct Reconcile {
     /// Figures to show beside the outcome.
     #[serde(default)]
     pub facts: Vec<Fact>,
+    /// Whether two sides without rows may be right. Otherwise nothing is verified then, and the check does not hold.
+    #[serde(default)]
+    pub allow_empty: bool,
 }
 
 impl Reconcile {

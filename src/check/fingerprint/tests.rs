@@ -168,6 +168,27 @@ fn with_nothing_compared_the_check_was_not_possible_and_does_not_pass() {
 }
 
 #[test]
+fn a_database_of_which_every_table_is_unread_does_not_pass_and_an_empty_one_does() {
+    let mut tally = Tally { databases: 1, ..Tally::default() };
+    let why = "the backup could not read it: no permission".to_owned();
+    tally.findings.push(judge::uncomparable(
+        &check(false),
+        "shop.public.t".to_owned(),
+        "no_fingerprint",
+        why,
+    ));
+    let unread = outcome(tally);
+    assert_eq!(unread.status, CheckStatus::Skipped);
+    assert_eq!(unread.summary, "not possible: the backup could not read it: no permission");
+    let empty = Tally { databases: 1, empty_databases: 1, ..Tally::default() };
+    assert_eq!(
+        outcome(empty).status,
+        CheckStatus::Pass,
+        "the source had no tables, and neither has the restore"
+    );
+}
+
+#[test]
 fn one_database_that_was_compared_is_enough_to_pass() {
     let mut tally = Tally { databases: 1, tables: 2, rows: 1000, ..Tally::default() };
     tally.findings.push(judge::uncomparable(&check(false), "b".to_owned(), "no_manifest", "none".to_owned()));

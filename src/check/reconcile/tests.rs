@@ -29,6 +29,7 @@ fn merged(left: &[KeyRow], right: &[KeyRow]) -> Outcome {
         left: side("audit", 60),
         right: side("usage", 0),
         facts: Vec::new(),
+        allow_empty: false,
     };
     let mut merge = Merge::new(&check, moment(0), moment(30));
     let (mut l, mut r) = (left.iter().peekable(), right.iter().peekable());
@@ -50,7 +51,19 @@ fn sides_that_agree_hold() {
     let outcome = merged(&[old("a"), old("b")], &[old("a"), old("b")]);
     assert_eq!((outcome.status, outcome.rows_verified), (CheckStatus::Pass, 4));
     assert_eq!(outcome.summary, "0 audit without usage, 0 usage without audit, of 2 and 2");
-    assert_eq!(merged(&[], &[]).status, CheckStatus::Pass, "two empty sides agree");
+}
+
+#[test]
+fn sides_of_which_no_row_can_be_judged_do_not_hold() {
+    let young = |key| row(key, 1000, true);
+    let outcome = merged(&[young("a")], &[young("b")]);
+    assert_eq!((outcome.status, outcome.findings[0].code), (CheckStatus::Skipped, "nothing_verified"));
+    assert!(outcome.summary.ends_with("; 2 too young to judge"), "{}", outcome.summary);
+    assert_eq!(outcome.allow_empty(true).status, CheckStatus::Skipped, "there are rows");
+    let empty = merged(&[], &[]);
+    assert_eq!(empty.status, CheckStatus::Skipped);
+    assert_eq!(empty.allow_empty(true).status, CheckStatus::Pass, "unless the template says so");
+    assert_eq!(merged(&[young("a")], &[old("a")]).status, CheckStatus::Pass, "one that is found is judged");
 }
 
 #[test]
@@ -70,7 +83,7 @@ fn a_row_without_counterpart_is_named_on_either_side() {
 #[test]
 fn a_row_that_needs_no_counterpart_may_still_be_one() {
     let rejected = row("a", -1000, false);
-    assert_eq!(seen(std::slice::from_ref(&rejected), &[]), [], "it need not have one");
+    assert_eq!(seen(&[rejected.clone(), old("b")], &[old("b")]), [], "it need not have one");
     assert_eq!(seen(&[rejected], &[old("a")]), [], "and answers for the other side's");
 }
 

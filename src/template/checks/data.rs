@@ -120,6 +120,9 @@ pub struct Constraints {
     /// What rows mean that violate a constraint marked `NOT VALID`.
     #[serde(default)]
     pub not_valid: NotValid,
+    /// Whether no constraint may be right. Otherwise nothing is verified then, and the check does not hold.
+    #[serde(default)]
+    pub allow_empty: bool,
     /// How long one query may take.
     #[serde(with = "humantime_serde", default = "scan_timeout")]
     pub timeout: Duration,
@@ -186,6 +189,9 @@ pub struct Amcheck {
     /// Whether an image without the extension ends the drill. Otherwise the check is skipped, with a warning.
     #[serde(default)]
     pub require: bool,
+    /// Whether no index and no table may be right. Otherwise nothing is verified then, and the check does not hold.
+    #[serde(default)]
+    pub allow_empty: bool,
     /// How long one index or table may take.
     #[serde(with = "humantime_serde", default = "scan_timeout")]
     pub timeout: Duration,
@@ -212,6 +218,9 @@ pub struct Sequences {
     /// Sequences that are known to be behind, and meant to be.
     #[serde(default)]
     pub ignore: BTreeSet<TableName>,
+    /// Whether no sequence may be right. Otherwise nothing is verified then, and the check does not hold.
+    #[serde(default)]
+    pub allow_empty: bool,
     /// How long one query may take.
     #[serde(with = "humantime_serde", default = "scan_timeout")]
     pub timeout: Duration,

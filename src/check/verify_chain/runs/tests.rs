@@ -39,7 +39,7 @@ fn of(places: &[i64]) -> Runs {
 }
 
 fn findings(runs: Runs) -> Option<u64> {
-    runs.finish().map(|(_, seen)| seen.into_findings().into_outcome(0, String::new()).findings_total)
+    runs.finish().map(|(_, seen)| seen.into_findings().into_outcome(1, String::new()).findings_total)
 }
 
 #[test]
