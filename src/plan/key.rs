@@ -1,12 +1,15 @@
 //! Object keys: `<prefix>/<database>_<timestamp>.dump.age`, read and written.
 
 use chrono::format::{Item, Numeric, Pad, StrftimeItems};
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 
+use super::key_time;
 use crate::names::{DatabaseName, ObjectKey};
 
 const DATABASE: &str = "{database}";
 const TIMESTAMP: &str = "{timestamp}";
+/// Text with at least so many digits was meant as a time: of a year, a month and a day, or more.
+const DIGITS_OF_A_TIME: usize = 6;
 
 /// How keys are made, below a prefix of the store.
 #[derive(Debug, Clone)]
@@ -110,14 +113,42 @@ impl KeyPattern {
 
     /// The time in a key of this database; `None` if the key is not one of its.
     pub fn taken_at(&self, database: &DatabaseName, key: &str) -> Option<DateTime<Utc>> {
+        let time = key_time::read(self.in_place_of_time(database, key)?, &self.timestamp_format)?;
+        (self.manifest_key(time).as_str() != key).then_some(time)
+    }
+
+    /// Whether a key is one of this database in all but its time, which the template's format does not read: it is passed
+    /// over, though it may be the newest.
+    pub fn has_unreadable_time(&self, database: &DatabaseName, key: &str) -> bool {
+        let Some(text) = self.in_place_of_time(database, key) else { return false };
+        text.bytes().filter(u8::is_ascii_digit).count() >= DIGITS_OF_A_TIME
+            && key_time::read(text, &self.timestamp_format).is_none()
+            && !self.is_of_another(text)
+    }
+
+    /// What stands in a key of this database where its time belongs.
+    fn in_place_of_time<'a>(&self, database: &DatabaseName, key: &'a str) -> Option<&'a str> {
         let rest = key.strip_prefix(&self.prefix)?;
         let (before, after) = self.pattern.split_once(TIMESTAMP)?;
         let rest = rest.strip_prefix(&before.replace(DATABASE, database.as_str()))?;
-        let timestamp = rest.strip_suffix(&after.replace(DATABASE, database.as_str()))?;
-        let time = parse_timestamp(timestamp, &self.timestamp_format)?;
-        // chrono reads some texts that it would not write, such as a one-digit month.
-        let is_as_written = time.format(&self.timestamp_format).to_string() == timestamp;
-        (is_as_written && self.manifest_key(time).as_str() != key).then_some(time)
+        rest.strip_suffix(&after.replace(DATABASE, database.as_str()))
+    }
+
+    /// Whether this text, in the place of a time, is the rest of another database's name and a time, as in
+    /// `events_2025_20260517T083111Z`.
+    fn is_of_another(&self, text: &str) -> bool {
+        let reads = |text: &str| key_time::read(text, &self.timestamp_format).is_some();
+        let Some((before, after)) = self.pattern.split_once(TIMESTAMP) else { return false };
+        let separator = before.split_once(DATABASE).map(|(_, between)| between);
+        match (separator, after.split_once(DATABASE)) {
+            (Some(separator), _) => text
+                .char_indices()
+                .any(|(at, _)| text[..at].ends_with(separator) && at > 0 && reads(&text[at..])),
+            (None, Some((separator, _))) => text
+                .char_indices()
+                .any(|(at, _)| text[at..].starts_with(separator) && at > 0 && reads(&text[..at])),
+            (None, None) => false,
+        }
     }
 }
 
@@ -149,13 +180,6 @@ fn sorted_width(format: &str) -> Option<usize> {
         (next, width) = (last + 1, width + digits);
     }
     (next > 0).then_some(width)
-}
-
-/// Reads a time as it was written; a format without a time of day means the day's beginning.
-pub(crate) fn parse_timestamp(text: &str, format: &str) -> Option<DateTime<Utc>> {
-    let moment = NaiveDateTime::parse_from_str(text, format);
-    let day = || NaiveDate::parse_from_str(text, format).ok()?.and_hms_opt(0, 0, 0);
-    moment.ok().or_else(day).map(|time| time.and_utc())
 }
 
 #[cfg(test)]
@@ -240,6 +264,49 @@ mod tests {
         ] {
             assert_eq!(pattern().taken_at(&database, key), None, "{key}");
         }
+    }
+
+    #[test]
+    fn a_key_of_another_offset_is_the_moment_that_it_names() {
+        let database: DatabaseName = "shop".parse().unwrap();
+        let pattern = KeyPattern::new("", "{database}_{timestamp}.age", "%Y%m%dT%H%M%S%z");
+        let taken = |key: &str| pattern.taken_at(&database, key).map(|time| time.to_rfc3339());
+        assert_eq!(taken("shop_20260329T005959+0000.age").unwrap(), "2026-03-29T00:59:59+00:00");
+        assert_eq!(taken("shop_20260329T030000+0200.age").unwrap(), "2026-03-29T01:00:00+00:00");
+        assert_eq!(taken("shop_20260328T193000-0530.age").unwrap(), "2026-03-29T01:00:00+00:00");
+        assert!(!pattern.is_sorted(), "as text, keys of other offsets stand in another order");
+        let key = pattern.key(&database, DateTime::from_timestamp(1_779_006_671, 0).unwrap());
+        assert_eq!(key.as_str(), "shop_20260517T083111+0000.age");
+    }
+
+    #[test]
+    fn a_key_that_is_right_in_all_but_its_time_is_known_and_no_other() {
+        let database: DatabaseName = "acp_identity".parse().unwrap();
+        let unreadable = |key: &str| {
+            let key = format!("backups/nightly/acp_identity_{key}");
+            pattern().has_unreadable_time(&database, &key)
+        };
+        for key in [
+            "20260517T083111+0200.dump.age",
+            "2026-05-17.dump.age",
+            "20260230T000000Z.dump.age",
+            "260517.dump.age",
+        ] {
+            assert!(unreadable(key), "{key}");
+        }
+        for key in [
+            "20260517T083111Z.dump.age",
+            "graph_20260517T083111Z.dump.age",
+            "2025_20260517T083111Z.dump.age",
+            "latest.dump.age",
+            "20260517T083111+0200.dump",
+        ] {
+            assert!(!unreadable(key), "{key}");
+        }
+        let time_first = KeyPattern::new("", "{timestamp}-{database}.age", "%Y%m%d");
+        let shop: DatabaseName = "shop".parse().unwrap();
+        assert!(time_first.has_unreadable_time(&shop, "2026-05-17-shop.age"));
+        assert!(!time_first.has_unreadable_time(&shop, "20260517-old-shop.age"), "it is of old-shop");
     }
 
     #[test]

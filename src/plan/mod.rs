@@ -8,6 +8,7 @@ pub mod forecast;
 pub mod image;
 mod inside;
 pub mod key;
+pub(crate) mod key_time;
 pub mod order;
 pub mod set;
 mod storage;
@@ -27,7 +28,7 @@ use contents::{Contents, ContentsRecord};
 use forecast::{Forecast, Room};
 use image::ImageFacts;
 use key::KeyPattern;
-use set::{HistoryRecord, Past};
+use set::{HistoryRecord, KEY_TIME_UNREADABLE, Past};
 
 pub use survey::{Cost, FreeDisk, Listing, Look, Survey, Unnamed, UnnamedDatabase};
 
@@ -142,6 +143,11 @@ pub fn plan(template: &Template, pattern: &KeyPattern, survey: &Survey, at: Date
         .map(|name| no_recovery_point(pattern, name, objects_of(&survey.listing, name).len(), at))
         .collect();
     findings.extend(recovery_set.points.iter().filter_map(empty_object));
+    findings.extend(template.databases.iter().filter_map(|database| {
+        let objects = objects_of(&survey.listing, &database.name);
+        let point = recovery_set.point(&database.name);
+        set::unreadable_times(pattern, &database.name, objects, point, &template.recovery_set, at)
+    }));
     findings.extend(rpo_finding(&rpo, &recovery_set));
     findings.extend(set::skew(&recovery_set, &template.recovery_set));
     let mut points = Vec::new();
@@ -320,16 +326,18 @@ impl DrillPlan {
     pub fn shortfall(&self) -> Option<Failure> {
         let finding = self.error_among(&[
             "skew_exceeded",
+            KEY_TIME_UNREADABLE,
             "object_lock_missing",
             "versioning_missing",
             "retention_too_short",
             "storage_fact_not_known",
         ])?;
         let message = format!("{}: {}", finding.subject, finding.actual);
-        Some(
-            Failure::bad(finding.code, message)
-                .hint(format!("recovery_set in the template demands: {}", finding.expected)),
-        )
+        let hint = match finding.code {
+            KEY_TIME_UNREADABLE => format!("expected {}; was the backup job changed?", finding.expected),
+            _ => format!("recovery_set in the template demands: {}", finding.expected),
+        };
+        Some(Failure::bad(finding.code, message).hint(hint))
     }
 
     fn error_among(&self, codes: &[&str]) -> Option<&Finding> {

@@ -6,8 +6,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::finding;
+use super::key::KeyPattern;
 use crate::human;
 use crate::names::DatabaseName;
+use crate::store::ObjectMeta;
 use crate::template::RecoverySetRules;
 use crate::verdict::{Finding, RecoveryPoint, RecoverySet, Severity};
 
@@ -17,6 +19,8 @@ const ENOUGH_FOR_MEDIAN: usize = 3;
 const GAPS_NAMED: usize = 3;
 /// Two recovery points further apart than this many intervals have a gap between them.
 const GAP: f64 = 1.5;
+/// How often a database is backed up, if the template does not say.
+const A_DAY: Duration = Duration::from_secs(86_400);
 /// A clock may run ahead by so much.
 const CLOCK_TOLERANCE: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
 
@@ -171,6 +175,53 @@ pub fn from_the_future(
             format!("{key} names a time that has not come yet, and is passed over"),
         )
     })
+}
+
+/// The code of keys that are passed over for their time.
+pub const KEY_TIME_UNREADABLE: &str = "key_time_unreadable";
+
+/// Keys that are a database's in all but their time are passed over. If they were uploaded long after the chosen recovery
+/// point, that one is not the newest backup, and a drill of it would prove an old one.
+pub fn unreadable_times(
+    pattern: &KeyPattern,
+    database: &DatabaseName,
+    objects: &[ObjectMeta],
+    chosen: Option<&RecoveryPoint>,
+    rules: &RecoverySetRules,
+    at: DateTime<Utc>,
+) -> Option<Finding> {
+    let uploaded = |object: &&ObjectMeta| object.last_modified;
+    let passed_over: Vec<&ObjectMeta> = objects
+        .iter()
+        .filter(|object| pattern.has_unreadable_time(database, object.key.as_str()))
+        .filter(|object| uploaded(object).is_none_or(|uploaded| uploaded <= at + CLOCK_TOLERANCE))
+        .collect();
+    let newest = passed_over.iter().copied().max_by_key(uploaded)?;
+    let interval =
+        chrono::TimeDelta::from_std(rules.schedule.unwrap_or(A_DAY)).unwrap_or(chrono::TimeDelta::MAX);
+    let long_after = |chosen: DateTime<Utc>, newest: DateTime<Utc>| newest - chosen > interval;
+    let is_newer = chosen
+        .and_then(|chosen| chosen.last_modified)
+        .zip(newest.last_modified)
+        .is_some_and(|(chosen, newest)| long_after(chosen, newest));
+    let told = match (chosen, is_newer) {
+        (Some(chosen), true) => format!(
+            ", uploaded long after {}: that one is not the newest backup",
+            human::one_line(chosen.key.as_str(), 200)
+        ),
+        _ => String::new(),
+    };
+    Some(finding(
+        if is_newer { Severity::Error } else { Severity::Warning },
+        KEY_TIME_UNREADABLE,
+        database,
+        format!("keys like {}", pattern.key(database, at)),
+        format!(
+            "{} passed over, for a time that store.timestamp does not read; the last: {}{told}",
+            human::things(passed_over.len() as u64, "object"),
+            human::one_line(newest.key.as_str(), 200)
+        ),
+    ))
 }
 
 /// A moment as people read it.

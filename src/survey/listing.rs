@@ -68,7 +68,9 @@ pub async fn list_points(
             continue;
         }
         for name in names {
-            let own = objects.iter().filter(|object| pattern.taken_at(name, object.key.as_str()).is_some());
+            let of_it =
+                |key: &str| pattern.taken_at(name, key).is_some() || pattern.has_unreadable_time(name, key);
+            let own = objects.iter().filter(|object| of_it(object.key.as_str()));
             listed.listing.insert(name.clone(), own.cloned().collect());
         }
     }

@@ -115,6 +115,49 @@ fn nothing_younger_than_the_asked_for_moment_is_chosen() {
 }
 
 #[test]
+fn the_newest_by_its_moment_is_chosen_whatever_the_offset_in_its_key() {
+    let pattern = KeyPattern::new(PREFIX, "{database}_{timestamp}.age", "%Y%m%dT%H%M%S%z");
+    let taken = |text: &str| object(&format!("nightly/stock_{text}.age"), 1, now());
+    let march = taken("20260328T020000+0000");
+    let mut listing = good();
+    listing.insert(
+        "stock".parse().unwrap(),
+        vec![taken("20260517T040000+0200"), march, taken("20260516T040000+0200")],
+    );
+    let plan = plan(&template(), &pattern, &listing, now());
+    let chosen = plan.point(&"stock".parse().unwrap()).unwrap();
+    assert_eq!(chosen.key.as_str(), "nightly/stock_20260517T040000+0200.age");
+    assert_eq!(chosen.taken_at.to_rfc3339(), "2026-05-17T02:00:00+00:00");
+}
+
+#[test]
+fn keys_that_are_passed_over_for_their_time_are_told_and_an_old_backup_is_not_taken_for_the_newest() {
+    let odd = |text: &str, uploaded| object(&format!("nightly/stock_{text}.dump.age"), 1, uploaded);
+    let judged = |objects: Vec<ObjectMeta>| {
+        let mut listing = good();
+        listing.insert("stock".parse().unwrap(), objects);
+        let plan = planned(&listing);
+        let told = plan.findings.iter().find(|finding| finding.code == "key_time_unreadable").cloned();
+        (told, plan.shortfall().map(|failure| failure.code))
+    };
+    let (told, shortfall) = judged(vec![taken("stock", 4), odd("20260516-by-hand", hours_ago(1))]);
+    let told = told.unwrap();
+    assert_eq!((told.severity, told.subject.as_str(), shortfall), (Severity::Warning, "stock", None));
+    assert!(told.actual.ends_with("the last: nightly/stock_20260516-by-hand.dump.age"), "{}", told.actual);
+    let renamed = vec![
+        taken("stock", 100),
+        odd("20260515T100000+0200", hours_ago(48)),
+        odd("20260517T100000+0200", hours_ago(1)),
+    ];
+    let (told, shortfall) = judged(renamed);
+    let told = told.unwrap();
+    assert_eq!((told.severity, shortfall), (Severity::Error, Some("key_time_unreadable")));
+    assert!(told.actual.starts_with("2 objects passed over"), "{}", told.actual);
+    assert!(told.actual.ends_with("that one is not the newest backup"), "{}", told.actual);
+    assert_eq!(judged(vec![taken("stock", 4), odd("latest", now())]), (None, None), "no time was meant");
+}
+
+#[test]
 fn a_database_without_any_recovery_point_is_missing_and_named() {
     let mut listing = good();
     listing.remove(&"stock".parse().unwrap());
