@@ -14,6 +14,45 @@ pub fn compact(moment: DateTime<Utc>) -> String {
     moment.format(COMPACT_TIMESTAMP).to_string()
 }
 
+/// `schema.name`, a part in double quotes if a dot or a quote in it would make two names one, as Postgres quotes.
+pub fn qualified(schema: &str, name: &str) -> String {
+    let part = |text: &str| {
+        if text.contains(['.', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+    };
+    format!("{}.{}", part(schema), part(name))
+}
+
+/// The schema, if there is one, and the name: [`qualified`] read back. What is not in quotes ends at its first dot if it is
+/// a schema, and may have dots if it is a name.
+pub fn split_qualified(text: &str) -> Option<(Option<String>, String)> {
+    let (first, rest) = quoted(text).or_else(|| {
+        let (schema, name) = text.split_once('.').map_or((text, None), |(schema, name)| (schema, Some(name)));
+        Some((schema.to_owned(), name))
+    })?;
+    let Some(rest) = rest else { return Some((None, first)) };
+    match quoted(rest) {
+        Some((name, None)) => Some((Some(first), name)),
+        Some((_, Some(_))) => None,
+        None => Some((Some(first), rest.to_owned())),
+    }
+}
+
+/// What is in double quotes at the beginning, and what comes behind a dot after it.
+fn quoted(text: &str) -> Option<(String, Option<&str>)> {
+    let mut name = String::new();
+    let mut rest = text.strip_prefix('"')?;
+    loop {
+        let (part, behind) = rest.split_once('"')?;
+        name.push_str(part);
+        rest = match behind.strip_prefix('"') {
+            Some(more) => more,
+            None if behind.is_empty() => return Some((name, None)),
+            None => return Some((name, Some(behind.strip_prefix('.')?))),
+        };
+        name.push('"');
+    }
+}
+
 macro_rules! text_newtype {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -155,7 +194,33 @@ impl fmt::Display for DrillId {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    #[test]
+    fn ordinary_names_stand_as_they_are_and_two_names_are_never_one() {
+        assert_eq!(qualified("public", "audit_logs"), "public.audit_logs");
+        assert_eq!(qualified("Odd Schema", "naïve-table"), "Odd Schema.naïve-table");
+        assert_eq!(qualified("a.b", "c"), "\"a.b\".c");
+        assert_eq!(qualified("a", "b.c"), "a.\"b.c\"");
+        assert_eq!(qualified("a\"b", "c"), "\"a\"\"b\".c");
+        let split = |text: &str| split_qualified(text);
+        assert_eq!(split("t"), Some((None, "t".to_owned())));
+        assert_eq!(split("\"a.t\""), Some((None, "a.t".to_owned())));
+        assert_eq!(split("a.b.c"), Some((Some("a".to_owned()), "b.c".to_owned())));
+        for bad in ["\"a\".\"b\".c", "a.\"b\".c"] {
+            assert_eq!(split(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_qualified_name_is_read_back(schema in "[a-z.\" ]{1,6}", name in "[a-z.\" ]{1,6}") {
+            let text = qualified(&schema, &name);
+            prop_assert_eq!(split_qualified(&text), Some((Some(schema), name)));
+        }
+    }
 
     #[test]
     fn names_that_could_escape_their_place_are_refused() {

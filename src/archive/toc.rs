@@ -42,10 +42,10 @@ impl QualifiedName {
     }
 }
 
-/// For people: `schema.name`, nothing quoted.
+/// `schema.name`.
 impl fmt::Display for QualifiedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.schema, self.name)
+        f.write_str(&crate::names::qualified(&self.schema, &self.name))
     }
 }
 

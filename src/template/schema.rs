@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
-use crate::names::{DatabaseName, ProjectPrefix};
+use crate::names::{DatabaseName, ProjectPrefix, qualified, split_qualified};
 use crate::secret::Secret;
 
 use super::checks::Check;
@@ -332,17 +332,21 @@ impl FromStr for TableName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (schema, table) = text.split_once('.').unwrap_or(("public", text));
+        let (schema, table) = split_qualified(text).unwrap_or_default();
+        let schema = schema.unwrap_or_else(|| "public".to_owned());
         if schema.is_empty() || table.is_empty() {
-            return Err(format!("`{}` is not a table: write `table` or `schema.table`", text.escape_debug()));
+            return Err(format!(
+                "`{}` is not a table: write `table` or `schema.table`, a name with a dot or a quote in double quotes",
+                text.escape_debug()
+            ));
         }
-        Ok(Self { schema: schema.to_owned(), table: table.to_owned() })
+        Ok(Self { schema, table })
     }
 }
 
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.schema, self.table)
+        f.write_str(&qualified(&self.schema, &self.table))
     }
 }
 

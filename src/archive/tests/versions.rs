@@ -118,7 +118,7 @@ fn tables_whose_rows_were_left_out() {
     let mut toc = sample();
     toc.entries.retain(|entry| entry.desc != "TABLE DATA" || entry.tag == "tenant");
     let names: Vec<_> = toc.tables_without_data().iter().map(ToString::to_string).collect();
-    let odd = "Odd Schema ü.Line Items; \"quoted\" 表";
+    let odd = "Odd Schema ü.\"Line Items; \"\"quoted\"\" 表\"";
     assert_eq!(
         names,
         [odd, "app.account", "app.reading_2026", "app.reading_rest", "app.select", "public.event"]
