@@ -45,7 +45,8 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let now = Clock::system().now();
     let past = past_drills(&args.reports, &template.name);
     let plan = engine::make_plan(&template, &store, &identities, now, now, past).await?;
-    let health = health::judge(&template, &plan, health::drills(&args.reports, &template.name));
+    let health =
+        health::judge(&template, &plan, health::drills(&args.reports, &template.name, template.timeout, now));
     let printed = match args.format {
         Format::Json => common::print_json(&health),
         Format::Human => {

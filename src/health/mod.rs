@@ -16,7 +16,7 @@ use crate::plan::DrillPlan;
 use crate::template::Template;
 use crate::verdict::{Finding, Severity};
 
-pub use drills::{Drills, EndedDrill, drills};
+pub use drills::{BrokenOff, Drills, EndedDrill, Sighting, drills};
 
 const HOUR: f64 = 3600.0;
 
@@ -43,6 +43,8 @@ pub struct Health {
     pub last_drill: Option<EndedDrill>,
     /// The last drill of all databases that passed; absent if there is none, or if it is long ago.
     pub last_pass: Option<EndedDrill>,
+    /// The drills since then that broke off, or whose verdicts cannot be read; the newest first.
+    pub broken_off: Vec<BrokenOff>,
     /// What is wrong, or will be, in plain English; what is critical first.
     pub warnings: Vec<String>,
 }
@@ -97,6 +99,7 @@ pub fn judge(template: &Template, plan: &DrillPlan, drills: Drills) -> Health {
         databases,
         last_drill: drills.last,
         last_pass: drills.passed,
+        broken_off: drills.broken_off,
         warnings: troubles.into_iter().map(|(_, warning)| warning).collect(),
     }
 }
@@ -149,18 +152,37 @@ fn drill_troubles(template: &Template, drills: &Drills, at: DateTime<Utc>) -> Ve
         let warning = format!("The last drill, of {}, came to no verdict ({status}).", when(last));
         troubles.push((HealthStatus::Warning, warning));
     }
+    troubles.extend(broken_off(drills).map(|warning| (HealthStatus::Warning, warning)));
     troubles.extend(unproved(template, drills, at).map(|warning| (HealthStatus::Warning, warning)));
     troubles
+}
+
+/// Drills that broke off prove nothing, and what breaks them off wants looking at.
+fn broken_off(drills: &Drills) -> Option<String> {
+    let newest = drills.broken_off.first()?;
+    let others = match drills.broken_off.len() - 1 {
+        0 => String::new(),
+        more => format!(", as did {more} more since the last that passed"),
+    };
+    Some(format!(
+        "The drill begun at {} broke off{others}: {} ({}).",
+        newest.started_at.format("%Y-%m-%d %H:%M UTC"),
+        newest.why,
+        newest.verdict
+    ))
 }
 
 /// Why restoring is not proved as the template demands it. A drill that failed says more, and is told already.
 fn unproved(template: &Template, drills: &Drills, at: DateTime<Utc>) -> Option<String> {
     let limit = template.health.max_drill_age.filter(|_| drills.failed.is_none())?;
     let Some(passed) = &drills.passed else {
-        let known = if drills.last.is_none() {
-            "There is no verdict of a drill"
-        } else {
-            "No drill of all databases has passed"
+        let known = match (drills.last.is_none(), drills.more) {
+            (true, false) => "There is no verdict of a drill".to_owned(),
+            (false, false) => "No drill of all databases has passed".to_owned(),
+            (_, true) => format!(
+                "None of the newest {} verdicts is of a drill of all databases that passed",
+                drills::VERDICTS
+            ),
         };
         return Some(format!("{known}: whether these backups can be restored is not proved."));
     };

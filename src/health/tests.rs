@@ -57,7 +57,7 @@ fn of_older(status: &str, days_ago: i64, at_days_ago: i64) -> EndedDrill {
 
 /// Drills, the newest first.
 fn after(drills: &[EndedDrill]) -> Drills {
-    Drills::of(drills.iter().cloned())
+    Drills::of(drills.iter().cloned().map(Sighting::Ended))
 }
 
 #[test]
@@ -117,6 +117,33 @@ fn the_last_drill_counts() {
     let mut undemanding = template;
     undemanding.health.max_drill_age = None;
     assert_eq!(judge(&undemanding, &plan, after(&[])).status, HealthStatus::Healthy);
+}
+
+#[test]
+fn drills_that_broke_off_since_the_last_that_passed_are_a_warning() {
+    let template = template_with_rpo();
+    let plan = planned(&template, &[("a", &[4]), ("b", &[4])]);
+    let broken = |days_ago| {
+        Sighting::BrokenOff(BrokenOff {
+            started_at: start() - chrono::TimeDelta::days(days_ago),
+            why: "its verdict is empty",
+            verdict: "v.json".to_owned(),
+        })
+    };
+    let passed = Sighting::Ended(drilled("PASS", 3));
+    let drills = |seen: &[Sighting]| Drills::of(seen.iter().cloned());
+    let health = judge(&template, &plan, drills(&[broken(1), broken(2), passed.clone()]));
+    assert_eq!((health.status, health.broken_off.len()), (HealthStatus::Warning, 2));
+    assert_eq!(
+        health.warnings,
+        [
+            "The drill begun at 2026-05-16 08:31 UTC broke off, as did 1 more since the last that passed: its verdict is empty (v.json)."
+        ]
+    );
+    let health = judge(&template, &plan, drills(&[passed, broken(4)]));
+    assert_eq!((health.status, health.broken_off.len()), (HealthStatus::Healthy, 0), "one has passed since");
+    let health = judge(&template, &plan, drills(&[broken(1), Sighting::Ended(drilled("FAIL", 2))]));
+    assert_eq!(health.status, HealthStatus::Critical, "a failure is graver");
 }
 
 #[test]

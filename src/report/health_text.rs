@@ -101,6 +101,7 @@ mod tests {
                 verdict: "reports/restore_drill/20260516T033111Z.json".to_owned(),
             }),
             last_pass: None,
+            broken_off: Vec::new(),
             warnings: vec![
                 "stock: no recovery point.".to_owned(),
                 "No drill of all databases has passed.".to_owned(),
@@ -170,6 +171,7 @@ mod tests {
             "verdict": "reports/restore_drill/20260516T033111Z.json"
           },
           "last_pass": null,
+          "broken_off": [],
           "warnings": [
             "stock: no recovery point.",
             "No drill of all databases has passed."

@@ -1,13 +1,14 @@
 //! Earlier verdicts, read back for a forecast.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
+use super::files;
 use super::verdict_file::report_directory;
 use crate::names::DatabaseName;
 use crate::plan::forecast::{PastDatabase, PastDrill};
@@ -40,15 +41,43 @@ pub fn verdict_paths(reports: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// What of a verdict the caller wants to know; none if the file is no verdict of ours.
-pub fn read_verdict<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    let mut text = String::new();
-    File::open(path).ok()?.take(LARGEST).read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+/// Why a file is not read as a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// There is nothing in it.
+    Empty,
+    /// It ends before its JSON does.
+    Cut,
+    /// It is no JSON.
+    Garbled,
+    /// It is JSON of another shape: somebody else's.
+    Other,
+    /// It is no file, or the system refuses it.
+    Unreadable,
+}
+
+/// What of a verdict the caller wants to know. The rest is passed over as it is read.
+///
+/// # Errors
+/// Why the file is none.
+pub fn read_verdict<T: DeserializeOwned>(path: &Path) -> Result<T, Unread> {
+    let file = files::open_options().read(true).open(path).map_err(|_| Unread::Unreadable)?;
+    let metadata = file.metadata().map_err(|_| Unread::Unreadable)?;
+    match (metadata.is_file(), metadata.len()) {
+        (false, _) => return Err(Unread::Unreadable),
+        (true, 0) => return Err(Unread::Empty),
+        _ => {}
+    }
+    serde_json::from_reader(BufReader::new(file.take(LARGEST))).map_err(|error| match error.classify() {
+        Category::Eof => Unread::Cut,
+        Category::Syntax => Unread::Garbled,
+        Category::Data => Unread::Other,
+        Category::Io => Unread::Unreadable,
+    })
 }
 
 fn past_drill(path: &Path, template: &str) -> Option<PastDrill> {
-    let verdict: Verdict = read_verdict(path)?;
+    let verdict: Verdict = read_verdict(path).ok()?;
     (verdict.template == template).then(|| verdict.into_past())
 }
 
@@ -174,17 +203,19 @@ impl Verdict {
     }
 }
 
+/// Puts a file among the verdicts below this directory.
+#[cfg(test)]
+pub fn written(reports: &Path, name: &str, text: &str) {
+    let directory = report_directory(reports);
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join(name), text).unwrap();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::engine::test_verdict::passing;
     use crate::verdict::Status;
-
-    fn written(directory: &Path, name: &str, text: &str) {
-        let directory = report_directory(directory);
-        std::fs::create_dir_all(&directory).unwrap();
-        std::fs::write(directory.join(name), text).unwrap();
-    }
 
     #[test]
     fn verdicts_of_the_template_are_read_back_the_newest_first_and_others_are_passed_over() {

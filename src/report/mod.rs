@@ -20,7 +20,9 @@ mod verdict_file;
 pub use doctor_text::doctor_text;
 pub use drill_log::{DrillLog, row};
 pub use health_text::health_text;
-pub use history::{past_drills, read_verdict, verdict_paths};
+#[cfg(test)]
+pub use history::written as verdict_directory_of_test;
+pub use history::{Unread, past_drills, read_verdict, verdict_paths};
 pub use json::pretty as json;
 pub use plain::PlainLog;
 pub use plan_text::plan_text;

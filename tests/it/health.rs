@@ -41,7 +41,7 @@ fn fresh_backups_that_were_drilled_are_healthy() {
     let world = backed_up("health-good");
     drilled(&world, "FAIL", 900);
     drilled(&world, "PASS", 30);
-    world.write("reports/restore_drill/29991231T000000Z.json", "not a verdict");
+    world.write("reports/restore_drill/29991231.json", "not a verdict");
     let (outcome, health) = probe(&world, &["--strict"]);
     assert_eq!(outcome.code, 0, "{outcome}");
     assert_eq!((&health["status"], &health["warnings"]), (&json!("healthy"), &json!([])), "{outcome}");
@@ -56,6 +56,28 @@ fn fresh_backups_that_were_drilled_are_healthy() {
     assert_eq!(health["last_drill"]["status"], "PASS");
     let human = world.run(&["health", "-t", "./template.toml"]);
     assert_eq!(human.stdout.lines().last(), Some("Disaster recovery is HEALTHY"), "{human}");
+}
+
+#[test]
+fn drills_that_broke_off_are_a_warning_until_another_passes() {
+    let world = backed_up("health-broken-off");
+    drilled(&world, "PASS", 90);
+    let name =
+        |minutes| format!("reports/restore_drill/{}.json", restore_drill::names::compact(ago(minutes)));
+    // The world of a moment ago: its process began at another time than the one that has its number now.
+    let this = restore_drill::stack::owner::Owner::this_process().to_string();
+    let dead = format!("{}:1", this.rsplit_once(':').expect("four parts").0);
+    let running =
+        json!({"template": world.name, "status": "RUNNING", "finished_at": null, "runner": {"owner": dead}});
+    world.write(&name(60), running.to_string());
+    world.write(&name(50), "");
+    world.write(&name(40), &running.to_string()[..30]);
+    let (outcome, health) = probe(&world, &[]);
+    assert_eq!((outcome.code, &health["status"]), (0, &json!("warning")), "{outcome}");
+    assert_eq!(health["broken_off"].as_array().expect("a list").len(), 3, "{outcome}");
+    assert_eq!(probe(&world, &["--strict"]).0.code, 1);
+    drilled(&world, "PASS", 30);
+    assert_eq!(probe(&world, &["--strict"]).0.code, 0);
 }
 
 #[test]
