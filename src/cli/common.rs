@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timer};
 use crate::crypt::Identities;
 use crate::engine::{self, Drill, Journal, Sink};
 use crate::exit::ExitCode;
@@ -83,14 +83,14 @@ pub async fn run_drill(
     format: Format,
     cancel: &tokio_util::sync::CancellationToken,
 ) -> Result<ExitCode> {
-    let (file, started_at) = claim_second(evidence, &drill.clock).await?;
+    let (file, timer) = claim_second(evidence, &drill.clock).await?;
     let log = DrillLog::new(evidence.log.clone(), drill.template.as_ref().clone());
     if let Err(failure) = log.try_out() {
         file.give_up();
         return Err(failure);
     }
     let sinks: Vec<Box<dyn Sink>> = vec![Box::new(file.clone()), progress_sink()];
-    let journal = Journal::new(drill.first_verdict(started_at), sinks, drill.clock.clone());
+    let journal = Journal::new(drill.first_verdict(timer.began()), sinks, timer);
     let failure = drill.run(&journal, cancel).await;
     let mut verdict = journal.verdict();
     seal(&mut verdict, &file, &log);
@@ -122,13 +122,14 @@ pub fn delivered(printed: io::Result<()>, code: ExitCode) -> ExitCode {
     }
 }
 
-/// Claims a second that no other drill with these reports has: it names the project and the verdict.
-async fn claim_second(evidence: &EvidenceArgs, clock: &Clock) -> Result<(VerdictFile, DateTime<Utc>)> {
+/// Claims a second that no other drill with these reports has: it names the project and the verdict. The drill's time
+/// runs from it.
+async fn claim_second(evidence: &EvidenceArgs, clock: &Clock) -> Result<(VerdictFile, Timer)> {
     let reports = evidence.reports.as_deref().unwrap_or(Path::new(DEFAULT_REPORTS));
     loop {
-        let now = clock.now();
-        if let Some(file) = VerdictFile::claim(reports, now)? {
-            return Ok((file, now));
+        let timer = Timer::start(clock);
+        if let Some(file) = VerdictFile::claim(reports, timer.began())? {
+            return Ok((file, timer));
         }
         tokio::time::sleep(std::time::Duration::from_millis(250)).await;
     }

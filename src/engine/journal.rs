@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::event::Event;
 use super::record;
-use crate::clock::Clock;
+use crate::clock::Timer;
 use crate::verdict::Verdict;
 
 /// A consumer of events: terminal, verdict file.
@@ -28,20 +28,23 @@ struct Inner {
     verdict: Verdict,
     sinks: Vec<Box<dyn Sink>>,
     broken: Vec<String>,
-    clock: Clock,
+    timer: Timer,
 }
 
 impl Journal {
-    /// A journal of a drill that is about to begin.
-    pub fn new(verdict: Verdict, sinks: Vec<Box<dyn Sink>>, clock: Clock) -> Self {
-        Self(Arc::new(Mutex::new(Inner { verdict, sinks, broken: Vec::new(), clock })))
+    /// A journal of a drill that began with the timer.
+    pub fn new(verdict: Verdict, sinks: Vec<Box<dyn Sink>>, timer: Timer) -> Self {
+        Self(Arc::new(Mutex::new(Inner { verdict, sinks, broken: Vec::new(), timer })))
     }
 
     /// Records an event.
     pub fn record(&self, event: &Event) {
         let mut inner = self.lock();
         let inner = &mut *inner;
-        record::apply(&mut inner.verdict, event, inner.clock.now());
+        if matches!(event, Event::Finished) {
+            inner.verdict.warnings.extend(inner.timer.surprises());
+        }
+        record::apply(&mut inner.verdict, event, inner.timer.now());
         for sink in &mut inner.sinks {
             if let Err(error) = sink.handle(event, &inner.verdict) {
                 let name = sink.name();
@@ -58,6 +61,11 @@ impl Journal {
         self.lock().verdict.clone()
     }
 
+    /// The seconds that the drill has taken so far, without those that the machine slept.
+    pub fn seconds(&self) -> f64 {
+        self.lock().timer.awake_seconds()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         // A sink that panicked has left the verdict whole: it is changed before any sink sees it.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -70,6 +78,7 @@ mod tests {
 
     use super::super::test_verdict::{fresh, start};
     use super::*;
+    use crate::clock::{Clock, Reading};
     use crate::engine::Phase;
 
     struct AlwaysFails(u32);
@@ -103,7 +112,7 @@ mod tests {
         let counts = [Arc::default(), Arc::default()];
         let counter = |index: usize| Box::new(Counts(Arc::clone(&counts[index])));
         let sinks: Vec<Box<dyn Sink>> = vec![counter(0), Box::new(AlwaysFails(0)), counter(1)];
-        let journal = Journal::new(fresh(), sinks, Clock::fixed(start()));
+        let journal = Journal::new(fresh(), sinks, Timer::start(&Clock::fixed(start())));
         for event in [Event::Started, Event::Phase(Phase::Plan), Event::Phase(Phase::Preflight)] {
             journal.record(&event);
         }
@@ -111,6 +120,27 @@ mod tests {
         let verdict = journal.verdict();
         assert_eq!(verdict.warnings, ["could not write the broken one: disk full, 1 of many"]);
         assert_eq!(verdict.phases.len(), 2, "the drill itself is not disturbed");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_moves_no_time_of_the_verdict() {
+        let seconds = Arc::new(AtomicUsize::new(0));
+        let passed = Arc::clone(&seconds);
+        let clock = Clock::reading(move || {
+            let passed = passed.load(Ordering::Relaxed) as u64;
+            let set_back = chrono::TimeDelta::hours(if passed > 0 { 3 } else { 0 });
+            let passed = std::time::Duration::from_secs(passed);
+            Reading { wall: start() - set_back, awake: passed, elapsed: passed }
+        });
+        let journal = Journal::new(fresh(), Vec::new(), Timer::start(&clock));
+        journal.record(&Event::Phase(Phase::Plan));
+        seconds.store(41, Ordering::Relaxed);
+        assert_eq!(journal.seconds(), 41.0);
+        journal.record(&Event::Finished);
+        let verdict = journal.verdict();
+        assert_eq!((verdict.duration_seconds, verdict.phases[0].seconds), (Some(41.0), Some(41.0)));
+        assert_eq!(verdict.finished_at, Some(start() + chrono::TimeDelta::seconds(41)));
+        assert!(verdict.warnings[0].contains("clock was set back by 3h"), "{:?}", verdict.warnings);
     }
 
     #[test]
@@ -128,7 +158,7 @@ mod tests {
                 Ok(())
             }
         }
-        let journal = Journal::new(fresh(), vec![Box::new(Looks)], Clock::fixed(start()));
+        let journal = Journal::new(fresh(), vec![Box::new(Looks)], Timer::start(&Clock::fixed(start())));
         journal.record(&Event::Phase(Phase::Plan));
     }
 }

@@ -123,7 +123,11 @@ impl Drill {
             duration_seconds: None,
             at: self.options.at.unwrap_or(started_at),
             tool: Tool { version: env!("CARGO_PKG_VERSION") },
-            runner: Runner { hostname: owner::hostname(), ..Runner::default() },
+            runner: Runner {
+                hostname: owner::hostname(),
+                owner: Owner::this_process().to_string(),
+                ..Runner::default()
+            },
             recovery_set: verdict::RecoverySet::default(),
             plan: verdict::PlanRecord::default(),
             databases: template.databases.iter().map(|d| record::pending(&d.name, &d.after)).collect(),
@@ -254,7 +258,7 @@ impl Drill {
         restore::restore_and_check(self, &plan, &up, journal).await?;
 
         journal.record(&Event::Phase(Phase::Objectives));
-        let objectives = objectives::judge(&self.template, &journal.verdict(), self.clock.now());
+        let objectives = objectives::judge(&self.template, &journal.verdict(), journal.seconds());
         journal.record(&Event::Objectives(objectives));
         objectives::missed(&journal.verdict()).or_else(|| plan.shortfall()).map_or(Ok(()), Err)
     }

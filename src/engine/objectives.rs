@@ -1,15 +1,12 @@
 //! Budgets against measurements. Pure.
 
-use chrono::{DateTime, Utc};
-
-use crate::clock::seconds_between;
 use crate::failure::Failure;
 use crate::human;
 use crate::template::Template;
 use crate::verdict::{Objective, Objectives, PhaseObjective, Verdict};
 
-/// Judges every objective of a drill whose data is restored and verified `now`.
-pub fn judge(template: &Template, verdict: &Verdict, now: DateTime<Utc>) -> Objectives {
+/// Judges every objective of a drill whose data is restored and verified after so many seconds.
+pub fn judge(template: &Template, verdict: &Verdict, recovery_seconds: f64) -> Objectives {
     let budgets = &template.objectives;
     let mut phases = Vec::new();
     for database in &verdict.databases {
@@ -28,7 +25,7 @@ pub fn judge(template: &Template, verdict: &Verdict, now: DateTime<Utc>) -> Obje
         phases.push(phase("verification", None, Objective::judge(Some(budget), seconds)));
     }
     Objectives {
-        rto: Objective::judge(budgets.rto, seconds_between(verdict.started_at, now)),
+        rto: Objective::judge(budgets.rto, recovery_seconds),
         rpo: verdict.objectives.rpo.clone(),
         phases,
     }

@@ -13,7 +13,7 @@ use crate::verdict::{
     Verdict,
 };
 
-/// Takes an event that happened `now` into the verdict.
+/// Takes an event that happened `now`, by a clock that never goes back, into the verdict.
 pub fn apply(verdict: &mut Verdict, event: &Event, now: DateTime<Utc>) {
     match event {
         Event::Started | Event::Pulling { .. } | Event::CheckStarted(_) => {}
@@ -21,12 +21,11 @@ pub fn apply(verdict: &mut Verdict, event: &Event, now: DateTime<Utc>) {
         Event::Planned(plan) => planned(verdict, plan),
         Event::Engine(info) => {
             verdict.runner = Runner {
-                hostname: std::mem::take(&mut verdict.runner.hostname),
                 engine_version: Some(info.version.clone()),
                 api_version: Some(info.api_version.clone()),
                 cpus: Some(info.cpus),
                 memory_bytes: Some(info.memory_bytes),
-                disk_free_bytes: verdict.runner.disk_free_bytes,
+                ..std::mem::take(&mut verdict.runner)
             };
         }
         Event::Disk { free_bytes } => verdict.runner.disk_free_bytes = *free_bytes,

@@ -76,9 +76,9 @@ pub struct Verdict {
     pub operator: String,
     /// When it began.
     pub started_at: DateTime<Utc>,
-    /// When it ended, teardown included.
+    /// When it ended, teardown included, by the clock as it went at the start.
     pub finished_at: Option<DateTime<Utc>>,
-    /// From the one to the other.
+    /// From `started_at` to `finished_at`, by a clock that nobody can set.
     pub duration_seconds: Option<f64>,
     /// The point in time it drilled for.
     pub at: DateTime<Utc>,
@@ -130,6 +130,8 @@ pub struct Tool {
 pub struct Runner {
     /// The host the program ran on.
     pub hostname: String,
+    /// The process: host, boot and PID namespace, process id, and when it began. Tells whether a drill that is RUNNING does.
+    pub owner: String,
     /// The Docker engine's version.
     pub engine_version: Option<String>,
     /// The API version spoken with it.

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use restore_drill::clock::Clock;
+use restore_drill::clock::{Clock, Timer};
 use restore_drill::crypt::Identities;
 use restore_drill::engine::{DatabaseEvent, Drill, Event, Journal, Options, Phase, Sink};
 use restore_drill::failure::Class;
@@ -216,7 +216,7 @@ fn cancelled_at(world: &World, moment: Moment) -> Verdict {
     };
     let token = CancellationToken::new();
     let sinks: Vec<Box<dyn Sink>> = vec![Box::new(CancelAt { moment, token: token.clone() })];
-    let journal = Journal::new(drill.first_verdict(drill.clock.now()), sinks, drill.clock.clone());
+    let journal = Journal::new(drill.first_verdict(drill.clock.now()), sinks, Timer::start(&drill.clock));
     let failure = RUNTIME.block_on(drill.run(&journal, &token));
     assert!(token.is_cancelled(), "the moment came");
     let verdict = journal.verdict();

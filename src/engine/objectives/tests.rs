@@ -4,9 +4,8 @@ use super::*;
 use crate::engine::test_verdict::{database, passing, restored_at, template};
 use crate::failure::Class;
 
-fn judged(template: &Template, mut verdict: Verdict, seconds_taken: i64) -> Verdict {
-    let now = verdict.started_at + chrono::TimeDelta::seconds(seconds_taken);
-    verdict.objectives = judge(template, &verdict, now);
+fn judged(template: &Template, mut verdict: Verdict, seconds_taken: u32) -> Verdict {
+    verdict.objectives = judge(template, &verdict, f64::from(seconds_taken));
     verdict
 }
 
