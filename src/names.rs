@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 /// How a moment is written in project names, report names and (for Aegis) object keys.
@@ -144,6 +144,13 @@ impl ProjectName {
         Self(format!("{prefix}_{purpose}_{}", compact(started_at)))
     }
 
+    /// The same a second later.
+    pub fn next(&self) -> Self {
+        let (stem, stamp) = self.0.rsplit_once('_').expect("a moment stands behind the last _");
+        let moment = NaiveDateTime::parse_from_str(stamp, COMPACT_TIMESTAMP).expect("it was written so");
+        Self(format!("{stem}_{}", compact(moment.and_utc() + TimeDelta::seconds(1))))
+    }
+
     /// The project as Compose knows it. Compose v2 refuses capitals in `-p`, so the label that it filters by, and every
     /// command shown to people, has the name in lower case.
     pub fn compose_label(&self) -> String {
@@ -237,6 +244,8 @@ mod tests {
         let project = ProjectName::new(&prefix, at);
         assert_eq!(project.as_str(), "acp_drill_20260517T083111Z");
         assert_eq!(project.compose_label(), "acp_drill_20260517t083111z");
+        let backup = ProjectName::of(&prefix, "backup", at + TimeDelta::seconds(48));
+        assert_eq!(backup.next().as_str(), "acp_drill_backup_20260517T083200Z");
     }
 
     #[test]

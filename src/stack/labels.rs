@@ -31,6 +31,9 @@ pub const PROJECT: &str = "io.restore-drill.project";
 /// Compose's label for the project.
 pub const COMPOSE_PROJECT: &str = "com.docker.compose.project";
 
+/// The code of a failure that says that the engine has something of that name.
+pub const NAME_TAKEN: &str = "project_exists";
+
 /// Labels by name.
 pub type Labels = BTreeMap<String, String>;
 
@@ -53,7 +56,28 @@ pub struct Ownership {
     pub kept: bool,
 }
 
+/// Seconds that are tried when others have those before.
+const NAMES: usize = 100;
+
 impl Ownership {
+    /// Makes what bears the project's name, and whose name the engine gives to one only. Where somebody has it, because another
+    /// began in the same second, the project takes the next second's.
+    ///
+    /// # Errors
+    /// Those of the making; `project_exists` if a hundred seconds are taken.
+    pub async fn under_a_free_name<T>(
+        &mut self,
+        make: impl AsyncFn(&Self) -> crate::failure::Result<T>,
+    ) -> crate::failure::Result<T> {
+        for _ in 1..NAMES {
+            match make(self).await {
+                Err(failure) if failure.code == NAME_TAKEN => self.project = self.project.next(),
+                made => return made,
+            }
+        }
+        make(self).await
+    }
+
     /// Labels that go on everything.
     pub fn labels(&self) -> Labels {
         [
@@ -99,5 +123,48 @@ impl Ownership {
         let mut labels = self.labels();
         labels.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         labels
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::failure::Failure;
+
+    #[tokio::test]
+    async fn a_project_whose_name_is_taken_takes_the_next_seconds() {
+        let began = DateTime::from_timestamp(1_780_000_000, 0).unwrap();
+        let mut ownership = Ownership {
+            drill_id: DrillId::random(),
+            project: ProjectName::new(&"d".parse().unwrap(), began),
+            template: "t".to_owned(),
+            purpose: "drill",
+            owner: Owner::this_process(),
+            lease_expires: began,
+            kept: false,
+        };
+        let tries = Cell::new(0);
+        // The first so many find their name taken; the one after them ends so.
+        let made = |taken: usize, code: Option<&'static str>| {
+            tries.set(0);
+            let tries = &tries;
+            async move |ownership: &Ownership| {
+                tries.set(tries.get() + 1);
+                match code {
+                    _ if tries.get() <= taken => Err(Failure::inconclusive(NAME_TAKEN, "")),
+                    Some(code) => Err(Failure::inconclusive(code, "")),
+                    None => Ok(ownership.project.to_string()),
+                }
+            }
+        };
+        assert_eq!(ownership.under_a_free_name(made(0, None)).await.unwrap(), "d_20260528T202640Z");
+        assert_eq!(ownership.under_a_free_name(made(4, None)).await.unwrap(), "d_20260528T202644Z");
+        assert_eq!(ownership.project.as_str(), "d_20260528T202644Z", "and keeps it");
+        let failure = ownership.under_a_free_name(made(1, Some("disk_full"))).await.unwrap_err();
+        assert_eq!((failure.code, tries.get()), ("disk_full", 2));
+        let failure = ownership.under_a_free_name(made(1000, None)).await.unwrap_err();
+        assert_eq!((failure.code, tries.get()), (NAME_TAKEN, NAMES));
     }
 }
