@@ -65,7 +65,7 @@ pub async fn with_server<T>(data: &DataSet, work: impl AsyncFnOnce(Server) -> Re
     })?;
     let engine = Engine::connect().await?;
     let now = Clock::system().now();
-    let ownership = Ownership {
+    let mut ownership = Ownership {
         drill_id: DrillId::random(),
         project: ProjectName::of(&"drill_bench".parse().expect("a prefix"), "source", now),
         template: "bench".to_owned(),
@@ -76,7 +76,7 @@ pub async fn with_server<T>(data: &DataSet, work: impl AsyncFnOnce(Server) -> Re
     };
     // A figure that is refused panics, and the server must go all the same.
     let outcome = AssertUnwindSafe(async {
-        let source = Source::start(&engine, &image, &ownership).await?;
+        let source = Source::start(&engine, &image, &mut ownership).await?;
         source.fill(data, |_| {}).await?;
         work(source.server.clone()).await
     })

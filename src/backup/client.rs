@@ -7,7 +7,7 @@ use crate::names::DatabaseName;
 use crate::postgres::source::SourceServer;
 use crate::stack::docker::{Engine, ExecSpec};
 use crate::stack::labels::Ownership;
-use crate::stack::spec::{ContainerSpec, container_name};
+use crate::stack::spec::{Attachment, ContainerSpec, container_name};
 use crate::template::Backup;
 
 /// Waits to be removed; ends at once when it is told to.
@@ -29,11 +29,16 @@ pub struct Client {
 
 impl Client {
     /// Starts the container.
-    pub async fn start(engine: &Engine, image: &str, source: &Backup, ownership: &Ownership) -> Result<Self> {
+    pub async fn start(
+        engine: &Engine,
+        image: &str,
+        source: &Backup,
+        ownership: &mut Ownership,
+    ) -> Result<Self> {
         engine.ensure_image(image, |_| {}).await?;
         let all = engine.facts().memory_bytes;
         let memory_bytes = source.memory.map_or(all / 4 * 3, |memory| memory.as_u64().min(all));
-        let spec = ContainerSpec {
+        let spec = |ownership: &Ownership| ContainerSpec {
             service: "client".to_owned(),
             name: container_name(ownership, "client"),
             image: image.to_owned(),
@@ -42,14 +47,15 @@ impl Client {
             command: Vec::new(),
             environment: BTreeMap::new(),
             volumes: BTreeMap::new(),
-            network: source.network.clone(),
+            attachment: Attachment::Foreign(source.network.clone()),
             memory_bytes,
             shm_bytes: 64 * 1024 * 1024,
-            dns: Vec::new(),
             logged: true,
             labels: ownership.container_labels("client"),
         };
-        let container = engine.create_container(&spec).await?;
+        let made =
+            ownership.under_a_free_name(async |ownership| engine.create_container(&spec(ownership)).await);
+        let container = made.await?;
         engine.start_container(&container).await?;
         Ok(Self { engine: engine.clone(), container, memory_bytes, source: source.clone() })
     }

@@ -114,7 +114,7 @@ impl Job {
         let plan = plan(&self.template, &self.databases, self.manifest, taken_at)?;
         let fingerprint_key = self.manifest.then(FingerprintKey::random);
         let engine = Engine::connect().await?;
-        let ownership = Ownership {
+        let mut ownership = Ownership {
             drill_id: DrillId::random(),
             project: ProjectName::of(&self.template.project_prefix, "backup", taken_at),
             template: self.template.name.clone(),
@@ -126,7 +126,7 @@ impl Job {
         let started = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Failure::cancelled()),
-            started = client::Client::start(&engine, &self.template.postgres.image, settings, &ownership) => started,
+            started = client::Client::start(&engine, &self.template.postgres.image, settings, &mut ownership) => started,
         };
         // A dump that waits for a lock, or a store that hangs, must not hang the backup.
         let limited = cancel.child_token();

@@ -1,4 +1,4 @@
-//! `command`: a program in a container of its own, joined to the drill's network, that must end with status 0.
+//! `command`: a program in a container of its own, in the network of the stack, that must end with status 0.
 //!
 //! Its container is hardened as the stack's own are, and that is asserted before it starts. It is removed right after;
 //! its labels let teardown and `reap` remove it if that does not come to pass.
@@ -85,10 +85,9 @@ fn container(check: &Command, stack: &Stack, password: &Secret, volumes: Vec<Str
             .into_iter()
             .map(|path| (path, stack.ownership.volume_labels(&service, "data")))
             .collect(),
-        network: stack.network.name.clone(),
+        attachment: stack.network.joined(),
         memory_bytes: check.memory.as_u64(),
         shm_bytes: 64 * 1024 * 1024,
-        dns: vec![spec::NO_RESOLVER.to_owned()],
         // We read it as it comes. It may hold secrets, which have no business on a disk.
         logged: false,
         labels: stack.ownership.container_labels(&service),
@@ -136,7 +135,7 @@ async fn run_to_its_end(
 /// Asserts of the container what is asserted of the stack's own.
 async fn require_isolated(stack: &Stack, spec: &ContainerSpec, id: &str) -> Result<()> {
     let observed = stack.engine.observe_container(id).await?;
-    let assertions = isolation::of_container(&stack.network, &observed);
+    let assertions = isolation::of_container(&spec.attachment, stack.engine.facts(), &observed);
     let Some(broken) = assertions.iter().find(|assertion| !assertion.ok) else { return Ok(()) };
     Err(Failure::bad(
         "isolation_failed",

@@ -34,7 +34,7 @@ use crate::postgres::catalog::Contents;
 use crate::postgres::connections::Connections;
 use crate::stack::docker::Engine;
 use crate::stack::labels::Ownership;
-use crate::stack::spec::NetworkSpec;
+use crate::stack::spec::StackNetwork;
 use crate::store::Store;
 use crate::template;
 use crate::verdict::{CheckStatus, Finding, RecoverySet, Severity};
@@ -93,8 +93,8 @@ pub struct Stack {
     pub engine: Engine,
     /// Whose what joins it is.
     pub ownership: Ownership,
-    /// Its network.
-    pub network: NetworkSpec,
+    /// How its containers reach each other.
+    pub network: StackNetwork,
     /// The containers of its services, by the service's name.
     pub services: BTreeMap<String, String>,
 }

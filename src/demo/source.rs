@@ -11,7 +11,7 @@ use crate::secret::Secret;
 use crate::stack::docker::Engine;
 use crate::stack::labels::Ownership;
 use crate::stack::postgres_image::PostgresImage;
-use crate::stack::spec::{self, PostgresNeeds};
+use crate::stack::spec::{self, Attachment, PostgresNeeds};
 use crate::template::Tuning;
 
 /// Memory of the source server.
@@ -32,10 +32,9 @@ pub struct Source {
 
 impl Source {
     /// Starts an empty server. Teardown by the ownership's id removes it.
-    pub async fn start(engine: &Engine, image: &str, ownership: &Ownership) -> Result<Self> {
+    pub async fn start(engine: &Engine, image: &str, ownership: &mut Ownership) -> Result<Self> {
         let facts = engine.ensure_image(image, |_| {}).await?;
         let image_facts = PostgresImage::of(&facts)?;
-        let network = spec::network(ownership, engine.facts());
         let password = Secret::random();
         let memory_bytes = MEMORY.min(engine.facts().memory_bytes / 2);
         let settings = settings::settings(Tuning::Throwaway, memory_bytes, JOBS, &Default::default());
@@ -46,13 +45,16 @@ impl Source {
             password: &password,
             memory_bytes,
         };
-        let container_spec = spec::postgres(ownership, &network, &needs);
-        engine.create_network(&network).await?;
-        let container = engine.create_container(&container_spec).await?;
+        let made = ownership.under_a_free_name(async |ownership| {
+            let network = spec::bridge(ownership, engine.facts());
+            let spec = spec::postgres(ownership, Attachment::Network(network.name.clone()), &needs);
+            Ok((engine.create_network_with(&network, &spec).await?.1, network.name))
+        });
+        let (container, network) = made.await?;
         engine.start_container(&container).await?;
         let server = Server { engine: engine.clone(), container, password };
         server.wait_until_ready(READY).await?;
-        Ok(Self { server, network: network.name })
+        Ok(Self { server, network })
     }
 
     /// Edits a database past its triggers and foreign keys. Returns what was hit.

@@ -88,11 +88,11 @@ impl Stage {
     /// between.
     pub async fn back_up(&self, cancel: &CancellationToken) -> Result<()> {
         let engine = Engine::connect().await?;
-        let ownership = self.ownership();
+        let mut ownership = self.ownership();
         let outcome = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Failure::cancelled()),
-            source = self.fill(&engine, &ownership) => source,
+            source = self.fill(&engine, &mut ownership) => source,
         };
         let outcome = match outcome {
             Ok(source) => self.dump_and_break(&source, cancel).await,
@@ -123,7 +123,7 @@ impl Stage {
         }
     }
 
-    async fn fill(&self, engine: &Engine, ownership: &Ownership) -> Result<Source> {
+    async fn fill(&self, engine: &Engine, ownership: &mut Ownership) -> Result<Source> {
         self.say("starting a source server");
         let source = Source::start(engine, &self.template.postgres.image, ownership).await?;
         self.say(&format!("filling it with {} sample databases", self.data.databases.len()));

@@ -143,6 +143,7 @@ mod tests {
             api_version: "1.48".to_owned(),
             cpus: 2,
             memory_bytes,
+            seccomp: true,
             local: true,
             root_directory: None,
         }

@@ -40,6 +40,9 @@ fn shortfall(verdict: &Verdict) -> Option<Failure> {
     if verdict.isolation.status != IsolationStatus::Proved {
         return lacks("a proof of isolation");
     }
+    if verdict.isolation.confirmed_at.is_none() {
+        return lacks("a second look at isolation when everything was checked");
+    }
     if verdict.databases.is_empty()
         || verdict.databases.iter().any(|database| database.status != DatabaseStatus::Restored)
     {
@@ -91,9 +94,10 @@ mod tests {
     #[test]
     fn whatever_evidence_is_lacking_a_drill_does_not_pass() {
         type Spoil = fn(&mut Verdict);
-        let cases: [(Spoil, &str); 11] = [
+        let cases: [(Spoil, &str); 12] = [
             (|v| v.isolation.status = IsolationStatus::NotProved, "isolation"),
             (|v| v.isolation.status = IsolationStatus::Failed, "isolation"),
+            (|v| v.isolation.confirmed_at = None, "second look at isolation"),
             (|v| v.databases.clear(), "database"),
             (|v| database(v, "a").status = DatabaseStatus::Pending, "database"),
             (|v| database(v, "b").status = DatabaseStatus::Failed, "database"),

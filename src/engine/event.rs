@@ -2,7 +2,7 @@
 
 use crate::crypt::pipe::Passage;
 use crate::failure::Failure;
-use crate::names::DatabaseName;
+use crate::names::{DatabaseName, ProjectName};
 use crate::plan::DrillPlan;
 use crate::postgres::catalog::Contents;
 use crate::stack::docker::{EngineInfo, PullProgress};
@@ -65,6 +65,8 @@ pub enum Event {
         /// Bytes free, if that could be told.
         free_bytes: Option<u64>,
     },
+    /// The engine gave the project its name: another second's than the drill's, if somebody had that one.
+    Project(ProjectName),
     /// The stack is up.
     StackUp(Stack),
     /// Isolation was looked at.

@@ -4,6 +4,7 @@ mod conclude;
 mod database;
 mod event;
 mod fetch;
+mod isolation;
 mod journal;
 mod objectives;
 mod record;
@@ -244,6 +245,7 @@ impl Drill {
 
         journal.record(&Event::Phase(Phase::Stack));
         let engine = engine_slot.insert(engine);
+        let ownership = &mut ownership.clone();
         let up =
             stack::up(engine, &self.template, ownership, &images, self.jobs(engine.info()), journal).await?;
 
@@ -251,11 +253,13 @@ impl Drill {
         self.require_alone(engine, ownership).await?;
 
         journal.record(&Event::Phase(Phase::Isolation));
-        stack::prove_isolation(engine, &self.template, &up, journal).await?;
+        isolation::prove(engine, &self.template, &up, journal).await?;
 
         journal.record(&Event::Phase(Phase::Restore));
         journal.record(&Event::Disk { free_bytes: up.server.disk_free().await });
-        restore::restore_and_check(self, &plan, &up, journal).await?;
+        let checked = restore::restore_and_check(self, &plan, &up, journal).await;
+        let stayed_isolated = isolation::confirm(engine, &up, journal, self.clock.now()).await;
+        isolation::graver(stayed_isolated, checked)?;
 
         journal.record(&Event::Phase(Phase::Objectives));
         let objectives = objectives::judge(&self.template, &journal.verdict(), journal.seconds());

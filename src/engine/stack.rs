@@ -1,4 +1,4 @@
-//! Bringing the stack up, and proving that it can reach nothing.
+//! Bringing the stack up.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,10 +15,9 @@ use crate::secret::Secret;
 use crate::stack::docker::{Engine, ExecSpec, ImageFacts};
 use crate::stack::labels::Ownership;
 use crate::stack::postgres_image::PostgresImage;
-use crate::stack::spec::{self, ContainerSpec, NetworkSpec, PostgresNeeds};
-use crate::stack::{isolation, probe};
-use crate::template::{Service, Template};
-use crate::verdict::{Isolation, IsolationStatus, Probe, Stack, StackService};
+use crate::stack::spec::{self, Attachment, ContainerSpec, PostgresNeeds, StackNetwork};
+use crate::template::{Service, StackNetworkKind, Template};
+use crate::verdict::{Stack, StackService};
 
 /// Between two looks at a service that is starting.
 const RETRY: Duration = Duration::from_millis(200);
@@ -33,10 +32,12 @@ pub struct Up {
     pub server: Server,
     /// That server's version.
     pub version: ServerVersion,
-    network: NetworkSpec,
-    network_id: String,
-    containers: Vec<Made>,
-    ownership: Ownership,
+    /// How its containers reach each other.
+    pub(super) network: StackNetwork,
+    /// Its containers, Postgres first.
+    pub(super) containers: Vec<Made>,
+    /// Whose it is.
+    pub(super) ownership: Ownership,
 }
 
 impl Up {
@@ -54,9 +55,11 @@ impl Up {
 
 /// A container that was made.
 #[derive(Debug)]
-struct Made {
-    spec: ContainerSpec,
-    id: String,
+pub(super) struct Made {
+    /// What it was to be.
+    pub(super) spec: ContainerSpec,
+    /// Its id.
+    pub(super) id: String,
 }
 
 /// Has every image the template names on the engine, pulling what is absent.
@@ -68,17 +71,16 @@ pub async fn ensure_images(engine: &Engine, template: &Template, journal: &Journ
     Ok(try_join_all(found).await?.into_iter().collect())
 }
 
-/// Makes the network and the containers, starts them, and waits until they are ready.
+/// Makes the containers, starts them, and waits until they are ready.
 pub async fn up(
     engine: &Engine,
     template: &Template,
-    ownership: &Ownership,
+    ownership: &mut Ownership,
     images: &Images,
     jobs: usize,
     journal: &Journal,
 ) -> Result<Up> {
     let facts = engine.facts();
-    let network = spec::network(ownership, facts);
     let memory_bytes = template
         .postgres
         .memory
@@ -97,26 +99,57 @@ pub async fn up(
         password: &password,
         memory_bytes,
     };
-    let mut specs = vec![spec::postgres(ownership, &network, &needs)];
-    for (name, service) in &template.services {
-        specs.push(spec::service(ownership, &network, name, service, &images[&service.image].volumes));
-    }
-
-    let network_id = engine.create_network(&network).await?;
-    let containers = try_join_all(specs.into_iter().map(|spec| start(engine, spec))).await?;
-    let server = Server { engine: engine.clone(), container: containers[0].id.clone(), password };
+    // First Postgres: others may join its network namespace.
+    let (network, postgres) = start_postgres(engine, template, ownership, &needs).await?;
+    journal.record(&Event::Project(ownership.project.clone()));
+    let server =
+        Server { engine: engine.clone(), container: postgres.id.clone(), password: password.clone() };
+    let others = template.services.iter().map(|(name, service)| {
+        let volumes = &images[&service.image].volumes;
+        start(engine, spec::service(ownership, network.joined(), name, service, volumes))
+    });
+    let mut containers = vec![postgres];
+    containers.extend(try_join_all(others).await?);
     let services = template.services.iter().map(|(name, service)| {
         let made = containers.iter().find(|made| made.spec.service == *name);
         wait_for_service(engine, name, service, made.expect("a container was made for every service"))
     });
     let (version, _) =
         try_join(server.wait_until_ready(template.postgres.ready_timeout), try_join_all(services)).await?;
-    let up = Up { server, version, network, network_id, containers, ownership: ownership.clone() };
+    let up = Up { server, version, network, containers, ownership: ownership.clone() };
     if !template.postgres.roles.is_empty() {
         up.server.create_roles(template.postgres.roles.iter().map(String::as_str)).await?;
     }
     journal.record(&Event::StackUp(describe(template, settings, images, &up)));
     Ok(up)
+}
+
+/// Starts Postgres in a network namespace of its own, which has nothing but a loopback, or on the network that the template
+/// asks for.
+async fn start_postgres(
+    engine: &Engine,
+    template: &Template,
+    ownership: &mut Ownership,
+    needs: &PostgresNeeds<'_>,
+) -> Result<(StackNetwork, Made)> {
+    let names = [spec::POSTGRES].into_iter().chain(template.services.keys().map(String::as_str));
+    let loopback = Attachment::Loopback(names.map(str::to_owned).collect());
+    let made = ownership.under_a_free_name(async |ownership| match template.isolation.network {
+        StackNetworkKind::Loopback => {
+            let spec = spec::postgres(ownership, loopback.clone(), needs);
+            let id = engine.create_container(&spec).await?;
+            Ok((StackNetwork::Loopback(id.clone()), Made { spec, id }))
+        }
+        StackNetworkKind::Bridge => {
+            let network = spec::bridge(ownership, engine.facts());
+            let spec = spec::postgres(ownership, Attachment::Network(network.name.clone()), needs);
+            let (network_id, id) = engine.create_network_with(&network, &spec).await?;
+            Ok((StackNetwork::Bridge(network, network_id), Made { spec, id }))
+        }
+    });
+    let (network, postgres) = made.await?;
+    engine.start_container(&postgres.id).await?;
+    Ok((network, postgres))
 }
 
 async fn start(engine: &Engine, spec: ContainerSpec) -> Result<Made> {
@@ -133,7 +166,7 @@ async fn wait_for_service(engine: &Engine, name: &str, service: &Service, made: 
             let log = engine.last_log_lines(&made.id, 10).await.join(" / ");
             let exit = state.exit_code.unwrap_or_default();
             return Err(Failure::inconclusive("service_died", format!("the service {name} ended with status {exit}: {log}"))
-                .hint(format!("look at services.{name} in the template; services run without any capability, so `user` may be needed")));
+                .hint(format!("look at services.{name} in the template; services run without any capability, so `user` may be needed, and on one loopback, so each port has room for one; `isolation.network = \"bridge\"` gives each an address of its own")));
         }
         if service.ready.is_empty() {
             return Ok(());
@@ -168,70 +201,4 @@ fn describe(template: &Template, settings: BTreeMap<String, String>, images: &Im
         postgres_version: Some(up.version.text.clone()),
         services: services.collect(),
     }
-}
-
-/// Proves that the stack can reach nothing: first by what the engine says it made, then by trying from inside.
-///
-/// # Errors
-/// `isolation_failed`: the drill fails, and no data is restored.
-pub async fn prove_isolation(engine: &Engine, template: &Template, up: &Up, journal: &Journal) -> Result<()> {
-    let network = engine.observe_network(&up.network_id).await?;
-    let containers =
-        try_join_all(up.containers.iter().map(|made| engine.observe_container(&made.id))).await?;
-    let mut proof = Isolation {
-        status: IsolationStatus::Failed,
-        assertions: isolation::assertions(&up.network, &network, &containers),
-        probes: Vec::new(),
-    };
-    // A container that has ended is on no network, and says nothing about isolation.
-    if let Some(ended) = containers.iter().find(|container| !container.running) {
-        let message = format!("{} ended while isolation was being proved", ended.name);
-        return Err(Failure::inconclusive("service_died", message).hint("--keep leaves the stack to look at"));
-    }
-    if let Some(broken) = proof.assertions.iter().find(|assertion| !assertion.ok) {
-        let what = format!(
-            "{} of {} is {}, not {}",
-            broken.property, broken.subject, broken.actual, broken.expected
-        );
-        journal.record(&Event::Isolation(proof));
-        return Err(not_isolated(&what));
-    }
-
-    // Open until the probes have run.
-    let canary = probe::Canary::open().map_err(|error| no_canary(&error))?;
-    let port = canary.port().map_err(|error| no_canary(&error))?;
-    let hosts = if engine.info().local { probe::host_addresses() } else { Vec::new() };
-    let planned = probe::plan(&template.isolation, &network.gateways, &hosts, port);
-    proof.probes = probe::run(engine, &up.server.container, &containers[0].name, &planned).await?;
-    let failed: Vec<Probe> = proof.probes.iter().filter(|probe| !probe.ok).cloned().collect();
-    let describe = |probe: &Probe| {
-        format!("{} ({}) must be {} and was: {}", probe.target, probe.reason, probe.expect, probe.observed)
-    };
-    if let Some(reached) = failed.iter().find(|found| probe::shows_a_way_out(found)) {
-        journal.record(&Event::Isolation(proof));
-        return Err(not_isolated(&describe(reached)));
-    }
-    if let Some(unclear) = failed.first() {
-        proof.status = IsolationStatus::NotProved;
-        journal.record(&Event::Isolation(proof));
-        return Err(Failure::inconclusive(
-            "probe_failed",
-            format!("isolation could not be proved: {}", describe(unclear)),
-        )
-        .hint(
-            "the machine may be too busy for the probes; isolation.probes in the verdict has all of them",
-        ));
-    }
-    proof.status = IsolationStatus::Proved;
-    journal.record(&Event::Isolation(proof));
-    Ok(())
-}
-
-fn not_isolated(what: &str) -> Failure {
-    Failure::bad("isolation_failed", format!("the stack is not isolated, so nothing was restored: {what}"))
-        .hint("isolation in the verdict has every assertion and probe; docs/isolation.md explains them")
-}
-
-fn no_canary(error: &std::io::Error) -> Failure {
-    Failure::inconclusive("probe_failed", format!("no port can be opened for the isolation probes: {error}"))
 }

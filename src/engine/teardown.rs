@@ -1,6 +1,7 @@
 //! Removing what a drill made. Everything carries the drill's id as a label from its first moment, so what is to be
 //! undone is always what the engine lists under that id: nothing can be made and forgotten.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -45,6 +46,7 @@ pub async fn remove_all(
     chosen: impl Fn(&Owned) -> bool,
 ) -> Teardown {
     let mut removed = Removed::default();
+    let mut disconnected = BTreeSet::new();
     let mut leaked = Vec::new();
     for round in 0..=ROUNDS {
         if round > 1 {
@@ -63,11 +65,22 @@ pub async fn remove_all(
             }
         };
         if owned.is_empty() {
-            return Teardown { status: TeardownStatus::Clean, removed, leaked: Vec::new() };
+            let disconnected = disconnected.into_iter().collect();
+            return Teardown { status: TeardownStatus::Clean, removed, disconnected, leaked: Vec::new() };
+        }
+        for network in owned.iter().filter(|one| one.kind == OwnedKind::Network) {
+            // What could not be disconnected keeps the network from being removed, and that is reported.
+            let others = tokio::time::timeout(ITEM_LIMIT, engine.disconnect_others(network)).await;
+            disconnected.extend(others.ok().and_then(Result::ok).unwrap_or_default());
         }
         leaked = remove_round(engine, &owned, &mut removed).await;
     }
-    Teardown { status: TeardownStatus::Leaked, removed, leaked }
+    Teardown {
+        status: TeardownStatus::Leaked,
+        removed,
+        disconnected: disconnected.into_iter().collect(),
+        leaked,
+    }
 }
 
 /// Removes each of these, those of a kind at once, and says what it could not, or what has not yet been seen gone.

@@ -104,6 +104,8 @@ pub fn passing() -> Verdict {
             observed: "does not resolve".to_owned(),
             ok: true,
         }],
+        not_probed: Vec::new(),
+        confirmed_at: Some(start()),
     };
     verdict.checks = vec![check(CheckStatus::Pass)];
     verdict.verification_seconds = Some(0.2);
@@ -112,6 +114,7 @@ pub fn passing() -> Verdict {
     verdict.teardown = Teardown {
         status: TeardownStatus::Clean,
         removed: Removed { containers: 2, networks: 1, volumes: 0 },
+        disconnected: Vec::new(),
         leaked: Vec::new(),
     };
     verdict

@@ -17,6 +17,9 @@ pub fn line(event: &Event, verdict: &Verdict) -> Option<String> {
                 stack.postgres_version.as_deref().unwrap_or("of unknown version")
             )
         }
+        Event::Isolation(isolation) if isolation.confirmed_at.is_some() => {
+            "isolation held until the last check".to_owned()
+        }
         Event::Isolation(isolation) => {
             format!(
                 "isolation {}: {} assertions, {} probes",
@@ -47,6 +50,7 @@ pub fn line(event: &Event, verdict: &Verdict) -> Option<String> {
         },
         Event::Pulling { .. }
         | Event::Disk { .. }
+        | Event::Project(_)
         | Event::ChecksFinished { .. }
         | Event::Objectives(_)
         | Event::Finished => return None,

@@ -157,7 +157,11 @@ fn teardown(verdict: &Verdict) -> String {
     let teardown = &verdict.teardown;
     match teardown.status {
         TeardownStatus::Clean => {
-            format!("clean: removed {}", removed_things(&teardown.removed))
+            let others = match teardown.disconnected.as_slice() {
+                [] => String::new(),
+                names => format!("; disconnected {}, which is not of this drill", names.join(", ")),
+            };
+            format!("clean: removed {}{others}", removed_things(&teardown.removed))
         }
         TeardownStatus::Leaked => {
             format!("LEAKED, `restore-drill reap` removes it: {}", teardown.leaked.join("; "))

@@ -2,29 +2,15 @@
 //! assertions. [`super::probe`] then tries from inside.
 
 use super::docker::{ObservedContainer, ObservedMount, ObservedNetwork};
-use super::spec::{NO_RESOLVER, NetworkSpec};
+use super::seccomp;
+use super::spec::{Attachment, EngineFacts, NetworkSpec};
+use crate::names::ProjectName;
 use crate::verdict::Assertion;
 
-/// Checks the network and its containers against what was asked for. Every assertion is returned, held or not.
-pub fn assertions(
-    spec: &NetworkSpec,
-    network: &ObservedNetwork,
-    containers: &[ObservedContainer],
-) -> Vec<Assertion> {
-    let mut all = network_assertions(spec, network, containers);
-    for container in containers {
-        all.extend(of_container(spec, container));
-    }
-    all
-}
-
-fn network_assertions(
-    spec: &NetworkSpec,
-    network: &ObservedNetwork,
-    containers: &[ObservedContainer],
-) -> Vec<Assertion> {
+/// Checks a network of the stack's own, and that nobody else is on it.
+pub fn of_network(spec: &NetworkSpec, network: &ObservedNetwork, ours: &[&str]) -> Vec<Assertion> {
     let on = Subject(&network.name);
-    let mut ours: Vec<&str> = containers.iter().map(|container| container.name.as_str()).collect();
+    let mut ours = ours.to_vec();
     ours.sort_unstable();
     let mut all = vec![
         on.is("driver", "bridge", &network.driver),
@@ -40,8 +26,17 @@ fn network_assertions(
     all
 }
 
+/// Checks that no container of anybody else shares a namespace or a volume with the stack's.
+pub fn of_strangers(project: &ProjectName, strangers: &[String]) -> Assertion {
+    Subject(project.as_str()).none("shared with other containers", strangers.iter().cloned())
+}
+
 /// Checks one container, started or not, against what was asked for.
-pub fn of_container(spec: &NetworkSpec, container: &ObservedContainer) -> Vec<Assertion> {
+pub fn of_container(
+    attachment: &Attachment,
+    engine: EngineFacts,
+    container: &ObservedContainer,
+) -> Vec<Assertion> {
     let on = Subject(&container.name);
     let foreign_mounts = container
         .mounts
@@ -64,9 +59,15 @@ pub fn of_container(spec: &NetworkSpec, container: &ObservedContainer) -> Vec<As
         .iter()
         .cloned()
         .chain(container.publish_all.then(|| "all exposed ports".to_owned()));
+    let networks = match attachment {
+        // Whoever joins a namespace is on no network by itself, and for a loopback the engine's word is the same.
+        Attachment::Of(_) => "none".to_owned(),
+        Attachment::Network(_) | Attachment::Loopback(_) | Attachment::Foreign(_) => attachment.mode(),
+    };
+    let words = |list: &[String]| if list.is_empty() { "none".to_owned() } else { list.join(" ") };
     vec![
-        on.is("networks", &spec.name, &container.networks.join(" ")),
-        on.is("network mode", &spec.name, &container.network_mode),
+        on.is("networks", &networks, &words(&container.networks)),
+        on.is("network mode", &attachment.mode(), &container.network_mode),
         on.none("published ports", published),
         on.none("mounts other than anonymous volumes", foreign_mounts),
         on.none("volumes of other containers", container.volumes_from.iter().cloned()),
@@ -74,9 +75,13 @@ pub fn of_container(spec: &NetworkSpec, container: &ObservedContainer) -> Vec<As
         on.none("added privileges", privileges),
         on.none("devices", (container.devices > 0).then(|| container.devices.to_string()).into_iter()),
         on.is("dropped capabilities", "ALL", &container.cap_drop.join(" ")),
-        on.is("security options", "no-new-privileges", &container.security_opt.join(" ")),
-        on.is("resolvers", NO_RESOLVER, &container.dns.join(" ")),
-        on.none("extra hosts", container.extra_hosts.iter().cloned()),
+        on.is(
+            "security options",
+            &seccomp::in_words(&seccomp::security_options(engine)),
+            &seccomp::in_words(&container.security_opt),
+        ),
+        on.is("resolvers", attachment.resolver().unwrap_or("none"), &words(&container.dns)),
+        on.is("extra hosts", &words(&attachment.extra_hosts()), &words(&container.extra_hosts)),
         on.is("restart policy", "no", &container.restart_policy),
         on.holds("process limit", container.pids_limit > 0),
         on.holds("memory limit", container.memory_bytes > 0),
@@ -154,7 +159,7 @@ mod tests {
             network_mode: "d_net".to_owned(),
             ipc_mode: "private".to_owned(),
             cap_drop: vec!["ALL".to_owned()],
-            security_opt: vec!["no-new-privileges".to_owned()],
+            security_opt: seccomp::security_options(ENGINE),
             mounts: vec![volume(&"0a1b".repeat(16)), volume(&"2c3d".repeat(16))],
             dns: vec!["127.0.0.1".to_owned()],
             restart_policy: "no".to_owned(),
@@ -164,12 +169,16 @@ mod tests {
         }
     }
 
+    const ENGINE: EngineFacts = EngineFacts { major: 20, cpus: 2, memory_bytes: 1 << 32, seccomp: true };
+
+    fn properties(assertions: Vec<Assertion>) -> Vec<&'static str> {
+        assertions.into_iter().filter(|one| !one.ok).map(|assertion| assertion.property).collect()
+    }
+
     fn broken(network: &ObservedNetwork, container: &ObservedContainer) -> Vec<&'static str> {
-        assertions(&spec(), network, std::slice::from_ref(container))
-            .into_iter()
-            .filter(|assertion| !assertion.ok)
-            .map(|assertion| assertion.property)
-            .collect()
+        let mut all = of_network(&spec(), network, &[&container.name]);
+        all.extend(of_container(&Attachment::Network(spec().name), ENGINE, container));
+        properties(all)
     }
 
     #[test]
@@ -195,7 +204,7 @@ mod tests {
 
     #[test]
     fn every_loosened_property_of_a_container_is_seen() {
-        let cases: [Case<ObservedContainer>; 21] = [
+        let cases: [Case<ObservedContainer>; 23] = [
             (|c| c.networks.push("bridge".to_owned()), "networks"),
             (|c| c.network_mode = "host".to_owned(), "network mode"),
             (|c| c.published_ports.push("5432/tcp".to_owned()), "published ports"),
@@ -213,6 +222,8 @@ mod tests {
             (|c| c.devices = 1, "devices"),
             (|c| c.cap_drop.clear(), "dropped capabilities"),
             (|c| c.security_opt.clear(), "security options"),
+            (|c| drop(c.security_opt.pop()), "security options"),
+            (|c| c.security_opt[1] = "seccomp=unconfined".to_owned(), "security options"),
             (|c| c.dns.clear(), "resolvers"),
             (|c| c.extra_hosts.push("prod:10.0.0.1".to_owned()), "extra hosts"),
             (|c| c.restart_policy = "always".to_owned(), "restart policy"),
@@ -223,5 +234,45 @@ mod tests {
             loosen(&mut container);
             assert_eq!(broken(&network(), &container), [property]);
         }
+    }
+
+    #[test]
+    fn a_container_on_a_loopback_is_on_no_network_and_one_that_joins_it_shares_its_names() {
+        let names = ["postgres", "cache"].map(str::to_owned).to_vec();
+        let loopback = Attachment::Loopback(names);
+        let alone = ObservedContainer {
+            networks: vec!["none".to_owned()],
+            network_mode: "none".to_owned(),
+            extra_hosts: vec!["postgres:127.0.0.1".to_owned(), "cache:127.0.0.1".to_owned()],
+            ..container()
+        };
+        let of = |attachment: &Attachment, container: &ObservedContainer| {
+            properties(of_container(attachment, ENGINE, container))
+        };
+        assert_eq!(of(&loopback, &alone), Vec::<&str>::new());
+        // The engine refuses to connect it to a network, unless it is disconnected from `none` before.
+        let moved = ObservedContainer { networks: vec!["bridge".to_owned()], ..alone.clone() };
+        assert_eq!(of(&loopback, &moved), ["networks"]);
+        let other_names = ObservedContainer { extra_hosts: vec!["postgres:10.0.0.1".to_owned()], ..alone };
+        assert_eq!(of(&loopback, &other_names), ["extra hosts"]);
+
+        let joined = Attachment::Of("0a1b".to_owned());
+        let joining = ObservedContainer {
+            networks: Vec::new(),
+            network_mode: "container:0a1b".to_owned(),
+            dns: Vec::new(),
+            ..container()
+        };
+        assert_eq!(of(&joined, &joining), Vec::<&str>::new());
+        let elsewhere = ObservedContainer { network_mode: "container:ffff".to_owned(), ..joining };
+        assert_eq!(of(&joined, &elsewhere), ["network mode"]);
+    }
+
+    #[test]
+    fn whoever_shares_something_with_the_stack_is_named() {
+        let project = ProjectName::new(&"d".parse().unwrap(), Default::default());
+        assert!(of_strangers(&project, &[]).ok);
+        let seen = of_strangers(&project, &["other: network of d-postgres-1".to_owned()]);
+        assert_eq!((seen.ok, &*seen.actual), (false, "other: network of d-postgres-1"));
     }
 }

@@ -40,6 +40,65 @@ pub struct NetworkSpec {
     pub labels: Labels,
 }
 
+/// What a container's network namespace is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attachment {
+    /// One of its own on the stack's network of this name, where it is known by its service's name.
+    Network(String),
+    /// One of its own with nothing but a loopback, which these names stand for.
+    Loopback(Vec<String>),
+    /// The one of the container with this id.
+    Of(String),
+    /// Not a stack's at all: one on a network of somebody else's, or the host's for `host`.
+    Foreign(String),
+}
+
+impl Attachment {
+    /// The engine's word for it.
+    pub fn mode(&self) -> String {
+        match self {
+            Self::Network(name) | Self::Foreign(name) => name.clone(),
+            Self::Loopback(_) => "none".to_owned(),
+            Self::Of(container) => format!("container:{container}"),
+        }
+    }
+
+    /// The names the engine writes to the container's hosts file. Whoever shares the namespace shares the file.
+    pub fn extra_hosts(&self) -> Vec<String> {
+        match self {
+            Self::Loopback(names) => names.iter().map(|name| format!("{name}:127.0.0.1")).collect(),
+            Self::Network(_) | Self::Of(_) | Self::Foreign(_) => Vec::new(),
+        }
+    }
+
+    /// The resolver it is given. Whoever shares a namespace has that one's.
+    pub fn resolver(&self) -> Option<&'static str> {
+        match self {
+            Self::Network(_) | Self::Loopback(_) => Some(NO_RESOLVER),
+            Self::Of(_) | Self::Foreign(_) => None,
+        }
+    }
+}
+
+/// How the containers of a stack that is up reach each other, and nothing else.
+#[derive(Debug, Clone)]
+pub enum StackNetwork {
+    /// In the network namespace of the Postgres container, by its id. It has a loopback, and no other interface.
+    Loopback(String),
+    /// On a network of the stack's own, by its id.
+    Bridge(NetworkSpec, String),
+}
+
+impl StackNetwork {
+    /// How a container joins it.
+    pub fn joined(&self) -> Attachment {
+        match self {
+            Self::Loopback(postgres) => Attachment::Of(postgres.clone()),
+            Self::Bridge(network, _) => Attachment::Network(network.name.clone()),
+        }
+    }
+}
+
 /// A container.
 #[derive(Debug, Clone)]
 pub struct ContainerSpec {
@@ -59,14 +118,12 @@ pub struct ContainerSpec {
     pub environment: BTreeMap<String, Secret>,
     /// Paths that get an anonymous volume of their own, with its labels.
     pub volumes: BTreeMap<String, Labels>,
-    /// The network it joins, by name.
-    pub network: String,
+    /// Its network namespace.
+    pub attachment: Attachment,
     /// Memory limit in bytes.
     pub memory_bytes: u64,
     /// Size of `/dev/shm` in bytes, where parallel queries keep their shared memory.
     pub shm_bytes: u64,
-    /// Resolvers.
-    pub dns: Vec<String>,
     /// Whether the engine keeps what it writes, on its own disk, for `docker logs`.
     pub logged: bool,
     /// Its labels.
@@ -82,24 +139,28 @@ pub struct EngineFacts {
     pub cpus: u64,
     /// Its memory in bytes.
     pub memory_bytes: u64,
+    /// Whether it can filter system calls.
+    pub seccomp: bool,
 }
 
 /// The most processes a container may have: far above what any of ours need, far below what hurts a host.
 pub const PIDS_LIMIT: i64 = 1024;
 
-/// The drill's network: internal, and without an address for the host on it.
+/// A network of its own for what has no room on one loopback: internal, and without an address for the host on it.
 ///
-/// `internal` alone keeps packets from being routed out, but the host keeps an address on the bridge, and every
+/// The host keeps an interface on it all the same, and may hear datagrams there
+/// (`docs/isolation.md` has what was measured): the probes decide whether it will do. `internal` alone keeps packets from being routed out, but the host keeps an address on the bridge, and every
 /// port it listens on can be reached there. Engine 28 can leave that address out (`gateway_mode_ipv4=isolated`);
 /// older ones can keep the bridge from getting it (`inhibit_ipv4`).
-pub fn network(ownership: &Ownership, engine: EngineFacts) -> NetworkSpec {
+pub fn bridge(ownership: &Ownership, engine: EngineFacts) -> NetworkSpec {
     let option = if engine.major >= 28 {
         ("com.docker.network.bridge.gateway_mode_ipv4", "isolated")
     } else {
         ("com.docker.network.bridge.inhibit_ipv4", "true")
     };
     NetworkSpec {
-        name: format!("{}_net", ownership.project),
+        // Engines may have two networks of one name, and then know neither by it.
+        name: format!("{}_net_{}", ownership.project, &ownership.drill_id.to_string()[..8]),
         internal: true,
         options: [(option.0.to_owned(), option.1.to_owned())].into(),
         labels: ownership.network_labels(),
@@ -122,7 +183,7 @@ pub struct PostgresNeeds<'a> {
 }
 
 /// The Postgres container. It runs as `postgres` from its first process on, so it needs no capability at all.
-pub fn postgres(ownership: &Ownership, network: &NetworkSpec, needs: &PostgresNeeds<'_>) -> ContainerSpec {
+pub fn postgres(ownership: &Ownership, attachment: Attachment, needs: &PostgresNeeds<'_>) -> ContainerSpec {
     let mut command = vec!["postgres".to_owned()];
     for (name, value) in needs.settings {
         command.extend(["-c".to_owned(), format!("{name}={value}")]);
@@ -152,10 +213,9 @@ pub fn postgres(ownership: &Ownership, network: &NetworkSpec, needs: &PostgresNe
         command,
         environment: environment.map(|(name, value)| (name.to_owned(), value)).into(),
         volumes,
-        network: network.name.clone(),
+        attachment,
         memory_bytes: needs.memory_bytes,
         shm_bytes: (needs.memory_bytes / 4).max(64 * 1024 * 1024),
-        dns: vec![NO_RESOLVER.to_owned()],
         logged: true,
         labels: ownership.container_labels(POSTGRES),
     }
@@ -164,7 +224,7 @@ pub fn postgres(ownership: &Ownership, network: &NetworkSpec, needs: &PostgresNe
 /// The container of one of the template's services.
 pub fn service(
     ownership: &Ownership,
-    network: &NetworkSpec,
+    attachment: Attachment,
     name: &str,
     service: &template::Service,
     data_volumes: &[String],
@@ -181,10 +241,9 @@ pub fn service(
             .iter()
             .map(|path| (path.clone(), ownership.volume_labels(name, "data")))
             .collect(),
-        network: network.name.clone(),
+        attachment,
         memory_bytes: service.memory.as_u64(),
         shm_bytes: 64 * 1024 * 1024,
-        dns: vec![NO_RESOLVER.to_owned()],
         logged: true,
         labels: ownership.container_labels(name),
     }

@@ -22,7 +22,7 @@ pub use interpolate::{Environment, MissingVariable};
 pub use load::{load, parse};
 pub use schema::{
     Backup, Database, Encryption, Isolation, Log, LogCount, Objectives, Postgres, RecoverySetRules, Service,
-    Store, TableName, Template, Tuning,
+    StackNetworkKind, Store, TableName, Template, Tuning,
 };
 pub(crate) use validate::split_target;
 

@@ -222,12 +222,27 @@ pub struct Service {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Isolation {
+    /// How the containers of the stack reach each other. Neither way leads out.
+    #[serde(default)]
+    pub network: StackNetworkKind,
     /// Names that must not resolve inside the stack.
     #[serde(default)]
     pub unresolvable: Vec<String>,
     /// `host:port` that must not answer from inside the stack.
     #[serde(default)]
     pub unreachable: Vec<String>,
+}
+
+/// How the containers of a stack reach each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StackNetworkKind {
+    /// All on one loopback, and without any other interface. Two cannot listen on one port.
+    #[default]
+    Loopback,
+    /// Each with an address of its own on a bridge, which the host has an interface on. Whether it hears anything there is
+    /// for the probes to say.
+    Bridge,
 }
 
 /// Budgets. What is absent is measured, and not judged.

@@ -1,12 +1,12 @@
 //! What the types cannot say about a template.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::format::{Item, StrftimeItems};
 
 use super::checks::{Check, RowRule};
-use super::schema::{RecoverySetRules, Template};
+use super::schema::{RecoverySetRules, StackNetworkKind, Template};
 use crate::names::DatabaseName;
 use crate::plan::{key, key_time, order};
 
@@ -25,6 +25,7 @@ pub(super) fn validate(template: &Template) -> Result<(), String> {
     validate_manifest_keys(template, &names)?;
     order::waves(&template.databases)?;
     validate_checks(template, &names)?;
+    validate_ports(template)?;
     validate_recovery_set(&template.recovery_set)?;
     for count in &template.log.counts {
         known(&names, &count.database, &format!("log count {}", count.label))?;
@@ -151,6 +152,26 @@ fn validate_checks(template: &Template, names: &BTreeSet<&DatabaseName>) -> Resu
             }
         }
         check.validate(template)?;
+    }
+    Ok(())
+}
+
+/// On one loopback a port has room for one.
+fn validate_ports(template: &Template) -> Result<(), String> {
+    if template.isolation.network != StackNetworkKind::Loopback {
+        return Ok(());
+    }
+    let mut listening = BTreeMap::from([(5432, "postgres")]);
+    for check in &template.checks {
+        let Check::Http(http) = check else { continue };
+        let owner = *listening.entry(http.port).or_insert(&http.service);
+        if owner != http.service {
+            return Err(format!(
+                "check {}: {owner} has the port {} already, and services share one loopback: give {} another, or set \
+                 isolation.network = \"bridge\"",
+                http.name, http.port, http.service
+            ));
+        }
     }
     Ok(())
 }

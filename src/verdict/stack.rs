@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::template::Tuning;
@@ -54,12 +55,16 @@ pub struct Isolation {
     pub assertions: Vec<Assertion>,
     /// What was tried from inside.
     pub probes: Vec<Probe>,
+    /// What could not be tried, and why.
+    pub not_probed: Vec<String>,
+    /// When the assertions were made again, after the last check.
+    pub confirmed_at: Option<DateTime<Utc>>,
 }
 
 /// One property of what the engine made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Assertion {
-    /// The network or container.
+    /// The network or container, or the project.
     pub subject: String,
     /// The property.
     pub property: &'static str,
@@ -76,11 +81,11 @@ pub struct Assertion {
 pub struct Probe {
     /// The container it was made from.
     pub from: String,
-    /// A name, or `host:port`.
+    /// A name, `host:port`, `host:port/udp`, or what else was tried.
     pub target: String,
     /// Why this target.
     pub reason: String,
-    /// What must be seen: `unresolvable`, `unreachable`, or `reachable` for the control.
+    /// What must be seen: `unresolvable`, `unreachable`, `refused`, `none`, or `reachable` for a control.
     pub expect: &'static str,
     /// What was seen.
     pub observed: String,
@@ -110,6 +115,8 @@ pub struct Teardown {
     pub status: TeardownStatus,
     /// What was removed.
     pub removed: Removed,
+    /// Containers of others that were on a network of the drill. They were disconnected from it, and are left alone.
+    pub disconnected: Vec<String>,
     /// What is left, with the reason.
     pub leaked: Vec<String>,
 }

@@ -68,7 +68,7 @@ fn compose_lists_shows_and_removes_a_stack_that_was_kept() {
     let container = format!("{project}-postgres-1");
     let sql = "SELECT count(*) FROM \"Select\"";
     assert_eq!(docker(&["exec", &container, "psql", "-U", "postgres", "-At", "-c", sql, "registry"]), "2");
-    assert!(things(&world) >= 4, "a container, a network and two volumes at least");
+    assert!(things(&world) >= 3, "a container and two volumes at least");
     compose(&["-p", name, "down", "-v"]);
     world.assert_nothing_left();
     assert!(!compose(&["ls", "--all"]).contains(name));

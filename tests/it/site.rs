@@ -41,7 +41,7 @@ impl Site {
         let image = image(variable);
         let now = Clock::system().now();
         let prefix = format!("{}-src", world.name);
-        let ownership = Ownership {
+        let mut ownership = Ownership {
             drill_id: DrillId::random(),
             project: ProjectName::new(&prefix.parse().unwrap(), now),
             template: world.name.clone(),
@@ -52,7 +52,7 @@ impl Site {
         };
         let source = RUNTIME.block_on(async {
             let engine = Engine::connect().await?;
-            let source = Source::start(&engine, &image, &ownership).await?;
+            let source = Source::start(&engine, &image, &mut ownership).await?;
             for (name, encoding, sql) in databases {
                 let name: DatabaseName = name.parse().unwrap();
                 source.server.create_database(&name, *encoding, false).await?;

@@ -5,6 +5,7 @@ mod images;
 mod observe;
 mod oneoff;
 mod resources;
+mod strangers;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use bollard::Docker;
 use tokio_util::task::TaskTracker;
 
+use super::labels::NAME_TAKEN;
 use super::spec::EngineFacts;
 use crate::failure::{Failure, Result};
 
@@ -49,6 +51,8 @@ pub struct EngineInfo {
     pub memory_bytes: u64,
     /// Whether it runs on this machine, as far as its address tells.
     pub local: bool,
+    /// Whether it can filter system calls.
+    pub seccomp: bool,
     /// Where it keeps its data, on its own machine.
     pub root_directory: Option<PathBuf>,
 }
@@ -82,6 +86,7 @@ impl Engine {
             cpus: unsigned(info.ncpu).max(1),
             memory_bytes: unsigned(info.mem_total),
             local: is_local(),
+            seccomp: info.security_options.iter().flatten().any(|option| option.starts_with("name=seccomp")),
             root_directory: info.docker_root_dir.map(PathBuf::from),
         };
         let creations = TaskTracker::new();
@@ -127,6 +132,7 @@ impl Engine {
             major: self.info.version.split('.').next().and_then(|text| text.parse().ok()).unwrap_or(0),
             cpus: self.info.cpus,
             memory_bytes: self.info.memory_bytes,
+            seccomp: self.info.seccomp,
         }
     }
 }
@@ -162,10 +168,10 @@ fn engine_failure(doing: &str, error: &bollard::errors::Error) -> Failure {
         && text.contains("already in use by container")
     {
         return Failure::inconclusive(
-            "project_exists",
+            NAME_TAKEN,
             format!("{doing}: the engine has one of that name already"),
         )
-        .hint("another drill with this project prefix began in the same second; run this one again");
+        .hint("many drills with this project prefix began at the same time; run this one again");
     }
     if text.contains("no space left on device") {
         return Failure::disk_full(format!("{doing}: the engine's disk is full"));

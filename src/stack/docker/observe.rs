@@ -2,7 +2,8 @@
 
 use bollard::query_parameters::{InspectContainerOptions, InspectNetworkOptions};
 
-use super::{Engine, engine_failure};
+use super::super::labels::Labels;
+use super::{Engine, engine_failure, is_not_found};
 use crate::failure::Result;
 
 /// A network as the engine describes it.
@@ -27,8 +28,12 @@ pub struct ObservedNetwork {
 /// A container as the engine describes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObservedContainer {
+    /// Its id.
+    pub id: String,
     /// Its name.
     pub name: String,
+    /// Its labels.
+    pub labels: Labels,
     /// Whether it runs.
     pub running: bool,
     /// Its first process, by the engine's machine; none if it does not run.
@@ -119,11 +124,20 @@ impl Engine {
 
     /// Describes a container.
     pub async fn observe_container(&self, id: &str) -> Result<ObservedContainer> {
-        let container = self
-            .docker
-            .inspect_container(id, None::<InspectContainerOptions>)
-            .await
-            .map_err(|error| engine_failure("inspecting a container of the drill", &error))?;
+        self.inspect(id).await.map_err(|error| engine_failure("inspecting a container of the drill", &error))
+    }
+
+    /// Describes a container, if there is one.
+    pub async fn find_container(&self, id: &str) -> Result<Option<ObservedContainer>> {
+        match self.inspect(id).await {
+            Ok(container) => Ok(Some(container)),
+            Err(error) if is_not_found(&error) => Ok(None),
+            Err(error) => Err(engine_failure("inspecting a container", &error)),
+        }
+    }
+
+    async fn inspect(&self, id: &str) -> std::result::Result<ObservedContainer, bollard::errors::Error> {
+        let container = self.docker.inspect_container(id, None::<InspectContainerOptions>).await?;
         let host = container.host_config.unwrap_or_default();
         let state = container.state.unwrap_or_default();
         let settings = container.network_settings.unwrap_or_default();
@@ -145,6 +159,13 @@ impl Engine {
             destination: mount.destination.unwrap_or_default(),
         });
         Ok(ObservedContainer {
+            id: container.id.unwrap_or_default(),
+            labels: container
+                .config
+                .and_then(|config| config.labels)
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
             name: container.name.unwrap_or_default().trim_start_matches('/').to_owned(),
             running: state.running.unwrap_or_default(),
             pid: state.pid.filter(|pid| *pid > 0),

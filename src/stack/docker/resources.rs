@@ -5,17 +5,19 @@ use std::time::{Duration, Instant};
 
 use bollard::models::{
     ContainerCreateBody, EndpointSettings, HostConfig, HostConfigLogConfig, Mount, MountType,
-    MountVolumeOptions, NetworkCreateRequest, NetworkingConfig, RestartPolicy, RestartPolicyNameEnum,
+    MountVolumeOptions, NetworkCreateRequest, NetworkDisconnectRequest, NetworkingConfig, RestartPolicy,
+    RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, ListContainersOptionsBuilder, ListNetworksOptionsBuilder,
-    ListVolumesOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptions,
-    StartContainerOptions,
+    CreateContainerOptionsBuilder, InspectNetworkOptions, ListContainersOptionsBuilder,
+    ListNetworksOptionsBuilder, ListVolumesOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
+    RemoveVolumeOptions, StartContainerOptions,
 };
 use futures_util::StreamExt;
 
 use super::super::labels::{self, Labels};
-use super::super::spec::{ContainerSpec, NetworkSpec, PIDS_LIMIT, RESOLVER_OPTIONS};
+use super::super::seccomp::security_options;
+use super::super::spec::{Attachment, ContainerSpec, NetworkSpec, PIDS_LIMIT, RESOLVER_OPTIONS};
 use super::{Engine, engine_failure, is_being_removed, is_not_found};
 use crate::failure::Result;
 use crate::names::DrillId;
@@ -100,6 +102,25 @@ impl Engine {
         .await
     }
 
+    /// Makes a network and the first container on it, not yet started, and returns their ids. Without the container the
+    /// network is removed again.
+    pub async fn create_network_with(
+        &self,
+        network: &NetworkSpec,
+        container: &ContainerSpec,
+    ) -> Result<(String, String)> {
+        let id = self.create_network(network).await?;
+        match self.create_container(container).await {
+            Ok(container) => Ok((id, container)),
+            Err(failure) => {
+                let (name, labels) = (network.name.clone(), network.labels.clone());
+                // Teardown tries again, and reports it.
+                let _ = self.remove(&Owned { kind: OwnedKind::Network, id, name, labels }).await;
+                Err(failure)
+            }
+        }
+    }
+
     /// Makes a container, not yet started, and returns its id.
     pub async fn create_container(&self, spec: &ContainerSpec) -> Result<String> {
         let mounts = spec.volumes.iter().map(|(path, labels)| Mount {
@@ -112,16 +133,18 @@ impl Engine {
             }),
             ..Mount::default()
         });
+        let resolver = spec.attachment.resolver();
         let host_config = HostConfig {
             memory: Some(signed(spec.memory_bytes)),
             memory_swap: Some(signed(spec.memory_bytes)),
             shm_size: Some(signed(spec.shm_bytes)),
             pids_limit: Some(PIDS_LIMIT),
-            network_mode: Some(spec.network.clone()),
+            network_mode: Some(spec.attachment.mode()),
+            extra_hosts: Some(spec.attachment.extra_hosts()).filter(|names| !names.is_empty()),
             cap_drop: Some(vec!["ALL".to_owned()]),
-            security_opt: Some(vec!["no-new-privileges".to_owned()]),
-            dns: Some(spec.dns.clone()).filter(|dns| !dns.is_empty()),
-            dns_options: Some(RESOLVER_OPTIONS.map(str::to_owned).into()).filter(|_| !spec.dns.is_empty()),
+            security_opt: Some(security_options(self.facts())),
+            dns: resolver.map(|address| vec![address.to_owned()]),
+            dns_options: resolver.map(|_| RESOLVER_OPTIONS.map(str::to_owned).into()),
             mounts: Some(mounts.collect()),
             restart_policy: Some(RestartPolicy {
                 name: Some(RestartPolicyNameEnum::NO),
@@ -130,11 +153,14 @@ impl Engine {
             log_config: Some(log_config(spec.logged)),
             ..HostConfig::default()
         };
-        let endpoint =
-            EndpointSettings { aliases: Some(vec![spec.service.clone()]), ..EndpointSettings::default() };
-        // Aliases exist only on networks of one's own.
-        let networking = (spec.network != "host")
-            .then(|| NetworkingConfig { endpoints_config: Some([(spec.network.clone(), endpoint)].into()) });
+        let networking = match &spec.attachment {
+            Attachment::Network(name) => {
+                let aliases = Some(vec![spec.service.clone()]);
+                let endpoint = EndpointSettings { aliases, ..EndpointSettings::default() };
+                Some(NetworkingConfig { endpoints_config: Some([(name.clone(), endpoint)].into()) })
+            }
+            Attachment::Loopback(_) | Attachment::Of(_) | Attachment::Foreign(_) => None,
+        };
         let body = ContainerCreateBody {
             image: Some(spec.image.clone()),
             user: spec.user.clone(),
@@ -219,6 +245,29 @@ impl Engine {
                 owned(OwnedKind::Volume, volume.name.clone(), volume.name, Some(volume.labels))
             });
         Ok(containers.chain(networks).chain(volumes).collect())
+    }
+
+    /// Disconnects containers of others from a network of ours, which could not be removed with them on it. Returns their
+    /// names; they are not harmed otherwise.
+    pub async fn disconnect_others(&self, network: &Owned) -> Result<Vec<String>> {
+        let failed = |error| engine_failure(&format!("disconnecting others from {}", network.name), &error);
+        let found = match self.docker.inspect_network(&network.id, None::<InspectNetworkOptions>).await {
+            Err(error) if is_not_found(&error) => return Ok(Vec::new()),
+            found => found.map_err(failed)?,
+        };
+        let mut disconnected = Vec::new();
+        for id in found.containers.unwrap_or_default().into_keys() {
+            let Some(container) = self.find_container(&id).await? else { continue };
+            if container.labels.get(labels::DRILL_ID) == network.labels.get(labels::DRILL_ID) {
+                continue;
+            }
+            let request = NetworkDisconnectRequest { container: id, force: Some(true) };
+            match self.docker.disconnect_network(&network.id, request).await {
+                Err(error) if !is_not_found(&error) => return Err(failed(error)),
+                _ => disconnected.push(container.name),
+            }
+        }
+        Ok(disconnected)
     }
 
     /// Removes something of ours; that it is gone already is success. What `owned` listed carries our labels, and

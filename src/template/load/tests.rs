@@ -204,6 +204,30 @@ fn what_is_inconsistent_is_said_in_words() {
 }
 
 #[test]
+fn on_one_loopback_no_two_services_are_asked_on_one_port() {
+    let asked = |name: &str, service: &str, port: u16| {
+        format!(
+            "[[checks]]\ntype = \"http\"\nname = \"{name}\"\ndatabases = [\"shop\"]\nservice = \"{service}\"\nport = {port}\n"
+        )
+    };
+    let services = "[services.api]\nimage = \"x\"\n[services.web]\nimage = \"y\"\n";
+    let with =
+        |checks: &[String], more: &str| parsed(&format!("{MINIMAL}{}{services}{more}", checks.concat()));
+    let both = [asked("one", "api", 8080), asked("again", "api", 8080), asked("two", "web", 8080)];
+    let message = with(&both, "").unwrap_err().message;
+    assert_eq!(
+        message,
+        "shop.toml: check two: api has the port 8080 already, and services share one loopback: give web another, or \
+         set isolation.network = \"bridge\""
+    );
+    assert!(
+        with(&[asked("db", "api", 5432)], "").unwrap_err().message.contains("postgres has the port 5432")
+    );
+    assert!(with(&both[..2], "").is_ok());
+    assert!(with(&both, "[isolation]\nnetwork = \"bridge\"\n").is_ok());
+}
+
+#[test]
 fn a_template_that_would_drill_or_verify_nothing_is_refused() {
     let (without_checks, _) = MINIMAL.split_once("[[checks]]").unwrap();
     let head = without_checks.replace("[[databases]]\nname = \"shop\"\n", "");

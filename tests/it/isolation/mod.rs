@@ -4,163 +4,32 @@
 //! Nothing here sends a packet towards an address outside: where a network could route it, only the host's own
 //! canary port is tried.
 
+mod drills;
+mod lab;
+
 use std::collections::BTreeSet;
 
-use restore_drill::clock::Clock;
+use restore_drill::engine;
 use restore_drill::failure::Class;
-use restore_drill::names::{DrillId, ProjectName};
 use restore_drill::postgres::{Server, settings};
 use restore_drill::secret::Secret;
-use restore_drill::stack::docker::Engine;
 use restore_drill::stack::isolation;
-use restore_drill::stack::labels::Ownership;
-use restore_drill::stack::owner::Owner;
 use restore_drill::stack::postgres_image::PostgresImage;
-use restore_drill::stack::probe::{self, Attempt, Canary, Planned};
-use restore_drill::stack::spec::{self, ContainerSpec, NetworkSpec, PostgresNeeds};
+use restore_drill::stack::probe::{self, Attempt, Canary, Planned, Targets};
+use restore_drill::stack::spec::{self, Attachment, NetworkSpec, PostgresNeeds};
 use restore_drill::template::{self, Tuning};
-use restore_drill::verdict::{Assertion, Probe};
+use restore_drill::verdict::{Probe, TeardownStatus};
 
 use super::fixtures::LIFETIME;
 use super::wait::{LIMIT, wait_for};
-use super::world::{RUNTIME, docker, image, labelled};
+use super::world::{RUNTIME, docker};
+use lab::{Lab, connect, on, properties};
 
 const MEMORY: u64 = 256 << 20;
 
-/// A stack of a test's own. Everything in it carries its label, and goes with this value, also when a test fails.
-struct Lab {
-    engine: Engine,
-    ownership: Ownership,
-    postgres: String,
-}
-
-impl Lab {
-    fn new(name: &str) -> Self {
-        let postgres = image("DRILL_POSTGRES_17_IMAGE");
-        let now = Clock::system().now();
-        // The process keeps suites apart that run at the same time.
-        let name = format!("{name}-{}", std::process::id());
-        let ownership = Ownership {
-            drill_id: DrillId::random(),
-            project: ProjectName::new(&name.parse().unwrap(), now),
-            template: name,
-            purpose: "demo",
-            owner: Owner::this_process(),
-            lease_expires: now + chrono::TimeDelta::hours(1),
-            kept: false,
-        };
-        Self { engine: RUNTIME.block_on(Engine::connect()).unwrap(), ownership, postgres }
-    }
-
-    /// The network as a drill makes it, loosened.
-    fn network(&self, loosen: impl FnOnce(&mut NetworkSpec)) -> NetworkSpec {
-        let mut network = spec::network(&self.ownership, self.engine.facts());
-        loosen(&mut network);
-        RUNTIME.block_on(self.engine.create_network(&network)).unwrap();
-        network
-    }
-
-    /// A container as a drill makes its services, that does nothing; started.
-    fn idle(&self, service: &str, network: &NetworkSpec) -> (ContainerSpec, String) {
-        let text = format!("image = \"{}\"\nuser = \"postgres\"\nmemory = \"64MiB\"", self.postgres);
-        let service_of_template: template::Service = toml::from_str(&text).unwrap();
-        let mut spec = spec::service(&self.ownership, network, service, &service_of_template, &[]);
-        spec.entrypoint = Some(["sleep", LIFETIME].map(str::to_owned).into());
-        let id = RUNTIME.block_on(self.engine.create_container(&spec)).unwrap();
-        RUNTIME.block_on(self.engine.start_container(&id)).unwrap();
-        (spec, id)
-    }
-
-    /// The assertions that do not hold.
-    fn broken(&self, network: &NetworkSpec, containers: &[&str]) -> Vec<Assertion> {
-        let observed = RUNTIME.block_on(self.engine.observe_network(&network.name)).unwrap();
-        let containers: Vec<_> = containers
-            .iter()
-            .map(|id| RUNTIME.block_on(self.engine.observe_container(id)).unwrap())
-            .collect();
-        let all = isolation::assertions(network, &observed, &containers);
-        all.into_iter().filter(|assertion| !assertion.ok).collect()
-    }
-
-    fn gateways(&self, network: &NetworkSpec) -> Vec<String> {
-        RUNTIME.block_on(self.engine.observe_network(&network.name)).unwrap().gateways
-    }
-
-    fn probe(&self, container: &str, planned: &[Planned]) -> Vec<Probe> {
-        RUNTIME.block_on(probe::run(&self.engine, container, "prober", planned)).unwrap()
-    }
-
-    /// On which of these addresses a container reaches the canary. A busy machine may need more than one attempt.
-    fn reaches_canary(&self, container: &str, addresses: &[String]) -> BTreeSet<String> {
-        let canary = Canary::open().unwrap();
-        let port = canary.port().unwrap();
-        let mut reached = BTreeSet::new();
-        for _ in 0..5 {
-            let left: Vec<&String> = addresses.iter().filter(|address| !reached.contains(*address)).collect();
-            let planned: Vec<Planned> =
-                left.iter().map(|address| connect(address.as_str(), port, "canary")).collect();
-            let probes = self.probe(container, &planned);
-            let connected =
-                left.iter().zip(probes).filter(|(_, probe)| probe.observed == "connected" && !probe.ok);
-            reached.extend(connected.map(|(address, _)| (*address).clone()));
-            if reached.len() == addresses.len() {
-                break;
-            }
-        }
-        reached
-    }
-
-    /// `docker create` with everything a drill's container has, except what is left out, and with something added.
-    fn created(&self, network: &NetworkSpec, leave_out: &str, add: &[&str]) -> String {
-        let label = format!("--label=io.restore-drill.drill-id={}", self.ownership.drill_id);
-        let template = format!("--label=io.restore-drill.template={}", self.ownership.template);
-        let on = format!("--network={}", network.name);
-        let strict = [
-            "--cap-drop=ALL",
-            "--security-opt=no-new-privileges",
-            "--dns=127.0.0.1",
-            "--pids-limit=100",
-            "--memory=64m",
-            "--volume=/data",
-            &on,
-        ];
-        let arguments: Vec<&str> = ["create", "--pull=never", &label, &template]
-            .into_iter()
-            .chain(strict.into_iter().filter(|option| leave_out.is_empty() || !option.starts_with(leave_out)))
-            .chain(add.iter().copied())
-            .chain([self.postgres.as_str()])
-            .collect();
-        docker(&arguments)
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        let label = format!("io.restore-drill.template={}", self.ownership.template);
-        for one in labelled(&label) {
-            let (kind, id) = one.split_once(' ').expect("written so");
-            let remove: &[&str] = match kind {
-                "container" => &["rm", "-f", "-v"],
-                "network" => &["network", "rm"],
-                _ => &["volume", "rm", "-f"],
-            };
-            let _ = std::process::Command::new("docker").args(remove).arg(id).output();
-        }
-    }
-}
-
-fn connect(host: impl Into<String>, port: u16, reason: &str) -> Planned {
-    Planned { attempt: Attempt::Connect(host.into(), port), reason: reason.to_owned() }
-}
-
-fn properties(broken: &[Assertion]) -> BTreeSet<&'static str> {
-    broken.iter().map(|assertion| assertion.property).collect()
-}
-
 #[test]
-fn a_stack_made_as_specified_passes_every_assertion_and_every_probe() {
+fn a_stack_made_as_specified_passes_every_assertion_and_every_probe_and_no_datagram_leaves_it() {
     let lab = Lab::new("lab-good");
-    let network = lab.network(|_| {});
     let facts = RUNTIME.block_on(lab.engine.find_image(&lab.postgres)).unwrap().expect("it is on the engine");
     let password = Secret::random();
     let needs = PostgresNeeds {
@@ -170,31 +39,50 @@ fn a_stack_made_as_specified_passes_every_assertion_and_every_probe() {
         password: &password,
         memory_bytes: MEMORY,
     };
-    let spec = spec::postgres(&lab.ownership, &network, &needs);
+    let loopback = Attachment::Loopback(["postgres", "peer"].map(str::to_owned).into());
+    let spec = spec::postgres(&lab.ownership, loopback.clone(), &needs);
     let container = RUNTIME.block_on(lab.engine.create_container(&spec)).unwrap();
     RUNTIME.block_on(lab.engine.start_container(&container)).unwrap();
-    let (_, peer) = lab.idle("peer", &network);
+    let joined = Attachment::Of(container.clone());
+    let (_, peer) = lab.idle("peer", joined.clone());
     let server = Server { engine: lab.engine.clone(), container: container.clone(), password };
     RUNTIME.block_on(server.wait_until_ready(LIMIT)).unwrap();
 
-    assert_eq!(lab.broken(&network, &[&container, &peer]), []);
+    for (attachment, id) in [(&loopback, &container), (&joined, &peer)] {
+        let all = isolation::of_container(attachment, lab.engine.facts(), &lab.observed(id));
+        assert_eq!(all.into_iter().filter(|assertion| !assertion.ok).collect::<Vec<_>>(), []);
+    }
+    assert_eq!(lab.strangers(&[&container, &peer]), Vec::<String>::new());
 
-    let canary = Canary::open().unwrap();
-    let port = canary.port().unwrap();
     let template = template::Isolation {
         unresolvable: vec!["production".to_owned()],
         unreachable: vec!["production:5432".to_owned()],
+        ..template::Isolation::default()
     };
-    let gateways = lab.gateways(&network);
-    assert!(!gateways.is_empty(), "there is a gateway to try");
-    let planned = probe::plan(&template, &gateways, &probe::host_addresses(), port);
-    let probes = lab.probe(&container, &planned);
-    let failed: Vec<&Probe> = probes.iter().filter(|probe| !probe.ok).collect();
-    assert!(failed.is_empty(), "{failed:?}");
-    assert_eq!(probes.len(), planned.len());
-
-    // The canary is really there: the host itself reaches it.
-    std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let plan = |canary: &Canary| {
+        let host = Some(probe::host_addresses());
+        probe::plan(&template, &Targets { loopback_only: true, host, ..Targets::of(canary).unwrap() })
+    };
+    // From the peer too: names and namespace are the same there.
+    for from in [&container, &peer] {
+        let probes = lab.probe(from, plan);
+        let failed: Vec<&Probe> = probes.iter().filter(|probe| !probe.ok).collect();
+        assert!(failed.is_empty(), "{failed:?}");
+        let seen = |target: &str| {
+            let found = probes.iter().find(|probe| probe.target.starts_with(target));
+            found.map(|probe| probe.observed.clone()).unwrap_or_else(|| panic!("{target} is not probed"))
+        };
+        assert_eq!(seen("other interfaces"), "none");
+        assert_eq!(seen("AF_VSOCK"), "refused: Operation not permitted");
+        for silent in ["255.255.255.255", "224.0.0.1", "[ff02::1]", &probe::host_addresses()[0].to_string()] {
+            let udp = probes
+                .iter()
+                .find(|probe| probe.target.starts_with(silent) && probe.target.ends_with("/udp"));
+            assert_eq!(udp.map(|probe| &*probe.observed), Some("silent"), "{silent}");
+        }
+        // The canary is really there: the host itself reaches it.
+        assert_eq!(seen("127.0.0.1:"), "heard");
+    }
 }
 
 #[test]
@@ -204,11 +92,11 @@ fn a_network_that_packets_can_leave_is_caught_by_an_assertion_and_by_the_canary(
         network.internal = false;
         network.options.clear();
     });
-    let (_, id) = lab.idle("peer", &network);
+    let (_, id) = lab.idle("peer", on(&network));
     // Judged by what a drill asks for.
     let mut asked = network.clone();
     asked.internal = true;
-    asked.options = spec::network(&lab.ownership, lab.engine.facts()).options;
+    asked.options = spec::bridge(&lab.ownership, lab.engine.facts()).options;
     let broken = lab.broken(&asked, &[&id]);
     assert_eq!(properties(&broken), BTreeSet::from(["internal", "no host address"]));
     // Among the host's addresses is the network's own gateway.
@@ -229,21 +117,42 @@ fn a_network_that_packets_can_leave_is_caught_by_an_assertion_and_by_the_canary(
 fn an_internal_network_with_an_address_for_the_host_is_caught_by_an_assertion_and_by_the_canary() {
     let lab = Lab::new("lab-gateway");
     let network = lab.network(|network| network.options.clear());
-    let (_, id) = lab.idle("peer", &network);
+    let (_, id) = lab.idle("peer", on(&network));
     let mut asked = network.clone();
-    asked.options = spec::network(&lab.ownership, lab.engine.facts()).options;
+    asked.options = spec::bridge(&lab.ownership, lab.engine.facts()).options;
     assert_eq!(properties(&lab.broken(&asked, &[&id])), BTreeSet::from(["no host address"]));
     let gateways = lab.gateways(&network);
     assert_eq!(gateways.len(), 1);
-    assert_eq!(lab.reaches_canary(&id, &gateways), gateways.into_iter().collect());
+    assert_eq!(lab.reaches_canary(&id, &gateways), gateways.iter().cloned().collect());
+    // And each way to send a datagram is heard.
+    let ways = [&*gateways[0], "255.255.255.255", "224.0.0.1"];
+    assert_eq!(lab.heard(&id, &ways), ways.map(str::to_owned).into());
+}
+
+#[test]
+fn datagrams_from_a_bridge_without_an_address_are_heard_wherever_the_host_does_not_look_at_their_source() {
+    let lab = Lab::new("lab-datagrams");
+    let network = lab.network(|_| {});
+    let (_, id) = lab.idle("peer", on(&network));
+    assert_eq!(lab.broken(&network, &[&id]), []);
+    let bridge = docker(&["network", "inspect", "--format={{slice .Id 0 12}}", &network.name]);
+    let filter = |of: &str| -> u8 {
+        let path = format!("/proc/sys/net/ipv4/conf/{of}/rp_filter");
+        std::fs::read_to_string(path).unwrap().trim().parse().unwrap()
+    };
+    let looks = filter("all").max(filter(&format!("br-{bridge}"))) > 0;
+    let address = probe::host_addresses()[0].to_string();
+    let ways = [&*address, "255.255.255.255", "224.0.0.1"];
+    let heard = lab.heard(&id, &ways);
+    assert_eq!(heard, if looks { BTreeSet::new() } else { ways.map(str::to_owned).into() });
 }
 
 #[test]
 fn a_network_with_ipv6_or_a_stranger_on_it_is_caught_by_assertions() {
     let lab = Lab::new("lab-stranger");
     let network = lab.network(|_| {});
-    let (spec, id) = lab.idle("peer", &network);
-    let (_, _stranger) = lab.idle("stranger", &network);
+    let (spec, id) = lab.idle("peer", on(&network));
+    let (_, _stranger) = lab.idle("stranger", on(&network));
     let broken = lab.broken(&network, &[&id]);
     assert_eq!(properties(&broken), BTreeSet::from(["containers"]));
     assert_eq!(broken[0].expected, spec.name);
@@ -267,8 +176,8 @@ fn every_way_to_loosen_a_container_is_caught_by_the_assertion_about_it() {
     let (named, from) = (format!("--volume={volume}:/x"), format!("--volumes-from={other}"));
     let cases: [(&str, &[&str], &str); 22] = [
         ("--cap-drop", &[], "dropped capabilities"),
-        ("--security-opt", &[], "security options"),
-        ("", &["--security-opt=seccomp=unconfined"], "security options"),
+        ("--security-opt=no-new-privileges", &[], "security options"),
+        ("--security-opt=seccomp", &["--security-opt=seccomp=unconfined"], "security options"),
         ("--dns", &[], "resolvers"),
         ("--dns", &["--dns=192.0.2.1"], "resolvers"),
         ("--pids-limit", &[], "process limit"),
@@ -313,7 +222,7 @@ fn every_way_to_loosen_a_container_is_caught_by_the_assertion_about_it() {
 fn every_kind_of_probe_can_fail() {
     let lab = Lab::new("lab-probes");
     let network = lab.network(|_| {});
-    let (_, prober) = lab.idle("prober", &network);
+    let (_, prober) = lab.idle("prober", on(&network));
     // A peer that answers to the names that must not resolve, and listens where nothing may.
     let label = format!("--label=io.restore-drill.template={}", lab.ownership.template);
     let on = format!("--network={}", network.name);
@@ -337,12 +246,15 @@ fn every_kind_of_probe_can_fail() {
     let template = template::Isolation {
         unresolvable: vec!["production".to_owned()],
         unreachable: vec!["production:5999".to_owned(), "production:5998".to_owned()],
+        ..template::Isolation::default()
     };
-    let planned: Vec<Planned> = probe::plan(&template, &[], &[], 1);
+    // What a loopback has none of, this network has.
+    let targets = Targets { loopback_only: true, ..Targets::default() };
+    let planned = |_: &Canary| probe::plan(&template, &targets);
     // The peer takes a moment until it listens.
     let probes = wait_for(
         || {
-            Some(lab.probe(&prober, &planned))
+            Some(lab.probe(&prober, planned))
                 .filter(|probes| probes.iter().any(|probe| probe.observed == "connected"))
         },
         || "the peer does not listen".to_owned(),
@@ -360,6 +272,7 @@ fn every_kind_of_probe_can_fail() {
     // There is no Postgres in this stack, so the control fails, and nothing that did not answer would count.
     assert_eq!(seen("postgres:5432", "reachable"), (false, "does not resolve"));
     assert!(seen("169.254.169.254:80", "unreachable").0);
+    assert_eq!(seen("other interfaces", "none"), (false, "up: eth0"));
 }
 
 #[test]
@@ -367,7 +280,74 @@ fn a_prober_that_cannot_run_proves_nothing() {
     let lab = Lab::new("lab-no-prober");
     let network = lab.network(|_| {});
     let stopped = lab.created(&network, "", &[]);
-    let planned = [connect("192.0.2.1", 1, "never sent")];
-    let failure = RUNTIME.block_on(probe::run(&lab.engine, &stopped, "prober", &planned)).unwrap_err();
+    let failure = RUNTIME.block_on(async {
+        let canary = Canary::open().await.unwrap();
+        let planned = [connect("192.0.2.1", 1, "never sent")];
+        probe::run(&lab.engine, &stopped, "prober", &planned, &canary).await.unwrap_err()
+    });
     assert_eq!(failure.class, Class::Inconclusive);
+}
+
+#[test]
+fn a_socket_to_the_host_and_its_hypervisor_can_be_opened_without_the_profile() {
+    let lab = Lab::new("lab-vsock");
+    let network = lab.network(|_| {});
+    let label = format!("--label=io.restore-drill.template={}", lab.ownership.template);
+    let lax =
+        ["run", "--detach", "--pull=never", "--network=none", "--security-opt=seccomp=unconfined", &label];
+    let sleep = ["--entrypoint=sleep", &lab.postgres, LIFETIME];
+    let unconfined = docker(&[&lax[..], &sleep].concat());
+    let (_, confined) = lab.idle("peer", on(&network));
+    let vsock = |id: &str| {
+        let plan =
+            |_: &Canary| vec![Planned { attempt: Attempt::Family("AF_VSOCK", 40), reason: String::new() }];
+        lab.probe(id, plan).remove(0).observed
+    };
+    let without = vsock(&unconfined);
+    // A kernel may have no such sockets at all.
+    assert!(["opens", "refused: Address family not supported by protocol"].contains(&&*without), "{without}");
+    assert_eq!(vsock(&confined), "refused: Operation not permitted");
+}
+
+#[test]
+fn whoever_joins_a_namespace_or_mounts_a_volume_is_seen_and_a_network_is_removed_without_harm_to_others() {
+    let lab = Lab::new("lab-joined");
+    let network = lab.network(|_| {});
+    let (spec, id) = lab.idle("peer", on(&network));
+    let stranger = |name: &str, option: &str| {
+        let name = format!("{}-{name}", lab.ownership.project);
+        let label = format!("--label=io.restore-drill.template={}", lab.ownership.template);
+        let named = format!("--name={name}");
+        docker(&[
+            "run",
+            "--detach",
+            "--pull=never",
+            &label,
+            &named,
+            option,
+            "--entrypoint=sleep",
+            &lab.postgres,
+            LIFETIME,
+        ]);
+        name
+    };
+    let beside = stranger("beside", "--network=bridge");
+    assert_eq!(lab.strangers(&[&id]), Vec::<String>::new(), "{beside} shares nothing");
+    let inside = stranger("inside", &format!("--network=container:{}", spec.name));
+    let above = stranger("above", &format!("--pid=container:{id}"));
+    let mut expected =
+        vec![format!("{inside}: network of {}", spec.name), format!("{above}: processes of {}", spec.name)];
+    expected.sort();
+    assert_eq!(lab.strangers(&[&id]), expected);
+
+    docker(&["network", "connect", &network.name, &beside]);
+    let broken = lab.broken(&network, &[&id]);
+    assert_eq!(properties(&broken), BTreeSet::from(["containers"]));
+    let teardown = RUNTIME.block_on(engine::teardown(&lab.engine, lab.ownership.drill_id, false));
+    assert_eq!(teardown.status, TeardownStatus::Clean, "{teardown:?}");
+    assert_eq!(teardown.disconnected, [beside.as_str()]);
+    assert_eq!((teardown.removed.containers, teardown.removed.networks), (1, 1));
+    for other in [&beside, &inside, &above] {
+        assert_eq!(docker(&["inspect", "--format={{.Id}}", other]).len(), 64, "{other} is there still");
+    }
 }
