@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use super::{
     database::{self, DatabaseLocale, DatabaseSetting},
-    entry::Entry,
+    entry::{Entry, Section},
     header::Header,
     sql::{self, first_literal},
 };
@@ -90,6 +90,12 @@ impl Toc {
             .map(QualifiedName::of)
             .filter(|name| !with_data.contains(name))
             .collect()
+    }
+
+    /// What is made after the rows: indexes, keys, constraints, triggers, rules. `pg_dump --section` leaves all of it out
+    /// and no trace of that: what an archive is not to hold is not listed in it (`WriteToc`).
+    pub fn post_data(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.section == Section::PostData)
     }
 
     /// Extensions, which the server that is restored into must offer. Never `plpgsql` as it was

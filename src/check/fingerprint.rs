@@ -19,8 +19,10 @@ use crate::verdict::{CheckStatus, Finding, Severity};
 use judge::{Found, Restored};
 use manifests::{Look, Manifests};
 
-/// What is a warning unless a manifest is required: the database, or a table of it, was not compared.
-pub const UNJUDGED: [&str; 2] = ["no_manifest", "no_fingerprint"];
+/// What is a warning unless a manifest is required: the database was not compared.
+pub const NO_MANIFEST: &str = "no_manifest";
+/// And a database, or a table of it, that the backup could not read.
+pub const NO_FINGERPRINT: &str = "no_fingerprint";
 
 /// What was compared.
 #[derive(Debug, Default)]
@@ -45,7 +47,7 @@ pub async fn run(check: &template::Fingerprint, context: &Context<'_>) -> Result
         match look {
             Look::Entry { entry, key } => compare(check, context, &entry, &key, &mut tally).await?,
             Look::Absent(why) => {
-                tally.findings.push(judge::uncomparable(check, database.to_string(), "no_manifest", why));
+                tally.findings.push(judge::uncomparable(check, database.to_string(), NO_MANIFEST, why));
             }
             Look::Unreadable(why) => tally.findings.push(judge::unreadable(database, why)),
         }
@@ -68,7 +70,7 @@ async fn compare(
         Content::Read { tables } => tables,
         Content::Unread { reason } => {
             let why = format!("the backup could not read it: {}", human::one_line(reason, 300));
-            tally.findings.push(judge::uncomparable(check, database.to_string(), "no_fingerprint", why));
+            tally.findings.push(judge::uncomparable(check, database.to_string(), NO_FINGERPRINT, why));
             return Ok(());
         }
     };
@@ -123,8 +125,11 @@ fn outcome(tally: Tally) -> Outcome {
     let mut outcome =
         tally.findings.into_outcome(Verified::things(judged, tally.rows).besides(unjudged), held);
     if outcome.status == CheckStatus::Skipped {
-        let unjudged: Vec<&Finding> =
-            outcome.findings.iter().filter(|finding| UNJUDGED.contains(&finding.code)).collect();
+        let unjudged: Vec<&Finding> = outcome
+            .findings
+            .iter()
+            .filter(|finding| [NO_MANIFEST, NO_FINGERPRINT].contains(&finding.code))
+            .collect();
         outcome.summary = match unjudged.as_slice() {
             [] => "not possible: nothing was compared".to_owned(),
             [only] => format!("not possible: {}", only.actual),

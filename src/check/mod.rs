@@ -10,6 +10,7 @@ mod constraints;
 mod findings;
 mod fingerprint;
 mod http;
+mod not_verified;
 mod reconcile;
 mod required_tables;
 mod row_counts;
@@ -28,6 +29,7 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use crate::crypt::Identities;
 use crate::failure::Result;
 use crate::names::DatabaseName;
+use crate::plan::earlier::EarlierDrills;
 use crate::plan::key::KeyPattern;
 use crate::postgres::Server;
 use crate::postgres::catalog::Contents;
@@ -43,6 +45,7 @@ pub use amcheck::{Examined, RelationExamined};
 pub use constraints::{Found, Recheck, RecheckedRule};
 use findings::NOTHING;
 pub use findings::{FINDINGS_KEPT, Findings, NOTHING_VERIFIED, Verified};
+pub use not_verified::looked_at_by_no_check;
 pub use reconcile::KeyRow;
 pub use sequences::{Numbered, SequenceState};
 pub use transparency_roots::{RootFold, RootRow};
@@ -77,6 +80,8 @@ pub struct Tools {
     pub store: Arc<dyn Store>,
     /// What opens objects of the store.
     pub identities: Arc<Identities>,
+    /// Earlier drills that passed.
+    pub earlier: Arc<EarlierDrills>,
     /// How keys of the store are made.
     pub keys: KeyPattern,
     /// Connections a check may work on at once.
@@ -116,7 +121,10 @@ pub struct Context<'a> {
 pub async fn run(check: &template::Check, context: &Context<'_>) -> Result<Outcome> {
     let outcome = match check {
         template::Check::RequiredTables(check) => Ok(required_tables::judge(check, &context.restored)),
-        template::Check::RowCounts(check) => Ok(row_counts::judge(check, &context.restored)),
+        template::Check::RowCounts(check) => {
+            let taken_at = |database: &DatabaseName| context.taken_at(database);
+            Ok(row_counts::judge(check, &context.restored, &context.tools.earlier, taken_at))
+        }
         template::Check::VerifyChain(check) => verify_chain::run(check, context).await,
         template::Check::Reconcile(check) => reconcile::run(check, context).await,
         template::Check::TransparencyRoots(check) => transparency_roots::run(check, context).await,
@@ -161,18 +169,6 @@ impl Context<'_> {
 }
 
 impl Outcome {
-    /// What the check could not look at, although it did not fail for that: in one sentence if that is everything.
-    pub fn unjudged(&self) -> Vec<String> {
-        if self.status == CheckStatus::Skipped {
-            return vec![self.summary.clone()];
-        }
-        let unjudged = |finding: &&Finding| {
-            finding.severity == Severity::Warning && fingerprint::UNJUDGED.contains(&finding.code)
-        };
-        let told = |finding: &Finding| format!("{} was not compared: {}", finding.subject, finding.actual);
-        self.findings.iter().filter(unjudged).map(told).collect()
-    }
-
     /// The outcome of a check that cannot be made here, and why. It decides nothing; the drill warns of it.
     pub fn not_possible(subject: &str, why: &str) -> Self {
         let finding = Finding {
@@ -199,10 +195,10 @@ impl Outcome {
         if allowed && self.was_empty {
             self.status = CheckStatus::Pass;
             let held = self.summary.strip_prefix(NOTHING).unwrap_or(&self.summary);
-            self.summary = format!("{held}; nothing to verify, which allow_empty permits");
-            for finding in self.findings.iter_mut().filter(|finding| finding.code == NOTHING_VERIFIED) {
-                finding.severity = Severity::Info;
-            }
+            self.summary = format!("nothing to verify, which allow_empty permits: {held}");
+            let before = self.findings.len();
+            self.findings.retain(|finding| finding.code != NOTHING_VERIFIED);
+            self.findings_total -= (before - self.findings.len()) as u64;
         }
         self
     }

@@ -1,21 +1,50 @@
-//! `row-counts`: how many rows tables must have.
+//! `row-counts`: how many rows tables must have, and how many fewer they may have than in the drill before.
 
-use super::{Findings, Outcome, Restored};
-use crate::template::{RowCounts, RowRule};
+use chrono::{DateTime, Utc};
+
+use super::{Findings, Outcome, Restored, Verified};
+use crate::human;
+use crate::names::DatabaseName;
+use crate::plan::earlier::{EarlierDrill, EarlierDrills};
+use crate::template::{RowCounts, RowRule, Share};
 use crate::verdict::{Finding, Severity};
 
-/// Holds every rule against the exact count.
-pub fn judge(check: &RowCounts, restored: &Restored<'_>) -> Outcome {
+/// The code of tables that no earlier drill tells of.
+pub const NO_EARLIER_DRILL: &str = "no_earlier_drill";
+
+/// Holds every rule against the exact count, and against that of the drill before.
+pub fn judge(
+    check: &RowCounts,
+    restored: &Restored<'_>,
+    earlier: &EarlierDrills,
+    taken_at: impl Fn(&DatabaseName) -> DateTime<Utc>,
+) -> Outcome {
     let mut findings = Findings::default();
-    let mut rows = 0;
+    let (mut rows, mut counted) = (0, 0);
+    let mut not_compared = Vec::new();
     for rule in &check.rules {
         let count = restored.get(&rule.database).and_then(|contents| contents.rows.get(&rule.table)).copied();
         rows += count.unwrap_or(0);
-        if let Some(finding) = violation(rule, count) {
-            findings.push(finding);
+        counted += u64::from(count.is_some());
+        findings.extend(violation(rule, count));
+        let (Some(count), Some(max_drop)) = (count, rule.max_drop) else { continue };
+        let before = earlier.before(&rule.database, taken_at(&rule.database));
+        match before.and_then(|(drill, found)| Some((drill, found.rows(&rule.table)?))) {
+            Some((drill, before)) => findings.extend(drop(rule, count, before, max_drop, drill)),
+            None => not_compared.push(subject(rule)),
         }
     }
-    findings.into_outcome(rows, format!("{} tables, {} rows", check.rules.len(), crate::human::count(rows)))
+    if !not_compared.is_empty() {
+        findings.push(Finding {
+            severity: Severity::Warning,
+            code: NO_EARLIER_DRILL,
+            subject: human::one_line(&not_compared.join(", "), 300),
+            expected: "a drill that passed before, of the same dump or an older one".to_owned(),
+            actual: "the reports directory has none that tells how many rows there were".to_owned(),
+        });
+    }
+    let held = format!("{} tables, {} rows", check.rules.len(), human::count(rows));
+    findings.into_outcome(Verified::things(counted, rows), held)
 }
 
 fn violation(rule: &RowRule, count: Option<u64>) -> Option<Finding> {
@@ -38,18 +67,66 @@ fn violation(rule: &RowRule, count: Option<u64>) -> Option<Finding> {
     Some(Finding {
         severity: Severity::Error,
         code,
-        subject: format!("{}.{}", rule.database, rule.table),
+        subject: subject(rule),
         actual: format!("{actual}, expected {expected}"),
         expected,
     })
 }
 
+/// A backup that lost rows is a sound dump of a database that lost them: only the one before tells.
+#[expect(clippy::cast_precision_loss, reason = "a share of rows needs no exact rows")]
+fn drop(rule: &RowRule, count: u64, before: u64, max_drop: Share, drill: &EarlierDrill) -> Option<Finding> {
+    let dropped = before.saturating_sub(count) as f64;
+    (dropped > before as f64 * max_drop.fraction()).then(|| Finding {
+        severity: Severity::Error,
+        code: "rows_dropped",
+        subject: subject(rule),
+        expected: format!(
+            "at most {} fewer than the {} of the drill {}",
+            percent(max_drop.fraction()),
+            human::things(before, "row"),
+            drill.timestamp
+        ),
+        actual: format!(
+            "{}, {} fewer than the {} of the drill {}",
+            human::things(count, "row"),
+            percent(dropped / before as f64),
+            human::count(before),
+            drill.timestamp
+        ),
+    })
+}
+
+/// As exact as need be for what is not all not to look like all.
+fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    let digits = if percent > 99.0 && percent < 100.0 { 3 } else { 1 };
+    let shown = format!("{percent:.digits$}");
+    format!("{} %", shown.trim_end_matches('0').trim_end_matches('.'))
+}
+
+fn subject(rule: &RowRule) -> String {
+    format!("{}.{}", rule.database, rule.table)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::plan::earlier::EarlierDatabase;
+    use crate::postgres::catalog::Contents;
+    use crate::verdict::CheckStatus;
 
     fn rule(min: Option<u64>, max: Option<u64>, exact: Option<u64>) -> RowRule {
-        RowRule { database: "a".parse().unwrap(), table: "t".parse().unwrap(), min, max, exact }
+        RowRule {
+            database: "a".parse().unwrap(),
+            table: "t".parse().unwrap(),
+            min,
+            max,
+            exact,
+            max_drop: None,
+        }
     }
 
     #[test]
@@ -64,6 +141,79 @@ mod tests {
             assert_eq!(violation(&rule, Some(good)), None);
             assert_eq!(violation(&rule, Some(bad)).unwrap().code, code);
             assert_eq!(violation(&rule, None).unwrap().code, "table_missing");
+        }
+    }
+
+    fn taken_at() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_779_006_671, 0).unwrap()
+    }
+
+    /// What a rule of this drop makes of so many rows, and so many in an earlier drill.
+    fn compared(max_drop: &str, before: Option<u64>, count: u64) -> Outcome {
+        let rules = format!(
+            "name = \"rows\"\nrules = [{{ database = \"a\", table = \"t\", max_drop = {max_drop} }}]"
+        );
+        let earlier = before.map(|rows| EarlierDrill {
+            timestamp: "20260516T083111Z".to_owned(),
+            databases: BTreeMap::from([(
+                "a".parse().unwrap(),
+                EarlierDatabase {
+                    taken_at: taken_at(),
+                    table_rows: [("public.t".to_owned(), rows)].into(),
+                    post_data: None,
+                },
+            )]),
+        });
+        let contents = Contents { rows: [("t".parse().unwrap(), count)].into(), total_rows: count };
+        let database = "a".parse().unwrap();
+        let restored = [(&database, &contents)].into();
+        let earlier = EarlierDrills(earlier.into_iter().collect());
+        judge(&toml::from_str(&rules).unwrap(), &restored, &earlier, |_| taken_at())
+    }
+
+    #[test]
+    fn fewer_rows_than_before_are_found_if_they_are_too_few() {
+        for (max_drop, before, count, holds) in [
+            ("0.1", 100, 90, true),
+            ("0.1", 100, 89, false),
+            ("\"10%\"", 100, 90, true),
+            ("\"10 %\"", 100, 89, false),
+            ("0", 100, 100, true),
+            ("0", 100, 99, false),
+            ("1", 100, 0, true),
+            ("0.1", 100, 5000, true),
+            ("0.1", 0, 0, true),
+        ] {
+            let outcome = compared(max_drop, Some(before), count);
+            assert_eq!(outcome.status == CheckStatus::Pass, holds, "{max_drop} {before} {count}");
+        }
+        let outcome = compared("\"10%\"", Some(100_000), 1);
+        assert_eq!((outcome.status, outcome.failing_code()), (CheckStatus::Fail, "rows_dropped"));
+        assert_eq!(
+            outcome.findings[0].expected,
+            "at most 10 % fewer than the 100,000 rows of the drill 20260516T083111Z"
+        );
+        assert_eq!(
+            outcome.findings[0].actual,
+            "1 row, 99.999 % fewer than the 100,000 of the drill 20260516T083111Z"
+        );
+    }
+
+    #[test]
+    fn without_an_earlier_drill_it_is_said_that_nothing_was_compared() {
+        let outcome = compared("0.1", None, 1);
+        assert_eq!((outcome.status, outcome.findings[0].code), (CheckStatus::Pass, NO_EARLIER_DRILL));
+        assert_eq!(
+            (outcome.findings[0].severity, &*outcome.findings[0].subject),
+            (Severity::Warning, "a.public.t")
+        );
+    }
+
+    #[test]
+    fn a_share_is_a_part_of_a_whole() {
+        for bad in ["1.5", "-0.1", "2", "\"110%\"", "\"a lot\"", "\"10\"", "nan"] {
+            let rule = format!("database = \"a\"\ntable = \"t\"\nmax_drop = {bad}");
+            assert!(toml::from_str::<RowRule>(&rule).is_err(), "{bad}");
         }
     }
 }

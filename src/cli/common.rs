@@ -73,6 +73,13 @@ pub struct EvidenceArgs {
     pub log: PathBuf,
 }
 
+impl EvidenceArgs {
+    /// Where reports go.
+    pub fn reports(&self) -> &Path {
+        self.reports.as_deref().unwrap_or(Path::new(DEFAULT_REPORTS))
+    }
+}
+
 /// Runs a drill with all its sinks, seals its evidence, and prints its outcome.
 ///
 /// # Errors
@@ -125,10 +132,9 @@ pub fn delivered(printed: io::Result<()>, code: ExitCode) -> ExitCode {
 /// Claims a second that no other drill with these reports has: it names the project and the verdict. The drill's time
 /// runs from it.
 async fn claim_second(evidence: &EvidenceArgs, clock: &Clock) -> Result<(VerdictFile, Timer)> {
-    let reports = evidence.reports.as_deref().unwrap_or(Path::new(DEFAULT_REPORTS));
     loop {
         let timer = Timer::start(clock);
-        if let Some(file) = VerdictFile::claim(reports, timer.began())? {
+        if let Some(file) = VerdictFile::claim(evidence.reports(), timer.began())? {
             return Ok((file, timer));
         }
         tokio::time::sleep(std::time::Duration::from_millis(250)).await;

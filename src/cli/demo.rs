@@ -13,6 +13,7 @@ use crate::demo::stage::Stage;
 use crate::engine::{Drill, Options};
 use crate::exit::ExitCode;
 use crate::failure::Result;
+use crate::report::earlier_drills;
 
 static HELP: LazyLock<String> = LazyLock::new(|| {
     format!(
@@ -64,6 +65,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
 
     backup_command::narrate("the source server is gone; what follows has only the backups");
     let drill = Drill {
+        earlier: Arc::new(earlier_drills(args.evidence.reports(), &stage.template().name)),
         store: Arc::new(stage.store().await?),
         template: Arc::new(stage.template().clone()),
         options: Options {

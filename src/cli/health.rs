@@ -8,7 +8,7 @@ use crate::engine;
 use crate::exit::ExitCode;
 use crate::failure::Result;
 use crate::health::{self, HealthStatus};
-use crate::report::{health_text, past_drills};
+use crate::report::{earlier_drills, health_text, past_drills};
 
 const EXAMPLES: &str = "\
 Looks at the newest recovery points, their ages and tables of contents, and at the verdict of the last drill. Reads
@@ -44,7 +44,8 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let Opened { template, identities, store } = args.template.open(&[]).await?;
     let now = Clock::system().now();
     let past = past_drills(&args.reports, &template.name);
-    let plan = engine::make_plan(&template, &store, &identities, now, now, past).await?;
+    let earlier = earlier_drills(&args.reports, &template.name);
+    let plan = engine::make_plan(&template, &store, &identities, now, now, past, &earlier).await?;
     let health =
         health::judge(&template, &plan, health::drills(&args.reports, &template.name, template.timeout, now));
     let printed = match args.format {

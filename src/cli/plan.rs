@@ -11,7 +11,7 @@ use crate::exit::ExitCode;
 use crate::failure::Result;
 use crate::names::DatabaseName;
 use crate::plan::DrillPlan;
-use crate::report::{past_drills, plan_text, write_plan};
+use crate::report::{earlier_drills, past_drills, plan_text, write_plan};
 use crate::store::{ArchiveRestore, ObjectFacts, RestoreTier, Store};
 
 const EXAMPLES: &str = "\
@@ -90,7 +90,8 @@ pub async fn show(request: &Request<'_>) -> Result<ExitCode> {
     let Opened { template, identities, store } = request.template.open(request.only).await?;
     let reports = request.reports.unwrap_or(Path::new(common::DEFAULT_REPORTS));
     let past = past_drills(reports, &template.name);
-    let plan = engine::make_plan(&template, &store, &identities, at, now, past).await?;
+    let earlier = earlier_drills(reports, &template.name);
+    let plan = engine::make_plan(&template, &store, &identities, at, now, past, &earlier).await?;
     if let Some(reports) = request.reports {
         write_plan(reports, &plan, now)?;
     }

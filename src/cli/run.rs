@@ -11,6 +11,7 @@ use crate::engine::{Drill, Options};
 use crate::exit::ExitCode;
 use crate::failure::Result;
 use crate::names::DatabaseName;
+use crate::report::earlier_drills;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -71,7 +72,9 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let clock = Clock::system();
     let at = common::point_in_time(args.at, clock.now())?;
     let Opened { template, identities, store } = args.template.open(&args.only).await?;
+    let earlier = earlier_drills(args.evidence.reports(), &template.name);
     let drill = Drill {
+        earlier: Arc::new(earlier),
         template: Arc::new(template),
         options: Options {
             at,

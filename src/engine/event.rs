@@ -84,6 +84,8 @@ pub enum Event {
     },
     /// Something to know that decides nothing.
     Warning(String),
+    /// Something was not verified, in words for people.
+    NotVerified(String),
     /// Objectives were judged.
     Objectives(Objectives),
     /// The drill cannot go on, or cannot pass.

@@ -26,6 +26,7 @@ use crate::clock::Clock;
 use crate::crypt::Identities;
 use crate::failure::{Failure, Result};
 use crate::names::{DatabaseName, DrillId, ProjectName, compact};
+use crate::plan::earlier::EarlierDrills;
 use crate::plan::forecast::PastDrill;
 use crate::plan::key::KeyPattern;
 use crate::plan::{self, DrillPlan};
@@ -76,6 +77,8 @@ pub struct Drill {
     pub store: Arc<dyn Store>,
     /// What opens them.
     pub identities: Arc<Identities>,
+    /// Earlier drills that passed, for checks that compare with them.
+    pub earlier: Arc<EarlierDrills>,
     /// The time.
     pub clock: Clock,
 }
@@ -91,10 +94,12 @@ pub async fn make_plan(
     at: DateTime<Utc>,
     now: DateTime<Utc>,
     past: Vec<PastDrill>,
+    earlier: &EarlierDrills,
 ) -> Result<DrillPlan> {
     let pattern = key_pattern(template)?;
     let surveyor = Surveyor { store: Arc::clone(store), identities: Arc::clone(identities), pattern };
-    let survey = surveyor.survey(template, at, now, past).await?;
+    let mut survey = surveyor.survey(template, at, now, past).await?;
+    survey.earlier = earlier.clone();
     Ok(plan::plan(template, &surveyor.pattern, &survey, at))
 }
 
@@ -144,6 +149,7 @@ impl Drill {
             only: self.options.only.clone(),
             failure: None,
             warnings: Vec::new(),
+            not_verified: Vec::new(),
         }
     }
 
@@ -231,7 +237,8 @@ impl Drill {
         journal.record(&Event::Phase(Phase::Plan));
         let (at, now) = (journal.verdict().at, self.clock.now());
         // Without a forecast: a drill measures.
-        let plan = make_plan(&self.template, &self.store, &self.identities, at, now, Vec::new()).await?;
+        let (template, store, identities) = (&self.template, &self.store, &self.identities);
+        let plan = make_plan(template, store, identities, at, now, Vec::new(), &self.earlier).await?;
         journal.record(&Event::Planned(Box::new(plan.clone())));
         if let Some(obstacle) = plan.obstacle() {
             return Err(obstacle);

@@ -7,7 +7,7 @@ use super::event::{DatabaseEvent, Event, Phase};
 use crate::clock::seconds_between;
 use crate::failure::Class;
 use crate::names::DatabaseName;
-use crate::plan::DrillPlan;
+use crate::plan::{DrillPlan, POST_DATA_MISSING};
 use crate::verdict::{
     Database, DatabaseStatus, PhaseTime, PlanRecord, Runner, Severity, StageSeconds, Status, TeardownStatus,
     Verdict,
@@ -36,6 +36,7 @@ pub fn apply(verdict: &mut Verdict, event: &Event, now: DateTime<Utc>) {
         Event::CheckFinished(check) => verdict.checks.push(check.clone()),
         Event::ChecksFinished { seconds } => verdict.verification_seconds = Some(*seconds),
         Event::Warning(text) => verdict.warnings.push(text.clone()),
+        Event::NotVerified(text) => verdict.not_verified.push(text.clone()),
         Event::Objectives(objectives) => verdict.objectives = objectives.clone(),
         Event::Failed(failure) => {
             let phase = verdict.phases.last().map(|phase| phase.name);
@@ -88,7 +89,13 @@ fn planned(verdict: &mut Verdict, plan: &DrillPlan) {
         .findings
         .iter()
         .filter(|finding| finding.severity == Severity::Warning && !told_later(finding.code));
-    verdict.warnings.extend(warnings.map(|finding| format!("{}: {}", finding.subject, finding.actual)));
+    for finding in warnings {
+        let text = format!("{}: {}", finding.subject, finding.actual);
+        if finding.code == POST_DATA_MISSING {
+            verdict.not_verified.push(text.clone());
+        }
+        verdict.warnings.push(text);
+    }
 }
 
 fn database(verdict: &mut Verdict, name: &DatabaseName, event: &DatabaseEvent) {
@@ -312,6 +319,7 @@ mod tests {
             created_at: None,
             entries: 1,
             tables: 1,
+            post_data: 2,
         };
         let outcome =
             PgRestore { exit_code: 1, jobs: 2, stderr: vec!["x".to_owned()], stderr_lines_dropped: 0 };

@@ -44,8 +44,12 @@ pub async fn restore_and_check(drill: &Drill, plan: &DrillPlan, up: &Up, journal
         keys: key_pattern(&drill.template)?,
         jobs,
         connections: Connections::new(jobs),
+        earlier: Arc::clone(&drill.earlier),
         stack: up.for_checks(),
     });
+    for sentence in check::looked_at_by_no_check(&drill.template) {
+        journal.record(&Event::NotVerified(sentence));
+    }
     let mut checks = JoinSet::new();
     for (place, check) in drill.template.checks.iter().cloned().enumerate() {
         let (waiting, journal, tools) = (waiting.clone(), journal.clone(), Arc::clone(&tools));
@@ -175,8 +179,10 @@ async fn run_check(
         let fetched = journal.verdict().recovery_set;
         match check::run(check, &check::Context { tools, restored, fetched }).await {
             Ok(outcome) => {
-                for warning in outcome.unjudged() {
-                    journal.record(&Event::Warning(format!("check {}: {warning}", record.name)));
+                for sentence in outcome.not_verified() {
+                    let sentence = format!("check {}: {sentence}", record.name);
+                    journal.record(&Event::Warning(sentence.clone()));
+                    journal.record(&Event::NotVerified(sentence));
                 }
                 if outcome.status == CheckStatus::Fail {
                     let message = format!("check {} failed: {}", record.name, outcome.summary);

@@ -66,6 +66,7 @@ pub fn fresh() -> Verdict {
         only: Vec::new(),
         failure: None,
         warnings: Vec::new(),
+        not_verified: Vec::new(),
     }
 }
 

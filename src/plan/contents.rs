@@ -41,6 +41,8 @@ pub struct Contents {
     pub views: BTreeSet<QualifiedName>,
     /// Tables that could have rows, and whose rows are not in the dump.
     pub without_rows: BTreeSet<QualifiedName>,
+    /// How many tables have their rows in the dump, if only none.
+    pub with_rows: usize,
     /// Extensions.
     pub extensions: BTreeSet<String>,
     /// Schemas.
@@ -77,6 +79,7 @@ impl Contents {
             tables: toc.tables().collect(),
             views: toc.views().collect(),
             without_rows: toc.tables_without_data(),
+            with_rows: toc.table_data().count(),
             extensions: toc.extensions().map(str::to_owned).collect(),
             schemas: toc.schemas().map(str::to_owned).collect(),
             references: toc.foreign_keys().into_iter().map(|key| (key.child, key.parent)).collect(),
@@ -143,6 +146,7 @@ pub fn archive(toc: &Toc) -> Archive {
         created_at: header.created_at.map(|time| time.format("%Y-%m-%dT%H:%M:%S").to_string()),
         entries: toc.entries.len(),
         tables: toc.tables().count(),
+        post_data: toc.post_data().count(),
     }
 }
 

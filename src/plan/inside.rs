@@ -6,12 +6,13 @@ use chrono::TimeDelta;
 
 use super::DrillPlan;
 use super::contents::Contents;
+use super::earlier::{EarlierDatabase, EarlierDrill};
 use super::finding;
 use super::image::{ImageFacts, is_supplied};
 use crate::archive::QualifiedName;
 use crate::human;
 use crate::names::DatabaseName;
-use crate::template::{Check, TableName, Template};
+use crate::template::{Check, RecoverySetRules, TableName, Template};
 use crate::verdict::{Finding, RecoveryPoint, Severity};
 
 /// Zones lie up to 14 hours from UTC (Kiritimati, UTC+14); dumps and their keys may be an hour apart.
@@ -309,6 +310,37 @@ pub fn versions_differ<'a>(all: impl Iterator<Item = (&'a DatabaseName, &'a Cont
             shown.join("; "),
         )
     })
+}
+
+/// The code of a dump without what is made after the rows.
+pub const POST_DATA_MISSING: &str = "post_data_missing";
+
+/// A dump of rows without one index, key, constraint or trigger restores without a word, to a database that no application
+/// can work with. There may be none in truth; an earlier drill, or the template, tells.
+pub fn without_post_data(
+    rules: &RecoverySetRules,
+    point: &RecoveryPoint,
+    contents: &Contents,
+    before: Option<(&EarlierDrill, &EarlierDatabase)>,
+) -> Option<Finding> {
+    if contents.with_rows == 0 || contents.archive.post_data > 0 {
+        return None;
+    }
+    let before = before.and_then(|(drill, found)| Some((drill, found.post_data.filter(|had| *had > 0)?)));
+    let (severity, expected) = match before {
+        Some((drill, had)) => (
+            Severity::Error,
+            format!("indexes, keys and constraints: the dump of the drill {} had {had}", drill.timestamp),
+        ),
+        None if rules.require_post_data => (
+            Severity::Error,
+            "indexes, keys and constraints: recovery_set.require_post_data demands them".to_owned(),
+        ),
+        None => (Severity::Warning, "an index, a key or a constraint".to_owned()),
+    };
+    let tables = human::things(contents.with_rows as u64, "table");
+    let actual = format!("the dump has the rows of {tables}, and not one index, key, constraint or trigger");
+    Some(finding(severity, POST_DATA_MISSING, &point.database, expected, actual))
 }
 
 /// A few names, safe to show, and how many more.

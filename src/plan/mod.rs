@@ -4,6 +4,7 @@
 //! decides what to restore, and `--dry-run` prints just this.
 
 pub mod contents;
+pub mod earlier;
 pub mod forecast;
 pub mod image;
 mod inside;
@@ -30,6 +31,7 @@ use image::ImageFacts;
 use key::KeyPattern;
 use set::{HistoryRecord, KEY_TIME_UNREADABLE, Past};
 
+pub use inside::POST_DATA_MISSING;
 pub use survey::{Cost, FreeDisk, Listing, Look, Survey, Unnamed, UnnamedDatabase};
 
 /// What a drill would do.
@@ -229,6 +231,8 @@ impl View<'_> {
             Some(Ok(contents)) => {
                 detail.readable = Some(true);
                 findings.extend(inside::judge(self.template, self.image, point, contents));
+                let before = self.survey.earlier.before(&point.database, point.taken_at);
+                findings.extend(inside::without_post_data(rules, point, contents, before));
                 detail.archive = Some(contents.archive.clone());
                 detail.contents = Some(contents.record());
             }
@@ -327,6 +331,7 @@ impl DrillPlan {
         let finding = self.error_among(&[
             "skew_exceeded",
             KEY_TIME_UNREADABLE,
+            POST_DATA_MISSING,
             "object_lock_missing",
             "versioning_missing",
             "retention_too_short",
@@ -335,6 +340,7 @@ impl DrillPlan {
         let message = format!("{}: {}", finding.subject, finding.actual);
         let hint = match finding.code {
             KEY_TIME_UNREADABLE => format!("expected {}; was the backup job changed?", finding.expected),
+            POST_DATA_MISSING => format!("expected {}; is pg_dump called with --section?", finding.expected),
             _ => format!("recovery_set in the template demands: {}", finding.expected),
         };
         Some(Failure::bad(finding.code, message).hint(hint))

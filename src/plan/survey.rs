@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::contents::Contents;
+use super::earlier::EarlierDrills;
 use super::forecast::PastDrill;
 use crate::failure::Failure;
 use crate::names::DatabaseName;
@@ -27,6 +28,8 @@ pub struct Survey {
     pub bucket: Option<BucketFacts>,
     /// Earlier drills of the template, the newest first.
     pub past: Vec<PastDrill>,
+    /// What those of them found that passed.
+    pub earlier: EarlierDrills,
     /// Room on the disk that a drill would restore to.
     pub disk: Option<FreeDisk>,
     /// What reading all this took.

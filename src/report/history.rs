@@ -16,7 +16,7 @@ use crate::plan::forecast::{PastDatabase, PastDrill};
 /// Drills a forecast goes by.
 const DRILLS: usize = 10;
 /// Verdicts looked at for them, the newest first.
-const VERDICTS: usize = 100;
+pub(super) const VERDICTS: usize = 100;
 /// A verdict larger than this is passed over.
 const LARGEST: u64 = 64 << 20;
 

@@ -2,6 +2,7 @@
 
 mod doctor_text;
 mod drill_log;
+mod earlier;
 mod files;
 mod health_text;
 mod history;
@@ -19,6 +20,7 @@ mod verdict_file;
 
 pub use doctor_text::doctor_text;
 pub use drill_log::{DrillLog, row};
+pub use earlier::earlier_drills;
 pub use health_text::health_text;
 #[cfg(test)]
 pub use history::written as verdict_directory_of_test;

@@ -53,6 +53,7 @@ pub fn line(event: &Event, verdict: &Verdict) -> Option<String> {
         | Event::Project(_)
         | Event::ChecksFinished { .. }
         | Event::Objectives(_)
+        | Event::NotVerified(_)
         | Event::Finished => return None,
     })
 }

@@ -27,6 +27,10 @@ pub fn summary(verdict: &Verdict, verdict_path: &Path, log_path: &Path) -> Strin
     for warning in &verdict.warnings {
         let _ = writeln!(out, "Warning     {warning}");
     }
+    // What checks did not verify is among the warnings.
+    for sentence in verdict.not_verified.iter().filter(|sentence| !verdict.warnings.contains(sentence)) {
+        let _ = writeln!(out, "Unverified  {sentence}");
+    }
     if let Some(hint) = verdict.failure.as_ref().and_then(|failure| failure.hint.as_ref()) {
         let _ = writeln!(out, "Hint        {hint}");
     }

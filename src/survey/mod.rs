@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use crate::crypt::Identities;
 use crate::failure::{Class, Failure, Result};
 use crate::names::DatabaseName;
+use crate::plan::earlier::EarlierDrills;
 use crate::plan::forecast::PastDrill;
 use crate::plan::key::KeyPattern;
 use crate::plan::{self, Cost, Look, Survey};
@@ -89,6 +90,7 @@ impl Surveyor {
             unnamed,
             bucket: Some(bucket),
             past,
+            earlier: EarlierDrills::default(),
             disk,
             cost: Cost::of(traffic, listed.objects, began.elapsed().as_secs_f64()),
             read_at: Some(now),

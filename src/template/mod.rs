@@ -16,7 +16,7 @@ pub use chain::{
 };
 pub use checks::{
     Amcheck, Check, Command, ConstraintKind, Constraints, Expected, Fact, Fingerprint, Http, NotValid,
-    Reconcile, ReconcileSide, RequiredTables, RowCounts, RowRule, Sequences, Sql, TransparencyRoots,
+    Reconcile, ReconcileSide, RequiredTables, RowCounts, RowRule, Sequences, Share, Sql, TransparencyRoots,
 };
 pub use interpolate::{Environment, MissingVariable};
 pub use load::{load, parse};

@@ -162,6 +162,8 @@ pub struct RecoverySetRules {
     pub require_object_lock: bool,
     /// The bucket must keep versions.
     pub require_versioning: bool,
+    /// Every dump with rows must have indexes, keys or constraints.
+    pub require_post_data: bool,
     /// How long a recovery point must be kept.
     #[serde(with = "humantime_serde")]
     pub min_retention: Option<Duration>,
@@ -176,6 +178,7 @@ impl Default for RecoverySetRules {
             history: 7,
             require_object_lock: false,
             require_versioning: false,
+            require_post_data: false,
             min_retention: None,
         }
     }

@@ -179,7 +179,10 @@ fn validate_ports(template: &Template) -> Result<(), String> {
 fn validate_rule(rule: &RowRule) -> Result<(), String> {
     let place = format!("row count of {}.{}", rule.database, rule.table);
     match (rule.min, rule.max, rule.exact) {
-        (None, None, None) => Err(format!("{place}: give min, max or exact")),
+        (None, None, None) if rule.max_drop.is_none() => {
+            Err(format!("{place}: give min, max, exact or max_drop"))
+        }
+        (None, None, None) => Ok(()),
         (min, max, Some(_)) if min.is_some() || max.is_some() => {
             Err(format!("{place}: exact excludes min and max"))
         }

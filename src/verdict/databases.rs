@@ -84,6 +84,8 @@ pub struct Archive {
     pub entries: usize,
     /// Tables in it.
     pub tables: usize,
+    /// Entries that are made after the rows: indexes, keys, constraints, triggers.
+    pub post_data: usize,
 }
 
 /// How `pg_restore` went.

@@ -116,6 +116,8 @@ pub struct Verdict {
     pub failure: Option<FailureRecord>,
     /// What an operator should know though it decides nothing.
     pub warnings: Vec<String>,
+    /// What was not verified, though no check failed for that. A PASS says nothing of it.
+    pub not_verified: Vec<String>,
 }
 
 /// The program.

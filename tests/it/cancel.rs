@@ -212,6 +212,7 @@ fn cancelled_at(world: &World, moment: Moment) -> Verdict {
             operator: "test".to_owned(),
         },
         store: Arc::new(store),
+        earlier: Arc::default(),
         clock: Clock::system(),
     };
     let token = CancellationToken::new();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{finding, subject};
+use super::{NO_FINGERPRINT, finding, subject};
 use crate::human;
 use crate::manifest::{Column, Database, Extension, Rows, Table};
 use crate::names::DatabaseName;
@@ -144,7 +144,7 @@ impl Judged {
             Rows::Read { count, fingerprint } => (*count, fingerprint),
             Rows::Unread { reason } => {
                 let why = format!("the backup could not read it: {}", human::one_line(reason, 300));
-                self.findings.push(uncomparable(check, subject, "no_fingerprint", why));
+                self.findings.push(uncomparable(check, subject, NO_FINGERPRINT, why));
                 return;
             }
         };

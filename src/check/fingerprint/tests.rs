@@ -161,10 +161,10 @@ fn with_nothing_compared_the_check_was_not_possible_and_does_not_pass() {
     assert_eq!(skipped.summary, "not possible: there is no manifest m in the store");
     let all = absent(false, &["shop", "stock"]);
     let told = "not possible for 2 databases; the first, shop: there is no manifest m in the store";
-    assert_eq!(all.unjudged(), [told]);
+    assert_eq!(all.not_verified(), [told]);
     let failed = absent(true, &["shop"]);
     assert_eq!((failed.status, failed.failing_code()), (CheckStatus::Fail, "no_manifest"));
-    assert!(failed.unjudged().is_empty());
+    assert!(failed.not_verified().is_empty());
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn one_database_that_was_compared_is_enough_to_pass() {
     let outcome = outcome(tally);
     assert_eq!(outcome.status, CheckStatus::Pass);
     assert_eq!(outcome.summary, "1,000 rows in 2 tables of 1 database are those of the source");
-    assert_eq!(outcome.unjudged(), ["b was not compared: none"]);
+    assert_eq!(outcome.not_verified(), ["b: not compared with the source: none"]);
 }
 
 #[test]

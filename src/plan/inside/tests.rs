@@ -21,6 +21,7 @@ pub fn sound(database: &str, created: DateTime<Utc>) -> Contents {
             created_at: Some(created.format("%Y-%m-%dT%H:%M:%S").to_string()),
             entries: 9,
             tables: 2,
+            post_data: 3,
         },
         created_at: Some(created.naive_utc()),
         compressed: true,
@@ -30,6 +31,7 @@ pub fn sound(database: &str, created: DateTime<Utc>) -> Contents {
         tables: ["t", "u"].map(name).into(),
         views: BTreeSet::new(),
         without_rows: BTreeSet::new(),
+        with_rows: 2,
         extensions: ["pgcrypto".to_owned()].into(),
         schemas: BTreeSet::new(),
         references: [(name("u"), name("t"))].into(),
@@ -245,4 +247,25 @@ fn many_names_are_cut_short_and_hostile_ones_stay_on_their_line() {
     let all: Vec<String> = (0..13).map(|n| format!("x\u{1b}[2J\n{n}")).collect();
     let shown = names(&all);
     assert!(shown.ends_with("and 3 more") && !shown.contains(['\u{1b}', '\n']), "{shown}");
+}
+
+#[test]
+fn a_dump_without_its_post_data_is_told_and_an_error_where_there_should_be_some() {
+    let judged = |post_data, with_rows, required, before: Option<usize>| {
+        let point = point("a", 5, 1 << 20);
+        let mut contents = sound("a", point.taken_at);
+        (contents.archive.post_data, contents.with_rows) = (post_data, with_rows);
+        let rules = RecoverySetRules { require_post_data: required, ..RecoverySetRules::default() };
+        let drill = EarlierDrill { timestamp: "earlier".to_owned(), ..EarlierDrill::default() };
+        let found =
+            EarlierDatabase { taken_at: point.taken_at, table_rows: BTreeMap::new(), post_data: before };
+        let before = before.map(|_| (&drill, &found));
+        without_post_data(&rules, &point, &contents, before).map(|finding| finding.severity)
+    };
+    assert_eq!(judged(1, 2, true, Some(9)), None);
+    assert_eq!(judged(0, 2, false, None), Some(Severity::Warning), "a database may have none");
+    assert_eq!(judged(0, 2, false, Some(0)), Some(Severity::Warning), "it had none before");
+    assert_eq!(judged(0, 2, false, Some(9)), Some(Severity::Error));
+    assert_eq!(judged(0, 2, true, None), Some(Severity::Error));
+    assert_eq!(judged(0, 0, true, Some(9)), None, "without tables nothing is missing");
 }

@@ -247,7 +247,7 @@ fn a_template_that_would_drill_or_verify_nothing_is_refused() {
 #[test]
 fn row_count_rules_that_cannot_hold_or_say_nothing_are_refused() {
     for (rule, message) in [
-        ("", "give min, max or exact"),
+        ("", "give min, max, exact or max_drop"),
         (", min = 2, max = 1", "min 2 is above max 1"),
         (", min = 2, exact = 2", "exact excludes min and max"),
     ] {

@@ -1,0 +1,118 @@
+//! What was not verified, although no check failed for that: in words for whoever reads a verdict without knowing checks.
+
+use std::collections::BTreeSet;
+
+use super::{Outcome, fingerprint, row_counts};
+use crate::human;
+use crate::names::DatabaseName;
+use crate::template::{Check, Template};
+use crate::verdict::{CheckStatus, Finding, Severity};
+
+/// Codes of findings that say so, with what was not done to their subjects.
+const UNJUDGED: [(&str, &str); 6] = [
+    (fingerprint::NO_MANIFEST, "not compared with the source"),
+    (fingerprint::NO_FINGERPRINT, "not compared with the source"),
+    (row_counts::NO_EARLIER_DRILL, "number of rows not compared with an earlier drill"),
+    ("heads_not_compared", "not compared with the heads of an earlier drill"),
+    ("constraint_not_checked", "not checked"),
+    ("not_checked", "not checked"),
+];
+/// Subjects that a sentence names.
+const NAMED: usize = 5;
+
+impl Outcome {
+    /// What the check could not look at, although it did not fail for that: in one sentence if that is everything.
+    pub fn not_verified(&self) -> Vec<String> {
+        if self.status == CheckStatus::Skipped {
+            return vec![self.summary.clone()];
+        }
+        UNJUDGED.iter().filter_map(|(code, what)| self.sentence(code, what)).collect()
+    }
+
+    fn sentence(&self, code: &str, what: &str) -> Option<String> {
+        let is_it = |finding: &&Finding| finding.severity == Severity::Warning && finding.code == code;
+        let findings: Vec<&Finding> = self.findings.iter().filter(is_it).collect();
+        let first = findings.first()?;
+        let named: Vec<&str> = findings.iter().take(NAMED).map(|finding| finding.subject.as_str()).collect();
+        let more = match findings.len() - named.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Some(format!("{}{more}: {what}: {}", named.join(", "), first.actual))
+    }
+}
+
+/// What no check of a template looks at, in the databases that it drills.
+pub fn looked_at_by_no_check(template: &Template) -> Vec<String> {
+    let without = |is_enough: &dyn Fn(&Check) -> bool| {
+        let looked_at: BTreeSet<&DatabaseName> =
+            template.checks.iter().filter(|check| is_enough(check)).flat_map(Check::databases).collect();
+        let left = template.databases.iter().map(|database| &database.name);
+        left.filter(|name| !looked_at.contains(name)).collect::<Vec<_>>()
+    };
+    let sentence = |names: &[&DatabaseName], what: &str| {
+        let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        (!names.is_empty()).then(|| format!("{}: {what}", human::one_line(&names.join(", "), 400)))
+    };
+    let left_out: Vec<&DatabaseName> = template.left_out.iter().collect();
+    let of_no_check = without(&|_| true);
+    let not_compared = without(&|check| matches!(check, Check::Fingerprint(_)));
+    [
+        sentence(&left_out, "not drilled: --only left them out"),
+        sentence(&of_no_check, "restored, and looked at by no check of the template"),
+        sentence(
+            &not_compared,
+            "the template has no fingerprint check of it, so rows that the backup lost or changed might not be seen",
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{Findings, Verified};
+    use crate::engine::test_verdict::template;
+
+    fn outcome(findings: &[(&'static str, &str)]) -> Outcome {
+        let mut all = Findings::default();
+        for (code, subject) in findings {
+            all.push(Finding {
+                severity: Severity::Warning,
+                code,
+                subject: (*subject).to_owned(),
+                expected: String::new(),
+                actual: "there is none".to_owned(),
+            });
+        }
+        all.into_outcome(Verified::FACT, String::new())
+    }
+
+    #[test]
+    fn what_was_not_verified_is_one_sentence_of_each_kind() {
+        assert_eq!(outcome(&[("missing_genesis", "a")]).not_verified(), Vec::<String>::new());
+        let subjects = ["a", "b", "c", "d", "e", "f", "g"].map(|name| ("no_manifest", name));
+        let told = outcome(&[&subjects[..], &[("no_earlier_drill", "a.public.t")]].concat()).not_verified();
+        assert_eq!(
+            told,
+            [
+                "a, b, c, d, e and 2 more: not compared with the source: there is none",
+                "a.public.t: number of rows not compared with an earlier drill: there is none",
+            ]
+        );
+        let nothing = Findings::default().into_outcome(0, "0 rows".to_owned());
+        assert_eq!(nothing.not_verified(), ["nothing was verified: 0 rows"]);
+    }
+
+    #[test]
+    fn databases_that_checks_pass_over_are_named() {
+        let mut template = template();
+        template.left_out = vec!["c".parse().unwrap()];
+        let told = looked_at_by_no_check(&template);
+        assert_eq!(told[0], "c: not drilled: --only left them out");
+        assert_eq!(told[1], "b: restored, and looked at by no check of the template");
+        assert!(told[2].starts_with("a, b: the template has no fingerprint check"), "{}", told[2]);
+    }
+}

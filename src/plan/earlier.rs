@@ -1,0 +1,85 @@
+//! What earlier drills found, for what is compared with them. Plain data: it is read from their verdicts.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::names::DatabaseName;
+use crate::template::TableName;
+
+/// Earlier drills of the template that passed, the newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EarlierDrills(pub Vec<EarlierDrill>);
+
+/// An earlier drill that passed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EarlierDrill {
+    /// When it began, as its verdict's name has it.
+    pub timestamp: String,
+    /// The databases it restored.
+    pub databases: BTreeMap<DatabaseName, EarlierDatabase>,
+}
+
+/// A database as an earlier drill found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierDatabase {
+    /// When the dump was taken.
+    pub taken_at: DateTime<Utc>,
+    /// Rows of each table.
+    pub table_rows: BTreeMap<String, u64>,
+    /// Entries of the dump that are made after the rows, if the verdict has them.
+    pub post_data: Option<usize>,
+}
+
+impl EarlierDrills {
+    /// The drill whose dump of this database comes closest before one taken at this time: a dump of an older time may
+    /// well have fewer rows than a later one.
+    pub fn before(
+        &self,
+        database: &DatabaseName,
+        taken_at: DateTime<Utc>,
+    ) -> Option<(&EarlierDrill, &EarlierDatabase)> {
+        let had_it = self.0.iter().filter_map(|drill| Some((drill, drill.databases.get(database)?)));
+        // Of several drills of one dump the newest, which stands first, so the order is turned round.
+        let up_to_then: Vec<_> = had_it.filter(|(_, found)| found.taken_at <= taken_at).collect();
+        up_to_then.into_iter().rev().max_by_key(|(_, found)| found.taken_at)
+    }
+}
+
+impl EarlierDatabase {
+    /// The rows that a table had.
+    pub fn rows(&self, table: &TableName) -> Option<u64> {
+        self.table_rows.get(&table.to_string()).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_drill_of_the_dump_just_before_is_the_one_to_compare_with() {
+        let at = |day: i64| DateTime::from_timestamp(1_779_000_000 + day * 86_400, 0).unwrap();
+        let drill = |timestamp: &str, database: &str, day| {
+            let found = EarlierDatabase { taken_at: at(day), table_rows: BTreeMap::new(), post_data: None };
+            EarlierDrill {
+                timestamp: timestamp.to_owned(),
+                databases: [(database.parse().unwrap(), found)].into(),
+            }
+        };
+        // The newest drill was one of an old dump.
+        let drills = EarlierDrills(vec![
+            drill("old dump", "shop", 1),
+            drill("again", "shop", 5),
+            drill("first", "shop", 5),
+            drill("other", "stock", 9),
+        ]);
+        let before = |day| {
+            let found = drills.before(&"shop".parse().unwrap(), at(day));
+            found.map(|(drill, _)| drill.timestamp.as_str())
+        };
+        assert_eq!(before(0), None);
+        assert_eq!((before(1), before(4)), (Some("old dump"), Some("old dump")));
+        assert_eq!((before(5), before(9)), (Some("again"), Some("again")));
+    }
+}
