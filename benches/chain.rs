@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use restore_drill::check::Outcome;
-use restore_drill::check::verify_chain::{Layout, Order, RowFold, verify};
+use restore_drill::check::verify_chain::{Layout, Order, RowFold, Step, Watch, verify};
 use restore_drill::clock::Clock;
 use restore_drill::demo::data::data_set;
 use restore_drill::failure::Result;
@@ -52,7 +52,7 @@ async fn measure(server: Server, rows: u64) -> Result<()> {
     for (way, database) in [("in a drill", &database), ("by exec", &through_engine)] {
         for _ in 0..option("--repeat", 3) {
             let began = Instant::now();
-            let outcome = verify(database, &check.table, &chain, jobs).await?;
+            let outcome = verify(database, &check.table, &chain, jobs, &Watch::default()).await?.outcome;
             report(&format!("verified {way}, {}", human::things(jobs as u64, "reader")), rows, began);
             require_sound(&outcome, rows);
         }
@@ -71,7 +71,6 @@ async fn measure(server: Server, rows: u64) -> Result<()> {
 
 fn require_sound(outcome: &Outcome, rows: u64) {
     assert_eq!((outcome.status, outcome.rows_verified), (CheckStatus::Pass, rows), "{}", outcome.summary);
-    assert_eq!(outcome.findings_total, 0, "{:?}", outcome.findings);
 }
 
 /// Rows as they came, one behind the other.
@@ -125,8 +124,11 @@ fn fold_alone(gathered: &Gathered, threads: usize) -> Outcome {
     let mut folds = folds.into_iter();
     let mut whole = folds.next().expect("there is a part");
     folds.for_each(|fold| whole.merge(fold));
-    assert!(whole.conclude_links(), "the rows of the sample data lie nearly in their order");
-    whole.finish()
+    assert!(
+        matches!(whole.conclude_links(), Step::Done),
+        "the rows of the sample data lie nearly in their order"
+    );
+    whole.finish().outcome
 }
 
 fn fold_part(gathered: &Gathered, mut at: usize, lengths: &[Option<u32>]) -> RowFold {

@@ -21,6 +21,7 @@ mod keys;
 mod python;
 mod root;
 mod row;
+mod shard;
 mod timestamp;
 
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use keys::{
 };
 pub use root::{EmptyRootVersion, Receipt, empty_day_root};
 pub use row::{AuditRow, HashError, HashVersion, RowHasher};
+pub use shard::{SHARDS, chain_shard};
 pub use timestamp::push_iso_timestamp;
 
 /// The `prev_hash` of the first row of a chain: 64 zeros.

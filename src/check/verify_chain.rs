@@ -1,22 +1,27 @@
 //! `verify-chain`: every row of a tamper-evident chain is unaltered, and none is missing between two others.
 //!
 //! Rows are read in the order they lie on disk, in parts and in parallel, and judged one by one: what is in a row needs
-//! no other row. Its link needs the one before it in its chain. A log that was only ever appended to lies nearly in the
-//! order of its chains, so the links are judged on the way too, from pieces of chains that are joined as they come. Where
-//! that does not work out, they are judged in a second reading, of narrow rows that the server sorts.
+//! no other row. Its link needs its parent. A log that was only ever appended to lies nearly in the order of its chains,
+//! so the links are judged on the way too: where they are followed as they are ([`tree`]), from the latest rows; where
+//! there is an order of columns ([`runs`]), from pieces of chains that are joined as they come. Where that does not work
+//! out, they are judged in a second reading, of narrow rows.
 //!
 //! Judging works on stored hashes alone, row by row, so after a break it goes on with the row it has: one edited row is
 //! one finding, not a finding for every row after it.
 
 mod content;
 mod fold;
+mod heads;
 mod jsonl;
 mod layout;
 mod links;
 mod place;
 mod read;
+mod recent;
 mod runs;
+mod search;
 mod sightings;
+mod tree;
 mod value;
 
 use super::{Context, Outcome};
@@ -24,10 +29,12 @@ use crate::failure::{Failure, Result};
 use crate::postgres::Database;
 use crate::template;
 
-pub use fold::{Order, RowFold};
+pub use fold::{Order, RowFold, Step, Verified};
+pub use heads::{ChainHead, Heads, Sighted, Watch};
 pub use jsonl::verify_jsonl;
 pub use layout::{Layout, PartitionAt, Want};
 pub use read::verify;
+pub use search::{FoundParents, Wanted};
 pub use value::Kind;
 
 /// Verifies the chains of a restored table.
@@ -40,5 +47,5 @@ pub async fn run(check: &template::VerifyChain, context: &Context<'_>) -> Result
     let tools = context.tools;
     // One holds the snapshot that the others read.
     let _permits = tools.connections.hold(tools.jobs + 1).await;
-    verify(&database, &check.table, &chain, tools.jobs).await
+    Ok(verify(&database, &check.table, &chain, tools.jobs, &Watch::default()).await?.outcome)
 }

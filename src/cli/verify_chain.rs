@@ -9,7 +9,7 @@ use super::common::{self, Format};
 use super::signals;
 use crate::chain::{Encoding, HashFunction};
 use crate::check::Outcome;
-use crate::check::verify_chain::{verify, verify_jsonl};
+use crate::check::verify_chain::{Watch, verify, verify_jsonl};
 use crate::exit::ExitCode;
 use crate::failure::{Failure, Result};
 use crate::human;
@@ -122,6 +122,12 @@ struct SchemeArgs {
     /// A gap in the order column is an error
     #[arg(long)]
     contiguous: bool,
+    /// aegis-audit: more forks than this are an error [default: any number, with a warning]
+    #[arg(long, value_name = "N")]
+    max_forks: Option<u64>,
+    /// aegis-audit: how many chains a tenant's rows are spread over; 0: do not look at a row's shard [default: 16]
+    #[arg(long, value_name = "N", requires = "scheme")]
+    shards: Option<u16>,
 }
 
 /// Verifies, and shows what was found.
@@ -190,7 +196,8 @@ async fn judge(args: &Args, check: &VerifyChain, chain: template::Chain) -> Resu
     let database = Database::Direct(Direct::new(url.as_deref(), &variable)?);
     let processors = || std::thread::available_parallelism().map_or(FEW, usize::from);
     let jobs = args.jobs.map_or_else(processors, usize::from);
-    verify(&database, &check.table, &chain, jobs).await.map_err(outside_a_drill)
+    let verified = verify(&database, &check.table, &chain, jobs, &Watch::default()).await;
+    Ok(verified.map_err(outside_a_drill)?.outcome)
 }
 
 /// The check's own advice is on drills, which have a template's query, a kept server and a disk to make room on.
@@ -253,6 +260,7 @@ fn check(args: &Args) -> Result<VerifyChain> {
     chain.require_genesis |= args.scheme.require_genesis;
     chain.contiguous |= args.scheme.contiguous;
     chain.allow_empty |= args.allow_empty;
+    chain.max_forks = args.scheme.max_forks.or(chain.max_forks);
     Ok(chain)
 }
 
@@ -280,6 +288,8 @@ fn described(args: &Args) -> Result<VerifyChain> {
         require_genesis: given.require_genesis,
         contiguous: given.contiguous,
         allow_empty: args.allow_empty,
+        max_forks: given.max_forks,
+        shards: given.shards,
         id: given.id.clone(),
         hash_column: given.hash_column.clone(),
         link_column: given.link_column.clone(),

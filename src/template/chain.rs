@@ -1,11 +1,12 @@
 //! The `verify-chain` check of a template: how the rows of a table are hashed and linked.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 
 use serde::Deserialize;
 
 use super::schema::TableName;
-use crate::chain::{Encoding, GENESIS, HashFunction, Join};
+use crate::chain::{Encoding, GENESIS, HashFunction, Join, SHARDS};
 use crate::names::DatabaseName;
 
 /// A tamper-evident chain that must be unbroken. [`VerifyChain::chain`] says what the keys amount to.
@@ -35,6 +36,14 @@ pub struct VerifyChain {
     /// Whether a table without rows may be right. Otherwise nothing is verified then, and the check does not hold.
     #[serde(default)]
     pub allow_empty: bool,
+    /// How many forks there may be: rows that name a parent which another row names too. Without it, any number, with a
+    /// warning.
+    #[serde(default)]
+    pub max_forks: Option<u64>,
+    /// How many chains the rows of a tenant are spread over, 16 where nothing else is said; 0 if nothing is to be said of
+    /// a row's shard.
+    #[serde(default)]
+    pub shards: Option<u16>,
     /// The columns that name a row in a finding.
     #[serde(default)]
     pub id: Option<Vec<String>>,
@@ -124,8 +133,12 @@ pub struct Chain {
     pub scheme: Scheme,
     /// The columns that tell chains apart.
     pub partition_by: Vec<String>,
-    /// The columns that order a chain. None: what the scheme finds in the table.
+    /// The columns that order a chain. None: the links alone say what comes after what, and a chain may fork.
     pub order_by: Option<Vec<String>>,
+    /// How many forks there may be; none for any number.
+    pub max_forks: Option<u64>,
+    /// How many chains a tenant's rows are spread over; none if a row's shard is not looked at.
+    pub shards: Option<NonZeroU16>,
     /// The columns that name a row.
     pub id: Vec<String>,
     /// The column with a row's hash.
@@ -233,10 +246,19 @@ impl VerifyChain {
         let or = |given: &Option<Vec<String>>, default: &[&str]| {
             given.clone().unwrap_or_else(|| default.iter().map(|name| (*name).to_owned()).collect())
         };
+        let order_by = self.order_by.clone().filter(|columns| !columns.is_empty());
+        if order_by.is_some() && self.max_forks.is_some() {
+            return Err(
+                "max_forks and order_by exclude each other: in an order of columns there are no forks"
+                    .to_owned(),
+            );
+        }
         Ok(Chain {
             scheme: Scheme::AegisAudit,
+            max_forks: self.max_forks,
+            shards: self.shards.map_or(Some(SHARDS), NonZeroU16::new),
             partition_by: or(&self.partition_by, &["tenant_id", "chain_shard"]),
-            order_by: self.order_by.clone().filter(|columns| !columns.is_empty()),
+            order_by,
             id: or(&self.id, &["id"]),
             hash_column: "event_hash".to_owned(),
             link_column: "prev_hash".to_owned(),
@@ -247,6 +269,11 @@ impl VerifyChain {
     }
 
     fn hash_chain(&self) -> Result<Chain, String> {
+        for (key, is_given) in [("max_forks", self.max_forks.is_some()), ("shards", self.shards.is_some())] {
+            if is_given {
+                return Err(format!("{key} belongs to the scheme aegis-audit"));
+            }
+        }
         let needed = |key: &str, column: &Option<String>| {
             let column = column.clone().filter(|name| !name.is_empty());
             column.ok_or_else(|| format!("the scheme hash-chain needs {key}"))
@@ -270,6 +297,8 @@ impl VerifyChain {
             partition_by: self.partition_by.clone().unwrap_or_default(),
             id: self.id.clone().filter(|columns| !columns.is_empty()).unwrap_or_else(|| order_by.clone()),
             order_by: Some(order_by),
+            max_forks: None,
+            shards: None,
             hash_column: needed("hash_column", &self.hash_column)?,
             link_column: needed("link_column", &self.link_column)?,
             genesis: genesis.transpose()?,

@@ -3,7 +3,7 @@
 use super::layout::{AegisAt, ContentAt, Index, PreimageAt};
 use super::links::Rules;
 use super::value::{Kind, Value};
-use crate::chain::{AuditRow, HashError, HashVersion, HexDigest, RowHasher};
+use crate::chain::{AuditRow, HashError, HashVersion, HexDigest, RowHasher, chain_shard};
 use crate::human;
 use crate::template::HashChain;
 
@@ -43,6 +43,12 @@ pub struct Fault {
 pub struct ContentJudge {
     aegis: RowHasher,
     preimage: Vec<u8>,
+    /// Rows of version 2 that were hashed with an empty timestamp.
+    pub untimed: u64,
+    /// Whether the latest row of version 2 was one of them: the next most likely is too.
+    was_untimed: bool,
+    /// Rows of version 2 that are in shard 0 though their request says another.
+    pub unsharded: u64,
 }
 
 impl ContentJudge {
@@ -79,6 +85,39 @@ impl ContentJudge {
         }
     }
 
+    /// What is wrong with the shard that an audit row is in, if anything is: it follows from the request. Shard 0 is
+    /// where rows are that nobody spread over shards, so those are counted.
+    pub fn judge_shard(&mut self, at: &ContentAt, fields: Fields<'_>) -> Option<Fault> {
+        let ContentAt::Aegis(at) = at else { return None };
+        let (index, shards) = (at.shard?, at.shards?);
+        let shard = fields.get(index).int().unwrap_or(0);
+        // Rows of version 1 are from before there were shards, or may be.
+        if shard == 0 && fields.maybe(at.version).int().is_none_or(|version| version == 1) {
+            return None;
+        }
+        let mut buffer = [0; 40];
+        let request = fields.get(at.request).text(&mut buffer).ok()?;
+        let right = request.map_or(0, |request| chain_shard(&request, shards));
+        if shard == i64::from(right) {
+            return None;
+        }
+        if shard == 0 {
+            self.unsharded += 1;
+            return None;
+        }
+        Some(Fault {
+            code: "wrong_shard",
+            expected: format!("chain_shard {right}, which follows from its request_id"),
+            actual: format!("chain_shard {shard}"),
+        })
+    }
+
+    /// Adds what was counted elsewhere.
+    pub fn merge(&mut self, other: &Self) {
+        self.untimed += other.untimed;
+        self.unsharded += other.unsharded;
+    }
+
     fn aegis(
         &mut self,
         at: &AegisAt,
@@ -98,11 +137,25 @@ impl ContentJudge {
                 _ => return Some(unknown_version("hash version 1 or 2", "a hash version that is no number")),
             },
         };
-        match self.aegis_hash(at, fields, link, version) {
-            Ok(hash) if hash.as_bytes() == stored => None,
-            Ok(hash) => Some(mismatch(rules, hash.as_bytes(), stored)),
-            Err(why) => Some(unhashable(why)),
+        if version == HashVersion::V1 {
+            let hash = self.aegis_hash(at, fields, link, version, true);
+            return hash_fault(rules, hash, stored);
         }
+        // The writer of version 2 has hashed an empty timestamp for as long as it left out to set one.
+        let first = self.was_untimed;
+        let hash = self.aegis_hash(at, fields, link, version, !first);
+        if matches!(&hash, Ok(hash) if hash.as_bytes() == stored) {
+            self.untimed += u64::from(first);
+            return None;
+        }
+        let other = self.aegis_hash(at, fields, link, version, first);
+        if matches!(&other, Ok(hash) if hash.as_bytes() == stored) {
+            self.was_untimed = !first;
+            self.untimed += u64::from(!first);
+            return None;
+        }
+        // What is said is what the row should be.
+        hash_fault(rules, if first { other } else { hash }, stored)
     }
 
     fn aegis_hash(
@@ -111,6 +164,7 @@ impl ContentJudge {
         fields: Fields<'_>,
         link: &[u8],
         version: HashVersion,
+        is_timed: bool,
     ) -> Result<HexDigest, String> {
         fn plain<'a>(value: Value<'a>) -> Result<Option<&'a str>, std::str::Utf8Error> {
             value.raw.map(str::from_utf8).transpose()
@@ -123,7 +177,7 @@ impl ContentJudge {
         let action = plain(fields.get(at.action)).map_err(utf8)?;
         let decision = plain(fields.get(at.decision)).map_err(utf8)?;
         let metadata = fields.maybe(at.metadata).text(&mut spare).map_err(utf8)?;
-        let moment = fields.get(at.timestamp);
+        let moment = if is_timed { fields.get(at.timestamp) } else { Value { kind: Kind::Text, raw: None } };
         let timestamp_micros = moment.micros();
         if version >= HashVersion::V2 && moment.raw.is_some() && timestamp_micros.is_none() {
             return Err("a timestamp that cannot be read".to_owned());
@@ -188,6 +242,14 @@ impl ContentJudge {
             return None;
         }
         Some(mismatch(rules, &scheme.encoding.write(&hash), stored))
+    }
+}
+
+fn hash_fault(rules: &Rules, hash: Result<HexDigest, String>, stored: &[u8]) -> Option<Fault> {
+    match hash {
+        Ok(hash) if hash.as_bytes() == stored => None,
+        Ok(hash) => Some(mismatch(rules, hash.as_bytes(), stored)),
+        Err(why) => Some(unhashable(why)),
     }
 }
 

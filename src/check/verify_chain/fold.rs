@@ -3,15 +3,19 @@
 use std::sync::Arc;
 
 use super::content::{ContentJudge, Fields};
+use super::heads::{Heads, Sighted, Watch};
 use super::layout::Layout;
-use super::links::{Link, Links};
+use super::links::{Links, Rules};
 use super::place;
+use super::recent::{chain_key, key};
 use super::runs::Runs;
+use super::search::{FoundParents, Wanted};
 use super::sightings::{At, Sightings, Words};
+use super::tree::{Followed, Tree};
 use super::value::Kind;
 use crate::check::Outcome;
 use crate::human;
-use crate::verdict::Severity;
+use crate::verdict::{Finding, Severity};
 
 /// Pieces of chains that are remembered while rows come in any order: about 50 MB of them. With more, links are judged
 /// in a second reading, chain by chain.
@@ -34,10 +38,33 @@ enum Following {
     Runs(Runs),
     Interleaved(Links),
     Grouped(Links),
+    Tree(Box<Tree>),
     /// Nothing: the links have to be judged by another fold.
     GivenUp,
-    /// What another fold has found out.
-    Known(u64, Sightings),
+    /// What was found out.
+    Known(Followed),
+}
+
+/// What has to be done before an outcome is known.
+#[derive(Debug)]
+pub enum Step {
+    /// Nothing more.
+    Done,
+    /// The rows must be read sorted, see [`RowFold::take_links`].
+    Sort,
+    /// Some rows must be looked up among all, see [`RowFold::take_found`].
+    Search(Wanted),
+}
+
+/// An outcome, and what a later drill goes by.
+#[derive(Debug)]
+pub struct Verified {
+    /// What the check has found.
+    pub outcome: Outcome,
+    /// The newest row of each chain.
+    pub heads: Heads,
+    /// Which of the watched rows are there.
+    pub sighted: Sighted,
 }
 
 /// Folds rows. Rows that come in any order can be cut into parts that are folded apart and merged.
@@ -50,6 +77,8 @@ pub struct RowFold {
     judge: ContentJudge,
     rows: u64,
     row: Located,
+    watch: Watch,
+    sighted: Sighted,
 }
 
 /// Which row it is, and where. Its buffers are used again for every row.
@@ -84,11 +113,72 @@ impl Located {
     }
 }
 
+/// What takes rows in parts that are merged.
+pub trait Fold: Send + 'static {
+    /// Takes the next row.
+    fn push(&mut self, raw: &[Option<&[u8]>]);
+    /// Adds what was found in the rows that lie after these.
+    fn merge(&mut self, other: Self);
+}
+
+impl Fold for RowFold {
+    fn push(&mut self, raw: &[Option<&[u8]>]) {
+        Self::push(self, raw);
+    }
+
+    fn merge(&mut self, other: Self) {
+        Self::merge(self, other);
+    }
+}
+
+/// Looks rows up among all.
+#[derive(Debug)]
+pub struct Search {
+    layout: Arc<Layout>,
+    kinds: Arc<[Kind]>,
+    row: Located,
+    /// What was found.
+    pub found: FoundParents,
+}
+
+impl Search {
+    /// Makes searches for rows of this layout.
+    pub fn of(layout: &Arc<Layout>, wanted: Wanted) -> impl Fn(Arc<[Kind]>) -> Self + Send + Sync + 'static {
+        let layout = Arc::clone(layout);
+        move |kinds| Self {
+            layout: Arc::clone(&layout),
+            kinds,
+            row: Located::default(),
+            found: FoundParents::of(wanted.clone()),
+        }
+    }
+}
+
+impl Fold for Search {
+    fn push(&mut self, raw: &[Option<&[u8]>]) {
+        let fields = Fields { kinds: &self.kinds, raw };
+        self.row.locate(&self.layout, fields);
+        let Located { id, chain, order } = &self.row;
+        self.found.push(&self.layout.link_of(fields, id, chain, order));
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.found.merge(other.found);
+    }
+}
+
 impl RowFold {
+    /// Makes folds for rows of this layout that come in any order.
+    pub fn any(layout: &Arc<Layout>, watch: &Watch) -> impl Fn(Arc<[Kind]>) -> Self + Send + Sync + 'static {
+        let (layout, watch) = (Arc::clone(layout), watch.clone());
+        move |kinds| Self::new(Arc::clone(&layout), kinds, Order::Any).watching(watch.clone())
+    }
+
     /// No rows yet. Their fields are those of the layout, and of these kinds.
     pub fn new(layout: Arc<Layout>, kinds: Arc<[Kind]>, order: Order) -> Self {
         let rules = || Arc::clone(&layout.rules);
         let following = match order {
+            _ if layout.rules.follows_links => Following::Tree(Box::new(Tree::new(rules(), order))),
             // Text is ordered by a collation, which only the server knows.
             Order::Any if !layout.order.iter().all(|index| kinds[*index].has_order()) => Following::GivenUp,
             Order::Any => Following::Runs(Runs::new(rules())),
@@ -103,7 +193,14 @@ impl RowFold {
             judge: ContentJudge::default(),
             rows: 0,
             row: Located::default(),
+            watch: Watch::default(),
+            sighted: Sighted::default(),
         }
+    }
+
+    /// Looks out for rows too.
+    pub fn watching(self, watch: Watch) -> Self {
+        Self { watch, ..self }
     }
 
     /// Takes the next row.
@@ -113,15 +210,26 @@ impl RowFold {
         self.row.locate(layout, fields);
         let Located { id, chain, order } = &self.row;
         let (hash, link) = (raw[layout.hash], raw[layout.link]);
-        if let Some(fault) = self.judge.judge(&layout.content, &layout.rules, fields, hash, link) {
-            let at = At { chain, order };
-            self.content.push(Severity::Error, fault.code, at, || Words {
+        let faults = [
+            self.judge.judge(&layout.content, &layout.rules, fields, hash, link),
+            self.judge.judge_shard(&layout.content, fields),
+        ];
+        for fault in faults.into_iter().flatten() {
+            self.content.push(Severity::Error, fault.code, At { chain, order }, || Words {
                 subject: layout.rules.subject(id, chain),
                 expected: fault.expected,
                 actual: fault.actual,
             });
         }
-        let row = Link { id, chain, order, hash, link };
+        if !self.watch.is_empty()
+            && let Some(hash) = hash
+        {
+            let key = key(chain_key(chain), hash);
+            if self.watch.contains(key) {
+                self.sighted.insert(key);
+            }
+        }
+        let row = layout.link_of(fields, id, chain, order);
         match &mut self.following {
             Following::Runs(runs) => {
                 runs.push(&row);
@@ -129,9 +237,15 @@ impl RowFold {
                     self.following = Following::GivenUp;
                 }
             }
+            Following::Tree(tree) => {
+                tree.push(&row);
+                if tree.is_too_much() {
+                    self.following = Following::GivenUp;
+                }
+            }
             Following::Interleaved(links) => links.push(&row),
             Following::Grouped(links) => links.push_grouped(&row),
-            Following::GivenUp | Following::Known(..) => {}
+            Following::GivenUp | Following::Known(_) => {}
         }
     }
 
@@ -139,6 +253,8 @@ impl RowFold {
     pub fn merge(&mut self, other: Self) {
         self.rows += other.rows;
         self.content.merge(other.content);
+        self.judge.merge(&other.judge);
+        self.sighted.merge(other.sighted);
         match (&mut self.following, other.following) {
             (Following::Runs(runs), Following::Runs(more)) => {
                 runs.merge(more);
@@ -146,40 +262,119 @@ impl RowFold {
                     self.following = Following::GivenUp;
                 }
             }
+            (Following::Tree(tree), Following::Tree(more)) => {
+                tree.merge(*more);
+                if tree.is_too_much() {
+                    self.following = Following::GivenUp;
+                }
+            }
             (following, _) => *following = Following::GivenUp,
         }
     }
 
-    /// Ends the following of links. False if it came to nothing: then [`RowFold::take_links`] must bring them.
-    pub fn conclude_links(&mut self) -> bool {
-        let concluded = match std::mem::replace(&mut self.following, Following::GivenUp) {
+    /// Ends the following of links. Says what that takes.
+    pub fn conclude_links(&mut self) -> Step {
+        let known = match std::mem::replace(&mut self.following, Following::GivenUp) {
             Following::Runs(runs) => runs.finish(),
             Following::Interleaved(links) | Following::Grouped(links) => Some(links.finish()),
+            Following::Tree(mut tree) => {
+                tree.close_chains();
+                if let Some(wanted) = tree.wanted() {
+                    self.following = Following::Tree(tree);
+                    return Step::Search(wanted);
+                }
+                Some(tree.finish())
+            }
             Following::GivenUp => None,
-            Following::Known(chains, sightings) => Some((chains, sightings)),
+            Following::Known(followed) => Some(followed),
         };
-        let Some((chains, sightings)) = concluded else { return false };
-        self.following = Following::Known(chains, sightings);
-        true
+        let Some(known) = known else { return Step::Sort };
+        self.following = Following::Known(known);
+        Step::Done
     }
 
-    /// Takes what a fold of the same rows, in their order, has found out of the links.
-    pub fn take_links(&mut self, mut ordered: Self) {
-        ordered.conclude_links();
+    /// Takes the links that a fold of the same rows, in their order, has followed.
+    pub fn take_links(&mut self, ordered: Self) {
         self.following = ordered.following;
     }
 
-    /// The outcome.
-    pub fn finish(mut self) -> Outcome {
-        self.conclude_links();
-        let mut seen = self.content;
-        let mut chains = 0;
-        if let Following::Known(count, of_links) = self.following {
-            chains = count;
-            seen.merge(of_links);
+    /// Takes what was looked up.
+    pub fn take_found(&mut self, found: &FoundParents) {
+        if let Following::Tree(tree) = &mut self.following {
+            tree.take_found(found);
         }
-        let held = format!("{} rows in {}", human::count(self.rows), human::things(chains, "chain"));
-        seen.into_findings().into_outcome(self.rows, held)
+    }
+
+    /// The outcome. Rows that could not be looked up are not there.
+    pub fn finish(mut self) -> Verified {
+        if let Step::Search(wanted) = self.conclude_links() {
+            self.take_found(&FoundParents::of(wanted));
+            self.conclude_links();
+        }
+        let followed = match self.following {
+            Following::Known(followed) => followed,
+            _ => Followed::default(),
+        };
+        let mut seen = self.content;
+        seen.merge(followed.sightings);
+        let mut held =
+            format!("{} rows in {}", human::count(self.rows), human::things(followed.chains, "chain"));
+        let mut findings = seen.into_findings();
+        let forks = &followed.forks;
+        if let Some(parent) = &forks.example {
+            held.push_str(&format!(", {}", human::things(forks.count, "fork")));
+            findings.push(fork_finding(&self.layout.rules, forks.count, &parent.chain, &parent.hash));
+        }
+        if self.judge.untimed > 0 {
+            held.push_str(&format!(", {} hashed without their time", human::count(self.judge.untimed)));
+            findings.push(untimed_finding(self.judge.untimed));
+        }
+        if self.judge.unsharded > 0 {
+            findings.push(unsharded_finding(self.judge.unsharded));
+        }
+        let outcome = findings.into_outcome(self.rows, held);
+        Verified { outcome, heads: followed.heads, sighted: self.sighted }
+    }
+}
+
+fn fork_finding(rules: &Rules, count: u64, chain: &[u8], parent: &[u8]) -> Finding {
+    let is_too_many = rules.max_forks.is_some_and(|most| count > most);
+    let (severity, code) =
+        if is_too_many { (Severity::Error, "too_many_forks") } else { (Severity::Warning, "fork") };
+    Finding {
+        severity,
+        code,
+        subject: rules.chain(chain),
+        expected: match rules.max_forks {
+            Some(most) if is_too_many => format!("at most {}", human::things(most, "fork")),
+            _ => format!("one row after {} {}", rules.hash_name, rules.show(Some(parent))),
+        },
+        actual: format!(
+            "more than one; {} in all, each a row that names a parent which another row names too",
+            human::things(count, "fork")
+        ),
+    }
+}
+
+fn unsharded_finding(count: u64) -> Finding {
+    Finding {
+        severity: Severity::Warning,
+        code: "wrong_shard",
+        subject: human::things(count, "row"),
+        expected: "the chain_shard that follows from the request_id of a version-2 row".to_owned(),
+        actual: "chain_shard 0: if this installation has one shard, set shards = 1".to_owned(),
+    }
+}
+
+fn untimed_finding(count: u64) -> Finding {
+    Finding {
+        severity: Severity::Info,
+        code: "untimed_hash",
+        subject: human::things(count, "row"),
+        expected: "the timestamp in the hash of a version-2 row".to_owned(),
+        actual:
+            "an empty one, as some writers hash it: the chain does not prove when these rows were written"
+                .to_owned(),
     }
 }
 

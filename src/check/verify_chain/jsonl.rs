@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::fold::{Order, RowFold};
+use super::fold::{Order, RowFold, Step};
 use super::layout::{ContentAt, Layout, Want};
 use super::value::{Kind, Value};
 use crate::check::Outcome;
@@ -48,9 +48,20 @@ pub fn verify_jsonl(mut input: impl BufRead, chain: &Chain) -> Result<Outcome> {
         })?;
     }
     Ok(match folding {
-        Some(folding) => folding.fold.finish(),
+        Some(mut folding) => {
+            if let Step::Sort = folding.fold.conclude_links() {
+                return Err(disordered());
+            }
+            folding.fold.finish().outcome
+        }
         None => crate::check::Findings::default().into_outcome(0, "0 rows in 0 chains".to_owned()),
     })
+}
+
+fn disordered() -> Failure {
+    let message = "the links of the export cannot be followed: too many rows stand far from their parents";
+    Failure::inconclusive("chain_disordered", message)
+        .hint("export the rows in the order of their timestamps")
 }
 
 fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>, number: u64) -> Result<bool> {
@@ -224,12 +235,16 @@ mod tests {
         let mut rows = vectors();
         rows[2]["metadata_json"]["risk_score"] = 0.06.into();
         let edited = verify_jsonl(lines(&rows).as_bytes(), &aegis).unwrap();
-        assert_eq!(codes(&edited), ["hash_mismatch"]);
+        assert_eq!(codes(&edited), ["hash_mismatch", "wrong_shard"]);
         assert!(edited.findings[0].subject.starts_with("row row-2 of the chain of tenant 5f0c3c1e"));
         rows.swap(3, 4);
         let swapped = verify_jsonl(lines(&rows).as_bytes(), &aegis).unwrap();
-        assert!(codes(&swapped).contains(&"out_of_order"), "{:?}", swapped.findings);
-        assert!(codes(&swapped).contains(&"broken_link"), "{:?}", swapped.findings);
+        assert_eq!(codes(&swapped), codes(&edited), "links are followed in any order of the rows");
+        rows.remove(3);
+        rows.swap(0, 2);
+        rows.remove(1);
+        let missing = verify_jsonl(lines(&rows).as_bytes(), &aegis).unwrap();
+        assert!(codes(&missing).contains(&"broken_link"), "{:?}", missing.findings);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Which fields of a row a chain needs, and where they stand among those that are read.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
-use super::links::Rules;
+use super::content::Fields;
+use super::links::{Link, Rules};
 use crate::chain::Encoding;
 use crate::template::{Chain, Content, HashChain, Preimage, Scheme};
 
@@ -36,10 +38,22 @@ pub struct Layout {
     pub hash: Index,
     /// The hash of the row before.
     pub link: Index,
+    /// What numbers rows as they are written.
+    pub number: Option<NumberAt>,
     /// What is hashed.
     pub content: ContentAt,
     /// What holds for every chain.
     pub rules: Arc<Rules>,
+}
+
+/// Where the number of a row stands, and what says whether it is one to rely on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NumberAt {
+    /// The number.
+    pub number: Index,
+    /// The version: rows of version 2 were written when there were numbers, and those of version 1 may have got theirs
+    /// later, in whatever order they lay.
+    pub version: Index,
 }
 
 /// A column that tells chains apart.
@@ -82,6 +96,9 @@ pub struct AegisAt {
     pub reason: Option<Index>,
     pub metadata: Option<Index>,
     pub timestamp: Index,
+    pub shard: Option<Index>,
+    /// How many shards there are; none if that is not to be looked at.
+    pub shards: Option<NonZeroU16>,
 }
 
 /// Where a preimage's fields stand.
@@ -139,21 +156,31 @@ impl Layout {
         });
         let partition = partition.collect();
         let order_by = chain.order_by.clone().unwrap_or_else(|| {
-            let known: &[&str] =
-                if columns.contains("chain_sequence") { &["chain_sequence"] } else { &["timestamp", "id"] };
-            known.iter().map(|name| (*name).to_owned()).collect()
+            let mut names = vec!["timestamp".to_owned()];
+            names.extend(chain.id.iter().cloned());
+            names
         });
         let order = order_by.iter().map(|name| wants.column(name)).collect();
         let (hash, link) = (wants.column(&chain.hash_column), wants.column(&chain.link_column));
+        let number = if chain.order_by.is_none() { number(&mut wants) } else { None };
         let content = match &chain.scheme {
-            Scheme::AegisAudit => ContentAt::Aegis(aegis(&mut wants)),
+            Scheme::AegisAudit => ContentAt::Aegis(aegis(&mut wants, chain)),
             Scheme::HashChain(scheme) => general(&mut wants, scheme),
         };
         if !wants.missing.is_empty() {
             return Err(wants.missing.into_iter().collect());
         }
         let rules = Arc::new(rules(chain, &order_by));
-        Ok(Self { wanted: wants.wanted, id, partition, order, hash, link, content, rules })
+        Ok(Self { wanted: wants.wanted, id, partition, order, hash, link, number, content, rules })
+    }
+
+    /// What the links of a row are judged by. `id`, `chain` and `order` say which row it is, and where.
+    pub fn link_of<'a>(&self, fields: Fields<'a>, id: &'a str, chain: &'a [u8], order: &'a [u8]) -> Link<'a> {
+        let number = self.number.and_then(|at| fields.get(at.number).int());
+        let is_numbered_in_order =
+            self.number.is_some_and(|at| fields.get(at.version).int().is_some_and(|version| version > 1));
+        let (hash, link) = (fields.raw[self.hash], fields.raw[self.link]);
+        Link { id, chain, order, hash, link, number, is_numbered_in_order }
     }
 
     /// The same without what is hashed: narrow rows, for judging links alone.
@@ -162,6 +189,7 @@ impl Layout {
         kept.extend(self.partition.iter().filter_map(|at| at.index));
         kept.extend(&self.order);
         kept.extend([self.hash, self.link]);
+        kept.extend(self.number.iter().flat_map(|at| [at.number, at.version]));
         kept.sort_unstable();
         kept.dedup();
         let place = |old: Index| kept.iter().position(|index| *index == old).expect("it was kept");
@@ -176,13 +204,20 @@ impl Layout {
             order: self.order.iter().map(|index| place(*index)).collect(),
             hash: place(self.hash),
             link: place(self.link),
+            number: self.number.map(|at| NumberAt { number: place(at.number), version: place(at.version) }),
             content: ContentAt::None,
             rules: Arc::clone(&self.rules),
         }
     }
 }
 
-fn aegis(wants: &mut Wants<'_>) -> AegisAt {
+fn number(wants: &mut Wants<'_>) -> Option<NumberAt> {
+    let (number, version) = ("chain_sequence", "hash_version");
+    let are_there = [number, version].into_iter().all(|name| wants.columns.contains(name));
+    are_there.then(|| NumberAt { number: wants.column(number), version: wants.column(version) })
+}
+
+fn aegis(wants: &mut Wants<'_>, chain: &Chain) -> AegisAt {
     AegisAt {
         version: wants.optional("hash_version"),
         tenant: wants.column("tenant_id"),
@@ -194,6 +229,8 @@ fn aegis(wants: &mut Wants<'_>) -> AegisAt {
         reason: wants.optional("reason"),
         metadata: wants.optional("metadata_json"),
         timestamp: wants.column("timestamp"),
+        shard: wants.optional("chain_shard"),
+        shards: chain.shards,
     }
 }
 
@@ -235,6 +272,9 @@ fn rules(chain: &Chain, order_by: &[String]) -> Rules {
         genesis: chain.genesis.clone(),
         require_genesis: chain.require_genesis,
         contiguous: chain.contiguous,
+        follows_links: chain.order_by.is_none(),
+        max_forks: chain.max_forks,
+        number_name: "chain_sequence".to_owned(),
         hash_name: chain.hash_column.clone(),
         link_name: chain.link_column.clone(),
         order_name: order_by.join(", "),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::place;
 use super::sightings::{At, Sightings, Words};
+use super::tree::Followed;
 use crate::human;
 use crate::verdict::Severity;
 
@@ -23,6 +24,13 @@ pub struct Rules {
     pub require_genesis: bool,
     /// Whether the order column counts without gaps.
     pub contiguous: bool,
+    /// Whether links are followed as they are, so that a chain may fork. Otherwise each row must name the one before it
+    /// in the order of the chain.
+    pub follows_links: bool,
+    /// Forks beyond which there is an error; none for any number.
+    pub max_forks: Option<u64>,
+    /// The column that numbers rows as they are written, where links are followed.
+    pub number_name: String,
     /// The column with a row's own hash.
     pub hash_name: String,
     /// The column with the hash of the row before.
@@ -38,7 +46,12 @@ pub struct Rules {
 impl Rules {
     /// The row and its chain, for people.
     pub fn subject(&self, id: &str, chain: &[u8]) -> String {
-        let mut subject = format!("row {} of the chain", human::one_line(id, KEY_SHOWN));
+        format!("row {} of {}", human::one_line(id, KEY_SHOWN), self.chain(chain))
+    }
+
+    /// A chain, for people.
+    pub fn chain(&self, chain: &[u8]) -> String {
+        let mut subject = "the chain".to_owned();
         for (index, (name, value)) in self.partition_names.iter().zip(place::partitions(chain)).enumerate() {
             let value = human::one_line(value.unwrap_or("none"), KEY_SHOWN);
             subject.push_str(&format!("{} {name} {value}", if index == 0 { " of" } else { "," }));
@@ -81,6 +94,10 @@ pub struct Link<'a> {
     pub hash: Option<&'a [u8]>,
     /// What it says the hash of the row before is.
     pub link: Option<&'a [u8]>,
+    /// Its number, where rows are numbered as they are written.
+    pub number: Option<i64>,
+    /// Whether its number is known to be above its parent's.
+    pub is_numbered_in_order: bool,
 }
 
 /// The first row of a chain, or of a part of one.
@@ -102,7 +119,16 @@ impl Head {
 
     /// As a row of this chain; its own hash is not known any more, and nothing that looks back needs it.
     pub fn as_link<'a>(&'a self, chain: &'a [u8]) -> Link<'a> {
-        Link { id: &self.id, chain, order: &self.order, hash: None, link: self.link.as_deref() }
+        let link = self.link.as_deref();
+        Link {
+            id: &self.id,
+            chain,
+            order: &self.order,
+            hash: None,
+            link,
+            number: None,
+            is_numbered_in_order: false,
+        }
     }
 }
 
@@ -139,28 +165,28 @@ impl Tail {
 #[derive(Debug)]
 pub struct Links {
     rules: Arc<Rules>,
-    tails: HashMap<Box<[u8]>, Tail>,
-    /// Chains that have ended and are forgotten.
-    ended: u64,
-    sightings: Sightings,
+    /// With the number of its rows.
+    tails: HashMap<Box<[u8]>, (Tail, u64)>,
+    followed: Followed,
 }
 
 impl Links {
     /// No rows yet.
     pub fn new(rules: Arc<Rules>) -> Self {
-        Self { rules, tails: HashMap::new(), ended: 0, sightings: Sightings::default() }
+        Self { rules, tails: HashMap::new(), followed: Followed::default() }
     }
 
     /// Takes the next row.
     pub fn push(&mut self, row: &Link<'_>) {
         match self.tails.get_mut(row.chain) {
-            Some(tail) => {
-                follows(&self.rules, &mut self.sightings, tail, row);
+            Some((tail, rows)) => {
+                follows(&self.rules, &mut self.followed.sightings, tail, row);
                 tail.become_row(row.order, row.hash);
+                *rows += 1;
             }
             None => {
-                begins(&self.rules, &mut self.sightings, row);
-                self.tails.insert(row.chain.into(), Tail::of(row));
+                begins(&self.rules, &mut self.followed.sightings, row);
+                self.tails.insert(row.chain.into(), (Tail::of(row), 1));
             }
         }
     }
@@ -168,15 +194,22 @@ impl Links {
     /// Takes the next row of rows that come chain by chain: only one chain is ever remembered.
     pub fn push_grouped(&mut self, row: &Link<'_>) {
         if !self.tails.contains_key(row.chain) {
-            self.ended += self.tails.len() as u64;
-            self.tails.clear();
+            self.end_chains();
         }
         self.push(row);
     }
 
-    /// The number of chains, and what was seen.
-    pub fn finish(self) -> (u64, Sightings) {
-        (self.ended + self.tails.len() as u64, self.sightings)
+    /// What was seen.
+    pub fn finish(mut self) -> Followed {
+        self.end_chains();
+        self.followed
+    }
+
+    fn end_chains(&mut self) {
+        for (chain, (tail, rows)) in self.tails.drain() {
+            self.followed.chains += 1;
+            self.followed.heads.push(&chain, tail.hash.as_deref().unwrap_or_default(), rows);
+        }
     }
 }
 
@@ -233,7 +266,8 @@ pub fn follows(rules: &Rules, sightings: &mut Sightings, last: &Tail, row: &Link
     }
 }
 
-fn null_link(rules: &Rules, sightings: &mut Sightings, at: At<'_>, id: &str) {
+/// Judges a row without a link.
+pub fn null_link(rules: &Rules, sightings: &mut Sightings, at: At<'_>, id: &str) {
     sightings.push(Severity::Error, "null_hash", at, || Words {
         subject: rules.subject(id, at.chain),
         expected: format!("{} is set", rules.link_name),

@@ -22,8 +22,13 @@ const NULL: u8 = 0xfe;
 pub fn push_partition(key: &mut Vec<u8>, value: &Value<'_>) {
     match value.shown(&mut [0; 40]) {
         Some(text) => push_text(key, &text),
-        None => key.extend_from_slice(&[NULL, END]),
+        None => push_null(key),
     }
+}
+
+/// Appends a partition column that is null to a chain's key.
+pub fn push_null(key: &mut Vec<u8>) {
+    key.extend_from_slice(&[NULL, END]);
 }
 
 /// Appends the text of a partition column to a chain's key.

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::fold::{Order, RowFold};
+use super::fold::{Fold, Order, RowFold, Search, Step, Verified};
+use super::heads::Watch;
 use super::layout::{ContentAt, Layout};
 use super::value::Kind;
 use crate::chain::Encoding;
-use crate::check::Outcome;
 use crate::failure::{Failure, Result};
 use crate::postgres::Database;
 use crate::postgres::chain_rows::{ChainTable, PageRange, Selection};
@@ -24,30 +24,64 @@ const AHEAD: usize = 4;
 ///
 /// # Errors
 /// `chain_columns_missing` if the table is not such a table; if rows cannot be read.
-pub async fn verify(database: &Database, table: &TableName, chain: &Chain, jobs: usize) -> Result<Outcome> {
+pub async fn verify(
+    database: &Database,
+    table: &TableName,
+    chain: &Chain,
+    jobs: usize,
+    watch: &Watch,
+) -> Result<Verified> {
     let source = ChainTable::open(database, table).await?;
     let layout = Layout::new(chain, &source.columns()).map_err(|missing| {
         Failure::bad("chain_columns_missing", format!("{table} lacks the columns {}", missing.join(", ")))
             .hint("is it the right table? the check's scheme needs them all")
     })?;
     let (source, layout) = (Arc::new(source), Arc::new(layout));
-    let mut fold = scan(&source, &layout, jobs.max(1)).await?;
-    if !fold.conclude_links() {
-        fold.take_links(sorted_links(&source, &layout).await?);
+    let readers = jobs.max(1);
+    let mut fold = scan(&source, &layout, readers, RowFold::any(&layout, watch)).await?;
+    let mut is_sorted = false;
+    loop {
+        match fold.conclude_links() {
+            Step::Done => return Ok(fold.finish()),
+            Step::Sort if is_sorted => return Err(disordered(table)),
+            Step::Sort => {
+                fold.take_links(sorted_links(&source, &layout).await?);
+                is_sorted = true;
+            }
+            Step::Search(wanted) => {
+                let narrow = Arc::new(layout.links_only());
+                fold.take_found(&scan(&source, &narrow, readers, Search::of(&narrow, wanted)).await?.found);
+            }
+        }
     }
-    Ok(fold.finish())
 }
 
-/// Reads every row once, in the order of the pages.
-async fn scan(source: &Arc<ChainTable>, layout: &Arc<Layout>, readers: usize) -> Result<RowFold> {
+/// Rows without parents by the hundred thousand, in the order of their time: no writer leaves that behind.
+fn disordered(table: &TableName) -> Failure {
+    Failure::inconclusive(
+        "chain_disordered",
+        format!("the links of {table} cannot be followed: too many rows name a parent far from them"),
+    )
+    .hint("look at the timestamps of the rows, or set order_by to the columns that order each chain")
+}
+
+/// Reads every row once, in the order of the pages. `start` makes the fold of a part from the kinds of the fields.
+async fn scan<F: Fold>(
+    source: &Arc<ChainTable>,
+    layout: &Arc<Layout>,
+    readers: usize,
+    start: impl Fn(Arc<[Kind]>) -> F + Send + Sync + 'static,
+) -> Result<F> {
     let selection = source.selection(&layout.wanted).await?;
     require_encoding(layout, &selection)?;
     require_countable(layout, &selection)?;
     let kinds: Arc<[Kind]> = selection.kinds.clone().into();
     let work = Arc::new(Work {
         source: Arc::clone(source),
-        layout: Arc::clone(layout),
-        kinds: Arc::clone(&kinds),
+        start: {
+            let kinds = Arc::clone(&kinds);
+            move || start(Arc::clone(&kinds))
+        },
         selection,
         ranges: source.ranges(),
         next: AtomicUsize::new(0),
@@ -59,7 +93,7 @@ async fn scan(source: &Arc<ChainTable>, layout: &Arc<Layout>, readers: usize) ->
         tasks.spawn(Arc::clone(&work).read(parts.clone()));
     }
     drop(parts);
-    let mut fold = RowFold::new(Arc::clone(layout), kinds, Order::Any);
+    let mut fold = (work.start)();
     join_parts(&mut fold, joined, &work.ahead).await;
     while let Some(ended) = tasks.join_next().await {
         ended.expect("a reader does not panic and is not aborted")?;
@@ -68,10 +102,10 @@ async fn scan(source: &Arc<ChainTable>, layout: &Arc<Layout>, readers: usize) ->
 }
 
 /// What readers share.
-struct Work {
+struct Work<S> {
     source: Arc<ChainTable>,
-    layout: Arc<Layout>,
-    kinds: Arc<[Kind]>,
+    /// Begins the fold of a part.
+    start: S,
     selection: Selection,
     ranges: Vec<PageRange>,
     /// The range that is read next.
@@ -80,8 +114,8 @@ struct Work {
     ahead: Arc<Semaphore>,
 }
 
-impl Work {
-    async fn read(self: Arc<Self>, parts: mpsc::Sender<(usize, RowFold)>) -> Result<()> {
+impl<F: Fold, S: Fn() -> F + Send + Sync> Work<S> {
+    async fn read(self: Arc<Self>, parts: mpsc::Sender<(usize, F)>) -> Result<()> {
         let outcome = self.read_ranges(parts).await;
         if outcome.is_err() {
             // What this reader owes never comes, so nothing after it can be joined: the others need not go on.
@@ -90,13 +124,13 @@ impl Work {
         outcome
     }
 
-    async fn read_ranges(&self, parts: mpsc::Sender<(usize, RowFold)>) -> Result<()> {
+    async fn read_ranges(&self, parts: mpsc::Sender<(usize, F)>) -> Result<()> {
         let reader = self.source.reader().await?;
         loop {
             let Ok(permit) = self.ahead.acquire().await else { return Ok(()) };
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(range) = self.ranges.get(index) else { return Ok(()) };
-            let mut fold = RowFold::new(Arc::clone(&self.layout), Arc::clone(&self.kinds), Order::Any);
+            let mut fold = (self.start)();
             let copy = self.source.copy_of_range(&self.selection, range);
             reader.rows(&copy, |row| fold.push(row)).await?;
             permit.forget();
@@ -108,7 +142,7 @@ impl Work {
 }
 
 /// Joins what the readers have done, in the order of the ranges: neighbours fit together, and need no memory.
-async fn join_parts(fold: &mut RowFold, mut parts: mpsc::Receiver<(usize, RowFold)>, ahead: &Semaphore) {
+async fn join_parts<F: Fold>(fold: &mut F, mut parts: mpsc::Receiver<(usize, F)>, ahead: &Semaphore) {
     let mut waiting = BTreeMap::new();
     let mut next = 0;
     while let Some((index, part)) = parts.recv().await {

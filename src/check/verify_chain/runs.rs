@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::links::{Head, Link, Rules, Tail, begins, follows};
-use super::sightings::Sightings;
+use super::tree::Followed;
 
 /// A piece of a chain.
 #[derive(Debug)]
@@ -40,6 +40,7 @@ struct Pieces {
     open: Run,
     /// The others, by the place of their first row.
     runs: BTreeMap<Box<[u8]>, Run>,
+    rows: u64,
 }
 
 /// Follows chains whose rows come in any order.
@@ -69,9 +70,10 @@ impl Runs {
     /// Takes a row.
     pub fn push(&mut self, row: &Link<'_>) {
         let Some(at) = self.find(row.chain) else {
-            return self.insert_chain(row.chain.into(), Run { first: Head::of(row), last: Tail::of(row) });
+            return self.insert_chain(row.chain.into(), Run { first: Head::of(row), last: Tail::of(row) }, 1);
         };
         self.current = at;
+        self.chains[at].rows += 1;
         let open = &mut self.chains[at].open;
         if open.fits(&self.rules, row.order, row.link) {
             open.last.become_row(row.order, row.hash);
@@ -83,34 +85,39 @@ impl Runs {
     /// Adds the rows that were taken elsewhere.
     pub fn merge(&mut self, other: Self) {
         self.overlap |= other.overlap;
-        for Pieces { key, open, runs } in other.chains {
+        for Pieces { key, open, runs, rows } in other.chains {
             for run in runs.into_values().chain([open]) {
                 match self.find(&key) {
                     Some(at) => self.reopen(at, run),
-                    None => self.insert_chain(key.clone(), run),
+                    None => self.insert_chain(key.clone(), run, 0),
                 }
+            }
+            if let Some(at) = self.find(&key) {
+                self.chains[at].rows += rows;
             }
         }
     }
 
-    /// The number of chains, and what was seen. None if the rows must be read in their order to tell.
-    pub fn finish(mut self) -> Option<(u64, Sightings)> {
-        let mut sightings = Sightings::default();
+    /// What was seen. None if the rows must be read in their order to tell.
+    pub fn finish(mut self) -> Option<Followed> {
+        let mut followed = Followed::default();
         let chains = std::mem::take(&mut self.chains);
-        let count = chains.len() as u64;
-        for Pieces { key, open, mut runs } in chains {
+        followed.chains = chains.len() as u64;
+        for Pieces { key, open, mut runs, rows } in chains {
             self.keep(&mut runs, open);
             let mut before: Option<Run> = None;
             for run in runs.into_values() {
                 let row = run.first.as_link(&key);
                 match &before {
-                    Some(before) => follows(&self.rules, &mut sightings, &before.last, &row),
-                    None => begins(&self.rules, &mut sightings, &row),
+                    Some(before) => follows(&self.rules, &mut followed.sightings, &before.last, &row),
+                    None => begins(&self.rules, &mut followed.sightings, &row),
                 }
                 before = Some(run);
             }
+            let head = before.and_then(|run| run.last.hash).unwrap_or_default();
+            followed.heads.push(&key, &head, rows);
         }
-        (!self.overlap).then_some((count, sightings))
+        (!self.overlap).then_some(followed)
     }
 
     fn find(&self, chain: &[u8]) -> Option<usize> {
@@ -120,10 +127,10 @@ impl Runs {
         }
     }
 
-    fn insert_chain(&mut self, key: Box<[u8]>, open: Run) {
+    fn insert_chain(&mut self, key: Box<[u8]>, open: Run, rows: u64) {
         self.current = self.chains.len();
         self.index.insert(key.clone(), self.current);
-        self.chains.push(Pieces { key, open, runs: BTreeMap::new() });
+        self.chains.push(Pieces { key, open, runs: BTreeMap::new(), rows });
         self.remembered += 1;
     }
 

@@ -7,6 +7,9 @@ fn rules() -> Arc<Rules> {
         genesis: Some(b"0".to_vec()),
         require_genesis: true,
         contiguous: false,
+        follows_links: false,
+        max_forks: None,
+        number_name: String::new(),
         hash_name: "hash".to_owned(),
         link_name: "link".to_owned(),
         order_name: "n".to_owned(),
@@ -28,6 +31,8 @@ fn follow(runs: &mut Runs, places: &[i64]) {
             order: &order,
             hash: Some(hash.as_bytes()),
             link: Some(link.as_bytes()),
+            number: None,
+            is_numbered_in_order: false,
         });
     }
 }
@@ -39,7 +44,8 @@ fn of(places: &[i64]) -> Runs {
 }
 
 fn findings(runs: Runs) -> Option<u64> {
-    runs.finish().map(|(_, seen)| seen.into_findings().into_outcome(1, String::new()).findings_total)
+    let followed = runs.finish()?;
+    Some(followed.sightings.into_findings().into_outcome(1, String::new()).findings_total)
 }
 
 #[test]
