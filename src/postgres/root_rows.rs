@@ -19,27 +19,62 @@ macro_rules! has_day {
     };
 }
 
-/// Roots in order, each with the audit rows its tenant really has that day.
+/// The audit rows that belong to a day.
+macro_rules! leaves {
+    () => {
+        concat!(
+            r#"(SELECT id, tenant_id, "timestamp" AS at, ("timestamp" AT TIME ZONE 'UTC')::date AS day
+               FROM public.audit_logs WHERE "#,
+            has_day!(rows),
+            ")"
+        )
+    };
+}
+
+/// Roots in order, each with what the audit rows of its tenant and day say: how many there are, how many stand before
+/// the first and up to the last that the root covers, in the order of their time and id, and when the first one after it
+/// was written.
 const ROOTS: &str = concat!(
-    r#"
-    WITH leaves AS (
-        SELECT tenant_id, ("timestamp" AT TIME ZONE 'UTC')::date AS day, count(*) AS n
-        FROM public.audit_logs WHERE "#,
-    has_day!(rows),
-    r#" GROUP BY 1, 2
+    "
+    WITH roots AS MATERIALIZED (
+        SELECT row_number() OVER () AS nr, * FROM public.transparency_roots WHERE ",
+    has_day!(roots),
+    "
+    ), ends AS MATERIALIZED (
+        SELECT r.nr, r.tenant_id, r.root_date, first.id AS first_id, first.at AS first_at,
+               last.id AS last_id, last.at AS last_at
+        FROM roots r
+        LEFT JOIN ",
+    leaves!(),
+    " first ON first.id = r.leaf_range_start_id AND first.tenant_id = r.tenant_id AND first.day = r.root_date
+        LEFT JOIN ",
+    leaves!(),
+    " last ON last.id = r.leaf_range_end_id AND last.tenant_id = r.tenant_id AND last.day = r.root_date
+    ), counted AS (
+        SELECT e.nr, count(*) AS n,
+               count(*) FILTER (WHERE (l.at, l.id) < (e.first_at, e.first_id)) AS before,
+               count(*) FILTER (WHERE (l.at, l.id) <= (e.last_at, e.last_id)) AS covered,
+               min(l.at) FILTER (WHERE ((l.at, l.id) <= (e.last_at, e.last_id)) IS NOT TRUE) AS next
+        FROM ends e JOIN ",
+    leaves!(),
+    " l ON l.tenant_id = e.tenant_id AND l.day = e.root_date
+        GROUP BY e.nr
     ), oldest AS (
-        SELECT tenant_id, min(day) AS day FROM leaves GROUP BY 1
+        SELECT tenant_id, min(day) AS day FROM ",
+    leaves!(),
+    " l GROUP BY 1
     )
     SELECT r.tenant_id::text, r.root_date, r.root_hash::text, r.prev_root_hash::text, r.leaf_count::int8,
            r.leaf_range_start_id::text, r.leaf_range_end_id::text, (r.signed_root_payload->'receipt')::text,
            r.signed_root_payload->>'signature', r.signed_root_payload->>'public_key_fingerprint',
-           r.signing_key_fingerprint::text, coalesce(l.n, 0), o.day
-    FROM public.transparency_roots r
-    LEFT JOIN leaves l ON l.tenant_id = r.tenant_id AND l.day = r.root_date
+           r.signing_key_fingerprint::text, coalesce(c.n, 0), o.day,
+           CASE WHEN e.first_id IS NOT NULL THEN c.before END, CASE WHEN e.last_id IS NOT NULL THEN c.covered END,
+           c.next
+    FROM roots r
+    JOIN ends e USING (nr)
+    LEFT JOIN counted c USING (nr)
     LEFT JOIN oldest o ON o.tenant_id = r.tenant_id
-    WHERE "#,
-    has_day!(roots),
-    " ORDER BY r.tenant_id, r.root_date"
+    ORDER BY r.tenant_id, r.root_date"
 );
 
 /// Days with rows and without a root.
@@ -94,6 +129,9 @@ impl Server {
                     fingerprint: row.try_get::<_, Option<String>>(10)?.unwrap_or_default(),
                     leaves: row.try_get(11)?,
                     oldest_leaf: row.try_get(12)?,
+                    leaves_before: row.try_get(13)?,
+                    leaves_covered: row.try_get(14)?,
+                    next_leaf_at: row.try_get(15)?,
                 })
             })();
             each(root.map_err(failed)?);

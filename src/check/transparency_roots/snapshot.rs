@@ -198,6 +198,9 @@ mod tests {
             payload_fingerprint: None,
             fingerprint: String::new(),
             leaves: 0,
+            leaves_before: None,
+            leaves_covered: None,
+            next_leaf_at: None,
             oldest_leaf: None,
         }
     }

@@ -2,8 +2,10 @@ use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePublicKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 
+use chrono::{Days, Duration};
+
 use super::*;
-use crate::chain::{Receipt, fingerprint, sign_receipt};
+use crate::chain::{EmptyRootVersion, Receipt, empty_day_root, fingerprint, sign_receipt};
 use crate::verdict::CheckStatus;
 
 fn signer(seed: u8) -> (SigningKey, String) {
@@ -31,7 +33,7 @@ fn seal(root: &mut RootRow, seed: u8) {
         root_hash: &root.root_hash,
         tenant_id: &root.tenant,
         version: 2,
-        window_end: "2026-05-02T00:00:00+00:00",
+        window_end: &window_end(root.date),
     }
     .canonical_json();
     root.signature = Some(sign_receipt(&key, &json));
@@ -40,9 +42,25 @@ fn seal(root: &mut RootRow, seed: u8) {
     root.payload_fingerprint = Some(root.fingerprint.clone());
 }
 
+fn day(number: u32) -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 5, number).unwrap()
+}
+
+/// The root of a day was computed for the last time twenty seconds before its end.
+fn window_end(date: NaiveDate) -> String {
+    format!("{date}T23:59:40.000123+00:00")
+}
+
+/// So many rows after the last that a root covers, the first of them so many seconds after midnight.
+fn with_tail(root: &mut RootRow, rows: i64, seconds: u32) {
+    root.leaves += rows;
+    root.next_leaf_at =
+        root.date.and_hms_opt(0, 0, 0).map(|midnight| midnight.and_utc() + Duration::seconds(seconds.into()));
+}
+
 /// Four days: the third is empty.
 fn roots() -> Vec<RootRow> {
-    let first = NaiveDate::from_ymd_opt(2026, 5, 1).unwrap();
+    let first = day(1);
     let mut previous: Option<String> = None;
     (0..4u64)
         .map(|day| {
@@ -66,6 +84,9 @@ fn roots() -> Vec<RootRow> {
                 payload_fingerprint: None,
                 fingerprint: String::new(),
                 leaves: leaf_count,
+                leaves_before: (leaf_count > 0).then_some(0),
+                leaves_covered: (leaf_count > 0).then_some(leaf_count),
+                next_leaf_at: None,
                 oldest_leaf: Some(first),
             };
             seal(&mut root, 1);
@@ -153,20 +174,17 @@ type Fault = fn(&mut Vec<RootRow>);
 
 #[test]
 fn each_fault_has_its_code() {
-    let cases: [(Fault, &str); 10] = [
-        (|roots| roots[1].leaves = 4, "leaf_count_differs"),
+    let cases: [(Fault, &str); 13] = [
+        (|roots| roots[1].leaves_covered = Some(4), "leaf_count_differs"),
+        (|roots| roots[1].leaves_covered = Some(6), "leaf_count_differs"),
+        (|roots| roots[1].leaves_covered = None, "leaf_count_differs"),
+        (|roots| roots[1].leaves_before = Some(1), "leaf_range_differs"),
+        (|roots| roots[1].leaves_before = None, "leaf_range_differs"),
         (|roots| roots[3].signature = roots[1].signature.clone(), "bad_signature"),
         (|roots| roots[3].signature = Some("?".to_owned()), "bad_signature"),
         (|roots| roots[3].signature = None, "bad_signature"),
         (|roots| seal(&mut roots[1], 2), "unknown_signing_key"),
         (|roots| roots[1].receipt = None, "receipt_missing"),
-        (
-            |roots| {
-                roots[3].date = roots[3].date + Days::new(1);
-                seal(&mut roots[3], 1);
-            },
-            "missing_root",
-        ),
         (
             |roots| {
                 roots[3].prev_root_hash = Some("0".repeat(64));
@@ -177,12 +195,13 @@ fn each_fault_has_its_code() {
         (
             |roots| {
                 roots[3].leaf_count = 0;
+                (roots[3].leaf_range_start, roots[3].leaf_range_end) = (None, None);
                 roots[3].leaves = 0;
                 seal(&mut roots[3], 1);
             },
             "empty_root_differs",
         ),
-        (|roots| roots[2].leaf_range_end = Some("x".to_owned()), "receipt_differs"),
+        (|roots| roots[1].leaf_range_end = Some("x".to_owned()), "receipt_differs"),
     ];
     for (spoil, code) in cases {
         let mut roots = roots();
@@ -210,7 +229,9 @@ fn pruned_days_are_warnings_unless_that_is_forbidden() {
         .into_iter()
         .map(|mut root| {
             root.oldest_leaf = Some(NaiveDate::from_ymd_opt(2026, 5, 3).unwrap());
-            root.leaves = if root.date < root.oldest_leaf.unwrap() { 0 } else { root.leaves };
+            if root.date < root.oldest_leaf.unwrap() {
+                (root.leaves, root.leaves_before, root.leaves_covered) = (0, None, None);
+            }
             root
         })
         .collect();
@@ -229,12 +250,12 @@ fn a_prune_may_end_within_a_day() {
         roots[0].prev_root_hash = None;
         seal(&mut roots[0], 1);
         roots.iter_mut().for_each(|root| root.oldest_leaf = NaiveDate::from_ymd_opt(2026, 5, 2));
-        roots[0].leaves = leaves;
+        (roots[0].leaves, roots[0].leaves_covered, roots[0].leaves_before) = (leaves, Some(leaves), None);
         roots
     };
     assert_eq!((codes(cut(2)), codes(cut(6))), (vec!["leaves_pruned"], vec!["leaf_count_differs"]));
     let mut later = cut(2);
-    later[2].leaves = 4;
+    later[2].leaves_covered = Some(4);
     assert_eq!(
         codes(later),
         ["leaves_pruned", "leaf_count_differs"],
@@ -243,6 +264,46 @@ fn a_prune_may_end_within_a_day() {
     let mut strict = RootFold::new(ring(), 10, true);
     cut(2).into_iter().for_each(|root| strict.push(root));
     assert_eq!(strict.finish().status, CheckStatus::Fail);
+}
+
+#[test]
+fn rows_after_the_last_computation_are_a_note_and_earlier_ones_a_warning() {
+    let mut late = roots();
+    with_tail(&mut late[0], 3, 86_395);
+    with_tail(&mut late[2], 2, 86_390);
+    let outcome = outcome_with(ring(), late);
+    assert_eq!((outcome.status, outcome.findings_total), (CheckStatus::Pass, 1), "{:?}", outcome.findings);
+    let finding = &outcome.findings[0];
+    assert_eq!((finding.severity, finding.code), (Severity::Info, "unanchored_tail"));
+    assert_eq!(finding.subject, "root of tenant t for 2026-05-01");
+    assert!(finding.actual.starts_with("5 audit rows of 2 days"), "{}", finding.actual);
+    let mut early = roots();
+    with_tail(&mut early[0], 1, 86_380);
+    let outcome = outcome_with(ring(), early);
+    assert_eq!(outcome.status, CheckStatus::Pass);
+    let finding = &outcome.findings[0];
+    assert_eq!((finding.severity, finding.code), (Severity::Warning, "unanchored_tail"));
+    assert!(finding.expected.contains("2026-05-01T23:59:40.000123Z"), "{}", finding.expected);
+}
+
+#[test]
+fn a_day_without_rows_may_have_no_root_and_the_next_names_the_newest_there_is() {
+    let mut gap = roots();
+    let before = gap[1].root_hash.clone();
+    gap.remove(2);
+    assert_eq!(codes(gap.clone()), ["broken_root_link"], "there was a root, and it is gone");
+    gap[2].prev_root_hash = Some(before);
+    seal(&mut gap[2], 1);
+    assert_eq!(codes(gap), [""; 0]);
+}
+
+#[test]
+fn a_tenant_whose_rows_are_all_gone_was_not_pruned() {
+    let mut emptied = roots();
+    for root in &mut emptied {
+        (root.leaves, root.leaves_before, root.leaves_covered, root.oldest_leaf) = (0, None, None, None);
+    }
+    assert_eq!(codes(emptied), ["leaf_count_differs"; 3]);
 }
 
 #[test]

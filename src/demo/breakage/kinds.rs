@@ -5,18 +5,51 @@ use super::How::{Aged, Data, Dump, Objects, Source};
 use super::{Breakage, Edit, ObjectChange};
 use crate::demo::data::Tampering;
 
-/// A row in the middle of its chain, on a day that has its root, to which nothing refers; and the row after it.
+/// Of every row of the audit log how many come after it in its chain, one of them, and how many come after its parent.
+macro_rules! family {
+    () => {
+        "family AS (
+            SELECT a.*, (SELECT count(*) FROM audit_logs c WHERE c.prev_hash = a.event_hash) AS children,
+                   (SELECT c.id FROM audit_logs c WHERE c.prev_hash = a.event_hash LIMIT 1) AS next,
+                   count(*) OVER (PARTITION BY tenant_id, chain_shard, prev_hash) AS siblings
+            FROM audit_logs a)"
+    };
+}
+
+/// Whether a row `f` is one that a root covers, and nothing refers to.
+macro_rules! removable {
+    () => {
+        "f.chain_sequence > (SELECT max(chain_sequence) / 3 FROM audit_logs)
+         AND (f.action <> 'execute_tool' OR f.decision = 'reject') AND f.\"timestamp\" < now() - interval '2 days'
+         AND (f.\"timestamp\" AT TIME ZONE 'UTC')::time < '18:00'
+         AND NOT EXISTS (SELECT FROM audit_notes n WHERE n.audit_log_id = f.id)"
+    };
+}
+
+/// A row in the middle of its chain that can be removed, and the row after it.
 macro_rules! victim {
     () => {
-        "chain AS (
-            SELECT *, lead(id) OVER (PARTITION BY tenant_id, chain_shard ORDER BY chain_sequence) AS next
-            FROM audit_logs),
-         victim AS (
-            SELECT id, prev_hash, next FROM chain c
-            WHERE chain_sequence > (SELECT max(chain_sequence) / 3 FROM audit_logs) AND action <> 'execute_tool'
-              AND next IS NOT NULL AND \"timestamp\" < now() - interval '2 days'
-              AND NOT EXISTS (SELECT FROM audit_notes n WHERE n.audit_log_id = c.id)
-            ORDER BY chain_sequence LIMIT 1)"
+        concat!(
+            family!(),
+            ", victim AS (
+            SELECT id, prev_hash, next FROM family f
+            WHERE children = 1 AND siblings = 1 AND ",
+            removable!(),
+            " ORDER BY chain_sequence LIMIT 1)"
+        )
+    };
+}
+
+/// A version-2 row and the only one after it.
+macro_rules! pair {
+    () => {
+        concat!(
+            family!(),
+            ", pair AS (
+            SELECT f.id, f.chain_sequence AS own, f.next, c.chain_sequence AS other
+            FROM family f JOIN audit_logs c ON c.id = f.next
+            WHERE f.children = 1 AND f.hash_version = 2 ORDER BY f.chain_sequence LIMIT 1)"
+        )
     };
 }
 
@@ -93,32 +126,88 @@ pub static ALL: &[Breakage] = &[
     },
     Breakage {
         name: "swapped-rows",
-        about: "two neighbours of a chain change places",
-        how: Source(&[audit(
-            "WITH pair AS (
-                SELECT id, chain_sequence AS own, lead(id) OVER w AS next, lead(chain_sequence) OVER w AS other
-                FROM audit_logs WINDOW w AS (PARTITION BY tenant_id, chain_shard ORDER BY chain_sequence)),
-             chosen AS (SELECT * FROM pair WHERE other IS NOT NULL ORDER BY own OFFSET 100 LIMIT 1),
-             swapped AS (
-                UPDATE audit_logs a SET chain_sequence = CASE WHEN a.id = c.id THEN c.other ELSE c.own END
-                FROM chosen c WHERE a.id IN (c.id, c.next))
-             SELECT next::text FROM chosen",
-        )]),
-        expect: Findings(&[("audit-chain", "broken_link")]),
+        about: "two neighbours of a chain change their numbers",
+        how: Source(&[audit(concat!(
+            "WITH ",
+            pair!(),
+            ", swapped AS (
+                UPDATE audit_logs a SET chain_sequence = CASE WHEN a.id = p.id THEN p.other ELSE p.own END
+                FROM pair p WHERE a.id IN (p.id, p.next))
+             SELECT next::text FROM pair"
+        ))]),
+        expect: Findings(&[("audit-chain", "out_of_order")]),
     },
     Breakage {
         name: "repeated-number",
-        about: "two rows of a chain have the same place in it",
-        how: Source(&[audit(
-            "WITH pair AS (
-                SELECT id, tenant_id, chain_sequence AS own,
-                       lag(chain_sequence) OVER (PARTITION BY tenant_id, chain_shard ORDER BY chain_sequence) AS before
-                FROM audit_logs),
-             chosen AS (SELECT * FROM pair WHERE before IS NOT NULL ORDER BY own OFFSET 50 LIMIT 1),
-             moved AS (UPDATE audit_logs a SET chain_sequence = c.before FROM chosen c WHERE a.id = c.id)
-             SELECT tenant_id::text FROM chosen",
-        )]),
-        expect: Findings(&[("audit-chain", "duplicate_sequence"), ("audit-chain", "broken_link")]),
+        about: "two neighbours of a chain have the same number",
+        how: Source(&[audit(concat!(
+            "WITH ",
+            pair!(),
+            ", moved AS (UPDATE audit_logs a SET chain_sequence = p.own FROM pair p WHERE a.id = p.next)
+             SELECT next::text FROM pair"
+        ))]),
+        expect: Findings(&[("audit-chain", "duplicate_sequence")]),
+    },
+    Breakage {
+        name: "edited-branch",
+        about: "where two writers have forked a chain, a row of a branch says another tool was used",
+        how: Source(&[audit(concat!(
+            "WITH ",
+            family!(),
+            " UPDATE audit_logs SET tool = 'tool.other'
+             WHERE id = (SELECT id FROM family WHERE siblings > 1 AND children = 0 ORDER BY chain_sequence LIMIT 1)
+             RETURNING id::text"
+        ))]),
+        expect: Findings(&[("audit-chain", "hash_mismatch")]),
+    },
+    Breakage {
+        name: "deleted-fork",
+        about: "the row that two others name as their parent is deleted",
+        how: Source(&[audit(concat!(
+            "WITH ",
+            family!(),
+            ", victim AS (
+                SELECT id, next FROM family f
+                WHERE children > 1 AND ",
+            removable!(),
+            " ORDER BY chain_sequence LIMIT 1),
+             gone AS (DELETE FROM audit_logs WHERE id = (SELECT id FROM victim))
+             SELECT next::text FROM victim"
+        ))]),
+        expect: Findings(&[("audit-chain", "broken_link"), ("roots", "leaf_count_differs")]),
+    },
+    Breakage {
+        name: "forged-branch",
+        about: "a row that never happened is inserted after another, with a hash that is right: it looks like a fork",
+        how: Source(&[audit(concat!(
+            "WITH ",
+            family!(),
+            ", parent AS (SELECT * FROM family f WHERE chain_shard = 0 AND children > 0 AND ",
+            removable!(),
+            " ORDER BY chain_sequence LIMIT 1),
+             forged AS (
+                INSERT INTO audit_logs (id, tenant_id, action, decision, event_hash, prev_hash, hash_version,
+                                        chain_shard, billing_status, \"timestamp\")
+                SELECT gen_random_uuid(), tenant_id, 'forged', 'allow',
+                       encode(sha256(convert_to(event_hash || format(
+                           '{\"action\": \"forged\", \"agent_id\": \"\", \"decision\": \"allow\", \"request_id\": \"\", '
+                           '\"tenant_id\": \"%s\", \"tool\": \"\"}', tenant_id), 'UTF8')), 'hex'),
+                       event_hash, 1, 0, 'not_billable', \"timestamp\"
+                FROM parent)
+             SELECT tenant_id || ' for ' || (\"timestamp\" AT TIME ZONE 'UTC')::date FROM parent"
+        ))]),
+        expect: Findings(&[("roots", "leaf_count_differs")]),
+    },
+    Breakage {
+        name: "wrong-shard",
+        about: "an audit row is moved into another chain of its tenant",
+        how: Source(&[audit(concat!(
+            "WITH ",
+            victim!(),
+            " UPDATE audit_logs SET chain_shard = CASE chain_shard WHEN 1 THEN 2 ELSE 1 END
+             WHERE id = (SELECT id FROM victim) RETURNING id::text"
+        ))]),
+        expect: Findings(&[("audit-chain", "wrong_shard"), ("audit-chain", "broken_link")]),
     },
     Breakage {
         name: "null-hash",
@@ -234,23 +323,23 @@ pub static ALL: &[Breakage] = &[
         about: "a request is audited a second time, in a row that is chained as it should be",
         how: Source(&[audit(
             "DROP INDEX audit_logs_request_id_key;
-             WITH last AS (SELECT * FROM audit_logs ORDER BY chain_sequence DESC LIMIT 1),
-             row AS (
-                SELECT gen_random_uuid() AS id, last.*, old.request_id AS replayed, format(
-                    '{\"action\": \"replayed\", \"agent_id\": \"\", \"decision\": \"allow\", \"request_id\": \"%s\", '
-                    '\"tenant_id\": \"%s\", \"tool\": \"\"}', old.request_id, last.tenant_id) AS json
-                FROM last, (SELECT request_id FROM audit_logs WHERE request_id IS NOT NULL
-                            ORDER BY chain_sequence LIMIT 1) old),
+             WITH old AS (SELECT * FROM audit_logs WHERE request_id IS NOT NULL AND hash_version IS NOT NULL
+                          ORDER BY chain_sequence LIMIT 1),
+             last AS (SELECT a.event_hash AS head, tenant_id, chain_shard, old.request_id
+                      FROM audit_logs a JOIN old USING (tenant_id, chain_shard)
+                      ORDER BY a.\"timestamp\" DESC, a.id DESC LIMIT 1),
              replay AS (
                 INSERT INTO audit_logs (id, tenant_id, action, decision, request_id, event_hash, prev_hash,
                                         hash_version, chain_shard, chain_sequence, billing_status, \"timestamp\")
-                SELECT gen_random_uuid(), tenant_id, 'replayed', 'allow', replayed,
-                       encode(sha256(convert_to(event_hash || json, 'UTF8')), 'hex'), event_hash,
+                SELECT gen_random_uuid(), tenant_id, 'replayed', 'allow', request_id,
+                       encode(sha256(convert_to(head || format(
+                           '{\"action\": \"replayed\", \"agent_id\": \"\", \"decision\": \"allow\", \"request_id\": \"%s\", '
+                           '\"tenant_id\": \"%s\", \"tool\": \"\"}', request_id, tenant_id), 'UTF8')), 'hex'), head,
                        1, chain_shard, nextval(pg_get_serial_sequence('audit_logs', 'chain_sequence')), 'not_billable',
-                       -- Not on a day whose root is there already; version 1 does not hash the time.
-                       greatest(\"timestamp\", date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')
-                FROM row)
-             SELECT 'audit ' || replayed FROM row",
+                       -- No root covers what is written now; version 1 does not hash the time.
+                       now() - interval '4 minutes'
+                FROM last)
+             SELECT 'audit ' || request_id FROM last",
         )]),
         expect: Findings(&[("audit-usage", "duplicate_key")]),
     },

@@ -6,7 +6,6 @@ use super::calendar::SECOND;
 use super::chained::{ChainedEvent, ChainedEvents};
 use super::copy::RowWriter;
 use super::events::{Event, Events};
-use super::world::World;
 use super::{DemoDatabase, DemoTable, Plan, roots};
 
 pub(super) fn audit(plan: &Arc<Plan>) -> DemoDatabase {
@@ -38,15 +37,15 @@ fn audit_logs(plan: &Arc<Plan>) -> DemoTable {
         move |out: &mut Vec<u8>| {
             let row = rows.advance();
             if let Some(row) = &row {
-                write_audit_log(&plan.world, row, out);
+                write_audit_log(&plan, row, out);
             }
             row.is_some()
         }
     })
 }
 
-fn write_audit_log(world: &World, row: &ChainedEvent<'_>, out: &mut Vec<u8>) {
-    let event = row.event;
+fn write_audit_log(plan: &Plan, row: &ChainedEvent<'_>, out: &mut Vec<u8>) {
+    let (event, world) = (row.event, &plan.world);
     let tenant = &world.tenants[event.tenant];
     let mut writer = RowWriter::new(out);
     writer.uuid(event.id).uuid(world.organizations[tenant.organization].id).uuid(tenant.id);
@@ -54,7 +53,7 @@ fn write_audit_log(world: &World, row: &ChainedEvent<'_>, out: &mut Vec<u8>) {
     writer.text(event.action).optional_text(event.tool).text(event.decision).optional_text(event.reason);
     writer.optional_text(event.metadata()).optional_uuid(event.request_id);
     writer.text(row.event_hash.as_str()).text(row.prev_hash()).optional_plain(event.hash_version);
-    writer.plain(event.shard).plain(event.sequence);
+    writer.plain(event.shard).plain(event.number(plan.rows));
     writer.text(if event.is_billable() { "billed" } else { "not_billable" });
     // The row was written some time after what it reports.
     writer.timestamp(event.at).timestamp(event.at + 1_000 + (event.sequence % 7_919) as i64).end();

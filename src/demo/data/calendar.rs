@@ -35,12 +35,16 @@ impl Calendar {
         ((micros - midnight(self.first_day)) / DAY).unsigned_abs()
     }
 
-    /// The days whose roots have been computed, in order, each with the moment of it: those that were over when
-    /// the nightly job, five minutes past midnight, last ran.
+    /// The days that have begun, in order, each with the moment when its root was computed for the last time. While a
+    /// day is open that is done every 30 seconds, and never again once it is over, so the rows of its last seconds
+    /// are not in its root. One evening it was not done at all.
     pub(super) fn days_with_roots(&self) -> impl Iterator<Item = (u64, i64)> {
-        (0..).map(|number| (number, midnight(self.day(number + 1)) + 300 * SECOND)).take_while({
-            let end = self.end;
-            move |(_, computed_at)| *computed_at <= end
+        let end = self.end;
+        let last = self.day_number(end);
+        let calendar = *self;
+        (0..=last).map(move |number| {
+            let missed = if number == EVENING_WITHOUT_ROOTS { 5 * 3_600 } else { 4 + number as i64 % 3 * 9 };
+            (number, midnight(calendar.day(number + 1)).min(end) - missed * SECOND)
         })
     }
 }
@@ -56,3 +60,7 @@ pub(super) const WHOLE_FINGERPRINTS_SINCE: u64 = 3;
 pub(super) const KEY_ROTATED_ON: u64 = 6;
 /// Since this day empty days are hashed in version 2.
 pub(super) const ROOTS_V2_SINCE: u64 = 7;
+/// On this day nobody computed roots: tenants that were at work got theirs the next morning, the others none.
+pub(super) const DAY_WITHOUT_ROOTS: u64 = 8;
+/// On the evening of this day nobody computed roots.
+pub(super) const EVENING_WITHOUT_ROOTS: u64 = 9;

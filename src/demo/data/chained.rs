@@ -6,17 +6,27 @@ use uuid::Uuid;
 
 use super::Plan;
 use super::events::{Event, Events};
-use crate::chain::{AuditRow, GENESIS, HashVersion, HexDigest, RowHasher};
+use crate::chain::{AuditRow, GENESIS, HashVersion, HexDigest, RowHasher, SHARDS};
 
-/// Generates the audit rows in the order they were recorded, chain by chain linked.
+/// Generates the audit rows in the order they were recorded, each linked to the newest row of its chain.
 pub(super) struct ChainedEvents {
     plan: Arc<Plan>,
     events: Events,
     hasher: RowHasher,
-    /// The last hash of each chain, by tenant and shard; none before its first row.
-    heads: Vec<Vec<Option<HexDigest>>>,
+    /// The newest row of each chain, by tenant and shard; none before its first row.
+    heads: Vec<[Option<Head>; SHARDS.get() as usize]>,
     /// The place of an event that is passed over, as if it had never happened.
     left_out: Option<u64>,
+}
+
+/// The row that the next one names.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    hash: HexDigest,
+    /// Of the row that it names itself.
+    prev_hash: Option<HexDigest>,
+    /// What the newest row is chosen by.
+    place: (i64, Uuid),
 }
 
 /// An event and its place in its chain.
@@ -35,7 +45,7 @@ impl ChainedEvent<'_> {
 
 impl ChainedEvents {
     pub(super) fn new(plan: &Arc<Plan>) -> Self {
-        let heads = plan.world.tenants.iter().map(|tenant| vec![None; tenant.shards]).collect();
+        let heads = plan.world.tenants.iter().map(|_| [None; SHARDS.get() as usize]).collect();
         Self {
             plan: Arc::clone(plan),
             events: Events::new(plan),
@@ -67,16 +77,20 @@ impl ChainedEvents {
             request_id: event.request_id.map(|id| &*id.hyphenated().encode_lower(request)),
             reason: event.reason,
             metadata: event.metadata(),
-            timestamp_micros: Some(event.at),
+            timestamp_micros: event.is_timed(self.plan.rows).then_some(event.at),
         };
-        let head = &mut self.heads[event.tenant][event.shard];
-        let prev_hash = *head;
+        let head = &mut self.heads[event.tenant][usize::from(event.shard)];
+        // Two writers at once have seen the same newest row: they fork the chain.
+        let prev_hash =
+            head.and_then(|head| if event.is_concurrent { head.prev_hash } else { Some(head.hash) });
         let version = HashVersion::from_column(event.hash_version).expect("events have version null, 1 or 2");
         let event_hash = self
             .hasher
             .event_hash(prev_hash.as_ref().map_or(GENESIS, HexDigest::as_str), &row, version)
             .expect("events have metadata and timestamps that can be hashed");
-        *head = Some(event_hash);
+        let new = Head { hash: event_hash, prev_hash, place: (event.at, event.id) };
+        // As the writer finds it: by time, and then by id.
+        *head = Some(head.filter(|head| head.place > new.place).unwrap_or(new));
         Some(ChainedEvent { event, prev_hash, event_hash })
     }
 }

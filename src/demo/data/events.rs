@@ -13,6 +13,7 @@ use super::Plan;
 use super::calendar::SECOND;
 use super::variety;
 use super::world::{AGENTS_PER_TENANT, Stream, Tenant, random_uuid, stream};
+use crate::chain::{SHARDS, chain_shard};
 
 /// One audit row without its hashes.
 #[derive(Debug, Clone)]
@@ -22,7 +23,9 @@ pub(super) struct Event {
     pub(super) id: Uuid,
     /// Index of the tenant.
     pub(super) tenant: usize,
-    pub(super) shard: usize,
+    pub(super) shard: u16,
+    /// Whether it was written at the same instant as the event before, by another writer that saw the same chain.
+    pub(super) is_concurrent: bool,
     /// Index of the agent. A login has none: a person, not an agent, did it.
     pub(super) agent: Option<usize>,
     pub(super) action: &'static str,
@@ -39,6 +42,17 @@ pub(super) struct Event {
 }
 
 impl Event {
+    /// Its `chain_sequence`. Rows from before there was that column got theirs later, in no order that means anything.
+    pub(super) fn number(&self, rows: u64) -> u64 {
+        let old = rows.div_ceil(10);
+        if self.sequence <= old { old + 1 - self.sequence } else { self.sequence }
+    }
+
+    /// Whether its hash covers its time: the writer of the last rows left it out.
+    pub(super) fn is_timed(&self, rows: u64) -> bool {
+        self.sequence * 2 <= rows
+    }
+
     /// Whether there must be a usage record for it.
     pub(super) fn is_billable(&self) -> bool {
         self.action == "execute_tool" && self.decision != "reject"
@@ -64,6 +78,7 @@ impl Events {
             id: Uuid::nil(),
             tenant: 0,
             shard: 0,
+            is_concurrent: false,
             agent: None,
             action: "",
             tool: None,
@@ -91,19 +106,23 @@ impl Events {
         let index = self.event.sequence;
         self.event.sequence += 1;
         self.event.id = random_uuid(&mut self.rng);
-        // Now and then two rows of one chain share their timestamp, so that only `chain_sequence` orders them.
-        if index == 0 || !self.rng.random_ratio(1, 16) {
+        // Now and then two rows share their timestamp, and often their chain, which forks there.
+        let is_beside = index > 0 && self.rng.random_ratio(1, 8);
+        if !is_beside {
             self.event.at = self.moment(index);
             self.choose_tenant();
         }
-        self.choose_action();
-        self.event.reason = variety::reason(&mut self.rng);
-        self.event.has_metadata = variety::metadata(&mut self.rng, &mut self.event.metadata);
         self.event.hash_version = match index * 10 / self.plan.rows {
             0 => None,
             1..3 => Some(1),
             _ => Some(2),
         };
+        let shard = self.event.shard;
+        self.choose_action();
+        self.choose_request(is_beside.then_some(shard));
+        self.event.is_concurrent = is_beside && self.event.shard == shard;
+        self.event.reason = variety::reason(&mut self.rng);
+        self.event.has_metadata = variety::metadata(&mut self.rng, &mut self.event.metadata);
         Some(&self.event)
     }
 
@@ -132,9 +151,24 @@ impl Events {
             None => true,
         });
         let day = self.plan.calendar.day_number(self.event.at);
-        let is_awake = |tenant: &Tenant| tenant.quiet_day != Some(day);
+        let is_awake = |tenant: &Tenant| !tenant.quiet_days.contains(&day);
         self.event.tenant = drawn.filter(|tenant| is_awake(&tenants[*tenant])).unwrap_or(0);
-        self.event.shard = self.rng.random_range(0..tenants[self.event.tenant].shards);
+    }
+
+    /// The request, if there is one, and the shard that follows from it. One in `wanted` is drawn for. Before rows had
+    /// versions there was one shard.
+    fn choose_request(&mut self, wanted: Option<u16>) {
+        let event = &mut self.event;
+        let Some(request) = &mut event.request_id else { return event.shard = 0 };
+        if event.hash_version.is_none() {
+            return event.shard = 0;
+        }
+        let shard_of =
+            |id: &Uuid| chain_shard(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()), SHARDS);
+        while wanted.is_some_and(|wanted| wanted != shard_of(request)) {
+            *request = random_uuid(&mut self.rng);
+        }
+        event.shard = shard_of(request);
     }
 
     fn choose_action(&mut self) {

@@ -152,12 +152,16 @@ struct Unrecorded {
 }
 
 impl Unrecorded {
-    /// One in the middle of its chain, on a day that has its root, to which no other table refers.
+    /// One in the middle of its chain that its day's root covers, to which no other table refers.
     fn choose(plan: &Arc<Plan>) -> Option<Self> {
         let mut events = Events::new(plan);
+        let last = plan.calendar.day_number(plan.calendar.end);
+        let covered_until: Vec<i64> = plan.calendar.days_with_roots().map(|(_, until)| until).collect();
         while let Some(event) = events.advance() {
-            if event.sequence > plan.rows / 2 && event.action == "policy_updated" && !audit::has_note(event) {
-                let day = plan.calendar.day_number(event.at);
+            let day = plan.calendar.day_number(event.at);
+            let is_covered = day < last && event.at <= covered_until[day as usize];
+            let is_free = event.action == "policy_updated" && !audit::has_note(event) && !event.is_concurrent;
+            if event.sequence > plan.rows / 2 && is_covered && is_free {
                 return Some(Self { sequence: event.sequence, tenant: event.tenant, day });
             }
         }

@@ -1,7 +1,7 @@
 //! Daily roots of the sample data, and the two keys that sign them.
 //!
-//! The platform does not document how a day's root follows from its rows, and no check relies on it. Here it is the
-//! SHA-256 of the tenant's event hashes of that day, in the order they were recorded, joined by newlines.
+//! On the platform a day's root is a Merkle tree over the signed receipts of its rows, which are not in the database, so
+//! no check can recompute it. Here it is the SHA-256 of the event hashes that the root covers, joined by newlines.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,10 +11,11 @@ use ed25519_dalek::pkcs8::EncodePublicKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use rand::RngExt;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::calendar::{DAY, KEY_ROTATED_ON, ROOTS_V2_SINCE, WHOLE_FINGERPRINTS_SINCE, midnight};
+use super::calendar::{
+    DAY, DAY_WITHOUT_ROOTS, KEY_ROTATED_ON, ROOTS_V2_SINCE, SECOND, WHOLE_FINGERPRINTS_SINCE, midnight,
+};
 use super::chained::ChainedEvents;
 use super::copy::RowWriter;
 use super::world::{Stream, random_uuid, stream};
@@ -68,33 +69,27 @@ struct SignedRoot<'a> {
     public_key_fingerprint: &'a str,
 }
 
-/// The rows of one tenant and day.
-#[derive(Clone, Default)]
-struct Leaves {
-    hash: Sha256,
-    count: i64,
-    first: Option<Uuid>,
-    last: Option<Uuid>,
+/// A row of one tenant and day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Leaf {
+    at: i64,
+    id: Uuid,
+    event_hash: [u8; 64],
 }
 
-impl Leaves {
-    fn add(&mut self, id: Uuid, event_hash: &HexDigest) {
-        if self.count > 0 {
-            self.hash.update(b"\n");
-        }
-        self.hash.update(event_hash.as_bytes());
-        self.count += 1;
-        self.first.get_or_insert(id);
-        self.last = Some(id);
-    }
+/// The rows that a root covers: those up to the moment it was computed, in the order of their time and id.
+fn covered(leaves: &mut [Leaf], until: i64) -> &[Leaf] {
+    leaves.sort_unstable();
+    &leaves[..leaves.partition_point(|leaf| leaf.at <= until)]
+}
 
-    fn root(&self, plan: &Plan, previous: Option<&str>, day: u64) -> HexDigest {
-        if self.count > 0 {
-            return HexDigest::from_raw(self.hash.clone().finalize().into());
-        }
+fn root_hash(plan: &Plan, leaves: &[Leaf], previous: Option<&str>, day: u64) -> HexDigest {
+    if leaves.is_empty() {
         let version = if day < ROOTS_V2_SINCE { EmptyRootVersion::V1 } else { EmptyRootVersion::V2 };
-        empty_day_root(version, previous, plan.calendar.day(day))
+        return empty_day_root(version, previous, plan.calendar.day(day));
     }
+    let hashes: Vec<&[u8]> = leaves.iter().map(|leaf| &leaf.event_hash[..]).collect();
+    HexDigest::of(&hashes.join(&b'\n'))
 }
 
 pub(super) fn transparency_roots(plan: &Arc<Plan>) -> DemoTable {
@@ -105,7 +100,7 @@ pub(super) fn transparency_roots(plan: &Arc<Plan>) -> DemoTable {
         let plan = Arc::clone(&plan);
         move |out: &mut Vec<u8>| {
             // A few dozen rows, so one step writes them all.
-            for (tenant, days) in leaves_by_tenant_and_day(&plan).iter().enumerate() {
+            for (tenant, days) in leaves_by_tenant_and_day(&plan).iter_mut().enumerate() {
                 write_roots(&plan, tenant, days, out);
             }
             false
@@ -113,31 +108,45 @@ pub(super) fn transparency_roots(plan: &Arc<Plan>) -> DemoTable {
     })
 }
 
-fn leaves_by_tenant_and_day(plan: &Arc<Plan>) -> Vec<Vec<Leaves>> {
+fn leaves_by_tenant_and_day(plan: &Arc<Plan>) -> Vec<Vec<Vec<Leaf>>> {
     let days = plan.calendar.day_number(plan.calendar.end) + 1;
-    let mut leaves = vec![vec![Leaves::default(); days as usize]; plan.world.tenants.len()];
+    let mut leaves = vec![vec![Vec::new(); days as usize]; plan.world.tenants.len()];
     let mut rows = ChainedEvents::new(plan);
     while let Some(row) = rows.advance() {
         let day = plan.calendar.day_number(row.event.at);
-        leaves[row.event.tenant][day as usize].add(row.event.id, &row.event_hash);
+        let leaf = Leaf { at: row.event.at, id: row.event.id, event_hash: *row.event_hash.as_bytes() };
+        leaves[row.event.tenant][day as usize].push(leaf);
     }
     leaves
 }
 
-fn write_roots(plan: &Plan, tenant: usize, days: &[Leaves], out: &mut Vec<u8>) {
+fn write_roots(plan: &Plan, tenant: usize, days: &mut [Vec<Leaf>], out: &mut Vec<u8>) {
     let tenant = &plan.world.tenants[tenant];
     let mut previous: Option<HexDigest> = None;
     for ((day, computed_at), leaves) in plan.calendar.days_with_roots().zip(days) {
+        let is_without = day == DAY_WITHOUT_ROOTS;
+        if is_without && leaves.is_empty() {
+            continue;
+        }
         let root_date = plan.calendar.day(day);
+        // A root that was made up for later covers the whole day.
+        let end_of_day = midnight(root_date) + DAY - 1;
+        let (until, computed_at) = if is_without {
+            (end_of_day, end_of_day + 9 * 3_600 * SECOND)
+        } else {
+            (computed_at, computed_at)
+        };
+        let leaves = covered(leaves, until);
         let prev_root_hash = previous.as_ref().map(HexDigest::as_str);
-        let root = leaves.root(plan, prev_root_hash, day);
-        let [first, last] = [leaves.first, leaves.last].map(|id| id.map(|id| id.to_string()));
+        let root = root_hash(plan, leaves, prev_root_hash, day);
+        let (first_leaf, last_leaf) = (leaves.first().map(|leaf| leaf.id), leaves.last().map(|leaf| leaf.id));
+        let [first, last] = [first_leaf, last_leaf].map(|id| id.map(|id| id.to_string()));
         let mut window_end = Vec::new();
-        let is_in_range = push_iso_timestamp(&mut window_end, midnight(root_date) + DAY);
+        let is_in_range = push_iso_timestamp(&mut window_end, until);
         debug_assert!(is_in_range, "the sample data lies within the years 1 to 9999");
         let receipt = Receipt {
             kind: "transparency_root",
-            leaf_count: leaves.count,
+            leaf_count: leaves.len() as i64,
             leaf_range_end_id: last.as_deref(),
             leaf_range_start_id: first.as_deref(),
             prev_root_hash,
@@ -161,7 +170,7 @@ fn write_roots(plan: &Plan, tenant: usize, days: &[Leaves], out: &mut Vec<u8>) {
             serde_json::to_string(&signed).expect("a struct of strings and numbers has a JSON form");
         let mut row = RowWriter::new(out);
         row.uuid(tenant.id).plain(root_date).text(root.as_str()).optional_text(prev_root_hash);
-        row.plain(leaves.count).text(&payload).optional_uuid(leaves.first).optional_uuid(leaves.last);
+        row.plain(leaves.len()).text(&payload).optional_uuid(first_leaf).optional_uuid(last_leaf);
         row.text(key_name).timestamp(computed_at).end();
         previous = Some(root);
     }

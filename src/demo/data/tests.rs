@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::copy::CHUNK_BYTES;
 use super::*;
 use crate::chain::{
-    AuditRow, EmptyRootVersion, GENESIS, HashVersion, KeyRing, RowHasher, empty_day_root, verify_receipt,
+    AuditRow, EmptyRootVersion, GENESIS, HashVersion, KeyRing, RowHasher, SHARDS, chain_shard,
+    empty_day_root, verify_receipt,
 };
 
 const ROWS: u64 = 6_000;
@@ -114,13 +115,14 @@ fn any_number_of_rows_will_do() {
 }
 
 #[test]
-fn every_chain_verifies() {
+fn every_row_names_one_that_is_there_and_is_what_was_hashed() {
     let data = data_set(ROWS, 1, now());
-    let mut heads: BTreeMap<(String, String), String> = BTreeMap::new();
+    let mut children: BTreeMap<(String, String), BTreeMap<String, u32>> = BTreeMap::new();
     let mut hasher = RowHasher::new();
+    let (mut forks, mut untimed, mut old_numbers) = (0, 0, Vec::new());
     for (index, row) in rows(table(&data, "acp_audit", "audit_logs")).iter().enumerate() {
         let field = |name: &str| row.get(name).map(String::as_str);
-        let fields = AuditRow {
+        let fields = |timestamp_micros| AuditRow {
             tenant_id: field("tenant_id"),
             agent_id: field("agent_id"),
             action: &row["action"],
@@ -129,18 +131,37 @@ fn every_chain_verifies() {
             request_id: field("request_id"),
             reason: field("reason"),
             metadata: field("metadata_json"),
-            timestamp_micros: Some(micros(&row["timestamp"])),
+            timestamp_micros,
         };
         let version =
             HashVersion::from_column(field("hash_version").map(|text| text.parse().unwrap())).unwrap();
-        let chain = (row["tenant_id"].clone(), row["chain_shard"].clone());
-        let head = heads.entry(chain).or_insert_with(|| GENESIS.to_string());
-        assert_eq!(row["prev_hash"], *head);
-        assert_eq!(hasher.event_hash(head, &fields, version).unwrap(), *row["event_hash"]);
-        assert_eq!(row["chain_sequence"], (index + 1).to_string());
-        head.clone_from(&row["event_hash"]);
+        let chain = children.entry((row["tenant_id"].clone(), row["chain_shard"].clone())).or_default();
+        if chain.is_empty() {
+            chain.insert(GENESIS.to_owned(), 0);
+        }
+        let named = chain.get_mut(&row["prev_hash"]).expect("its parent is there");
+        forks += u32::from(*named > 0);
+        *named += 1;
+        chain.insert(row["event_hash"].clone(), 0);
+        let timed = fields(Some(micros(&row["timestamp"])));
+        let is_timed = hasher.event_hash(&row["prev_hash"], &timed, version).unwrap() == *row["event_hash"];
+        let without = hasher.event_hash(&row["prev_hash"], &fields(None), version).unwrap();
+        assert!(is_timed || without == *row["event_hash"]);
+        untimed += u32::from(!is_timed);
+        match field("hash_version") {
+            None => old_numbers.push(row["chain_sequence"].parse::<usize>().unwrap()),
+            Some(_) => assert_eq!(row["chain_sequence"], (index + 1).to_string()),
+        }
+        if let (Some(request), Some(_)) = (field("request_id"), field("hash_version")) {
+            assert_eq!(row["chain_shard"], chain_shard(request, SHARDS).to_string());
+        }
     }
-    assert_eq!(heads.len(), 4, "one tenant has two shards, two have one");
+    assert_eq!(children.len(), 3 * 16, "three tenants with sixteen shards");
+    assert!((400..800).contains(&forks), "about a tenth of {ROWS} rows: {forks}");
+    assert_eq!(u64::from(untimed), ROWS / 2);
+    assert!(!old_numbers.is_sorted(), "older rows got their numbers later");
+    old_numbers.sort_unstable();
+    assert!(old_numbers.into_iter().eq(1..=ROWS as usize / 10));
 }
 
 #[test]
@@ -172,7 +193,7 @@ fn audit_rows_hold_the_cases_that_matter() {
 }
 
 #[test]
-fn every_day_has_a_signed_root_that_follows_the_day_before() {
+fn every_day_has_a_signed_root_that_follows_the_one_before() {
     let data = data_set(ROWS, 1, now());
     let mut leaves: BTreeMap<(String, String), Vec<Row>> = BTreeMap::new();
     for row in rows(table(&data, "acp_audit", "audit_logs")) {
@@ -188,6 +209,7 @@ fn every_day_has_a_signed_root_that_follows_the_day_before() {
 
     let mut previous: BTreeMap<String, (NaiveDate, String)> = BTreeMap::new();
     let (mut empty_days, mut signers) = (Vec::new(), BTreeSet::new());
+    let (mut tails, mut gaps) = (0, 0);
     for root in rows(table(&data, "acp_audit", "transparency_roots")) {
         let payload: Value = serde_json::from_str(&root["signed_root_payload"]).unwrap();
         let key_name = &root["signing_key_fingerprint"];
@@ -211,13 +233,19 @@ fn every_day_has_a_signed_root_that_follows_the_day_before() {
         assert_eq!(receipt["leaf_count"].to_string(), root["leaf_count"]);
 
         let date: NaiveDate = root["root_date"].parse().unwrap();
-        let day = leaves.remove(&(root["tenant_id"].clone(), root["root_date"].clone())).unwrap_or_default();
+        let mut day =
+            leaves.remove(&(root["tenant_id"].clone(), root["root_date"].clone())).unwrap_or_default();
+        day.sort_by_key(|row| (micros(&row["timestamp"]), row["id"].clone()));
+        let until = micros(receipt["window_end"].as_str().unwrap());
+        let covered = day.partition_point(|row| micros(&row["timestamp"]) <= until);
+        tails += day.len() - covered;
+        day.truncate(covered);
         assert_eq!(root["leaf_count"], day.len().to_string());
         assert_eq!(root.get("leaf_range_start_id"), day.first().map(|row| &row["id"]));
         assert_eq!(root.get("leaf_range_end_id"), day.last().map(|row| &row["id"]));
         let previous = previous.insert(root["tenant_id"].clone(), (date, root["root_hash"].clone()));
         assert_eq!(root.get("prev_root_hash"), previous.as_ref().map(|(_, hash)| hash));
-        assert!(previous.as_ref().is_none_or(|(day, _)| day.succ_opt() == Some(date)));
+        gaps += usize::from(previous.as_ref().is_some_and(|(day, _)| day.succ_opt() != Some(date)));
         if day.is_empty() {
             let hashes = [EmptyRootVersion::V1, EmptyRootVersion::V2]
                 .map(|version| empty_day_root(version, root.get("prev_root_hash").map(String::as_str), date));
@@ -225,7 +253,9 @@ fn every_day_has_a_signed_root_that_follows_the_day_before() {
         }
     }
     assert_eq!(empty_days, [1, 2], "one empty day of either version");
-    assert!(leaves.keys().all(|(_, day)| day == "2026-05-17"), "only today has no root yet");
+    assert!(leaves.is_empty(), "every day with rows has a root: {:?}", leaves.keys());
+    assert_eq!(gaps, 1, "one day without rows has none");
+    assert!(tails > 20, "the last rows of a day are not covered: {tails}");
     let lengths: Vec<_> = signers.iter().map(String::len).collect();
     assert!(
         lengths.contains(&32)

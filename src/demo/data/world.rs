@@ -4,6 +4,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use uuid::Uuid;
 
+use super::calendar::DAY_WITHOUT_ROOTS;
+
 /// The actors, whose ids appear in every database.
 #[derive(Debug)]
 pub(super) struct World {
@@ -24,12 +26,10 @@ pub(super) struct Tenant {
     pub(super) id: Uuid,
     pub(super) organization: usize,
     pub(super) name: &'static str,
-    /// How many chains its audit rows are spread over.
-    pub(super) shards: usize,
     /// How many of a hundred audit rows are its own.
     pub(super) share: u32,
-    /// The day of the fortnight on which it did nothing.
-    pub(super) quiet_day: Option<u64>,
+    /// The days of the fortnight on which it did nothing.
+    pub(super) quiet_days: &'static [u64],
 }
 
 #[derive(Debug)]
@@ -49,18 +49,17 @@ impl World {
             .map(|name| Organization { id: random_uuid(&mut rng), name })
             .into();
         let tenants: Vec<_> = [
-            (0, "production", 2, 60, None),
-            // One quiet day in each time of root version 1 and 2.
-            (1, "prüfstand ☕", 1, 28, Some(4)),
-            (2, "staging", 1, 12, Some(10)),
+            (0, "production", 60, &[][..]),
+            // One quiet day in each time of root version 1 and 2, and one without a root.
+            (1, "prüfstand ☕", 28, &[4][..]),
+            (2, "staging", 12, &[DAY_WITHOUT_ROOTS, 10][..]),
         ]
-        .map(|(organization, name, shards, share, quiet_day)| Tenant {
+        .map(|(organization, name, share, quiet_days)| Tenant {
             id: random_uuid(&mut rng),
             organization,
             name,
-            shards,
             share,
-            quiet_day,
+            quiet_days,
         })
         .into();
         let users = (0..tenants.len() * USERS_PER_TENANT).map(|_| random_uuid(&mut rng)).collect();
