@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::human::inert;
+
 /// What to do about a disk that is full, or nearly.
 pub const MAKE_ROOM: &str =
     "`docker system df` shows what uses it; `restore-drill reap` removes what crashed drills left";
@@ -42,17 +44,19 @@ pub struct Failure {
 
 impl Failure {
     fn new(class: Class, code: &'static str, message: impl Into<String>) -> Self {
-        // The message may quote a dump, which is hostile until it is verified. Errors in a template show its lines.
-        let message = match class {
-            Class::Config => message.into(),
-            _ => crate::human::inert(&message.into()),
-        };
-        Self { class, code, message, hint: None }
+        // Whatever its class, it may quote a dump, a key or a store, which are hostile until they are verified.
+        Self { class, code, message: inert(&message.into()), hint: None }
     }
 
     /// Configuration or usage is wrong.
     pub fn config(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(Class::Config, code, message)
+    }
+
+    /// A file that people write is wrong; the message shows its lines, each safe to show.
+    pub fn in_file(code: &'static str, lines: &str) -> Self {
+        let lines: Vec<String> = lines.lines().map(inert).collect();
+        Self { class: Class::Config, code, message: lines.join("\n"), hint: None }
     }
 
     /// The backup or its data is bad.
@@ -79,14 +83,14 @@ impl Failure {
     /// Adds what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(inert(&hint.into()));
         self
     }
 
     /// Says what was being done, in front of what went wrong.
     #[must_use]
     pub fn context(mut self, context: impl fmt::Display) -> Self {
-        self.message = format!("{context}: {}", self.message);
+        self.message = format!("{}: {}", inert(&context.to_string()), self.message);
         self
     }
 
@@ -127,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_message_cannot_write_lines_of_its_own() {
-        let failure = Failure::bad("x", "table a\nRestore drill PASSED\u{1b}[2J\u{202e}");
+        let failure = Failure::config("x", "table a\nRestore drill PASSED\u{1b}[2J\u{202e}");
         assert_eq!(failure.message, "table a Restore drill \"PASSED\" [2J\u{fffd}");
     }
 

@@ -29,6 +29,7 @@ pub mod doctor;
 pub mod engine;
 pub mod exit;
 pub mod failure;
+pub mod foreign;
 pub mod health;
 pub mod human;
 pub mod manifest;

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::foreign::Foreign;
+
 /// How a moment is written in project names, report names and (for Aegis) object keys.
 pub const COMPACT_TIMESTAMP: &str = "%Y%m%dT%H%M%SZ";
 
@@ -110,21 +112,32 @@ impl FromStr for DatabaseName {
     }
 }
 
-text_newtype! {
-    /// The whole key of an object in a store, prefix and all.
-    ObjectKey
-}
+/// The whole key of an object in a store, prefix and all. Whoever may write to the store chose it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct ObjectKey(Foreign);
 
 impl ObjectKey {
     /// Wraps a key as the store gave it.
     pub fn new(key: impl Into<String>) -> Self {
-        Self(key.into())
+        Self(Foreign::new(key))
+    }
+
+    /// The key itself, to ask the store for.
+    pub fn as_str(&self) -> &str {
+        self.0.raw()
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
 impl<'de> Deserialize<'de> for ObjectKey {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self)
+        String::deserialize(deserializer).map(Self::new)
     }
 }
 

@@ -45,7 +45,7 @@ impl QualifiedName {
 /// `schema.name`.
 impl fmt::Display for QualifiedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&crate::names::qualified(&self.schema, &self.name))
+        crate::foreign::Foreign::new(crate::names::qualified(&self.schema, &self.name)).fmt(f)
     }
 }
 

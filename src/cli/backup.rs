@@ -12,6 +12,7 @@ use crate::exit::ExitCode;
 use crate::failure::Result;
 use crate::human;
 use crate::names::DatabaseName;
+use crate::report::Page;
 use crate::store::S3Store;
 use crate::template::{self, Environment, Purpose};
 use crate::verdict::TeardownStatus;
@@ -87,7 +88,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         Format::Json => common::print_json(&report),
         Format::Human => {
             let last = last_line(&report);
-            common::print_summary(&format!("{}{last}", text(&report)), &last, report.failure().is_none())
+            common::print_summary(&text(&report), &last, report.failure().is_none())
         }
     };
     Ok(common::delivered(printed, exit_code(&report)))
@@ -96,7 +97,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
 /// Tells on stderr how a backup goes.
 pub fn narrate(line: &str) {
     let mark = if std::io::stderr().is_terminal() { "· " } else { "" };
-    let _ = writeln!(std::io::stderr(), "{mark}{line}");
+    let _ = writeln!(std::io::stderr(), "{mark}{}", human::inert(line));
 }
 
 /// How the backup went.
@@ -109,14 +110,19 @@ pub fn exit_code(report: &Report) -> ExitCode {
 }
 
 fn plan_text(plan: &Plan) -> String {
-    let dumps = plan.dumps.iter().map(|dump| format!("{} → {}\n", dump.database, dump.key));
-    let manifest = plan.manifest.iter().map(|key| format!("manifest → {key}\n"));
-    dumps.chain(manifest).collect()
+    let mut out = Page::default();
+    for dump in &plan.dumps {
+        writeln!(out, "{} → {}", dump.database, dump.key);
+    }
+    if let Some(key) = &plan.manifest {
+        writeln!(out, "manifest → {key}");
+    }
+    out.text()
 }
 
 /// What became of the manifest, and what is not in it.
-fn manifest_text(report: &Report) -> String {
-    let line = report.manifest.iter().map(|written| {
+fn manifest_text(report: &Report, out: &mut Page) {
+    if let Some(written) = &report.manifest {
         let outcome = match (&written.error, written.size_bytes) {
             (Some(error), _) => format!("FAILED: {}", human::one_line(&error.message, 300)),
             (None, size) => {
@@ -125,13 +131,16 @@ fn manifest_text(report: &Report) -> String {
                 format!("{} for {databases}{read_back}", human::bytes(size.unwrap_or_default()))
             }
         };
-        format!("{}  {outcome}\n", written.key)
-    });
-    line.chain(report.warnings.iter().map(|warning| format!("warning: {warning}\n"))).collect()
+        writeln!(out, "{}  {outcome}", written.key);
+    }
+    for warning in &report.warnings {
+        writeln!(out, "warning: {warning}");
+    }
 }
 
 fn text(report: &Report) -> String {
-    let lines = report.dumps.iter().map(|dump| {
+    let mut out = Page::default();
+    for dump in &report.dumps {
         let outcome = match (&dump.uploaded, &dump.verified, &dump.error) {
             (_, _, Some(error)) => format!("FAILED: {}", human::one_line(&error.message, 300)),
             (Some(uploaded), Some(verified), None) => {
@@ -147,16 +156,17 @@ fn text(report: &Report) -> String {
             }
             (None, _, None) => "nothing was uploaded".to_owned(),
         };
-        format!("{}  {outcome}\n", dump.key)
-    });
-    let hint = report
-        .failure()
-        .and_then(|failure| failure.hint.as_ref())
-        .map(|hint| format!("hint: {hint}\n"))
-        .unwrap_or_default();
-    let leaked = report.teardown.leaked.iter().map(|left| format!("left behind: {left}\n"));
-    let manifest = manifest_text(report);
-    format!("{}{manifest}{hint}{}\n", lines.collect::<String>(), leaked.collect::<String>())
+        writeln!(out, "{}  {outcome}", dump.key);
+    }
+    manifest_text(report, &mut out);
+    if let Some(hint) = report.failure().and_then(|failure| failure.hint.as_ref()) {
+        writeln!(out, "hint: {hint}");
+    }
+    for left in &report.teardown.leaked {
+        writeln!(out, "left behind: {left}");
+    }
+    out.blank();
+    out.ending(&last_line(report))
 }
 
 fn last_line(report: &Report) -> String {

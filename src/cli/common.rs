@@ -14,6 +14,7 @@ use crate::crypt::Identities;
 use crate::engine::{self, Drill, Journal, Sink};
 use crate::exit::ExitCode;
 use crate::failure::{Class, Failure, Result};
+use crate::human;
 use crate::names::DatabaseName;
 use crate::report::{DrillLog, LiveProgress, PlainLog, VerdictFile, json, last_line, seal, summary};
 use crate::store::{S3Store, Store};
@@ -180,11 +181,17 @@ pub fn print_summary(text: &str, last_line: &str, good: bool) -> io::Result<()> 
 
 /// Tells what was done, on stderr.
 pub fn tell(message: &str) {
-    let _ = anstream::stderr().write_all(format!("{message}\n").as_bytes());
+    let _ = anstream::stderr().write_all(format!("{}\n", human::inert(message)).as_bytes());
 }
 
 /// Tells what went wrong, and what to do about it, on stderr.
 pub fn complain(message: &str, hint: Option<&str>) {
+    complain_of(&Failure::config("", message), hint);
+}
+
+/// As [`complain`]: a failure's message is safe to show, and may have the lines of a template that is wrong.
+pub fn complain_of(failure: &Failure, hint: Option<&str>) {
+    let message = &failure.message;
     let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
     let mut text = format!("{style}error:{style:#} {message}\n");
     if let Some(hint) = hint {

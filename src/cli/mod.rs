@@ -86,7 +86,7 @@ pub fn main() -> ExitCode {
             Command::Completions(args) => completions::run(args),
         };
         outcome.unwrap_or_else(|failure| {
-            common::complain(&failure.message, failure.hint.as_deref());
+            common::complain_of(&failure, failure.hint.as_deref());
             failure.class.into()
         })
     });

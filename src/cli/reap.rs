@@ -1,14 +1,13 @@
 //! `reap`: removes what crashed or kept drills left on the engine.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use super::common;
 use crate::clock::Clock;
 use crate::engine::{may_reap, may_reap_by_name, remove_all};
 use crate::exit::ExitCode;
 use crate::failure::{Failure, Result};
-use crate::report::removed_things;
+use crate::report::{Page, removed_things};
 use crate::stack::docker::{Engine, LabelFilter, Owned};
 use crate::stack::labels;
 use crate::verdict::TeardownStatus;
@@ -65,7 +64,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         let things = projects.entry((label(owned, labels::PROJECT), chosen(owned))).or_default();
         things.push(format!("{} {}", owned.kind.word(), owned.name));
     }
-    let mut lines = String::new();
+    let mut out = Page::default();
     for ((project, removed), things) in &projects {
         let fate = match (removed, args.dry_run) {
             (true, true) => "would be removed",
@@ -74,10 +73,13 @@ pub async fn run(args: Args) -> Result<ExitCode> {
                 "left alone: it runs, or is kept, or its process is elsewhere, and its lease has not expired"
             }
         };
-        let _ = writeln!(lines, "{project}: {fate}\n  {}", things.join("\n  "));
+        writeln!(out, "{project}: {fate}");
+        for thing in things {
+            writeln!(out, "  {thing}");
+        }
     }
     // Removing goes on whether or not anybody is told.
-    let printed = common::print(&lines);
+    let printed = common::print(&out.text());
     if args.dry_run {
         return Ok(common::delivered(printed, ExitCode::Ok));
     }

@@ -1,6 +1,5 @@
 //! `verify-chain`: the check of that name, outside a drill.
 
-use std::fmt::Write as _;
 use std::io::BufReader;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -14,6 +13,7 @@ use crate::exit::ExitCode;
 use crate::failure::{Failure, Result};
 use crate::human;
 use crate::postgres::{Database, Direct};
+use crate::report::Page;
 use crate::template::{self, ChainScheme, Check, Environment, JoinForm, Purpose, TableName, VerifyChain};
 use crate::verdict::{self, CheckStatus, Severity};
 
@@ -323,7 +323,7 @@ fn record(name: String, outcome: Outcome, seconds: f64) -> verdict::Check {
 fn last_line(record: &verdict::Check) -> String {
     let rows = human::count(record.rows_verified);
     match record.status {
-        CheckStatus::Pass => format!("Chain verification HELD — {}", record.summary),
+        CheckStatus::Pass => format!("Chain verification HELD — {}", human::inert(&record.summary)),
         _ => format!(
             "Chain verification FAILED — {} in {rows} rows",
             human::things(record.findings_total, "finding")
@@ -332,22 +332,17 @@ fn last_line(record: &verdict::Check) -> String {
 }
 
 fn summary(record: &verdict::Check) -> String {
-    let mut text = String::new();
+    let mut out = Page::default();
     for finding in &record.findings {
         let severity = if finding.severity == Severity::Error { "error" } else { "warning" };
-        let _ = writeln!(
-            text,
-            "{severity} {}: {}\n    expected {}\n    actual   {}",
-            finding.code, finding.subject, finding.expected, finding.actual
-        );
+        writeln!(out, "{severity} {}: {}", finding.code, finding.subject);
+        writeln!(out, "    expected {}", finding.expected);
+        writeln!(out, "    actual   {}", finding.actual);
     }
     let more = record.findings_total.saturating_sub(record.findings.len() as u64);
     if more > 0 {
-        let _ = writeln!(text, "… and {} more", human::count(more));
+        writeln!(out, "… and {} more", human::count(more));
     }
-    let _ =
-        writeln!(text, "{} rows in {}", human::count(record.rows_verified), human::duration(record.seconds));
-    text.push_str(&last_line(record));
-    text.push('\n');
-    text
+    writeln!(out, "{} rows in {}", human::count(record.rows_verified), human::duration(record.seconds));
+    out.ending(&last_line(record))
 }

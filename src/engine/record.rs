@@ -127,8 +127,7 @@ fn database(verdict: &mut Verdict, name: &DatabaseName, event: &DatabaseEvent) {
             database.status = DatabaseStatus::Restored;
             database.tables = Some(contents.rows.len() as u64);
             database.rows = Some(contents.total_rows);
-            database.table_rows =
-                contents.rows.iter().map(|(table, rows)| (table.to_string(), *rows)).collect();
+            database.table_rows = contents.rows.iter().map(|(table, rows)| (table.key(), *rows)).collect();
             database.seconds.count = Some(*seconds);
             verdict.rows_verified += contents.total_rows;
         }

@@ -8,6 +8,7 @@ use tokio_postgres::{Client, Error, Row};
 
 use super::{Server, query_failure, quote_identifier};
 use crate::failure::{Failure, Result};
+use crate::foreign::Foreign;
 use crate::names::DatabaseName;
 
 /// Rows of a query with one column: at most two of them, which is enough to know that there is not just one.
@@ -66,7 +67,7 @@ impl Server {
         if ![Type::TIMESTAMPTZ, Type::TIMESTAMP, Type::DATE].contains(&kind) {
             return Err(wrong_shape(
                 database,
-                &format!("a {}", kind.name()),
+                &format!("a {}", Foreign::new(kind.name())),
                 "a time: cast what is another type to timestamptz",
             ));
         }

@@ -13,6 +13,7 @@ use super::copy_rows::copy_rows;
 use super::{Database, in_blocks, query_failure, quote_identifier, quote_relation};
 use crate::check::verify_chain::{Kind, Layout, PartitionAt, Want};
 use crate::failure::{Failure, Result};
+use crate::foreign::Foreign;
 use crate::template::TableName;
 
 /// Pages of one range: 16 MiB, so that readers end together and a range's findings stay few.
@@ -168,7 +169,8 @@ impl ChainTable {
             Some(Type::TEXT | Type::VARCHAR) => Ok((sql, Kind::Text)),
             Some(Type::BYTEA) => Ok((sql, Kind::Bytes)),
             other => {
-                let name = other.map_or_else(|| "no type".to_owned(), |kind| kind.to_string());
+                let name =
+                    other.map_or_else(|| "no type".to_owned(), |kind| Foreign::new(kind.name()).to_string());
                 Err(Failure::config(
                     "preimage_type",
                     format!("the preimage is of the type {name}; only text and bytea can be hashed"),

@@ -1,5 +1,6 @@
 //! What the doctor saw, for people.
 
+use super::page::Page;
 use super::table::Table;
 use crate::doctor::{Examination, Health};
 use crate::human;
@@ -16,17 +17,20 @@ pub fn doctor_text(examination: &Examination) -> (String, String) {
         };
         table.row([mark.to_owned(), item.what.clone(), item.seen.clone()]);
     }
-    let mut text = table.render();
+    let mut out = Page::default();
+    out.table(&table);
     let advised: Vec<_> =
         examination.items.iter().filter_map(|item| Some((item, item.advice.as_ref()?))).collect();
     if !advised.is_empty() {
-        text.push_str("\nWhat to do\n");
+        out.blank();
+        writeln!(out, "What to do");
         for (item, advice) in advised {
-            text.push_str(&format!("  {}: {advice}\n", item.what));
+            writeln!(out, "  {}: {advice}", item.what);
         }
     }
     let last = last_line(examination);
-    (format!("{text}\n{last}\n"), last)
+    out.blank();
+    (out.ending(&last), last)
 }
 
 fn last_line(examination: &Examination) -> String {

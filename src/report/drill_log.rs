@@ -58,7 +58,7 @@ pub fn row(verdict: &Verdict, template: &Template) -> String {
     let date = |time: DateTime<Utc>| time.format("%Y-%m-%d").to_string();
     let counts = template.log.counts.iter().filter_map(|count| {
         let database = verdict.databases.iter().find(|database| database.name == count.database)?;
-        let rows = database.table_rows.get(&count.table.to_string())?;
+        let rows = database.table_rows.get(&count.table.key())?;
         Some(format!("{}={rows}", count.label))
     });
     // An auditor must see at once that a row stands for a part only.
@@ -75,10 +75,17 @@ pub fn row(verdict: &Verdict, template: &Template) -> String {
     format!("| {} |", cells.map(|cell| cell_text(&cell)).join(" | "))
 }
 
-/// Nothing, or text that cannot end its cell or its line.
+/// Nothing, or text that can neither end its cell or its line nor be markup: a backslash takes the meaning of what
+/// follows it (CommonMark, "Backslash escapes").
 fn cell_text(text: &str) -> String {
-    let text = crate::human::one_line(text.trim(), 200).replace('\\', "\\\\").replace('|', "\\|");
-    if text.is_empty() { "—".to_owned() } else { text }
+    let mut cell = String::new();
+    for c in crate::human::one_line(text.trim(), 200).chars() {
+        if matches!(c, '\\' | '|' | '`' | '<' | '>' | '[' | ']' | '*' | '&' | '~' | '!') {
+            cell.push('\\');
+        }
+        cell.push(c);
+    }
+    if cell.is_empty() { "—".to_owned() } else { cell }
 }
 
 /// `41s`, `8m`, `1h 5m`.
@@ -141,6 +148,8 @@ fn with_row(text: &str, row: &str) -> String {
 mod tests {
     use std::fs;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     const ROW: &str = "| 2026-05-17 | system | 2026-05-16 | 8m | audit=12450 | PASS |";
@@ -175,6 +184,25 @@ mod tests {
     fn a_cell_cannot_break_the_table() {
         assert_eq!(cell_text("a|b\nc\\"), "a\\|b c\\\\");
         assert_eq!(cell_text(" "), "—");
+        assert_eq!(
+            cell_text("![x](y) <b> `c` &#10; ci_runner"),
+            "\\!\\[x\\](y) \\<b\\> \\`c\\` \\&#10; ci_runner"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_is_one_line_of_six_cells_whatever_stands_in_it(operator in any::<String>(), forged in any::<bool>()) {
+            let mut verdict = crate::engine::test_verdict::passing();
+            let more = if forged { "\n| 2026-05-17 | x | x | 1s | x | PASS |\n## Drill Log\n" } else { "" };
+            verdict.operator = format!("{operator}{more}{operator}");
+            let row = row(&verdict, &crate::engine::test_verdict::template());
+            prop_assert!(!row.chars().any(crate::human::is_active), "{row}");
+            let plain = row.replace("\\\\", "").replace("\\|", "");
+            prop_assert_eq!(plain.matches('|').count(), 7, "{}", row);
+            let text = with_row(RUNBOOK, &row);
+            prop_assert_eq!(text.lines().count(), RUNBOOK.lines().count() + 1);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Health, for people.
 
+use super::page::Page;
 use super::table::Table;
 use crate::health::{DatabaseHealth, Health, HealthStatus};
 use crate::human;
@@ -23,27 +24,29 @@ pub fn health_text(health: &Health) -> (String, String) {
         }
         None => "none is known".to_owned(),
     };
-    let mut text = format!(
-        "{}\nNewest set  {}\nLast drill  {drill}\n",
-        table.render(),
-        match (health.age_hours, health.threshold_hours) {
-            (Some(age), Some(threshold)) => format!("{} old, {} allowed", hours(age), hours(threshold)),
-            (Some(age), None) => format!("{} old", hours(age)),
-            (None, _) => "incomplete".to_owned(),
-        },
-    );
+    let mut out = Page::default();
+    out.table(&table);
+    out.blank();
+    let newest = match (health.age_hours, health.threshold_hours) {
+        (Some(age), Some(threshold)) => format!("{} old, {} allowed", hours(age), hours(threshold)),
+        (Some(age), None) => format!("{} old", hours(age)),
+        (None, _) => "incomplete".to_owned(),
+    };
+    writeln!(out, "Newest set  {newest}");
+    writeln!(out, "Last drill  {drill}");
     if !health.warnings.is_empty() {
-        text.push('\n');
+        out.blank();
     }
     for warning in &health.warnings {
-        text.push_str(&format!("! {warning}\n"));
+        writeln!(out, "! {warning}");
     }
     let last = match health.status {
         HealthStatus::Healthy => "Disaster recovery is HEALTHY".to_owned(),
         HealthStatus::Warning => "Disaster recovery works, with a WARNING".to_owned(),
         HealthStatus::Critical => "Disaster recovery is in a CRITICAL state".to_owned(),
     };
-    (format!("{text}\n{last}\n"), last)
+    out.blank();
+    (out.ending(&last), last)
 }
 
 fn point(database: &DatabaseHealth) -> String {

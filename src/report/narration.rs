@@ -4,8 +4,12 @@ use crate::engine::{DatabaseEvent, Event, Phase};
 use crate::human;
 use crate::verdict::{CheckStatus, IsolationStatus, TeardownStatus, Verdict};
 
-/// One line about an event.
+/// One line about an event, whatever stands in it.
 pub fn line(event: &Event, verdict: &Verdict) -> Option<String> {
+    text(event, verdict).map(|text| human::inert(&text))
+}
+
+fn text(event: &Event, verdict: &Verdict) -> Option<String> {
     Some(match event {
         Event::Started => format!("restore drill {} of {}", verdict.project, verdict.template),
         Event::Phase(phase) => phase_line(*phase).to_owned(),
@@ -78,8 +82,12 @@ fn phase_line(phase: Phase) -> &'static str {
     }
 }
 
-/// What a database is doing now.
+/// What a database is doing now, on one line.
 pub fn database_line(event: &DatabaseEvent) -> Option<String> {
+    database_text(event).map(|text| human::inert(&text))
+}
+
+fn database_text(event: &DatabaseEvent) -> Option<String> {
     Some(match event {
         DatabaseEvent::Fetching => "fetching".to_owned(),
         DatabaseEvent::Bytes(_) | DatabaseEvent::Measured { .. } => return None,

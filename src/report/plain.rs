@@ -29,7 +29,7 @@ impl<W: Write + Send> PlainLog<W> {
 
     fn line(&mut self, text: &str) -> io::Result<()> {
         let seconds = self.began.elapsed().as_secs();
-        writeln!(self.out, "[{:02}:{:02}] {text}", seconds / 60, seconds % 60)
+        writeln!(self.out, "[{:02}:{:02}] {}", seconds / 60, seconds % 60, human::inert(text))
     }
 
     fn bytes(&mut self, name: &DatabaseName, more: u64, verdict: &Verdict) -> io::Result<()> {

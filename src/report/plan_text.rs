@@ -1,7 +1,6 @@
 //! A plan for people: what would be restored, what is in it, how long it takes; what is wrong stands last.
 
-use std::fmt::Write;
-
+use super::page::Page;
 use super::table::Table;
 use crate::human;
 use crate::plan::contents::ContentsRecord;
@@ -15,16 +14,20 @@ const ORDER_LENGTH: usize = 300;
 
 /// The plan; its last line says whether it is sound.
 pub fn plan_text(plan: &DrillPlan) -> String {
-    let mut out = format!(
-        "Plan of a restore drill of {} from {}, as of {}\n\n{}\n",
+    let mut out = Page::default();
+    writeln!(
+        out,
+        "Plan of a restore drill of {} from {}, as of {}",
         plan.template,
         plan.store,
-        moment(plan.at),
-        points(plan)
+        moment(plan.at)
     );
+    out.blank();
+    out.table(&points(plan));
+    out.blank();
     for point in &plan.recovery_set.points {
         if let Some(detail) = plan.points.iter().find(|detail| detail.database == point.database) {
-            out.push_str(&details(point, detail));
+            details(point, detail, &mut out);
         }
     }
     let lines = [
@@ -37,21 +40,21 @@ pub fn plan_text(plan: &DrillPlan) -> String {
         ("This plan", cost(plan)),
     ];
     let others = plan.unnamed.incomplete.as_ref().map(|why| ("Others", format!("not all looked for: {why}")));
-    out.push('\n');
+    out.blank();
     for (name, text) in lines.into_iter().chain(others) {
-        let _ = writeln!(out, "{name:<10} {text}");
+        writeln!(out, "{name:<10} {text}");
     }
-    out.push_str(&findings(&plan.findings));
+    findings(&plan.findings, &mut out);
     let verdict = if plan.sound {
         "The plan is sound: a drill would make sense"
     } else {
         "The plan is NOT sound: a drill would fail"
     };
-    let _ = writeln!(out, "\n{verdict}");
-    out
+    out.blank();
+    out.ending(verdict)
 }
 
-fn points(plan: &DrillPlan) -> String {
+fn points(plan: &DrillPlan) -> Table {
     let headings = [
         "Order", "Database", "Taken", "Age", "Uploaded", "Size", "Usual", "Server", "Tables", "Restored",
         "Time", "Class",
@@ -87,7 +90,7 @@ fn points(plan: &DrillPlan) -> String {
             ]);
         }
     }
-    table.render()
+    table
 }
 
 fn or_dash<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> String {
@@ -107,10 +110,10 @@ fn class(point: &RecoveryPoint, detail: Option<&PointDetail>) -> String {
 }
 
 /// The object, what it says of itself, what is inside, and how it is kept.
-fn details(point: &RecoveryPoint, detail: &PointDetail) -> String {
-    let mut out = format!("{}  {}\n", point.database, human::one_line(point.key.as_str(), 300));
+fn details(point: &RecoveryPoint, detail: &PointDetail, out: &mut Page) {
+    writeln!(out, "{}  {}", point.database, human::one_line(point.key.as_str(), 300));
     if let Some(archive) = &detail.archive {
-        let _ = writeln!(
+        writeln!(
             out,
             "  dump        PostgreSQL {} by pg_dump {}, format {}, compression {}, made {} (zone not recorded)",
             short_version(&archive.server_version),
@@ -121,19 +124,17 @@ fn details(point: &RecoveryPoint, detail: &PointDetail) -> String {
         );
     }
     if let Some(contents) = &detail.contents {
-        out.push_str(&inside(contents));
+        inside(contents, out);
     }
     if let Some(facts) = detail.storage.value.as_ref().and_then(kept) {
-        let _ = writeln!(out, "  kept        {facts}");
+        writeln!(out, "  kept        {facts}");
     }
-    out
 }
 
-fn inside(contents: &ContentsRecord) -> String {
-    let mut out = String::new();
+fn inside(contents: &ContentsRecord, out: &mut Page) {
     let mut line = |name: &str, text: String| {
         if !text.is_empty() {
-            let _ = writeln!(out, "  {name:<11} {text}");
+            writeln!(out, "  {name:<11} {text}");
         }
     };
     line("schemas", human::one_line(&contents.schemas.join(", "), ORDER_LENGTH));
@@ -146,7 +147,6 @@ fn inside(contents: &ContentsRecord) -> String {
     line("tables", human::one_line(&groups.join(" → "), ORDER_LENGTH));
     let circles: Vec<String> = contents.cycles.iter().map(|circle| circle.join(" → ")).collect();
     line("circles", human::one_line(&circles.join("; "), ORDER_LENGTH));
-    out
 }
 
 /// `public` goes without saying.
@@ -289,12 +289,11 @@ fn cost(plan: &DrillPlan) -> String {
 }
 
 /// The gravest last, next to the outcome.
-fn findings(findings: &[Finding]) -> String {
+fn findings(findings: &[Finding], out: &mut Page) {
     let mut sorted: Vec<&Finding> = findings.iter().collect();
     sorted.sort_by_key(|finding| finding.severity);
-    let mut out = String::new();
     if !sorted.is_empty() {
-        out.push('\n');
+        out.blank();
     }
     for finding in sorted {
         let severity = match finding.severity {
@@ -302,7 +301,7 @@ fn findings(findings: &[Finding]) -> String {
             Severity::Warning => "warning",
             Severity::Error => "error",
         };
-        let _ = writeln!(
+        writeln!(
             out,
             "{severity}: {}: {} (expected {}) [{}]",
             human::one_line(&finding.subject, 200),
@@ -311,5 +310,4 @@ fn findings(findings: &[Finding]) -> String {
             finding.code
         );
     }
-    out
 }

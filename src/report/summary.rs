@@ -1,8 +1,8 @@
 //! The verdict for people, on one screen.
 
-use std::fmt::Write;
 use std::path::Path;
 
+use super::page::Page;
 use super::table::Table;
 use crate::human;
 use crate::verdict::{
@@ -15,32 +15,40 @@ const FINDINGS_SHOWN: usize = 5;
 
 /// The summary; its last line is the one scripts look for.
 pub fn summary(verdict: &Verdict, verdict_path: &Path, log_path: &Path) -> String {
-    let mut out = format!("\n{}\n", databases(verdict));
+    let mut out = Page::default();
+    out.blank();
+    databases(verdict, &mut out);
+    out.blank();
     if !verdict.checks.is_empty() {
-        let _ = writeln!(out, "{}", checks(verdict));
+        checks(verdict, &mut out);
+        out.blank();
     }
-    let _ = writeln!(out, "Isolation   {}", isolation(verdict));
-    let _ = writeln!(out, "Objectives  {}", objectives(verdict));
-    let _ = writeln!(out, "Teardown    {}", teardown(verdict));
-    let _ = writeln!(out, "Verdict     {}", verdict_path.display());
-    let _ = writeln!(out, "Drill log   {}", log_path.display());
+    writeln!(out, "Isolation   {}", isolation(verdict));
+    writeln!(out, "Objectives  {}", objectives(verdict));
+    writeln!(out, "Teardown    {}", teardown(verdict));
+    if verdict.teardown.status == TeardownStatus::Kept {
+        keep_instructions(verdict, &mut out);
+    }
+    writeln!(out, "Verdict     {}", verdict_path.display());
+    writeln!(out, "Drill log   {}", log_path.display());
     for warning in &verdict.warnings {
-        let _ = writeln!(out, "Warning     {warning}");
+        writeln!(out, "Warning     {warning}");
     }
     // What checks did not verify is among the warnings.
     for sentence in verdict.not_verified.iter().filter(|sentence| !verdict.warnings.contains(sentence)) {
-        let _ = writeln!(out, "Unverified  {sentence}");
+        writeln!(out, "Unverified  {sentence}");
     }
     if let Some(hint) = verdict.failure.as_ref().and_then(|failure| failure.hint.as_ref()) {
-        let _ = writeln!(out, "Hint        {hint}");
+        writeln!(out, "Hint        {hint}");
     }
-    let _ = writeln!(out, "\n{}", last_line(verdict));
-    out
+    out.blank();
+    out.ending(&last_line(verdict))
 }
 
 /// `Restore drill PASSED — N rows verified`, or `Restore drill FAILED — REASON`.
 pub fn last_line(verdict: &Verdict) -> String {
     let reason = verdict.failure.as_ref().map_or("no reason was recorded", |failure| &failure.message);
+    let reason = human::inert(reason);
     match verdict.status {
         Status::Pass => format!("Restore drill PASSED — {} rows verified", verdict.rows_verified),
         Status::Inconclusive => format!("Restore drill FAILED — inconclusive: {reason}"),
@@ -50,13 +58,13 @@ pub fn last_line(verdict: &Verdict) -> String {
     }
 }
 
-fn databases(verdict: &Verdict) -> String {
+fn databases(verdict: &Verdict, out: &mut Page) {
     let headings =
         ["Database", "Recovery point", "Size", "Tables", "Rows", "Download", "Decrypt", "Restore", "Status"];
     let mut table = Table::new(&headings, &[2, 3, 4, 5, 6, 7]);
     let seconds = |seconds: Option<f64>| seconds.map_or_else(|| "—".to_owned(), human::duration);
     let number = |number: Option<u64>| number.map_or_else(|| "—".to_owned(), human::count);
-    let mut errors = String::new();
+    let mut errors = Page::default();
     for database in &verdict.databases {
         let point = verdict.recovery_set.point(&database.name);
         let status = match database.status {
@@ -81,15 +89,16 @@ fn databases(verdict: &Verdict) -> String {
             status.to_owned(),
         ]);
         if let Some(error) = &database.error {
-            let _ = writeln!(errors, "  {}: {}", database.name, human::one_line(&error.message, 300));
+            writeln!(errors, "  {}: {}", database.name, human::one_line(&error.message, 300));
         }
     }
-    format!("{}{errors}", table.render())
+    out.table(&table);
+    out.append(&errors);
 }
 
-fn checks(verdict: &Verdict) -> String {
+fn checks(verdict: &Verdict, out: &mut Page) {
     let mut table = Table::new(&["Check", "Result", "Rows", "Time", ""], &[2, 3]);
-    let mut findings = String::new();
+    let mut findings = Page::default();
     for check in &verdict.checks {
         let status = match check.status {
             CheckStatus::Pass => "pass",
@@ -107,7 +116,7 @@ fn checks(verdict: &Verdict) -> String {
         for finding in
             check.findings.iter().filter(|finding| finding.severity > Severity::Info).take(FINDINGS_SHOWN)
         {
-            let _ = writeln!(
+            writeln!(
                 findings,
                 "  {} {}: {}",
                 finding.code,
@@ -117,10 +126,11 @@ fn checks(verdict: &Verdict) -> String {
         }
         let shown = check.findings.len().min(FINDINGS_SHOWN) as u64;
         if check.findings_total > shown {
-            let _ = writeln!(findings, "  … and {} more of {}", check.findings_total - shown, check.name);
+            writeln!(findings, "  … and {} more of {}", check.findings_total - shown, check.name);
         }
     }
-    format!("{}{findings}", table.render())
+    out.table(&table);
+    out.append(&findings);
 }
 
 fn isolation(verdict: &Verdict) -> String {
@@ -170,7 +180,7 @@ fn teardown(verdict: &Verdict) -> String {
         TeardownStatus::Leaked => {
             format!("LEAKED, `restore-drill reap` removes it: {}", teardown.leaked.join("; "))
         }
-        TeardownStatus::Kept => keep_instructions(verdict),
+        TeardownStatus::Kept => "kept: everything is still there".to_owned(),
         TeardownStatus::Pending => "not begun".to_owned(),
     }
 }
@@ -183,27 +193,35 @@ pub fn removed_things(removed: &Removed) -> String {
 }
 
 /// How to look inside a stack that was left standing, and how to remove it.
-fn keep_instructions(verdict: &Verdict) -> String {
+fn keep_instructions(verdict: &Verdict, out: &mut Page) {
     let postgres = verdict.stack.services.iter().find(|service| service.name == crate::stack::spec::POSTGRES);
     let container = postgres.map_or("CONTAINER", |service| service.container.as_str());
     let database = verdict.databases.first().map_or("postgres", |database| database.name.as_str());
-    format!(
-        "kept: everything is still there\n\
-         \x20 look inside  docker exec -it {container} psql -U postgres {database}\n\
-         \x20 its log      docker compose -p {project} logs\n\
-         \x20 remove it    restore-drill reap --drill {drill}\n\
-         \x20 or           docker compose -p {project} down -v",
-        project = verdict.project.compose_label(),
-        drill = verdict.drill_id,
-    )
+    let project = verdict.project.compose_label();
+    writeln!(out, "  look inside  docker exec -it {container} psql -U postgres {database}");
+    writeln!(out, "  its log      docker compose -p {project} logs");
+    writeln!(out, "  remove it    restore-drill reap --drill {}", verdict.drill_id);
+    writeln!(out, "  or           docker compose -p {project} down -v");
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::engine::test_verdict::{check, database, passing};
     use crate::failure::Failure;
     use crate::verdict::{Finding, PhaseObjective};
+
+    /// Any text, and with it what forgers would write.
+    fn hostile() -> impl Strategy<Value = String> {
+        let forged = prop::sample::select(vec![
+            "\nRestore drill PASSED — 41703 rows verified\n",
+            "\u{2028}Restore\u{85}drill\u{200b} PASSED",
+            "Restore\ndrill\rPASSED\u{9b}2J\u{1b}[1A",
+        ]);
+        (any::<String>(), forged, any::<String>()).prop_map(|(a, forged, b)| format!("{a}{forged}{b}"))
+    }
 
     fn shown(verdict: &Verdict) -> String {
         let path = Path::new("reports/restore_drill/20260517T083111Z.json");
@@ -309,6 +327,38 @@ mod tests {
         // Compose refuses capitals in a project's name.
         assert!(text.contains("docker compose -p shop_drill_20260517t083111z down -v"), "{text}");
         assert!(text.contains(&format!("restore-drill reap --drill {}", verdict.drill_id)), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_a_line_of_its_own(text in hostile(), status in prop::sample::select(vec![Status::Fail, Status::Inconclusive])) {
+            let lines = |text: &str| {
+                let mut verdict = passing();
+                verdict.status = status;
+                verdict.failure = Some(Failure::config("x", text).hint(text).context(text).to_record(None));
+                verdict.warnings = vec![text.to_owned()];
+                verdict.teardown.status = TeardownStatus::Leaked;
+                verdict.teardown.leaked = vec![text.to_owned()];
+                database(&mut verdict, "a").error = Some(Failure::bad("x", text).to_record(None));
+                let mut failed = check(CheckStatus::Fail);
+                failed.name = format!("{text}x");
+                failed.summary = text.to_owned();
+                failed.findings = vec![Finding {
+                    severity: Severity::Error,
+                    code: "x",
+                    subject: text.to_owned(),
+                    expected: text.to_owned(),
+                    actual: text.to_owned(),
+                }];
+                verdict.checks.push(failed);
+                shown(&verdict)
+            };
+            let text = lines(&text);
+            prop_assert_eq!(text.lines().count(), lines("x").lines().count());
+            prop_assert!(!text.contains("Restore drill PASSED"));
+            prop_assert!(text.lines().last().unwrap().starts_with("Restore drill FAILED"));
+            prop_assert!(!text.replace('\n', "").chars().any(human::is_active));
+        }
     }
 
     #[test]

@@ -13,13 +13,13 @@ impl Table {
         Self { rows: vec![headings.iter().map(|text| (*text).to_owned()).collect()], right: right.to_vec() }
     }
 
-    /// Adds a row.
+    /// Adds a row. No cell can end its line.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+        self.rows.push(cells.into_iter().map(|cell| crate::human::inert(&cell)).collect());
     }
 
     /// The table's lines.
-    pub fn render(&self) -> String {
+    pub fn lines(&self) -> Vec<String> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             self.rows
@@ -30,8 +30,7 @@ impl Table {
                 .unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
-        let mut out = String::new();
-        for row in &self.rows {
+        let line = |row: &Vec<String>| {
             let cells: Vec<String> = row
                 .iter()
                 .enumerate()
@@ -44,9 +43,8 @@ impl Table {
                     }
                 })
                 .collect();
-            out.push_str(cells.join("  ").trim_end());
-            out.push('\n');
-        }
-        out
+            cells.join("  ").trim_end().to_owned()
+        };
+        self.rows.iter().map(line).collect()
     }
 }

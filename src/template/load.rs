@@ -10,6 +10,7 @@ use super::interpolate::{Environment, MissingVariable, expand_all};
 use super::schema::Template;
 use super::{Purpose, validate};
 use crate::failure::{Failure, Result};
+use crate::human::inert;
 
 /// Where templates are looked up by name, relative to the working directory.
 const TEMPLATE_DIRECTORY: &str = "drill-templates";
@@ -105,7 +106,8 @@ fn not_found(name: &str) -> Failure {
 fn invalid(origin: &str, text: &str, error: &toml::de::Error) -> Failure {
     let mut error = error.clone();
     error.set_input(Some(text));
-    Failure::config("template_invalid", format!("{origin}: {}", error.to_string().trim_end())).hint(REFERENCE)
+    Failure::in_file("template_invalid", &format!("{}: {}", inert(origin), error.to_string().trim_end()))
+        .hint(REFERENCE)
 }
 
 fn require(origin: &str, missing: Vec<MissingVariable>, purpose: Purpose) -> Result<()> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
+use crate::foreign::Foreign;
 use crate::names::{DatabaseName, ProjectPrefix, qualified, split_qualified};
 use crate::secret::Secret;
 
@@ -362,9 +363,17 @@ impl FromStr for TableName {
     }
 }
 
+impl TableName {
+    /// The name as it is, with quotes where it needs them: to find the table by, not to show.
+    pub fn key(&self) -> String {
+        qualified(&self.schema, &self.table)
+    }
+}
+
+/// A table of a restored database has the name that its dump gave it.
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&qualified(&self.schema, &self.table))
+        Foreign::new(self.key()).fmt(f)
     }
 }
 

@@ -114,3 +114,52 @@ fn a_log_of_another_user_stays_his() {
     assert_eq!(owner, 4711);
     assert!(fs::read_to_string(&log).unwrap().starts_with("# Ours\n\n## Drill Log\n"));
 }
+
+/// What a forger would have stand on a line of its own.
+const FORGED: &str = "Restore drill PASSED — 41703 rows verified";
+
+#[test]
+fn names_in_a_dump_make_no_line_and_say_no_pass() {
+    let mut world = World::new("forged-names");
+    let sql = format!(
+        "CREATE TYPE \"x\n{FORGED}\" AS ENUM ('a');
+         CREATE TABLE \"y\n{FORGED}\" (t \"x\n{FORGED}\");
+         INSERT INTO \"y\n{FORGED}\" VALUES ('a');
+         CREATE TABLE \"z\n{FORGED}\" (id int);"
+    );
+    let forged = super::fixtures::Source::start("DRILL_POSTGRES_17_IMAGE").dump("forged", &sql, &[]);
+    world.dumped("forged", &[], &forged);
+    let table = format!("\\\"y\\n{FORGED}\\\"");
+    world.template.checks.push(format!(
+        "type = \"sql\"\nname = \"age\"\ndatabase = \"forged\"\nquery = \"SELECT t FROM {table}\"\nmax_age = \"1h\""
+    ));
+    let outcome = world.drill(&["--operator", &format!("o\n{FORGED}")]);
+    let verdict = outcome.verdict();
+    assert_eq!((outcome.code, &verdict["failure"]["code"]), (2, &json!("query_shape")), "{outcome}");
+    assert!(verdict["failure"]["message"].as_str().unwrap().contains("41703 rows verified"), "{outcome}");
+    for told in [&outcome.stdout, &outcome.stderr, &outcome.log] {
+        assert!(!told.contains("Restore drill PASSED"), "{outcome}");
+    }
+    let rows = outcome.log.lines().filter(|line| line.starts_with("| 20")).count();
+    assert_eq!(rows, 1, "{}", outcome.log);
+    let key = format!("public.y\n{FORGED}");
+    assert_eq!(verdict["databases"][0]["table_rows"][key], 1, "data is what it is\n{outcome}");
+}
+
+#[test]
+fn keys_in_a_store_make_no_line_and_say_no_pass() {
+    let (world, s3, _) = sound("forged-keys");
+    s3.put(&format!("nightly/stray\n{FORGED}\u{202e}.dump.age"), &b"x"[..]);
+    world.write_template();
+    for arguments in
+        [&["plan", "-t", "./template.toml"][..], &["plan", "-t", "./template.toml", "--format", "json"]]
+    {
+        let outcome = world.run(arguments);
+        assert!(outcome.stdout.contains("PASSED"), "it is shown\n{outcome}");
+        assert!(
+            !outcome.stdout.lines().any(|line| line.trim_start().starts_with("Restore drill PASSED")),
+            "{outcome}"
+        );
+        assert!(!outcome.stdout.contains('\u{202e}'), "{outcome}");
+    }
+}
