@@ -7,6 +7,8 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use crate::archive::{ArchiveError, Limits, LineFeeds, Status, TocReader};
 use crate::crypt::{DecryptFailure, Identities, decrypt};
 use crate::failure::{Failure, Result};
@@ -19,6 +21,9 @@ use crate::verdict::RecoveryPoint;
 const FIRST: u64 = 256 * 1024;
 /// How much larger each next one is.
 const GROWTH: u64 = 4;
+/// Ranges up to here are read of several recovery points at once; what is larger is read one after another, so that a
+/// plan holds one large table of contents at a time.
+const AT_ONCE_UP_TO: u64 = 4 << 20;
 /// Room for the largest table of contents that is read, encrypted and armored.
 const LARGEST: u64 = 96 << 20;
 /// Plaintext handed on at once.
@@ -75,7 +80,8 @@ pub fn peek(bytes: &[u8], whole: bool, identities: &Identities) -> Peek {
     }
 }
 
-/// Reads what is inside a recovery point. The object must still be the one that was listed.
+/// Reads what is inside a recovery point. The object must still be the one that was listed. Whoever reads several at
+/// once gives all of them the same `turn`, with one permit.
 ///
 /// # Errors
 /// What is wrong with the recovery point, as a drill would say it, or with the way to it.
@@ -83,15 +89,18 @@ pub async fn read_contents(
     store: &Arc<dyn Store>,
     identities: &Arc<Identities>,
     point: &RecoveryPoint,
+    turn: &Semaphore,
 ) -> Result<Contents> {
     let mut bytes = Vec::new();
     let mut end = FIRST;
     let mut stuck_at = None;
+    let mut held = None;
     loop {
-        let have = bytes.len() as u64;
         end = end.min(point.size_bytes);
-        let more = store.read(&point.key, point.etag.as_deref(), have..end).await?;
-        bytes.extend_from_slice(&more);
+        if end > AT_ONCE_UP_TO && held.is_none() {
+            held = Some(turn.acquire().await.expect("it is never closed"));
+        }
+        read_up_to(&mut bytes, end, store, point).await?;
         let whole = end == point.size_bytes;
         let keys = Arc::clone(identities);
         let (peeked, back) = tokio::task::spawn_blocking(move || (peek(&bytes, whole, &keys), bytes))
@@ -111,6 +120,23 @@ pub async fn read_contents(
         }
         end = end.saturating_mul(GROWTH).min(LARGEST);
     }
+}
+
+/// Reads on, in pieces: a second copy of a large range would take as much again.
+async fn read_up_to(
+    bytes: &mut Vec<u8>,
+    end: u64,
+    store: &Arc<dyn Store>,
+    point: &RecoveryPoint,
+) -> Result<()> {
+    let mut have = bytes.len() as u64;
+    bytes.reserve_exact(usize::try_from(end.saturating_sub(have)).expect("the largest range fits memory"));
+    while have < end {
+        let piece = have..end.min(have + AT_ONCE_UP_TO);
+        bytes.extend_from_slice(&store.read(&point.key, point.etag.as_deref(), piece).await?);
+        have = bytes.len() as u64;
+    }
+    Ok(())
 }
 
 /// Why bytes do not decrypt, given that more of them do not help.
@@ -150,6 +176,7 @@ mod tests {
     use super::*;
     use crate::crypt::testing::{key, sealed};
     use crate::demo::breakage::objects::through_a_terminal;
+    use crate::names::ObjectKey;
 
     fn dump() -> Vec<u8> {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/archive/pg17-gzip.dump");
@@ -254,5 +281,75 @@ mod tests {
         let failure =
             archive_failure(&ArchiveError::TooLarge { limit: LARGEST, unit: "bytes" }, LineFeeds::default());
         assert_eq!((failure.code, failure.class), ("archive_too_large", crate::failure::Class::Inconclusive));
+    }
+
+    /// Archives that go on for longer than is read at once, one for each key. Notes which was read from so far in.
+    struct Large(Vec<u8>, std::sync::Mutex<Vec<String>>);
+
+    #[async_trait::async_trait]
+    impl Store for Large {
+        async fn list(&self, _: &str) -> Result<Vec<crate::store::ObjectMeta>> {
+            unreachable!("nothing is listed")
+        }
+        async fn stat(&self, _: &ObjectKey) -> Result<Option<crate::store::ObjectMeta>> {
+            unreachable!("nothing is looked up")
+        }
+        async fn read(
+            &self,
+            key: &ObjectKey,
+            _: Option<&str>,
+            range: std::ops::Range<u64>,
+        ) -> Result<bytes::Bytes> {
+            if range.end > AT_ONCE_UP_TO {
+                self.1.lock().unwrap().push(key.to_string());
+            }
+            tokio::task::yield_now().await;
+            let (start, end) = (usize::try_from(range.start).unwrap(), usize::try_from(range.end).unwrap());
+            Ok(bytes::Bytes::copy_from_slice(&self.0[start..end]))
+        }
+        async fn create(&self, _: &ObjectKey) -> Result<Box<dyn crate::store::Upload>> {
+            unreachable!("nothing is written")
+        }
+    }
+
+    #[test]
+    fn large_tables_of_contents_are_read_one_after_another_in_pieces() {
+        let key = key();
+        // The name of the database is said to be longer than anything.
+        let mut dump = dump();
+        let name = dump.windows(15).position(|bytes| bytes == b"archive_fixture").unwrap();
+        dump[name - 4..name].copy_from_slice(&(60u32 << 20).to_le_bytes());
+        dump.resize(10 << 20, b'x');
+        let file = sealed(&key, &dump);
+        let size_bytes = file.len() as u64;
+        let store = Arc::new(Large(file, std::sync::Mutex::default()));
+        let identities = Arc::new(key.identities);
+        let as_store: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let turn = Semaphore::new(1);
+            let reads = ["a", "b", "c"].map(|name| {
+                let point = RecoveryPoint {
+                    database: name.parse().unwrap(),
+                    key: ObjectKey::new(name),
+                    size_bytes,
+                    taken_at: chrono::DateTime::UNIX_EPOCH,
+                    last_modified: None,
+                    storage_class: "STANDARD".to_owned(),
+                    etag: None,
+                    ciphertext_sha256: None,
+                    plaintext_sha256: None,
+                    plaintext_bytes: None,
+                };
+                let (store, identities, turn) = (&as_store, &identities, &turn);
+                async move { read_contents(store, identities, &point, turn).await.unwrap_err().code }
+            });
+            assert_eq!(futures_util::future::join_all(reads).await, ["dump_truncated"; 3]);
+        });
+        let order = store.1.lock().unwrap();
+        let mut turns: Vec<&str> = order.iter().map(String::as_str).collect();
+        assert!(turns.len() >= 6, "in pieces: {turns:?}");
+        turns.dedup();
+        assert_eq!(turns.len(), 3, "one after another: {turns:?}");
     }
 }

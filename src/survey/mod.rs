@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::crypt::Identities;
@@ -74,9 +75,10 @@ impl Surveyor {
         let set = plan::choose(template, &self.pattern, &listed.listing, at);
         let known: BTreeSet<DatabaseName> =
             template.databases.iter().map(|d| &d.name).chain(&template.left_out).cloned().collect();
+        let turn = Semaphore::new(1);
         let looks = stream::iter(set.points.iter())
-            .map(|point| async move {
-                Ok::<_, Failure>((point.database.clone(), self.look_at(point, now).await?))
+            .map(async |point| {
+                Ok::<_, Failure>((point.database.clone(), self.look_at(point, now, &turn).await?))
             })
             .buffer_unordered(AT_ONCE)
             .try_collect();
@@ -98,14 +100,14 @@ impl Surveyor {
     }
 
     /// Looks at one recovery point: how it is kept, and if it can be read, what is inside.
-    async fn look_at(&self, point: &RecoveryPoint, now: DateTime<Utc>) -> Result<Look> {
+    async fn look_at(&self, point: &RecoveryPoint, now: DateTime<Utc>, turn: &Semaphore) -> Result<Look> {
         let facts = self.facts(point).await;
         // Where the store does not tell, trying does: an archived object is refused at once.
         let readable = facts.value.as_ref().is_none_or(|facts| facts.readable(now));
         if !readable || point.size_bytes == 0 {
             return Ok(Look { facts, contents: None });
         }
-        let contents = match read_contents(&self.store, &self.identities, point).await {
+        let contents = match read_contents(&self.store, &self.identities, point, turn).await {
             Err(failure) if failure.class != Class::Bad && !OF_THE_POINT.contains(&failure.code) => {
                 return Err(failure.context(&point.database));
             }
