@@ -3,10 +3,14 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use async_trait::async_trait;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use s3s::access::S3Access;
 use s3s::auth::SimpleAuth;
+use s3s::dto::ListObjectsV2Input;
 use s3s::service::S3ServiceBuilder;
+use s3s::{S3Request, S3Result};
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -16,6 +20,17 @@ use crate::secret::Secret;
 
 fn failed(why: impl std::fmt::Display) -> Failure {
     Failure::inconclusive("demo_s3_failed", format!("the demo's S3 server does not start: {why}"))
+}
+
+/// Lists keys as they are. The server would say that they are URL-encoded, and not encode them.
+struct PlainKeys;
+
+#[async_trait]
+impl S3Access for PlainKeys {
+    async fn list_objects_v2(&self, request: &mut S3Request<ListObjectsV2Input>) -> S3Result<()> {
+        request.input.encoding_type = None;
+        Ok(())
+    }
 }
 
 /// A running S3 server; it ends with this value.
@@ -46,6 +61,7 @@ impl S3Server {
         let secret_key = Secret::random();
         let mut builder = S3ServiceBuilder::new(s3);
         builder.set_auth(SimpleAuth::from_single(access_key.clone(), secret_key.expose().to_owned()));
+        builder.set_access(PlainKeys);
         let service = builder.build();
         let listener =
             TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| failed(error.to_string()))?;

@@ -5,6 +5,7 @@
 
 mod facts;
 mod fetch;
+mod listing;
 mod s3;
 
 use std::ops::Range;
@@ -21,6 +22,7 @@ pub use facts::{
     Transition,
 };
 pub use fetch::{pump, whole};
+pub use listing::Gathered;
 pub use s3::{S3Store, S3Url};
 
 /// What a listing says about an object.
@@ -58,7 +60,7 @@ pub struct Page {
     pub objects: Vec<ObjectMeta>,
     /// What keys that were put together begin with, the delimiter at the end.
     pub prefixes: Vec<String>,
-    /// There is more behind it.
+    /// There is more behind it. A page that is empty is the last.
     pub more: bool,
 }
 

@@ -13,7 +13,7 @@ use crate::failure::Result;
 use crate::names::DatabaseName;
 use crate::plan::Listing;
 use crate::plan::key::KeyPattern;
-use crate::store::{ObjectMeta, PageRequest, Store};
+use crate::store::{Gathered, ObjectMeta, PageRequest, Store};
 use crate::template::Template;
 
 /// How much further back each attempt reaches.
@@ -123,24 +123,27 @@ impl Group<'_> {
     /// Objects behind one key and up to another; what comes along on the last page is kept. `None` if the store does
     /// not keep to the order of keys.
     async fn list_between(&self, mut after: Option<String>, until: &str) -> Result<Option<Vec<ObjectMeta>>> {
-        let mut objects: Vec<ObjectMeta> = Vec::new();
+        let mut gathered = Gathered::default();
         loop {
             let request =
                 PageRequest { prefix: self.prefix.clone(), after: after.clone(), ..PageRequest::default() };
             let page = self.store.page(&request).await?;
-            for object in page.objects {
-                let last = objects.last().map(|object| object.key.as_str()).or(after.as_deref());
-                if last.is_some_and(|last| object.key.as_str() <= last) {
+            let mut last = after.as_deref();
+            for object in &page.objects {
+                let key = object.key.as_str();
+                if last.is_some_and(|last| key <= last) {
                     return Ok(None);
                 }
-                objects.push(object);
+                last = Some(key);
             }
-            let Some(last) = objects.last().map(|object| object.key.as_str()) else { break };
-            if !page.more || last > until {
+            let last = last.map(str::to_owned);
+            gathered.page(&self.prefix, page.objects)?;
+            if !page.more || last.as_deref().is_none_or(|last| last > until) {
                 break;
             }
-            after = Some(last.to_owned());
+            after = last;
         }
+        let mut objects = gathered.into_objects();
         // What an earlier attempt has brought already must not come twice.
         objects.retain(|object| object.key.as_str() <= until || until.ends_with(LAST));
         Ok(Some(objects))

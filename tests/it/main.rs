@@ -13,12 +13,16 @@ mod doctor;
 mod drills;
 mod errors;
 mod evidence;
+#[path = "../support/fault_s3.rs"]
+mod fault_s3;
+mod faults;
 mod fingerprint;
 mod fixtures;
 mod health;
 mod isolation;
 #[path = "../support/memory_s3.rs"]
 mod memory_s3;
+mod network;
 mod odd_stores;
 mod planning;
 mod rechecks;

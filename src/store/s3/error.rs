@@ -1,9 +1,29 @@
 //! What the SDK's errors mean to a drill.
+//!
+//! Of the SDK's own text nothing is shown: it is the inside of a program. What the store says is shown as far as
+//! [`Words`](super::words::Words) let it through: its code and its message.
 
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use chrono::TimeDelta;
 
 use super::S3Store;
+use super::traffic::TooLong;
 use crate::failure::Failure;
+use crate::human;
+
+/// Answers that say that the bucket is elsewhere.
+const ELSEWHERE: [&str; 4] = [
+    "PermanentRedirect",
+    "TemporaryRedirect",
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+];
+/// Answers that say that credentials were good once.
+const EXPIRED: [&str; 4] =
+    ["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"];
+/// Stores refuse what was signed by a clock that is 15 minutes away; some of their answers have no body to say so.
+const SKEW_REFUSED: TimeDelta = TimeDelta::minutes(14);
 
 impl S3Store {
     /// An SDK error of a request for an object as a failure.
@@ -11,8 +31,7 @@ impl S3Store {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let status = error.raw_response().map(|response| response.status().as_u16());
-        match (error.code().unwrap_or_default(), status) {
+        match (error.code().unwrap_or_default(), status(error)) {
             ("NoSuchKey" | "NotFound", _) | ("", Some(404)) => Failure::bad(
                 "object_gone",
                 format!("{doing}: the object is not in {} any more", self.place()),
@@ -27,10 +46,8 @@ impl S3Store {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let place = self.place();
-        let status = error.raw_response().map(|response| response.status().as_u16());
         let code = error.code().unwrap_or_default();
-        match (code, status) {
+        match (code, status(error)) {
             ("NoSuchBucket", _) => {
                 Failure::config("no_such_bucket", format!("there is no bucket {}", self.bucket))
                     .hint("look at store.url (for Aegis: ACP_BACKUP_S3_BUCKET) and at the endpoint")
@@ -41,39 +58,168 @@ impl S3Store {
                 format!("{doing}: the object is in an archive storage class and not readable now"),
             )
             .hint("request its restore from the archive first, or drill a newer recovery point"),
+            (code, status) if ELSEWHERE.contains(&code) || matches!(status, Some(300..=399)) => {
+                self.elsewhere(doing, error)
+            }
+            // A HEAD of a bucket that is elsewhere is refused without a body; what is in its headers tells.
+            ("" | "BadRequest", Some(400)) if self.other_region(error).is_some() => self.elsewhere(doing, error),
+            ("RequestTimeTooSkewed", _) => self.clocks_apart(doing, error),
+            ("", Some(403)) if self.meter.clock_ahead().is_some_and(|ahead| ahead.abs() > SKEW_REFUSED) => {
+                self.clocks_apart(doing, error)
+            }
+            (code, _) if EXPIRED.contains(&code) => Failure::inconclusive(
+                "credentials_expired",
+                format!("{doing}: {} says that the credentials have expired ({})", self.place(), self.told(error)),
+            )
+            .hint("get new credentials (a session token lives for hours); look at the clock of this machine, too"),
             (_, Some(401 | 403)) => Failure::inconclusive(
                 "access_denied",
-                format!("{doing}: {place} denied access ({})", if code.is_empty() { "403" } else { code }),
+                format!("{doing}: {} denied access ({})", self.place(), self.told(error)),
             )
             .hint("the credentials need s3:ListBucket on the bucket and s3:GetObject on the prefix; a backup also s3:PutObject and s3:AbortMultipartUpload"),
-            _ => self.transport_failure(doing, &place, error),
+            _ => self.other_failure(doing, error),
         }
     }
 
-    fn place(&self) -> String {
+    /// The store, as it may be shown.
+    pub(super) fn place(&self) -> String {
         match &self.endpoint {
-            Some(endpoint) => format!("the bucket {} at {endpoint}", self.bucket),
+            Some(endpoint) => format!("the bucket {} at {}", self.bucket, without_user(endpoint)),
             None => format!("the bucket {}", self.bucket),
         }
     }
 
-    fn transport_failure<E>(&self, doing: &str, place: &str, error: &SdkError<E>) -> Failure
+    /// What the store says: its code and message, or the status of its answer.
+    pub(super) fn told<E: ProvideErrorMetadata>(&self, error: &SdkError<E>) -> String {
+        let status = || format!("status {}", status(error).unwrap_or_default());
+        let code = error.code().map_or_else(status, str::to_owned);
+        let told = match error.message() {
+            Some(message) => format!("{code}: {message}"),
+            None => code,
+        };
+        self.words.fit(&told)
+    }
+
+    fn other_failure<E>(&self, doing: &str, error: &SdkError<E>) -> Failure
     where
-        E: std::error::Error + 'static,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
     {
+        let place = self.place();
+        let cause = self.words.fit(&root_cause(error));
         match error {
             SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => Failure::inconclusive(
                 "store_unreachable",
-                format!("{doing}: {place} cannot be reached ({})", root_cause(error)),
+                format!("{doing}: {place} cannot be reached ({cause})"),
             )
-            .hint("check the network, the endpoint and the region"),
+            .hint(self.way(&cause)),
+            SdkError::ConstructionFailure(_) => Failure::inconclusive(
+                "store_error",
+                format!("{doing}: the request to {place} could not be made ({cause})"),
+            )
+            .hint("look at the store's settings in the template, and at the credentials"),
+            SdkError::ResponseError(_) if is_too_long(error) => {
+                self.no_store(&format!("{doing}: {place} answers without an end"))
+            }
+            // A body that did not come whole is not there.
+            SdkError::ResponseError(raw) if raw.raw().body().bytes().is_none() => Failure::inconclusive(
+                "transfer_broken",
+                format!("{doing}: the answer of {place} broke off ({cause})"),
+            )
+            .hint("check the network between this machine and the store"),
+            _ if error.code().is_none() => {
+                let kind = error.raw_response().and_then(|raw| raw.headers().get("content-type"));
+                let kind = kind.map_or_else(|| "nothing".to_owned(), |kind| self.words.fit(kind));
+                let status = status(error).unwrap_or_default();
+                self.no_store(&format!(
+                    "{doing}: {place} does not answer as S3 does, but with status {status} and {kind}"
+                ))
+            }
             _ => Failure::inconclusive(
                 "store_error",
-                format!("{doing}: {place} answered with an error ({})", DisplayErrorContext(error)),
+                format!("{doing}: {place} answered with an error ({})", self.told(error)),
             )
             .hint("if the endpoint in the template is right, the store's own log tells more"),
         }
     }
+
+    fn no_store(&self, message: &str) -> Failure {
+        Failure::inconclusive("store_error", message).hint(
+            "look at store.endpoint: the page of a proxy, a sign-in or a web console may answer there; the store's own log tells more",
+        )
+    }
+
+    /// What to look at on the way to the store.
+    fn way(&self, cause: &str) -> String {
+        let mut hint = "check the network, the endpoint and the region".to_owned();
+        if cause.contains("certificate") {
+            hint.push_str(
+                "; AWS_CA_BUNDLE names a file with the authorities to trust, where they are a company's own",
+            );
+        }
+        if let Some(proxy) = &self.proxy {
+            hint.push_str(&format!(
+                "; requests go through the proxy {proxy} unless NO_PROXY names the store"
+            ));
+        }
+        hint
+    }
+
+    fn clocks_apart<E: ProvideErrorMetadata>(&self, doing: &str, error: &SdkError<E>) -> Failure {
+        #[expect(clippy::cast_precision_loss, reason = "for show")]
+        let apart = |ahead: TimeDelta| human::duration(ahead.num_seconds().abs() as f64);
+        let clock = match self.meter.clock_ahead() {
+            Some(ahead) if ahead > TimeDelta::minutes(1) => {
+                format!("this machine's clock is {} behind the store's", apart(ahead))
+            }
+            Some(ahead) if ahead < TimeDelta::minutes(-1) => {
+                format!("this machine's clock is {} ahead of the store's", apart(ahead))
+            }
+            _ => "this machine's clock and the store's are too far apart".to_owned(),
+        };
+        Failure::inconclusive(
+            "clock_skewed",
+            format!("{doing}: {} refused the request: {clock} ({})", self.place(), self.told(error)),
+        )
+        .hint("set this machine's clock (NTP): requests are signed with its time, and the ages of backups depend on it")
+    }
+
+    /// The bucket is in another region, or the store at another address.
+    fn elsewhere<E>(&self, doing: &str, error: &SdkError<E>) -> Failure
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        if let Some(region) = self.other_region(error) {
+            let message = format!(
+                "{doing}: the bucket {} is in the region {region}, and requests are signed for {}",
+                self.bucket, self.region
+            );
+            return Failure::config("wrong_region", message)
+                .hint(format!("set store.region (or AWS_REGION) to {region}"));
+        }
+        let location = error.raw_response().and_then(|raw| raw.headers().get("location"));
+        let to = location.and_then(origin).map(|to| format!(" to {}", self.words.fit(&to)));
+        let message = format!(
+            "{doing}: {} sends requests on{} ({}), and they are signed for one place alone",
+            self.place(),
+            to.as_deref().unwrap_or(" to another place"),
+            self.told(error)
+        );
+        Failure::inconclusive("store_redirects", message).hint(
+            "look at store.endpoint (http where it should be https, a sign-in page) and at store.region",
+        )
+    }
+
+    /// The region that a bucket is in, if it is not the one that requests are signed for.
+    fn other_region<E>(&self, error: &SdkError<E>) -> Option<String> {
+        let raw = error.raw_response()?;
+        let header = raw.headers().get("x-amz-bucket-region").map(str::to_owned);
+        header.or_else(|| region_in(raw)).filter(|region| *region != self.region && is_region(region))
+    }
+}
+
+/// The status of the answer, if there was one.
+pub(super) fn status<E>(error: &SdkError<E>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
 }
 
 /// Whether the store answers that the object is not the one that was asked for.
@@ -88,11 +234,62 @@ pub(super) fn replaced(doing: &str) -> Failure {
         .hint("recovery points must never be overwritten; find out what writes to this key")
 }
 
-/// The innermost error: the layers above it only repeat that something failed.
+/// The innermost error: the layers above it only repeat that something failed. Not to be shown as it is.
 pub(super) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
     cause.to_string()
+}
+
+fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<TooLong>())
+}
+
+/// `<Region>` of an error's body: the SDK passes it over.
+fn region_in(raw: &HttpResponse) -> Option<String> {
+    let body = std::str::from_utf8(raw.body().bytes()?).ok()?;
+    let (_, rest) = body.split_once("<Region>")?;
+    rest.split_once("</Region>").map(|(region, _)| region.to_owned())
+}
+
+fn is_region(text: &str) -> bool {
+    (2..=32).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+/// Scheme and host of a URL; the rest may hold signatures.
+fn origin(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let host = rest.split(['/', '?', '#']).next()?;
+    Some(without_user(&format!("{scheme}://{host}")))
+}
+
+/// A URL without the name and the password in it.
+fn without_user(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    format!("{scheme}://{}{path}", authority.rsplit_once('@').map_or(authority, |(_, host)| host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_shown_without_what_may_be_secret_in_them() {
+        assert_eq!(without_user("https://k:s@h:1/p"), "https://h:1/p");
+        assert_eq!(without_user("https://h/p@q"), "https://h/p@q");
+        assert_eq!(origin("https://u:p@h:1/b?X-Amz-Signature=1").as_deref(), Some("https://h:1"));
+        assert_eq!(origin("/relative"), None);
+    }
+
+    #[test]
+    fn a_region_is_one() {
+        assert!(is_region("eu-central-1") && is_region("auto"));
+        for bad in ["", "x", "eu central", "<b>", "EU", &"a".repeat(33)] {
+            assert!(!is_region(bad), "{bad}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use aws_sdk_s3::types::{
     ObjectLockLegalHoldStatus, RestoreRequest, Tier,
 };
 
+use super::words::Words;
 use super::{S3Store, meta_time};
 use crate::failure::Result;
 use crate::names::ObjectKey;
@@ -47,7 +48,7 @@ impl S3Store {
 
     async fn versioning(&self) -> Fact<String> {
         let asked = self.client.get_bucket_versioning().bucket(&self.bucket).send();
-        patiently(asked, "s3:GetBucketVersioning", &[], |answer| {
+        patiently(&self.words, asked, "s3:GetBucketVersioning", &[], |answer| {
             answer
                 .and_then(|answer| answer.status)
                 .map_or_else(|| "Off".to_owned(), |status: BucketVersioningStatus| status.as_str().to_owned())
@@ -58,7 +59,7 @@ impl S3Store {
     async fn object_lock(&self) -> Fact<BucketLock> {
         let asked = self.client.get_object_lock_configuration().bucket(&self.bucket).send();
         let absent = ["ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration"];
-        patiently(asked, "s3:GetBucketObjectLockConfiguration", &absent, |answer| {
+        patiently(&self.words, asked, "s3:GetBucketObjectLockConfiguration", &absent, |answer| {
             let Some(lock) = answer.and_then(|answer| answer.object_lock_configuration) else {
                 return BucketLock::default();
             };
@@ -78,7 +79,7 @@ impl S3Store {
     async fn encryption(&self) -> Fact<String> {
         let asked = self.client.get_bucket_encryption().bucket(&self.bucket).send();
         let absent = ["ServerSideEncryptionConfigurationNotFoundError"];
-        patiently(asked, "s3:GetEncryptionConfiguration", &absent, |answer| {
+        patiently(&self.words, asked, "s3:GetEncryptionConfiguration", &absent, |answer| {
             answer
                 .and_then(|answer| answer.server_side_encryption_configuration)
                 .and_then(|configuration| configuration.rules.into_iter().next())
@@ -90,10 +91,20 @@ impl S3Store {
 
     async fn lifecycle(&self) -> Fact<Vec<LifecycleRule>> {
         let asked = self.client.get_bucket_lifecycle_configuration().bucket(&self.bucket).send();
-        patiently(asked, "s3:GetLifecycleConfiguration", &["NoSuchLifecycleConfiguration"], |answer| {
-            let rules = answer.and_then(|answer| answer.rules).unwrap_or_default();
-            rules.iter().filter(|rule| rule.status == ExpirationStatus::Enabled).map(lifecycle_rule).collect()
-        })
+        patiently(
+            &self.words,
+            asked,
+            "s3:GetLifecycleConfiguration",
+            &["NoSuchLifecycleConfiguration"],
+            |answer| {
+                let rules = answer.and_then(|answer| answer.rules).unwrap_or_default();
+                rules
+                    .iter()
+                    .filter(|rule| rule.status == ExpirationStatus::Enabled)
+                    .map(lifecycle_rule)
+                    .collect()
+            },
+        )
         .await
     }
 
@@ -164,6 +175,7 @@ fn lifecycle_rule(rule: &Rule) -> LifecycleRule {
 /// A fact from an answer; from an error one of the `absent` codes means that nothing is set up, and any other that
 /// the fact is not known.
 async fn patiently<A, E, T>(
+    words: &Words,
     asked: impl Future<Output = Result<A, SdkError<E>>>,
     permission: &str,
     absent: &[&str],
@@ -188,6 +200,6 @@ where
         }
         ("", None) => Fact::unknown("the store did not answer"),
         ("", Some(status)) => Fact::unknown(format!("the store answered with status {status}")),
-        (code, _) => Fact::unknown(format!("the store answered {}", crate::human::one_line(code, 60))),
+        (code, _) => Fact::unknown(format!("the store answered {}", words.fit(code))),
     }
 }

@@ -1,6 +1,7 @@
-//! Counts what really goes over the network: requests with their retries, and bytes as they are taken. And looks at
-//! the clock of whoever answers.
+//! Counts what really goes over the network: requests with their retries, and bytes as they are taken. Looks at the
+//! clock of whoever answers. And takes no more of an answer than answers of its kind have.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,12 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::clock::Clock;
 use crate::store::Traffic;
+
+/// A listing of a thousand keys of a thousand letters, each URL-encoded, has about 4 MiB, and so have the pieces that
+/// ranges are read in; other answers are small.
+pub(super) const LONGEST_ANSWER: u64 = 16 << 20;
+/// Errors of S3 have less than a thousand bytes.
+const LONGEST_ERROR: u64 = 64 << 10;
 
 /// A counter that is shared by all clones of a store.
 #[derive(Debug, Clone, Default)]
@@ -69,6 +76,7 @@ impl Intercept for Meter {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let response = context.response_mut();
+        let limit = if response.status().is_success() { LONGEST_ANSWER } else { LONGEST_ERROR };
         if let Some(date) =
             response.headers().get("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok())
         {
@@ -78,15 +86,29 @@ impl Intercept for Meter {
         // `name: value` and the end of its line.
         self.add(response.headers().iter().map(|(name, value)| name.len() + value.len() + 4).sum());
         let body = std::mem::replace(response.body_mut(), SdkBody::taken());
-        *response.body_mut() = SdkBody::from_body_1_x(Metered { body, meter: self.clone() });
+        *response.body_mut() = SdkBody::from_body_1_x(Metered { body, meter: self.clone(), left: limit });
         Ok(())
     }
 }
+
+/// An answer is longer than answers of its kind.
+#[derive(Debug)]
+pub(super) struct TooLong;
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer is far too long")
+    }
+}
+
+impl std::error::Error for TooLong {}
 
 /// A body that counts what is taken of it: one that is dropped half way was not all received.
 struct Metered {
     body: SdkBody,
     meter: Meter,
+    /// Bytes that may still come.
+    left: u64,
 }
 
 impl Body for Metered {
@@ -99,7 +121,12 @@ impl Body for Metered {
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(context);
         if let Poll::Ready(Some(Ok(frame))) = &frame {
-            self.meter.add(frame.data_ref().map_or(0, bytes::Bytes::len));
+            let length = frame.data_ref().map_or(0, bytes::Bytes::len);
+            self.meter.add(length);
+            match self.left.checked_sub(length as u64) {
+                Some(left) => self.left = left,
+                None => return Poll::Ready(Some(Err(TooLong.into()))),
+            }
         }
         frame
     }

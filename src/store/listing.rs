@@ -1,0 +1,93 @@
+//! Bounds of a listing. A store may go on for ever: it is broken, it is no store, or somebody wants the memory of the
+//! machine that drills.
+
+use super::ObjectMeta;
+use crate::failure::{Failure, Result};
+use crate::human;
+
+/// Pages of one listing; stores make them of a thousand objects.
+const PAGES: u32 = 2000;
+/// Memory of one listing: a quarter of a million objects.
+const BYTES: usize = 64 << 20;
+
+/// The pages of a listing, put together.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    objects: Vec<ObjectMeta>,
+    pages: u32,
+    bytes: usize,
+}
+
+impl Gathered {
+    /// Takes the objects of a page.
+    ///
+    /// # Errors
+    /// `listing_too_long`, if that is more than a listing of recovery points can be.
+    pub fn page(&mut self, prefix: &str, objects: Vec<ObjectMeta>) -> Result<()> {
+        self.pages += 1;
+        self.bytes += objects.iter().map(size).sum::<usize>();
+        self.objects.extend(objects);
+        if self.pages <= PAGES && self.bytes <= BYTES {
+            return Ok(());
+        }
+        let message = format!(
+            "the listing of {} did not end after {} in {}",
+            human::one_line(prefix, 200),
+            human::things(self.objects.len() as u64, "object"),
+            human::things(self.pages.into(), "page"),
+        );
+        Err(Failure::inconclusive("listing_too_long", message).hint(
+            "put recovery points under a prefix of their own (store.url), and look at what answers at the endpoint",
+        ))
+    }
+
+    /// The objects so far.
+    pub fn objects(&self) -> &[ObjectMeta] {
+        &self.objects
+    }
+
+    /// All of them.
+    pub fn into_objects(self) -> Vec<ObjectMeta> {
+        self.objects
+    }
+}
+
+/// What an object takes in memory.
+fn size(object: &ObjectMeta) -> usize {
+    let texts = object.key.as_str().len() + object.storage_class.len();
+    size_of::<ObjectMeta>() + texts + object.etag.as_deref().map_or(0, str::len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::ObjectKey;
+
+    fn objects(count: usize, length: usize) -> Vec<ObjectMeta> {
+        let object = ObjectMeta {
+            key: ObjectKey::new("k".repeat(length)),
+            size_bytes: 1,
+            last_modified: None,
+            storage_class: "STANDARD".to_owned(),
+            etag: None,
+        };
+        vec![object; count]
+    }
+
+    #[test]
+    fn a_listing_of_years_is_gathered_and_an_endless_one_is_not() {
+        let mut years = Gathered::default();
+        for _ in 0..200 {
+            years.page("nightly/", objects(1000, 60)).unwrap();
+        }
+        assert_eq!(years.into_objects().len(), 200_000);
+
+        for (count, length, most) in [(1, 60, PAGES), (1000, 60, 500), (1000, 3000, 30)] {
+            let mut endless = Gathered::default();
+            let pages = (1..).find(|_| endless.page("nightly/", objects(count, length)).is_err()).unwrap();
+            assert!(pages <= most + 1, "{pages} pages of {count} keys of {length}");
+            let held: usize = endless.objects().iter().map(size).sum();
+            assert!(held <= BYTES + count * (length + 200), "{held}");
+        }
+    }
+}
