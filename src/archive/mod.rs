@@ -40,6 +40,7 @@ mod guess;
 mod header;
 mod input;
 mod line_feeds;
+mod needs;
 mod reader;
 mod sql;
 #[cfg(test)]
@@ -54,6 +55,7 @@ pub use self::{
     guess::Guess,
     header::{Compression, Header},
     line_feeds::LineFeeds,
+    needs::Collation,
     reader::{Limits, Status, TocReader, read_toc},
     toc::{ForeignKey, QualifiedName, Toc},
     version::{ArchiveFormat, FormatVersion},

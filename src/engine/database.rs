@@ -1,7 +1,6 @@
 //! One database of a drill: fetched, restored, counted.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -9,17 +8,14 @@ use tokio::time::Instant;
 use super::event::{DatabaseEvent, Event};
 use super::fetch::{Arrived, Fetcher};
 use super::journal::Journal;
-use crate::failure::{Class, Failure, Result};
+use crate::failure::{Failure, Result};
 use crate::names::DatabaseName;
 use crate::postgres::catalog::Contents;
-use crate::postgres::restore;
+use crate::postgres::restore::Explained;
 use crate::verdict::RecoveryPoint;
 
 /// Dumps of at least this size are restored by several workers; for smaller ones starting them costs more.
 const LARGE_DUMP: u64 = 32 * 1024 * 1024;
-
-/// How long a server may take to answer again after a restore that failed: it may be recovering from a crash.
-const RECOVERY: Duration = Duration::from_secs(30);
 
 /// How far a database is, for those that wait for it.
 #[derive(Debug, Clone)]
@@ -69,6 +65,7 @@ pub struct Task {
 impl Task {
     /// Restores the database; how it went is in the journal. The failure is returned for the drill's own.
     pub async fn run(self) -> Option<Failure> {
+        let began = Instant::now();
         match self.restore().await {
             Ok(Some(contents)) => {
                 self.done.send_replace(Progress::Restored(Arc::new(contents)));
@@ -80,6 +77,7 @@ impl Task {
                 None
             }
             Err(failure) => {
+                let failure = self.fetcher.server.blame(failure, began).await;
                 self.record(DatabaseEvent::Failed(failure.clone()));
                 self.done.send_replace(Progress::Lost);
                 Some(failure.context(&self.point.database))
@@ -132,21 +130,30 @@ impl Task {
             server.create_roles(roles.iter().map(String::as_str)).await?;
         }
         for warning in server.create_as_dumped(database, &arrived.toc, self.locale.as_deref()).await? {
-            self.journal.record(&Event::Warning(format!("{database}: {warning}")));
+            self.warn(&warning);
         }
         self.record(DatabaseEvent::Restoring { jobs });
         let began = Instant::now();
-        let outcome = server.pg_restore(database, jobs).await?;
-        let seconds = began.elapsed().as_secs_f64();
-        let failure = restore::judge(&outcome);
-        self.record(DatabaseEvent::PgRestore { outcome, seconds });
-        if let Some(failure) = failure {
-            // A server that died mid-way fails every restore, and says nothing about the backup. The engine may call it
-            // running for a moment yet, so only an answer counts.
-            if failure.class == Class::Bad || matches!(failure.code, "restore_killed" | "server_trouble") {
-                server.wait_until_ready(RECOVERY).await?;
+        let mut run = server.pg_restore(database, jobs).await?;
+        if !run.is_clean()
+            && let Some((again, roles)) = server.restore_again_with_roles(database, &run).await?
+        {
+            if again.is_clean() {
+                self.warn(&format!(
+                    "the dump names roles that it does not hold ({}): they were created without login, and what needed \
+                     them was restored then; postgres.roles in the template spares that",
+                    crate::human::one_line(&roles.join(", "), 200)
+                ));
             }
-            return Err(failure);
+            run = again;
+        }
+        let seconds = began.elapsed().as_secs_f64();
+        self.record(DatabaseEvent::PgRestore { outcome: run.record(&arrived.toc), seconds });
+        if !run.is_clean() {
+            match server.explain(database, &run, &arrived.toc, began).await? {
+                Explained::Complete(warning) => self.warn(&warning),
+                Explained::Failed(failure) => return Err(failure),
+            }
         }
         server.remove_scratch(database).await
     }
@@ -180,6 +187,10 @@ impl Task {
             );
             self.journal.record(&Event::Warning(text));
         }
+    }
+
+    fn warn(&self, text: &str) {
+        self.journal.record(&Event::Warning(format!("{}: {text}", self.point.database)));
     }
 
     fn record(&self, event: DatabaseEvent) {

@@ -24,6 +24,7 @@ pub mod settings;
 pub mod snapshot;
 pub mod source;
 mod tls;
+mod trouble;
 
 use std::time::Duration;
 

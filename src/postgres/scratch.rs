@@ -62,9 +62,43 @@ impl Server {
     }
 }
 
+/// The least room that `df -Pk` saw, of all that it printed.
+#[derive(Debug, Default)]
+pub struct Room {
+    partial: Vec<u8>,
+    lowest: Option<u64>,
+}
+
+impl Room {
+    /// Takes in more of what it printed.
+    pub fn push(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if *byte != b'\n' {
+                // A line of `df` is short, whatever else may be written there.
+                if self.partial.len() < WORDS_LIMIT {
+                    self.partial.push(*byte);
+                }
+                continue;
+            }
+            let seen = available_on(&String::from_utf8_lossy(&self.partial));
+            self.lowest = self.lowest.into_iter().chain(seen).min();
+            self.partial.clear();
+        }
+    }
+
+    /// The least bytes that were free; none if nothing was seen.
+    pub fn lowest(&self) -> Option<u64> {
+        self.lowest
+    }
+}
+
 /// The bytes available, from what `df -Pk` prints: a line of headings, then one line of which the fourth word counts.
 fn available(df: &str) -> Option<u64> {
-    let kibibytes: u64 = df.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
+    available_on(df.lines().nth(1)?)
+}
+
+fn available_on(line: &str) -> Option<u64> {
+    let kibibytes: u64 = line.split_whitespace().nth(3)?.parse().ok()?;
     kibibytes.checked_mul(1024)
 }
 
@@ -96,5 +130,10 @@ mod tests {
         assert_eq!(available(said), Some(40_960_000_000));
         assert_eq!(available("df: /scratch: No such file or directory\n"), None);
         assert_eq!(available(""), None);
+        let mut room = Room::default();
+        for piece in said.replace("40000000", "7").as_bytes().chunks(5).chain(said.as_bytes().chunks(9)) {
+            room.push(piece);
+        }
+        assert_eq!((room.lowest(), Room::default().lowest()), (Some(7 * 1024), None));
     }
 }

@@ -4,6 +4,7 @@
 //! what it cannot run would be green on a machine that proves nothing.
 
 mod backup;
+mod blame;
 mod cancel;
 mod chain;
 mod checks;
