@@ -3,7 +3,7 @@
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Context, Findings, Outcome, Verified};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::human;
 use crate::stack::http::{self, Reply};
 use crate::template::Http;
@@ -11,6 +11,9 @@ use crate::verdict::{Finding, Severity};
 
 /// Between two requests.
 const RETRY: std::time::Duration = std::time::Duration::from_millis(300);
+
+/// The exit status of a program that SIGKILL ended.
+const SIGKILLED: i64 = 128 + 9;
 
 /// Characters of a body that are shown on request.
 const BODY_SHOWN: usize = 300;
@@ -51,6 +54,12 @@ async fn ended(check: &Http, context: &Context<'_>) -> Result<Option<Wrong>> {
     let stack = &context.tools.stack;
     let Some(container) = stack.services.get(&check.service) else { return Ok(None) };
     let state = stack.engine.observe_container(container).await?;
+    let killed = state.exit_code == Some(SIGKILLED) && !state.oom_killed;
+    if !state.running && killed && !stack.engine.ran_out_of_memory(container).await {
+        let message = format!("the service {} was killed, and not for its own memory limit", check.service);
+        return Err(Failure::inconclusive("service_died", message)
+            .hint("run the drill again; if it happens again, the engine's machine may be short of memory"));
+    }
     let why = if state.oom_killed { ", out of memory" } else { "" };
     let status = state.exit_code.unwrap_or_default();
     Ok((!state.running).then(|| ("service_ended", format!("the service ended with status {status}{why}"))))

@@ -18,6 +18,7 @@ use crate::check;
 use crate::failure::{Class, Failure, Result};
 use crate::names::DatabaseName;
 use crate::plan::DrillPlan;
+use crate::postgres::Server;
 use crate::postgres::connections::Connections;
 use crate::template;
 use crate::verdict::{Check, CheckStatus};
@@ -177,7 +178,8 @@ async fn run_check(
         journal.record(&Event::CheckStarted(record.name.clone()));
         let restored = restored.iter().map(|(name, contents)| (*name, &**contents)).collect();
         let fetched = journal.verdict().recovery_set;
-        match check::run(check, &check::Context { tools, restored, fetched }).await {
+        let ran = check::run(check, &check::Context { tools, restored, fetched }).await;
+        match unless_the_server_failed(ran, &tools.server, began).await {
             Ok(outcome) => {
                 for sentence in outcome.not_verified() {
                     let sentence = format!("check {}: {sentence}", record.name);
@@ -208,6 +210,21 @@ async fn run_check(
     record.seconds = (ended - began).as_secs_f64();
     journal.record(&Event::CheckFinished(record));
     (began, ended, failure)
+}
+
+/// What a check found out, unless the server's trouble is the cause of that: then it found out nothing.
+async fn unless_the_server_failed(
+    ran: Result<check::Outcome>,
+    server: &Server,
+    began: Instant,
+) -> Result<check::Outcome> {
+    match ran {
+        Ok(outcome) if outcome.status == CheckStatus::Fail => {
+            server.trouble(began).await.map_or(Ok(outcome), Err)
+        }
+        Ok(outcome) => Ok(outcome),
+        Err(failure) => Err(server.blame(failure, began).await),
+    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,19 @@
 //! Containers that run once, to their end.
 
 use bollard::container::LogOutput;
-use bollard::query_parameters::{AttachContainerOptionsBuilder, KillContainerOptionsBuilder};
+use bollard::query_parameters::{
+    AttachContainerOptionsBuilder, EventsOptionsBuilder, KillContainerOptionsBuilder,
+};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{Engine, ObservedContainer, Output, engine_failure};
 use crate::failure::Result;
+
+/// How late the engine may be with the news why a container was killed.
+const LATE_EVENT: Duration = Duration::from_secs(3);
 
 impl Engine {
     /// What a container will write, from its start on: attach first, then start it.
@@ -37,6 +43,17 @@ impl Engine {
             tokio::time::sleep(Duration::from_millis((attempt * 10).min(500))).await;
         }
         unreachable!("the loop has no end")
+    }
+
+    /// Whether a container that was killed had run out of the memory it may have. The runtime tells of that and of the end in
+    /// two messages, in either order (<https://github.com/containerd/containerd/issues/8893>), so the state may miss it;
+    /// the engine's events do not.
+    pub async fn ran_out_of_memory(&self, id: &str) -> bool {
+        let filters = HashMap::from([("container", vec![id]), ("event", vec!["oom"])]);
+        let options = EventsOptionsBuilder::new().since("0").filters(&filters).build();
+        let mut events = std::pin::pin!(self.docker.events(Some(options)));
+        // Of what was, the engine tells at once; then it waits for what will be.
+        matches!(tokio::time::timeout(LATE_EVENT, events.next()).await, Ok(Some(Ok(_))))
     }
 
     /// Kills a container; one that has ended already stays as it is.

@@ -156,3 +156,29 @@ fn a_program_that_is_at_work_when_the_drill_is_stopped_is_removed_with_the_rest(
     assert_eq!(outcome.verdict()["teardown"]["removed"]["containers"], 2, "{outcome}");
     world.assert_nothing_left();
 }
+
+/// A drill whose check runs a program for ten minutes; what stands in the engine when it does.
+fn at_work(name: &str, kill: &str) -> Outcome {
+    let rule = "databases = [\"shop\"]\nimage = \"${DRILL_POSTGRES_17_IMAGE}\"\nuser = \"postgres\"\n\
+        command = [\"bash\", \"-c\", \"while psql -qc 'SELECT 1'; do sleep 1; done; exit 3\"]\npostgres = true\ntimeout = \"10m\"";
+    let world = world(name, &DUMPS.unsound, check("command", rule));
+    let running = Running::start(&world, &[]);
+    let template = format!("label=io.restore-drill.template={}", world.name);
+    let find =
+        |which: &str| docker(&["ps", "-q", "--filter", &template, "--filter", &format!("name={which}")]);
+    wait_until(|| !find("-check-it-").is_empty(), || "the program does not start".to_owned());
+    docker(&["kill", &find(kill)]);
+    let outcome = running.finish();
+    world.assert_nothing_left();
+    outcome
+}
+
+#[test]
+fn a_program_that_somebody_killed_says_nothing_about_the_backup() {
+    at_work("checks-command-killed", "-check-it-").failed(3, "command_killed_from_outside");
+}
+
+#[test]
+fn a_server_that_dies_under_a_check_says_nothing_about_the_backup() {
+    at_work("checks-command-server", "-postgres-1").failed(3, "server_died");
+}
