@@ -37,11 +37,18 @@ impl Source {
         let image_facts = PostgresImage::of(&facts)?;
         let password = Secret::random();
         let memory_bytes = MEMORY.min(engine.facts().memory_bytes / 2);
-        let settings = settings::settings(Tuning::Throwaway, memory_bytes, JOBS, &Default::default());
+        let settings = settings::settings(
+            Tuning::Throwaway,
+            memory_bytes,
+            JOBS,
+            &Default::default(),
+            &Default::default(),
+        );
         let needs = PostgresNeeds {
             image,
             facts: &image_facts,
             settings: &settings,
+            preload: &[],
             password: &password,
             memory_bytes,
         };

@@ -81,13 +81,13 @@ impl Fetcher {
         Ok(Arrived { toc, plaintext_bytes })
     }
 
-    /// `pg_restore` reads archives of its own major version and of older ones.
+    /// The plan judges by the same rule.
     fn require_restorable(&self, toc: &Toc) -> Result<()> {
         let header = &toc.header;
-        match header.dump_major().max(header.server_major()) {
+        match contents::needs_major(toc) {
             Some(major) if major > self.server_major => Err(restore::newer_than_image(&format!(
-                "the dump is of PostgreSQL {} by pg_dump {}, newer than the image's PostgreSQL {}",
-                header.server_version, header.dump_version, self.server_major
+                "the dump is of PostgreSQL {} by pg_dump {} in format {}, and the image's is PostgreSQL {}",
+                header.server_version, header.dump_version, header.format_version, self.server_major
             ))),
             _ => Ok(()),
         }

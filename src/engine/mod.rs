@@ -253,8 +253,8 @@ impl Drill {
         journal.record(&Event::Phase(Phase::Stack));
         let engine = engine_slot.insert(engine);
         let ownership = &mut ownership.clone();
-        let up =
-            stack::up(engine, &self.template, ownership, &images, self.jobs(engine.info()), journal).await?;
+        let (jobs, needs) = (self.jobs(engine.info()), plan.needs());
+        let up = stack::up(engine, &self.template, ownership, &images, jobs, &needs, journal).await?;
 
         // Another drill may have come between the first look and our first label.
         self.require_alone(engine, ownership).await?;

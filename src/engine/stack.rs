@@ -10,6 +10,7 @@ use super::event::Event;
 use super::journal::Journal;
 use crate::check;
 use crate::failure::{Failure, Result};
+use crate::postgres::needs::Needs;
 use crate::postgres::{Server, ServerVersion, settings};
 use crate::secret::Secret;
 use crate::stack::docker::{Engine, ExecSpec, ImageFacts};
@@ -78,6 +79,7 @@ pub async fn up(
     ownership: &mut Ownership,
     images: &Images,
     jobs: usize,
+    needs: &Needs,
     journal: &Journal,
 ) -> Result<Up> {
     let facts = engine.facts();
@@ -85,17 +87,21 @@ pub async fn up(
         .postgres
         .memory
         .map_or(facts.memory_bytes / 4 * 3, |memory| memory.as_u64().min(facts.memory_bytes));
-    let settings =
-        settings::settings(template.postgres.tuning, memory_bytes, jobs, &template.postgres.settings);
+    let mut settings =
+        settings::settings(template.postgres.tuning, memory_bytes, jobs, needs, &template.postgres.settings);
     let password = match template.postgres.password.expose() {
         "" => Secret::random(),
         given => Secret::new(given),
     };
     let image = PostgresImage::of(&images[&template.postgres.image])?;
+    // The template knows better what its image needs.
+    let own = template.postgres.settings.contains_key("shared_preload_libraries");
+    let preload = if own { Vec::new() } else { needs.libraries() };
     let needs = PostgresNeeds {
         image: &template.postgres.image,
         facts: &image,
         settings: &settings,
+        preload: &preload,
         password: &password,
         memory_bytes,
     };
@@ -119,6 +125,10 @@ pub async fn up(
     let up = Up { server, version, network, containers, ownership: ownership.clone() };
     if !template.postgres.roles.is_empty() {
         up.server.create_roles(template.postgres.roles.iter().map(String::as_str)).await?;
+    }
+    if !preload.is_empty() {
+        let loaded = up.server.preloaded().await;
+        settings.extend(loaded.map(|loaded| ("shared_preload_libraries".to_owned(), loaded)));
     }
     journal.record(&Event::StackUp(describe(template, settings, images, &up)));
     Ok(up)

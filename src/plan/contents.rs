@@ -53,6 +53,8 @@ pub struct Contents {
     pub lossy: bool,
     /// The dump's encoding.
     pub encoding: Option<String>,
+    /// Entries that make a relation or tie two together, which a server must be able to lock.
+    pub relations: usize,
     /// Bytes of header and table of contents.
     pub toc_bytes: u64,
     /// The byte at which the rows of the last table begin, if the dump says so.
@@ -75,7 +77,7 @@ impl Contents {
             compressed: header.compression != Compression::None,
             server_major: header.server_major(),
             dump_major: header.dump_major(),
-            needs_major: header.server_major().max(header.format_version.first_major()),
+            needs_major: needs_major(toc),
             tables: toc.tables().collect(),
             views: toc.views().collect(),
             without_rows: toc.tables_without_data(),
@@ -85,6 +87,7 @@ impl Contents {
             references: toc.foreign_keys().into_iter().map(|key| (key.child, key.parent)).collect(),
             lossy: toc.lossy,
             encoding: toc.encoding().map(|name| one_line(name, 40)),
+            relations: toc.relations(),
             toc_bytes: toc.size_bytes,
             last_data_at: placed.max(),
             read_bytes,
@@ -124,6 +127,7 @@ impl Contents {
                 .collect(),
             table_order: bounded(order),
             cycles,
+            relations_total: self.relations,
             toc_bytes: self.toc_bytes,
             read_bytes: self.read_bytes,
         }
@@ -132,6 +136,12 @@ impl Contents {
 
 fn qualified(table: &TableName) -> QualifiedName {
     QualifiedName { schema: table.schema.clone(), name: table.table.clone() }
+}
+
+/// The major version that a server must have at least to restore this. A newer `pg_dump` may have made it: what that wrote
+/// is by its server and in its format, and mostly restores.
+pub fn needs_major(toc: &Toc) -> Option<u32> {
+    toc.header.server_major().max(toc.header.format_version.first_major())
 }
 
 /// What a dump says about itself, in words that are safe to show.
@@ -171,6 +181,8 @@ pub struct ContentsRecord {
     pub table_order: Vec<Vec<String>>,
     /// Tables that refer to each other in a circle. Rows restore all the same: keys are checked after them.
     pub cycles: Vec<Vec<String>>,
+    /// Entries that make a relation or tie two together, which a server must be able to lock.
+    pub relations_total: usize,
     /// Bytes of header and table of contents.
     pub toc_bytes: u64,
     /// Bytes of the object that were read.

@@ -68,6 +68,7 @@ pub fn judge(
     let mut findings = Vec::from_iter(other);
     findings.extend(cut_off(point, contents));
     findings.extend(newer_than_image(image, point, contents));
+    findings.extend(older_than_image(image, point, contents));
     findings.extend(other_time(point, contents));
     findings.extend(missing_tables(template, point, contents));
     findings.extend(missing_rows(template, point, contents));
@@ -146,6 +147,23 @@ fn newer_than_image(image: &ImageFacts, point: &RecoveryPoint, contents: &Conten
             contents.archive.server_version, contents.archive.pg_dump_version, contents.archive.format
         ),
     ))
+}
+
+/// A newer server takes nearly all of an older one's dumps. What it does not take are mostly views over the system's own
+/// views, and then it is not the backup that is bad.
+fn older_than_image(image: &ImageFacts, point: &RecoveryPoint, contents: &Contents) -> Option<Finding> {
+    let (has, of_dump) = (image.major?, contents.server_major?);
+    (of_dump < has).then(|| {
+        finding(
+            Severity::Warning,
+            "dump_older_than_image",
+            &point.database,
+            format!("a dump of PostgreSQL {has}: so says {}", image.basis),
+            format!(
+                "the dump is of PostgreSQL {of_dump}: a drill shows that it restores into {has}, and not into {of_dump}"
+            ),
+        )
+    })
 }
 
 fn other_time(point: &RecoveryPoint, contents: &Contents) -> Option<Finding> {

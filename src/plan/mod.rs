@@ -10,6 +10,7 @@ pub mod image;
 mod inside;
 pub mod key;
 pub(crate) mod key_time;
+mod needs;
 pub mod order;
 pub mod set;
 mod storage;

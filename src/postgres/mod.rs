@@ -14,6 +14,7 @@ mod database_settings;
 mod direct;
 mod guarded;
 pub mod key_rows;
+pub mod needs;
 mod passfile;
 pub mod restore;
 pub mod root_rows;
@@ -305,7 +306,8 @@ fn connect_failure(database: &str, error: &tokio_postgres::Error) -> Failure {
             Failure::inconclusive("authentication_failed", format!("the drill's Postgres refused the drill's own credentials ({text})"))
                 .hint("RESTORE_DB_PASSWORD sets the password of the drill's server, not of production's; unset it for a random one")
         }
-        _ => Failure::inconclusive("server_unreachable", format!("cannot connect to {database} in the drill's Postgres ({text})")),
+        _ => Failure::inconclusive("server_unreachable", format!("cannot connect to {database} in the drill's Postgres ({text})"))
+            .hint("this says nothing about the backup: look at the engine's free memory and disk space; --keep leaves the container to look at"),
     }
 }
 

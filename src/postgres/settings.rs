@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::connections::Connections;
+use super::needs::Needs;
 use crate::template::Tuning;
 
 const MIB: u64 = 1024 * 1024;
@@ -12,18 +13,23 @@ const GIB: u64 = 1024 * MIB;
 /// What `max_connections` is where nobody sets it.
 const POSTGRES_DEFAULT: usize = 100;
 
-/// Settings for a tuning and a number of restore workers, with the template's own on top.
+/// Settings for a tuning, a number of restore workers and what the dumps need, with the template's own on top.
 pub fn settings(
     tuning: Tuning,
     memory_bytes: u64,
     jobs: usize,
+    needs: &Needs,
     own: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let mut settings: BTreeMap<String, String> = match tuning {
         Tuning::Throwaway => throwaway(memory_bytes, jobs),
         Tuning::Production => BTreeMap::new(),
     };
-    settings.insert("max_connections".to_owned(), max_connections(jobs).to_string());
+    let connections = max_connections(jobs);
+    settings.insert("max_connections".to_owned(), connections.to_string());
+    let connections =
+        own.get("max_connections").and_then(|own| own.parse().ok()).unwrap_or(connections as u64);
+    settings.extend(needs.settings(connections, memory_bytes));
     // Errors name rows of the restored data, and the container's log lies on the host's disk; pg_restore and the
     // checks report them where they belong. LOG, FATAL and PANIC still tell how the server itself is doing.
     settings.insert("log_min_messages".to_owned(), "log".to_owned());
@@ -68,19 +74,19 @@ mod tests {
 
     #[test]
     fn sizes_follow_the_memory_within_bounds() {
-        let of = |memory| settings(Tuning::Throwaway, memory, 2, &BTreeMap::new());
+        let of = |memory| settings(Tuning::Throwaway, memory, 2, &Needs::default(), &BTreeMap::new());
         assert_eq!(of(16 * GIB)["shared_buffers"], "4096MB");
         assert_eq!(of(256 * MIB)["shared_buffers"], "128MB");
         assert_eq!(of(1024 * GIB)["shared_buffers"], "8192MB");
         assert_eq!(of(1024 * GIB)["maintenance_work_mem"], "2047MB");
-        let crowded = settings(Tuning::Throwaway, 32 * GIB, 16, &BTreeMap::new());
+        let crowded = settings(Tuning::Throwaway, 32 * GIB, 16, &Needs::default(), &BTreeMap::new());
         assert_eq!((&*crowded["maintenance_work_mem"], &*crowded["max_connections"]), ("256MB", "100"));
     }
 
     #[test]
     fn production_keeps_the_images_settings_and_the_templates() {
         let own = [("work_mem".to_owned(), "64MB".to_owned())].into();
-        let settings = settings(Tuning::Production, GIB, 32, &own);
+        let settings = settings(Tuning::Production, GIB, 32, &Needs::default(), &own);
         assert_eq!(settings.get("fsync"), None);
         assert_eq!(settings["work_mem"], "64MB");
         assert_eq!(settings["max_connections"], "148", "the drill's own work needs them");

@@ -22,7 +22,17 @@ pub const NO_RESOLVER: &str = "127.0.0.1";
 /// Runs the image's entrypoint below a shell that collects processes whose parents are gone. A postmaster that is
 /// the container's first process takes such a stranger's death for the crash of one of its own, and restarts
 /// everything. (`docker run --init` does the same, but not every host has the binary for it.)
-const REAP: &str = r#""$@" & wait $!"#;
+///
+/// Libraries that dumps need loaded at the start are loaded if the image has them: without one of those it names, the
+/// server does not start at all.
+const START: &str = r#"have=
+for library in $PRELOAD; do
+    for place in "$(pg_config --pkglibdir 2>/dev/null)" /usr/lib/postgresql/*/lib /usr/local/lib/postgresql; do
+        [ -e "$place/$library.so" ] && have=$have,$library && break
+    done
+done
+[ -z "$have" ] || set -- "$@" -c "shared_preload_libraries=${have#,}"
+"$@" & wait $!"#;
 
 /// Look-ups give up after this: nothing will answer one that leaves the stack, and names within it resolve at once.
 pub const RESOLVER_OPTIONS: [&str; 2] = ["timeout:2", "attempts:1"];
@@ -176,6 +186,8 @@ pub struct PostgresNeeds<'a> {
     pub facts: &'a PostgresImage,
     /// Server settings.
     pub settings: &'a BTreeMap<String, String>,
+    /// Libraries to load at the start, if the image has them.
+    pub preload: &'a [&'a str],
     /// The superuser's password.
     pub password: &'a Secret,
     /// Memory limit in bytes.
@@ -194,6 +206,7 @@ pub fn postgres(ownership: &Ownership, attachment: Attachment, needs: &PostgresN
         ("POSTGRES_PASSWORD", needs.password.clone()),
         // The default trusts every connection from inside the container; ours must prove themselves like any other.
         ("POSTGRES_INITDB_ARGS", Secret::new("--auth-host=scram-sha-256 --auth-local=trust")),
+        ("PRELOAD", Secret::new(needs.preload.join(" "))),
     ];
     let mut volumes: BTreeMap<String, Labels> = needs
         .facts
@@ -208,7 +221,7 @@ pub fn postgres(ownership: &Ownership, attachment: Attachment, needs: &PostgresN
         image: needs.image.to_owned(),
         user: Some("postgres".to_owned()),
         entrypoint: Some(
-            ["bash", "-c", REAP, "reap"].into_iter().chain(entrypoint).map(str::to_owned).collect(),
+            ["bash", "-c", START, "start"].into_iter().chain(entrypoint).map(str::to_owned).collect(),
         ),
         command,
         environment: environment.map(|(name, value)| (name.to_owned(), value)).into(),

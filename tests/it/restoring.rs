@@ -1,6 +1,8 @@
 //! Databases come back as they were: with their own locale, which decides what is unique and in which order texts are, and
 //! with those of their settings that decide what values mean.
 
+use serde_json::json;
+
 use super::fixtures::Source;
 use super::world::{Outcome, World};
 
@@ -51,6 +53,16 @@ fn in_a_foreign_locale(source: &Source) -> Vec<u8> {
     let own = b"'en_US.utf8'";
     let at = dump.windows(own.len()).position(|bytes| bytes == own).expect("the image's own locale is named");
     dump[at..at + own.len()].copy_from_slice(b"'de_DE.utf8'");
+    dump
+}
+
+/// A dump that a `pg_dump` of the next major version made from the same server, in a format that is known.
+fn by_a_newer_pg_dump(dump: &[u8]) -> Vec<u8> {
+    let mut dump = dump.to_vec();
+    let own = b"15.";
+    let mut places = dump.windows(own.len()).enumerate().filter(|(_, bytes)| bytes == own).map(|(at, _)| at);
+    let (_server, program) = (places.next().unwrap(), places.next().unwrap());
+    dump[program..program + 2].copy_from_slice(b"16");
     dump
 }
 
@@ -111,6 +123,8 @@ fn a_locale_that_the_image_lacks_is_named_and_says_nothing_about_the_backup() {
         world.dumped(name, &[], &dump);
     }
     world.dumped("foreign", &[], &in_a_foreign_locale(&source));
+    let newer = by_a_newer_pg_dump(&source.dump("newer", "CREATE TABLE words AS SELECT 'x' AS word;", &[]));
+    world.dumped("newer", &[], &newer).rows("newer", "newer", "words", "exact = 1");
     world.rows("people", "plain-c", "people", "exact = 2").rows("numbers", "icu", "spans", "exact = 2").rows(
         "words",
         "foreign",
@@ -121,8 +135,51 @@ fn a_locale_that_the_image_lacks_is_named_and_says_nothing_about_the_backup() {
     let verdict = outcome.failed(3, "collation_missing");
     assert!(verdict["failure"]["message"].as_str().unwrap().contains("de_DE.utf8"), "{outcome}");
     assert!(verdict["failure"]["hint"].as_str().unwrap().contains("en_US.utf8"), "{outcome}");
-    for name in ["people", "numbers"] {
+    // The plan says that a drill makes sense, and the drill tries.
+    let finding = json!("dump_newer_than_image");
+    let findings = verdict["plan"]["findings"].as_array().unwrap();
+    let newer: Vec<_> = findings.iter().filter(|found| found["code"] == finding).collect();
+    assert!(
+        matches!(*newer, [found] if found["subject"] == "newer" && found["severity"] == "warning"),
+        "{outcome}"
+    );
+    for name in ["people", "numbers", "newer"] {
         assert_eq!(outcome.check(name)["status"], "pass", "{outcome}");
     }
+    world.assert_nothing_left();
+}
+
+/// A table of so many partitions that adding a foreign key needs more locks than a server of few connections has room for,
+/// unless it is told.
+const PARTITIONED: &str = "
+CREATE TABLE keys (id int PRIMARY KEY);
+INSERT INTO keys SELECT generate_series(1, 9);
+CREATE TABLE parts (id int, key int) PARTITION BY LIST (id);
+SELECT format('CREATE TABLE part_%s PARTITION OF parts FOR VALUES IN (%s)', n, n) FROM generate_series(1, 900) n \\gexec
+INSERT INTO parts SELECT n, 1 + n % 9 FROM generate_series(1, 900) n;
+ALTER TABLE parts ADD FOREIGN KEY (key) REFERENCES keys;";
+/// What cannot be filled unless the library was loaded at the start.
+const STATEMENTS: &str = "
+CREATE EXTENSION pg_stat_statements;
+CREATE MATERIALIZED VIEW seen AS SELECT calls FROM pg_stat_statements WITH NO DATA;
+CREATE TABLE words AS SELECT 'x' AS word;
+UPDATE pg_class SET relispopulated = true WHERE relname = 'seen';";
+
+#[test]
+fn what_dumps_need_of_the_server_is_there_when_it_starts() {
+    let source = Source::start("DRILL_POSTGRES_17_IMAGE");
+    let mut world = World::new("needs");
+    world
+        .dumped("partitions", &[], &source.dump("partitions", PARTITIONED, &[]))
+        .dumped("statements", &[], &source.dump("statements", STATEMENTS, &[]))
+        .rows("parts", "partitions", "parts", "exact = 900")
+        .rows("words", "statements", "words", "exact = 1");
+    world.template.postgres =
+        "settings = { max_connections = \"20\", autovacuum_max_workers = \"1\" }".to_owned();
+    let outcome = world.drill(&[]);
+    let verdict = outcome.passed();
+    let settings = &verdict["stack"]["settings"];
+    assert_eq!(settings["shared_preload_libraries"], "pg_stat_statements", "{outcome}");
+    assert!(settings["max_locks_per_transaction"].as_str().is_some_and(|locks| locks > "1"), "{outcome}");
     world.assert_nothing_left();
 }

@@ -37,6 +37,7 @@ pub fn sound(database: &str, created: DateTime<Utc>) -> Contents {
         references: [(name("u"), name("t"))].into(),
         lossy: false,
         encoding: Some("UTF8".to_owned()),
+        relations: 3,
         toc_bytes: 5000,
         last_data_at: Some(6000),
         read_bytes: 262_144,
@@ -185,6 +186,12 @@ fn a_dump_newer_than_the_image_is_an_error_if_the_image_is_known() {
     let mut contents = sound("a", point.taken_at);
     contents.needs_major = Some(18);
     assert_eq!(judge(&template(""), &unknown, &point, &contents), []);
+}
+
+#[test]
+fn a_dump_of_an_older_major_version_than_the_image_is_a_warning() {
+    let older = judged(|contents| contents.server_major = Some(15));
+    assert_eq!(older, [(Severity::Warning, "dump_older_than_image")]);
 }
 
 #[test]

@@ -369,6 +369,7 @@ fn what_was_read_of_the_store_is_judged() {
         [
             ("database_not_in_template", "billing"),
             ("disk_may_be_too_small", "disk"),
+            ("dump_older_than_image", "stock"),
             ("extension_not_known", "stock"),
             ("object_archived", "shop_orders"),
             ("object_lock_missing", "shop_orders"),

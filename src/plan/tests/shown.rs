@@ -36,6 +36,7 @@ fn a_full_plan_for_people_is_this() {
     info: rto: recovery would take about 8m 17s, going by the drill of 20260516T083111Z, by size (expected recovery within 10m) [objective_at_risk]
     warning: stock: nightly/stock_20260517T043111Z.dump.age is 97.7 KiB, 10 % of that median (expected at least 50 % of 976.6 KiB, the median of the 4 before it) [shrunken_point]
     warning: stock: no recovery point for 2d after 2026-05-13 04:31:11Z (expected a recovery point every 1d) [schedule_gap]
+    warning: stock: the dump is of PostgreSQL 15: a drill shows that it restores into 17, and not into 15 (expected a dump of PostgreSQL 17: so says the image's tag) [dump_older_than_image]
     warning: stock: the dump needs timescaledb, and postgres:17 may not have it (expected extensions that come with PostgreSQL, or that postgres.extensions in the template names) [extension_not_known]
     warning: recovery set: PostgreSQL 15: stock; PostgreSQL 17: shop (expected members of one major version) [server_versions_differ]
     warning: disk: 9.5 MiB free: /var/lib/docker on this machine, now (expected about 16.0 MiB free (what earlier drills restored)) [disk_may_be_too_small]

@@ -43,13 +43,10 @@ impl Server {
         toc: &Toc,
         began: Instant,
     ) -> Result<Explained> {
-        if let Some(failure) = of_the_program(run) {
-            return Ok(Explained::Failed(failure));
-        }
         if let Some(trouble) = self.trouble(began).await {
             return Ok(Explained::Failed(trouble));
         }
-        if let Some(failure) = of_the_machine(run) {
+        if let Some(failure) = of_the_program(run).or_else(|| of_the_machine(run)) {
             return Ok(Explained::Failed(failure));
         }
         let names = Names::of(toc);

@@ -35,7 +35,8 @@ fn a_stack_made_as_specified_passes_every_assertion_and_every_probe_and_no_datag
     let needs = PostgresNeeds {
         image: &lab.postgres,
         facts: &PostgresImage::of(&facts).unwrap(),
-        settings: &settings::settings(Tuning::Throwaway, MEMORY, 1, &Default::default()),
+        settings: &settings::settings(Tuning::Throwaway, MEMORY, 1, &Default::default(), &Default::default()),
+        preload: &[],
         password: &password,
         memory_bytes: MEMORY,
     };
