@@ -93,12 +93,13 @@ pub async fn run_drill(
 ) -> Result<ExitCode> {
     let (file, timer) = claim_second(evidence, &drill.clock).await?;
     let log = DrillLog::new(evidence.log.clone(), drill.template.as_ref().clone());
-    if let Err(failure) = log.try_out() {
+    let verdict = drill.first_verdict(timer.began());
+    if let Err(failure) = log.try_out().and_then(|()| file.begin(&verdict)) {
         file.give_up();
         return Err(failure);
     }
     let sinks: Vec<Box<dyn Sink>> = vec![Box::new(file.clone()), progress_sink()];
-    let journal = Journal::new(drill.first_verdict(timer.began()), sinks, timer);
+    let journal = Journal::new(verdict, sinks, timer);
     let failure = drill.run(&journal, cancel).await;
     let mut verdict = journal.verdict();
     seal(&mut verdict, &file, &log);

@@ -49,7 +49,7 @@ impl EarlierDrills {
 impl EarlierDatabase {
     /// The rows that a table had.
     pub fn rows(&self, table: &TableName) -> Option<u64> {
-        self.table_rows.get(&table.to_string()).copied()
+        self.table_rows.get(&table.key()).copied()
     }
 }
 

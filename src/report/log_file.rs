@@ -26,8 +26,16 @@ pub fn try_out(path: &Path, text: &str, lock_wait: Duration) -> io::Result<()> {
     if file.metadata()?.len() == 0 {
         file.write_all(text.as_bytes())?;
     }
-    files::remove_leftovers(fs::canonicalize(path)?.parent().unwrap_or(Path::new(".")));
-    Ok(())
+    let real_path = fs::canonicalize(path)?;
+    files::remove_leftovers(real_path.parent().unwrap_or(Path::new(".")));
+    // What is written at the end is a little longer than this.
+    let mut now = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut now)?;
+    match files::stage(&real_path, &now, false) {
+        Err(error) if !only_in_place(&error) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Changes the log: `change` makes the new text of the old. A device gets `alone` instead. Safe when several drills end

@@ -116,6 +116,16 @@ mod tests {
     }
 
     #[test]
+    fn a_drill_whose_first_verdict_cannot_be_written_does_not_begin() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = VerdictFile::claim(directory.path(), start()).unwrap().unwrap();
+        file.begin(&passing()).unwrap();
+        fs::remove_dir_all(directory.path().join("restore_drill")).unwrap();
+        let failure = file.begin(&passing()).unwrap_err();
+        assert_eq!((failure.class, failure.code), (crate::failure::Class::Config, "reports_unwritable"));
+    }
+
+    #[test]
     fn a_graver_outcome_stays_what_it_is() {
         let (verdict, file, _) = sealed("/dev/full", Status::Fail, |_| {});
         assert_eq!((verdict.status, file.as_str(), verdict.warnings.len()), (Status::Fail, "FAIL", 1));

@@ -51,6 +51,15 @@ impl VerdictFile {
         &self.path
     }
 
+    /// Writes the verdict of a drill that is about to begin.
+    ///
+    /// # Errors
+    /// `reports_unwritable`, a configuration error: what has no room at the start will have none at the end.
+    pub fn begin(&self, verdict: &Verdict) -> Result<()> {
+        let written = self.stage(verdict).and_then(Staged::commit);
+        written.map_err(|error| unwritable("the verdict", &self.path, &error))
+    }
+
     /// Gives the second up again: no drill began.
     pub fn give_up(self) {
         // It is empty. One that stays is no verdict.
@@ -91,8 +100,7 @@ impl Sink for VerdictFile {
 
     fn handle(&mut self, event: &Event, verdict: &Verdict) -> io::Result<()> {
         let worth_writing = match event {
-            Event::Started
-            | Event::Phase(_)
+            Event::Phase(_)
             | Event::Isolation(_)
             | Event::CheckFinished(_)
             | Event::Failed(_)
@@ -106,7 +114,6 @@ impl Sink for VerdictFile {
             _ => false,
         };
         // Those between the first and the sealed one only tell those who watch: they need not outlive the machine.
-        let durable = matches!(event, Event::Started);
-        if worth_writing { files::replace(&self.path, &json::pretty(verdict), durable) } else { Ok(()) }
+        if worth_writing { files::replace(&self.path, &json::pretty(verdict), false) } else { Ok(()) }
     }
 }
