@@ -1,5 +1,7 @@
 //! `http`: a service of the stack answers, asked from inside its network.
 
+use std::collections::BTreeSet;
+
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Context, Findings, Outcome, Verified};
@@ -33,11 +35,14 @@ pub async fn run(check: &Http, context: &Context<'_>) -> Result<Outcome> {
         let answer = timeout(check.timeout, asking).await.unwrap_or_else(|_| {
             Err(format!("no answer within {}", human::duration(check.timeout.as_secs_f64())))
         });
-        let Some(wrong) = violation(check, &answer) else { return Ok(held(check, &answer, requests)) };
-        // Nothing starts it again.
+        let wrong = violation(check, &answer);
+        // Nothing starts it again, and on a loopback somebody else may have its port then.
         if let Some(ended) = ended(check, context).await? {
             return Ok(failed(check, ended, requests));
         }
+        let Some(wrong) = wrong else {
+            return Ok(held(check, &answer, requests, tools.stack.listening.as_ref()));
+        };
         // An answer that is late counts as one that never came, so the last request may begin, but not the next.
         if began.elapsed() + RETRY >= check.within {
             return Ok(failed(check, wrong, requests));
@@ -97,10 +102,26 @@ fn address(check: &Http) -> String {
     format!("http://{}:{}{}", check.service, check.port, human::one_line(&check.path, 120))
 }
 
-fn held(check: &Http, answer: &std::result::Result<Reply, String>, requests: u64) -> Outcome {
+/// `listening` has the ports that were taken before there was any data, where all share one loopback.
+fn held(
+    check: &Http,
+    answer: &std::result::Result<Reply, String>,
+    requests: u64,
+    listening: Option<&BTreeSet<u16>>,
+) -> Outcome {
     let status = answer.as_ref().map(|reply| reply.status).unwrap_or_default();
     let summary = format!("{} answered {status}, asked {}", address(check), times(requests));
-    Findings::default().into_outcome(Verified::FACT, summary)
+    let mut findings = Findings::default();
+    if listening.is_some_and(|ports| !ports.contains(&check.port)) {
+        findings.push(Finding {
+            severity: Severity::Warning,
+            code: "listened_late",
+            subject: address(check),
+            expected: "a port that somebody had before anything was restored".to_owned(),
+            actual: "nobody listened on it then, so what answers may be a program of the dump".to_owned(),
+        });
+    }
+    findings.into_outcome(Verified::FACT, summary)
 }
 
 fn times(requests: u64) -> String {
@@ -160,6 +181,22 @@ mod tests {
             assert_eq!(code(more, status, body), wrong, "{more} {status} {body}");
         }
         assert_eq!(violation(&check(""), &Err("refused".to_owned())).unwrap().0, "http_no_answer");
+    }
+
+    #[test]
+    fn an_answer_on_a_port_that_a_dump_could_have_taken_is_told() {
+        let reply = Ok(Reply { status: 200, body: Vec::new() });
+        let outcome = |ports: Option<&[u16]>| {
+            let ports = ports.map(|ports| ports.iter().copied().collect());
+            held(&check(""), &reply, 1, ports.as_ref())
+        };
+        for (ports, codes) in
+            [(None, &[][..]), (Some(&[80, 5432][..]), &[]), (Some(&[5432]), &["listened_late"])]
+        {
+            let outcome = outcome(ports);
+            assert_eq!(outcome.status, CheckStatus::Pass);
+            assert_eq!(outcome.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), codes);
+        }
     }
 
     #[test]

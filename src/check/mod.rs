@@ -19,7 +19,7 @@ mod sql;
 mod transparency_roots;
 pub mod verify_chain;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -102,6 +102,8 @@ pub struct Stack {
     pub network: StackNetwork,
     /// The containers of its services, by the service's name.
     pub services: BTreeMap<String, String>,
+    /// Where all share one loopback: the ports on which somebody listened before there was any data.
+    pub listening: Option<BTreeSet<u16>>,
 }
 
 /// What one check works with.

@@ -10,7 +10,7 @@ use super::stack::Up;
 use crate::failure::{Class, Failure, Result};
 use crate::stack::docker::{Engine, ObservedContainer};
 use crate::stack::spec::StackNetwork;
-use crate::stack::{isolation, probe};
+use crate::stack::{isolation, ports, probe};
 use crate::template::Template;
 use crate::verdict::{Assertion, Isolation, IsolationStatus, Probe};
 
@@ -18,7 +18,7 @@ use crate::verdict::{Assertion, Isolation, IsolationStatus, Probe};
 ///
 /// # Errors
 /// `isolation_failed`: the drill fails, and no data is restored. `probe_failed`: nothing is proved.
-pub async fn prove(engine: &Engine, template: &Template, up: &Up, journal: &Journal) -> Result<()> {
+pub async fn prove(engine: &Engine, template: &Template, up: &mut Up, journal: &Journal) -> Result<()> {
     let seen = Inspection::of(engine, up).await?;
     // A container that has ended is on no network, and says nothing about isolation.
     if let Some(ended) = seen.containers.iter().find(|container| !container.running) {
@@ -59,6 +59,9 @@ pub async fn prove(engine: &Engine, template: &Template, up: &Up, journal: &Jour
     }
     proof.status = IsolationStatus::Proved;
     journal.record(&Event::Isolation(proof));
+    if let StackNetwork::Loopback(postgres) = &up.network {
+        up.listening = Some(ports::listening(engine, postgres).await?);
+    }
     Ok(())
 }
 

@@ -254,13 +254,13 @@ impl Drill {
         let engine = engine_slot.insert(engine);
         let ownership = &mut ownership.clone();
         let (jobs, needs) = (self.jobs(engine.info()), plan.needs());
-        let up = stack::up(engine, &self.template, ownership, &images, jobs, &needs, journal).await?;
+        let mut up = stack::up(engine, &self.template, ownership, &images, jobs, &needs, journal).await?;
 
         // Another drill may have come between the first look and our first label.
         self.require_alone(engine, ownership).await?;
 
         journal.record(&Event::Phase(Phase::Isolation));
-        isolation::prove(engine, &self.template, &up, journal).await?;
+        isolation::prove(engine, &self.template, &mut up, journal).await?;
 
         journal.record(&Event::Phase(Phase::Restore));
         journal.record(&Event::Disk { free_bytes: up.server.disk_free().await });

@@ -1,6 +1,6 @@
 //! Bringing the stack up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::{try_join, try_join_all};
@@ -35,6 +35,8 @@ pub struct Up {
     pub version: ServerVersion,
     /// How its containers reach each other.
     pub(super) network: StackNetwork,
+    /// The ports of its loopback on which somebody listened when isolation was proved, see [`check::Stack`].
+    pub(super) listening: Option<BTreeSet<u16>>,
     /// Its containers, Postgres first.
     pub(super) containers: Vec<Made>,
     /// Whose it is.
@@ -49,6 +51,7 @@ impl Up {
             engine: self.server.engine.clone(),
             ownership: self.ownership.clone(),
             network: self.network.clone(),
+            listening: self.listening.clone(),
             services: containers.map(|made| (made.spec.service.clone(), made.id.clone())).collect(),
         }
     }
@@ -122,7 +125,7 @@ pub async fn up(
     });
     let (version, _) =
         try_join(server.wait_until_ready(template.postgres.ready_timeout), try_join_all(services)).await?;
-    let up = Up { server, version, network, containers, ownership: ownership.clone() };
+    let up = Up { server, version, network, listening: None, containers, ownership: ownership.clone() };
     if !template.postgres.roles.is_empty() {
         up.server.create_roles(template.postgres.roles.iter().map(String::as_str)).await?;
     }

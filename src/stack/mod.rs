@@ -9,6 +9,7 @@ pub mod http;
 pub mod isolation;
 pub mod labels;
 pub mod owner;
+pub mod ports;
 pub mod postgres_image;
 pub mod probe;
 pub mod seccomp;

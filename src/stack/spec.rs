@@ -81,6 +81,15 @@ impl Attachment {
         }
     }
 
+    /// The container's own name for itself, which programs look up and must find.
+    pub fn hostname(&self) -> Option<&str> {
+        match self {
+            Self::Loopback(names) => names.first().map(String::as_str),
+            // The engine gives it one that resolves there; whoever shares a namespace shares its host name.
+            Self::Network(_) | Self::Of(_) | Self::Foreign(_) => None,
+        }
+    }
+
     /// The resolver it is given. Whoever shares a namespace has that one's.
     pub fn resolver(&self) -> Option<&'static str> {
         match self {

@@ -164,6 +164,7 @@ impl Engine {
         let body = ContainerCreateBody {
             image: Some(spec.image.clone()),
             user: spec.user.clone(),
+            hostname: spec.attachment.hostname().map(str::to_owned),
             entrypoint: spec.entrypoint.clone(),
             cmd: Some(spec.command.clone()).filter(|command| !command.is_empty()),
             env: Some(

@@ -81,6 +81,9 @@ fn a_stack_made_as_specified_passes_every_assertion_and_every_probe_and_no_datag
                 .find(|probe| probe.target.starts_with(silent) && probe.target.ends_with("/udp"));
             assert_eq!(udp.map(|probe| &*probe.observed), Some("silent"), "{silent}");
         }
+        // Programs look up their own host name.
+        let own = ["exec", from, "bash", "-c", r#"getent hosts "$(hostname)""#];
+        assert_eq!(docker(&own).split_whitespace().next(), Some("127.0.0.1"));
         // The canary is really there: the host itself reaches it.
         assert_eq!(seen("127.0.0.1:"), "heard");
     }
