@@ -122,7 +122,22 @@ impl Findings {
             findings: self.kept,
             findings_total: self.total,
             was_empty: nothing && verified.unjudged == 0,
+            heads: None,
         }
+    }
+}
+
+impl Outcome {
+    /// The outcome with what else was found: an error fails it.
+    #[must_use]
+    pub fn with(mut self, more: impl IntoIterator<Item = Finding>) -> Self {
+        let mut findings = Findings::of(std::mem::take(&mut self.findings), self.findings_total, 0);
+        findings.extend(more);
+        if self.status != CheckStatus::Fail && findings.errors > 0 {
+            return Self { heads: self.heads, ..findings.into_outcome(self.rows_verified, self.summary) };
+        }
+        (self.findings, self.findings_total) = (findings.kept, findings.total);
+        self
     }
 }
 

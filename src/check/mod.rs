@@ -39,7 +39,7 @@ use crate::stack::labels::Ownership;
 use crate::stack::spec::StackNetwork;
 use crate::store::Store;
 use crate::template;
-use crate::verdict::{CheckStatus, Finding, RecoverySet, Severity};
+use crate::verdict::{ChainHeads, CheckStatus, Finding, RecoverySet, Severity};
 
 pub use amcheck::{Examined, RelationExamined};
 pub use constraints::{Found, Recheck, RecheckedRule};
@@ -68,6 +68,8 @@ pub struct Outcome {
     pub findings_total: u64,
     /// Whether there was nothing at all that it could have looked at.
     pub was_empty: bool,
+    /// The heads of the chains that it verified.
+    pub heads: Option<ChainHeads>,
 }
 
 /// What all checks of a drill work with.
@@ -187,6 +189,7 @@ impl Outcome {
             findings: vec![finding],
             findings_total: 1,
             was_empty: false,
+            heads: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::verify_chain::HEADS_NOT_COMPARED;
 use super::{Outcome, fingerprint, row_counts};
 use crate::human;
 use crate::names::DatabaseName;
@@ -13,7 +14,7 @@ const UNJUDGED: [(&str, &str); 6] = [
     (fingerprint::NO_MANIFEST, "not compared with the source"),
     (fingerprint::NO_FINGERPRINT, "not compared with the source"),
     (row_counts::NO_EARLIER_DRILL, "number of rows not compared with an earlier drill"),
-    ("heads_not_compared", "not compared with the heads of an earlier drill"),
+    (HEADS_NOT_COMPARED, "ends of chains not compared with those of an earlier drill"),
     ("constraint_not_checked", "not checked"),
     ("not_checked", "not checked"),
 ];

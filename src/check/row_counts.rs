@@ -163,6 +163,7 @@ mod tests {
                     post_data: None,
                 },
             )]),
+            ..EarlierDrill::default()
         });
         let contents = Contents { rows: [("t".parse().unwrap(), count)].into(), total_rows: count };
         let database = "a".parse().unwrap();

@@ -10,6 +10,7 @@
 //! one finding, not a finding for every row after it.
 
 mod content;
+mod extents;
 mod fold;
 mod heads;
 mod jsonl;
@@ -21,6 +22,7 @@ mod recent;
 mod runs;
 mod search;
 mod sightings;
+mod since;
 mod tree;
 mod value;
 
@@ -29,12 +31,14 @@ use crate::failure::{Failure, Result};
 use crate::postgres::Database;
 use crate::template;
 
+pub use extents::Extents;
 pub use fold::{Order, RowFold, Step, Verified};
-pub use heads::{ChainHead, Heads, Sighted, Watch};
+pub use heads::{Head, Heads, Sighted, Watch};
 pub use jsonl::verify_jsonl;
 pub use layout::{Layout, PartitionAt, Want};
 pub use read::verify;
 pub use search::{FoundParents, Wanted};
+pub use since::HEADS_NOT_COMPARED;
 pub use value::Kind;
 
 /// Verifies the chains of a restored table.
@@ -47,5 +51,8 @@ pub async fn run(check: &template::VerifyChain, context: &Context<'_>) -> Result
     let tools = context.tools;
     // One holds the snapshot that the others read.
     let _permits = tools.connections.hold(tools.jobs + 1).await;
-    Ok(verify(&database, &check.table, &chain, tools.jobs, &Watch::default()).await?.outcome)
+    let before = tools.earlier.heads_before(&check.name, &check.database, context.taken_at(&check.database));
+    let watch = since::watch(before);
+    let verified = verify(&database, &check.table, &chain, tools.jobs, &watch).await?;
+    Ok(since::compare(check, verified, before))
 }

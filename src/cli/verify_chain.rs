@@ -288,6 +288,7 @@ fn described(args: &Args) -> Result<VerifyChain> {
         require_genesis: given.require_genesis,
         contiguous: given.contiguous,
         allow_empty: args.allow_empty,
+        allow_missing_heads: false,
         max_forks: given.max_forks,
         shards: given.shards,
         id: given.id.clone(),
@@ -317,6 +318,7 @@ fn record(name: String, outcome: Outcome, seconds: f64) -> verdict::Check {
         summary: outcome.summary,
         findings: outcome.findings,
         findings_total: outcome.findings_total,
+        heads: None,
     }
 }
 

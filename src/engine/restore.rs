@@ -171,6 +171,7 @@ async fn run_check(
         summary: format!("not restored: {}", lost.join(", ")),
         findings: Vec::new(),
         findings_total: 0,
+        heads: None,
     };
     // What is lost has failed the drill already; a check without its data adds nothing to that.
     let mut failure = None;
@@ -193,6 +194,8 @@ async fn run_check(
                             .hint("checks[].findings in the verdict has what it saw"),
                     );
                 }
+                // Those of chains that do not hold are nothing to compare with.
+                record.heads = outcome.heads.filter(|_| outcome.status == CheckStatus::Pass);
                 record.status = outcome.status;
                 record.rows_verified = outcome.rows_verified;
                 record.summary = outcome.summary;

@@ -132,6 +132,7 @@ pub fn check(status: CheckStatus) -> Check {
         summary: "1 tables in 1 databases".to_owned(),
         findings: Vec::new(),
         findings_total: 0,
+        heads: None,
     }
 }
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::names::DatabaseName;
 use crate::template::TableName;
+use crate::verdict::ChainHeads;
 
 /// Earlier drills of the template that passed, the newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct EarlierDrill {
     pub timestamp: String,
     /// The databases it restored.
     pub databases: BTreeMap<DatabaseName, EarlierDatabase>,
+    /// The heads of the chains that its checks verified, by the check's name.
+    pub heads: BTreeMap<String, ChainHeads>,
 }
 
 /// A database as an earlier drill found it.
@@ -39,7 +42,29 @@ impl EarlierDrills {
         database: &DatabaseName,
         taken_at: DateTime<Utc>,
     ) -> Option<(&EarlierDrill, &EarlierDatabase)> {
-        let had_it = self.0.iter().filter_map(|drill| Some((drill, drill.databases.get(database)?)));
+        self.last(database, taken_at, |_| true)
+    }
+
+    /// The heads that this check recorded in the drill whose dump of the database comes closest before one taken at this
+    /// time.
+    pub fn heads_before(
+        &self,
+        check: &str,
+        database: &DatabaseName,
+        taken_at: DateTime<Utc>,
+    ) -> Option<(&EarlierDrill, &ChainHeads)> {
+        let (drill, _) = self.last(database, taken_at, |drill| drill.heads.contains_key(check))?;
+        Some((drill, drill.heads.get(check)?))
+    }
+
+    fn last(
+        &self,
+        database: &DatabaseName,
+        taken_at: DateTime<Utc>,
+        is_it: impl Fn(&EarlierDrill) -> bool,
+    ) -> Option<(&EarlierDrill, &EarlierDatabase)> {
+        let drills = self.0.iter().filter(|drill| is_it(drill));
+        let had_it = drills.filter_map(|drill| Some((drill, drill.databases.get(database)?)));
         // Of several drills of one dump the newest, which stands first, so the order is turned round.
         let up_to_then: Vec<_> = had_it.filter(|(_, found)| found.taken_at <= taken_at).collect();
         up_to_then.into_iter().rev().max_by_key(|(_, found)| found.taken_at)
@@ -65,6 +90,7 @@ mod tests {
             EarlierDrill {
                 timestamp: timestamp.to_owned(),
                 databases: [(database.parse().unwrap(), found)].into(),
+                ..EarlierDrill::default()
             }
         };
         // The newest drill was one of an old dump.

@@ -10,6 +10,7 @@ use super::history::{VERDICTS, read_verdict, verdict_paths};
 use crate::human;
 use crate::names::DatabaseName;
 use crate::plan::earlier::{EarlierDatabase, EarlierDrill, EarlierDrills};
+use crate::verdict::ChainHeads;
 
 /// Drills that are kept. Each of them may have been narrowed to other databases.
 const DRILLS: usize = 20;
@@ -31,6 +32,14 @@ struct Verdict {
     recovery_set: RecoverySet,
     #[serde(default)]
     databases: Vec<Database>,
+    #[serde(default)]
+    checks: Vec<Check>,
+}
+
+#[derive(Deserialize)]
+struct Check {
+    name: String,
+    heads: Option<ChainHeads>,
 }
 
 #[derive(Default, Deserialize)]
@@ -70,7 +79,11 @@ impl Verdict {
             };
             Some((database.name, found))
         });
-        EarlierDrill { timestamp: human::one_line(&self.timestamp, 40), databases: databases.collect() }
+        EarlierDrill {
+            timestamp: human::one_line(&self.timestamp, 40),
+            databases: databases.collect(),
+            heads: self.checks.into_iter().filter_map(|check| Some((check.name, check.heads?))).collect(),
+        }
     }
 }
 

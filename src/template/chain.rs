@@ -36,6 +36,9 @@ pub struct VerifyChain {
     /// Whether a table without rows may be right. Otherwise nothing is verified then, and the check does not hold.
     #[serde(default)]
     pub allow_empty: bool,
+    /// Whether rows that were the newest of their chains in an earlier drill may be gone, with a warning.
+    #[serde(default)]
+    pub allow_missing_heads: bool,
     /// How many forks there may be: rows that name a parent which another row names too. Without it, any number, with a
     /// warning.
     #[serde(default)]

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::ChainHeads;
+
 /// The outcome of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -36,6 +38,9 @@ pub struct Check {
     pub findings: Vec<Finding>,
     /// How many findings there were in all.
     pub findings_total: u64,
+    /// The heads of the chains that it verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heads: Option<ChainHeads>,
 }
 
 /// How grave a finding is.

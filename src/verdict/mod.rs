@@ -6,6 +6,7 @@
 
 mod checks;
 mod databases;
+mod heads;
 mod objectives;
 mod points;
 mod stack;
@@ -18,6 +19,7 @@ use crate::names::{DatabaseName, DrillId, ProjectName};
 
 pub use checks::{Check, CheckStatus, Finding, Severity};
 pub use databases::{Archive, Database, DatabaseStatus, PgRestore, StageSeconds};
+pub use heads::{ChainHead, ChainHeads};
 pub use objectives::{Objective, Objectives, PhaseObjective, PhaseTime};
 pub use points::{PlanRecord, RecoveryPoint, RecoverySet};
 pub use stack::{

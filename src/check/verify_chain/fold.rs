@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::content::{ContentJudge, Fields};
-use super::heads::{Heads, Sighted, Watch};
+use super::extents::Extents;
+use super::heads::{Heads, Sighted, Watch, watched};
 use super::layout::Layout;
 use super::links::{Links, Rules};
 use super::place;
-use super::recent::{chain_key, key};
 use super::runs::Runs;
 use super::search::{FoundParents, Wanted};
 use super::sightings::{At, Sightings, Words};
@@ -65,6 +65,8 @@ pub struct Verified {
     pub heads: Heads,
     /// Which of the watched rows are there.
     pub sighted: Sighted,
+    /// From where to where each chain goes.
+    pub extents: Extents,
 }
 
 /// Folds rows. Rows that come in any order can be cut into parts that are folded apart and merged.
@@ -79,6 +81,7 @@ pub struct RowFold {
     row: Located,
     watch: Watch,
     sighted: Sighted,
+    extents: Extents,
 }
 
 /// Which row it is, and where. Its buffers are used again for every row.
@@ -195,6 +198,7 @@ impl RowFold {
             row: Located::default(),
             watch: Watch::default(),
             sighted: Sighted::default(),
+            extents: Extents::default(),
         }
     }
 
@@ -221,10 +225,11 @@ impl RowFold {
                 actual: fault.actual,
             });
         }
+        self.extents.push(chain, order);
         if !self.watch.is_empty()
             && let Some(hash) = hash
         {
-            let key = key(chain_key(chain), hash);
+            let key = watched(hash);
             if self.watch.contains(key) {
                 self.sighted.insert(key);
             }
@@ -255,6 +260,7 @@ impl RowFold {
         self.content.merge(other.content);
         self.judge.merge(&other.judge);
         self.sighted.merge(other.sighted);
+        self.extents.merge(other.extents);
         match (&mut self.following, other.following) {
             (Following::Runs(runs), Following::Runs(more)) => {
                 runs.merge(more);
@@ -333,7 +339,7 @@ impl RowFold {
             findings.push(unsharded_finding(self.judge.unsharded));
         }
         let outcome = findings.into_outcome(self.rows, held);
-        Verified { outcome, heads: followed.heads, sighted: self.sighted }
+        Verified { outcome, heads: followed.heads, sighted: self.sighted, extents: self.extents }
     }
 }
 
@@ -379,4 +385,4 @@ fn untimed_finding(count: u64) -> Finding {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

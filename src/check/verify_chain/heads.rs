@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::place;
-use super::recent::{chain_key, key};
+use super::recent::key;
 
 /// Chains whose heads are kept; those of the others are counted.
 const KEPT: usize = 10_000;
 
 /// The head of a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChainHead {
+pub struct Head<'a> {
+    /// The chain's key.
+    pub chain: &'a [u8],
     /// The columns that tell chains apart; none for null.
     pub partitions: Vec<Option<String>>,
     /// The hash of its newest row, as it stands in the column.
@@ -45,8 +47,9 @@ impl Heads {
     }
 
     /// The heads that are kept, by chain.
-    pub fn iter(&self) -> impl Iterator<Item = ChainHead> + '_ {
-        self.kept.iter().map(|(chain, newest)| ChainHead {
+    pub fn iter(&self) -> impl Iterator<Item = Head<'_>> {
+        self.kept.iter().map(|(chain, newest)| Head {
+            chain,
             partitions: place::partitions(chain).map(|value| value.map(str::to_owned)).collect(),
             hash: newest.hash.to_vec(),
             rows: newest.rows,
@@ -66,9 +69,10 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Looks out for rows, each by the columns of its chain and its hash.
-    pub fn of<'a>(rows: impl IntoIterator<Item = (&'a [Option<String>], &'a [u8])>) -> Self {
-        let keys = rows.into_iter().map(|(partitions, hash)| watched(partitions, hash)).collect();
+    /// Looks out for rows of these hashes. A hash covers what is in its row, its chain's columns too, so the chain need not
+    /// be known.
+    pub fn of<'a>(hashes: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let keys = hashes.into_iter().map(watched).collect();
         Self { keys: Arc::new(keys) }
     }
 
@@ -95,20 +99,13 @@ impl Sighted {
     }
 
     /// Whether a row was seen.
-    pub fn contains(&self, partitions: &[Option<String>], hash: &[u8]) -> bool {
-        self.0.contains(&watched(partitions, hash))
+    pub fn contains(&self, hash: &[u8]) -> bool {
+        self.0.contains(&watched(hash))
     }
 }
 
-fn watched(partitions: &[Option<String>], hash: &[u8]) -> u64 {
-    let mut chain = Vec::new();
-    for value in partitions {
-        match value {
-            Some(value) => place::push_text(&mut chain, value),
-            None => place::push_null(&mut chain),
-        }
-    }
-    key(chain_key(&chain), hash)
+pub(super) fn watched(hash: &[u8]) -> u64 {
+    key(0, hash)
 }
 
 #[cfg(test)]
@@ -125,21 +122,16 @@ mod tests {
         }
         assert_eq!(heads.omitted(), 5);
         let first = heads.iter().next().unwrap();
-        assert_eq!(
-            first,
-            ChainHead { partitions: vec![Some("000000".to_owned())], hash: b"hash".to_vec(), rows: 3 }
-        );
+        assert_eq!(first.partitions, [Some("000000".to_owned())]);
+        assert_eq!((first.hash, first.rows), (b"hash".to_vec(), 3));
     }
 
     #[test]
-    fn a_row_is_told_by_its_chain_and_its_hash() {
-        let tenant = [Some("a".to_owned()), None];
-        let watch = Watch::of([(&tenant[..], &b"x"[..])]);
+    fn a_row_is_told_by_its_hash() {
+        let watch = Watch::of([&b"x"[..]]);
         let mut sighted = Sighted::default();
-        let key = watched(&tenant, b"x");
-        assert!(watch.contains(key));
-        sighted.insert(key);
-        assert!(sighted.contains(&tenant, b"x"));
-        assert!(!sighted.contains(&tenant, b"y") && !sighted.contains(&tenant[..1], b"x"));
+        assert!(watch.contains(watched(b"x")) && !watch.contains(watched(b"y")));
+        sighted.insert(watched(b"x"));
+        assert!(sighted.contains(b"x") && !sighted.contains(b"y"));
     }
 }

@@ -1,0 +1,26 @@
+//! The newest row of each chain that a check verified: what a later backup must still have.
+
+use serde::{Deserialize, Serialize};
+
+/// The heads of a table's chains.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainHeads {
+    /// How many chains there are.
+    pub chains: u64,
+    /// The heads of the first ones.
+    pub heads: Vec<ChainHead>,
+}
+
+/// The head of one chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainHead {
+    /// The first 32 digits of the SHA-256 of the columns that tell chains apart, as a JSON array: it tells chains apart
+    /// without saying whose they are.
+    pub chain: String,
+    /// The hash of its newest row, as it stands in the column; raw bytes as `\\x…`.
+    pub hash: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Where its last row stands in the order of the table, as this program writes it; null where that is not known.
+    pub place: Option<String>,
+}
