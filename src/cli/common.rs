@@ -19,6 +19,7 @@ use crate::names::DatabaseName;
 use crate::report::{DrillLog, LiveProgress, PlainLog, VerdictFile, json, last_line, seal, summary};
 use crate::store::{S3Store, Store};
 use crate::template::{self, Environment, Purpose, Template};
+use crate::verdict::Verdict;
 
 /// Where reports go.
 pub const DEFAULT_REPORTS: &str = "reports";
@@ -81,16 +82,25 @@ impl EvidenceArgs {
     }
 }
 
-/// Runs a drill with all its sinks, seals its evidence, and prints its outcome.
+/// A drill that has ended, with its evidence written.
+pub struct Sealed {
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// Where that lies.
+    path: PathBuf,
+    /// What it failed with.
+    failure: Option<Failure>,
+}
+
+/// Runs a drill with all its sinks, and seals its evidence.
 ///
 /// # Errors
 /// If the drill cannot even begin: configuration errors.
-pub async fn run_drill(
+pub async fn sealed_drill(
     drill: &Drill,
     evidence: &EvidenceArgs,
-    format: Format,
     cancel: &tokio_util::sync::CancellationToken,
-) -> Result<ExitCode> {
+) -> Result<Sealed> {
     let (file, timer) = claim_second(evidence, &drill.clock).await?;
     let log = DrillLog::new(evidence.log.clone(), drill.template.as_ref().clone());
     let verdict = drill.first_verdict(timer.began());
@@ -103,10 +113,24 @@ pub async fn run_drill(
     let failure = drill.run(&journal, cancel).await;
     let mut verdict = journal.verdict();
     seal(&mut verdict, &file, &log);
+    Ok(Sealed { verdict, path: file.path().to_owned(), failure })
+}
+
+/// Runs a drill with all its sinks, seals its evidence, and prints its outcome.
+///
+/// # Errors
+/// If the drill cannot even begin: configuration errors.
+pub async fn run_drill(
+    drill: &Drill,
+    evidence: &EvidenceArgs,
+    format: Format,
+    cancel: &tokio_util::sync::CancellationToken,
+) -> Result<ExitCode> {
+    let Sealed { verdict, path, failure } = sealed_drill(drill, evidence, cancel).await?;
     let printed = match format {
         Format::Json => print_json(&verdict),
         Format::Human => print_summary(
-            &summary(&verdict, file.path(), &evidence.log),
+            &summary(&verdict, &path, &evidence.log),
             &last_line(&verdict),
             verdict.failure.is_none(),
         ),

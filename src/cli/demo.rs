@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use chrono::{DateTime, Utc};
 use clap::builder::PossibleValuesParser;
 
 use super::common::{self, EvidenceArgs, Format};
@@ -12,8 +13,10 @@ use crate::demo::data::DEFAULT_ROWS;
 use crate::demo::stage::Stage;
 use crate::engine::{Drill, Options};
 use crate::exit::ExitCode;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
+use crate::plan::earlier::EarlierDrills;
 use crate::report::earlier_drills;
+use crate::verdict::Status;
 
 static HELP: LazyLock<String> = LazyLock::new(|| {
     format!(
@@ -61,23 +64,49 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let cancel = signals::cancel_on_signal(signals::Interrupted::Makes("demo"));
     let breakage = args.breakage.as_deref().and_then(Breakage::named);
     let stage = Stage::set(args.rows, breakage, backup_command::narrate).await?;
-    stage.back_up(&cancel).await?;
+    let sound = stage.back_up(&cancel).await?;
 
     backup_command::narrate("the source server is gone; what follows has only the backups");
-    let drill = Drill {
-        earlier: Arc::new(earlier_drills(args.evidence.reports(), &stage.template().name)),
+    // Other demos had other data: nothing is compared with theirs.
+    let mut earlier = EarlierDrills::default();
+    if sound.is_some() {
+        backup_command::narrate("drilling the backup that is sound");
+        let first = drill(&stage, sound, false, earlier).await?;
+        let sealed = common::sealed_drill(&first, &args.evidence, &cancel).await?;
+        if sealed.verdict.status != Status::Pass {
+            let why = sealed.verdict.failure.map(|failure| failure.message).unwrap_or_default();
+            return Err(Failure::inconclusive(
+                "demo_break_failed",
+                format!("the sound backup did not pass: {why}"),
+            ));
+        }
+        earlier = earlier_drills(args.evidence.reports(), &stage.template().name);
+        earlier.0.truncate(1);
+        backup_command::narrate("drilling the one after it");
+    }
+    let last = drill(&stage, None, args.keep, earlier).await?;
+    common::run_drill(&last, &args.evidence, args.format, &cancel).await
+}
+
+async fn drill(
+    stage: &Stage,
+    at: Option<DateTime<Utc>>,
+    keep: bool,
+    earlier: EarlierDrills,
+) -> Result<Drill> {
+    Ok(Drill {
+        earlier: Arc::new(earlier),
         store: Arc::new(stage.store().await?),
         template: Arc::new(stage.template().clone()),
         options: Options {
-            at: None,
+            at,
             only: Vec::new(),
             jobs: None,
-            keep: args.keep,
+            keep,
             concurrent: true,
             operator: "demo".to_owned(),
         },
         identities: Arc::new(stage.identities()?),
         clock: Clock::system(),
-    };
-    common::run_drill(&drill, &args.evidence, args.format, &cancel).await
+    })
 }

@@ -1,6 +1,8 @@
 //! The demo's source server: a Postgres in a stack of its own, filled with the sample data.
 
 use bytes::Bytes;
+use futures_util::TryStreamExt;
+use tokio::io::AsyncWriteExt;
 
 use super::breakage::Edit;
 use super::data::DataSet;
@@ -8,7 +10,7 @@ use crate::failure::{Failure, Result};
 use crate::names::DatabaseName;
 use crate::postgres::{Server, settings};
 use crate::secret::Secret;
-use crate::stack::docker::Engine;
+use crate::stack::docker::{Engine, ExecSpec, Output};
 use crate::stack::labels::Ownership;
 use crate::stack::postgres_image::PostgresImage;
 use crate::stack::spec::{self, Attachment, PostgresNeeds};
@@ -81,6 +83,34 @@ impl Source {
             )
             .hint("the sample data is too small for this kind: give it more --rows")
         })
+    }
+
+    /// Dumps a database without what is made after the rows.
+    ///
+    /// # Errors
+    /// `demo_break_failed` if `pg_dump` fails.
+    pub async fn dump_without_post_data(&self, database: &DatabaseName) -> Result<Vec<u8>> {
+        let command =
+            ["pg_dump", "--username=postgres", "--format=custom", "--section=pre-data", "--section=data"];
+        let command = command.into_iter().chain([database.as_str()]);
+        let mut spec = ExecSpec::new(&self.server.container, command);
+        spec.environment = vec![("PGPASSWORD", self.server.password.clone())];
+        let mut exec = self.server.engine.exec(spec).await?;
+        let _ = exec.input.shutdown().await;
+        let (mut dump, mut said) = (Vec::new(), Vec::new());
+        while let Some(output) = exec.output.try_next().await? {
+            match output {
+                Output::Stdout(bytes) => dump.extend_from_slice(&bytes),
+                Output::Stderr(bytes) => said.extend_from_slice(&bytes),
+            }
+        }
+        match exec.exit_code().await? {
+            0 => Ok(dump),
+            _ => Err(Failure::inconclusive(
+                "demo_break_failed",
+                format!("pg_dump: {}", crate::human::one_line(&String::from_utf8_lossy(&said), 300)),
+            )),
+        }
     }
 
     /// Fills the server with a data set, calling `progress` with each database's name.

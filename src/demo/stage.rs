@@ -1,19 +1,20 @@
 //! The stage of a demo: a source server, a store, a key, and a backup of the one in the other, broken as asked.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::breakage::{Breakage, How, objects};
+use super::breakage::{Breakage, Edit, How, objects};
 use super::data::{DataSet, data_set, tampered_data_set};
 use super::s3::S3Server;
 use super::source::Source;
-use crate::backup::{self, Job};
+use crate::backup::{self, Job, Report};
 use crate::clock::Clock;
-use crate::crypt::{Identities, Recipients, generate_key};
+use crate::crypt::{self, Identities, Recipients, generate_key};
 use crate::engine::teardown;
 use crate::failure::{Failure, Result};
 use crate::names::{DatabaseName, DrillId, ProjectName};
@@ -86,7 +87,8 @@ impl Stage {
 
     /// Starts the source, fills it, backs it up, breaks what is to be broken, and removes the source, whatever happens
     /// between.
-    pub async fn back_up(&self, cancel: &CancellationToken) -> Result<()> {
+    /// Returns when an older backup was taken that is sound, if there is one to drill first.
+    pub async fn back_up(&self, cancel: &CancellationToken) -> Result<Option<DateTime<Utc>>> {
         let engine = Engine::connect().await?;
         let mut ownership = self.ownership();
         let outcome = tokio::select! {
@@ -99,7 +101,7 @@ impl Stage {
             Err(failure) => Err(failure),
         };
         let removed = teardown(&engine, ownership.drill_id, false).await;
-        outcome?;
+        let earlier = outcome?;
         if removed.status == TeardownStatus::Leaked {
             return Err(Failure::inconclusive(
                 "demo_leaked",
@@ -107,7 +109,7 @@ impl Stage {
             )
             .hint("`restore-drill reap` removes it once this command has ended"));
         }
-        Ok(())
+        Ok(earlier)
     }
 
     fn ownership(&self) -> Ownership {
@@ -131,7 +133,12 @@ impl Stage {
         Ok(source)
     }
 
-    async fn dump_and_break(&self, source: &Source, cancel: &CancellationToken) -> Result<()> {
+    /// Returns when a backup was taken that was sound and is older than the broken one.
+    async fn dump_and_break(
+        &self,
+        source: &Source,
+        cancel: &CancellationToken,
+    ) -> Result<Option<DateTime<Utc>>> {
         let how = self.breakage.map(|breakage| &breakage.how);
         if let Some(breakage) = self.breakage {
             self.say(&format!("breaking the backup: {}", breakage.about));
@@ -140,38 +147,64 @@ impl Stage {
             self.say(&format!("broken: {tampered}"));
         }
         if let Some(How::Source(edits)) = how {
-            for edit in *edits {
-                self.say(&format!("broken: {}", source.edit(edit).await?));
-            }
+            self.edit(source, edits).await?;
         }
-        let everything: Vec<DatabaseName> =
-            self.template.databases.iter().map(|database| database.name.clone()).collect();
-        let report =
-            self.job(source, everything, self.clock.clone(), true).await?.run(cancel, &self.narrate).await?;
-        report.failure().cloned().map_or(Ok(()), Err)?;
+        let manifest = !matches!(how, Some(How::Later(_) | How::WithoutPostData(_)));
+        let report = self.dump(source, manifest, cancel).await?;
         match how {
             Some(How::Dump(edit)) => {
-                self.say(&format!("broken: {}", source.edit(edit).await?));
+                self.edit(source, std::slice::from_ref(edit)).await?;
                 // The manifest of the sound dump stays.
                 let job =
                     self.job(source, vec![edit.database()], Clock::fixed(report.taken_at), false).await?;
                 // Nothing is ever overwritten in a store, so the sound dump goes first.
-                for dump in report.dumps.iter().filter(|dump| dump.database == edit.database()) {
-                    let path = self.directory.path().join(BUCKET).join(dump.key.as_str());
-                    fs::remove_file(path).map_err(no_directory)?;
-                }
+                fs::remove_file(self.path_of(&report, &edit.database())?).map_err(no_directory)?;
                 let report = job.run(cancel, &self.narrate).await?;
-                report.failure().cloned().map_or(Ok(()), Err)
+                report.failure().cloned().map_or(Ok(()), Err)?;
+            }
+            Some(How::Later(edits)) => {
+                self.edit(source, edits).await?;
+                self.dump(source, manifest, cancel).await?;
+                return Ok(Some(report.taken_at));
+            }
+            Some(How::WithoutPostData(database)) => {
+                let name: DatabaseName = database.parse().expect("the sample data's names are names");
+                let dump = source.dump_without_post_data(&name).await?;
+                let sealed = crypt::seal(&dump, &self.recipients()?)?;
+                fs::write(self.path_of(&report, &name)?, sealed).map_err(no_directory)?;
+                self.say(&format!("broken: {name}"));
             }
             Some(How::Objects(change)) => {
                 let recovery_points = self.directory.path().join(BUCKET).join(PREFIX);
                 let hit =
                     objects::apply(*change, &recovery_points, &self.identities()?, &self.recipients()?)?;
                 self.say(&format!("broken: {hit}"));
-                Ok(())
             }
-            Some(How::Data(_) | How::Source(_) | How::Aged { .. }) | None => Ok(()),
+            Some(How::Data(_) | How::Source(_) | How::Aged { .. }) | None => {}
         }
+        Ok(None)
+    }
+
+    async fn edit(&self, source: &Source, edits: &[Edit]) -> Result<()> {
+        for edit in edits {
+            self.say(&format!("broken: {}", source.edit(edit).await?));
+        }
+        Ok(())
+    }
+
+    async fn dump(&self, source: &Source, manifest: bool, cancel: &CancellationToken) -> Result<Report> {
+        let everything: Vec<DatabaseName> =
+            self.template.databases.iter().map(|database| database.name.clone()).collect();
+        let job = self.job(source, everything, self.clock.clone(), manifest).await?;
+        let report = job.run(cancel, &self.narrate).await?;
+        report.failure().cloned().map_or(Ok(report), Err)
+    }
+
+    /// Where the object of a database lies.
+    fn path_of(&self, report: &Report, database: &DatabaseName) -> Result<PathBuf> {
+        let dump = report.dumps.iter().find(|dump| dump.database == *database);
+        let key = dump.ok_or_else(|| no_directory(std::io::Error::from(std::io::ErrorKind::NotFound)))?;
+        Ok(self.directory.path().join(BUCKET).join(key.key.as_str()))
     }
 
     async fn job(

@@ -1,7 +1,7 @@
 //! The kinds there are.
 
 use super::Expect::{Failure, Findings, Pass};
-use super::How::{Aged, Data, Dump, Objects, Source};
+use super::How::{Aged, Data, Dump, Later, Objects, Source, WithoutPostData};
 use super::{Breakage, Edit, ObjectChange};
 use crate::demo::data::Tampering;
 
@@ -397,6 +397,40 @@ pub static ALL: &[Breakage] = &[
         about: "a dump is replaced by one without some of its rows, to which nothing refers",
         how: Dump(audit("WITH gone AS (DELETE FROM audit_notes RETURNING id) SELECT 'acp_audit.public.audit_notes'")),
         expect: Findings(&[("source", "row_count_differs"), ("source", "dump_replaced")]),
+    },
+    Breakage {
+        name: "shrunk-audit",
+        about: "the audit log lost all but two rows since the last drill, and there is no manifest to tell",
+        how: Later(&[
+            audit(
+                "WITH billed AS (
+                    SELECT * FROM audit_logs WHERE action = 'execute_tool' AND decision <> 'reject'
+                    ORDER BY request_id::text DESC LIMIT 1),
+                 fresh AS (
+                    SELECT a.* FROM audit_logs a, billed b
+                    WHERE a.tenant_id <> b.tenant_id AND (a.action <> 'execute_tool' OR a.decision = 'reject')
+                    ORDER BY a.\"timestamp\" DESC LIMIT 1),
+                 kept AS (SELECT * FROM billed UNION ALL SELECT * FROM fresh),
+                 gone AS (DELETE FROM audit_logs WHERE id NOT IN (SELECT id FROM kept)),
+                 notes AS (DELETE FROM audit_notes WHERE audit_log_id NOT IN (SELECT id FROM kept)),
+                 roots AS (DELETE FROM transparency_roots r WHERE NOT EXISTS (
+                    SELECT FROM kept k WHERE k.tenant_id = r.tenant_id
+                        AND r.root_date <= (k.\"timestamp\" AT TIME ZONE 'UTC')::date))
+                 SELECT 'acp_audit.public.audit_logs'",
+            ),
+            usage(
+                "WITH gone AS (DELETE FROM usage_records WHERE audit_id::text IS DISTINCT FROM
+                    (SELECT max(audit_id::text) FROM usage_records))
+                 SELECT 'acp_usage.public.usage_records'",
+            ),
+        ]),
+        expect: Findings(&[("rows", "rows_dropped"), ("audit-chain", "head_missing")]),
+    },
+    Breakage {
+        name: "no-post-data",
+        about: "the dump was made without its indexes, keys and triggers, and there is no manifest",
+        how: WithoutPostData("acp_audit"),
+        expect: Failure("post_data_missing"),
     },
     Breakage {
         name: "orphans",

@@ -39,6 +39,10 @@ pub enum How {
         /// How many.
         hours: i64,
     },
+    /// It is backed up and drilled as it should be, then edited, and backed up again. Neither backup has a manifest.
+    Later(&'static [Edit]),
+    /// Its backup has no manifest, and the dump of this database none of its indexes, keys and triggers.
+    WithoutPostData(&'static str),
     /// Objects in the store are changed.
     Objects(ObjectChange),
 }
