@@ -45,7 +45,7 @@ pub use amcheck::{Examined, RelationExamined};
 pub use constraints::{Found, Recheck, RecheckedRule};
 use findings::NOTHING;
 pub use findings::{FINDINGS_KEPT, Findings, NOTHING_VERIFIED, Verified};
-pub use not_verified::looked_at_by_no_check;
+pub use not_verified::{in_plain_words, looked_at_by_no_check};
 pub use reconcile::KeyRow;
 pub use sequences::{Numbered, SequenceState};
 pub use transparency_roots::{RootFold, RootRow};

@@ -43,6 +43,27 @@ impl Outcome {
     }
 }
 
+/// What it means for whoever reads the verdict that this check was skipped, and the warning that says why.
+pub fn in_plain_words(check: &Check, outcome: &Outcome, warning: &str) -> String {
+    if outcome.status != CheckStatus::Skipped {
+        return warning.to_owned();
+    }
+    let means = match check {
+        Check::Fingerprint(_) => {
+            "no row was compared with the source, so rows that the backup lost or changed might not be seen"
+        }
+        Check::VerifyChain(_) => "no row of the chain was verified",
+        Check::TransparencyRoots(_) => "no signed root was verified",
+        Check::Reconcile(_) => "no row was held against those of the other database",
+        Check::Constraints(_) => "no constraint was verified",
+        Check::Amcheck(_) => "the structure of tables and indexes was not verified",
+        Check::Sequences(_) => "no sequence was verified",
+        Check::RequiredTables(_) | Check::RowCounts(_) => "no table was verified",
+        Check::Sql(_) | Check::Http(_) | Check::Command(_) => "nothing was verified",
+    };
+    format!("{means} ({warning})")
+}
+
 /// What no check of a template looks at, in the databases that it drills.
 pub fn looked_at_by_no_check(template: &Template) -> Vec<String> {
     let without = |is_enough: &dyn Fn(&Check) -> bool| {
@@ -103,8 +124,10 @@ mod tests {
                 "a.public.t: number of rows not compared with an earlier drill: there is none",
             ]
         );
-        let nothing = Findings::default().into_outcome(0, "0 rows".to_owned());
-        assert_eq!(nothing.not_verified(), ["nothing was verified: 0 rows"]);
+        let nothing = Findings::default().into_outcome(0, "0 tables".to_owned());
+        assert_eq!(nothing.not_verified(), ["nothing was verified: 0 tables"]);
+        let told = in_plain_words(&template().checks[0], &nothing, "check tables: …");
+        assert_eq!(told, "no table was verified (check tables: …)");
     }
 
     #[test]

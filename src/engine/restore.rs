@@ -185,7 +185,8 @@ async fn run_check(
                 for sentence in outcome.not_verified() {
                     let sentence = format!("check {}: {sentence}", record.name);
                     journal.record(&Event::Warning(sentence.clone()));
-                    journal.record(&Event::NotVerified(sentence));
+                    let told = check::in_plain_words(check, &outcome, &sentence);
+                    journal.record(&Event::NotVerified(told));
                 }
                 if outcome.status == CheckStatus::Fail {
                     let message = format!("check {} failed: {}", record.name, outcome.summary);

@@ -35,7 +35,8 @@ pub fn summary(verdict: &Verdict, verdict_path: &Path, log_path: &Path) -> Strin
         writeln!(out, "Warning     {warning}");
     }
     // What checks did not verify is among the warnings.
-    for sentence in verdict.not_verified.iter().filter(|sentence| !verdict.warnings.contains(sentence)) {
+    let warned = |sentence: &&String| verdict.warnings.iter().any(|warning| sentence.contains(warning));
+    for sentence in verdict.not_verified.iter().filter(|sentence| !warned(sentence)) {
         writeln!(out, "Unverified  {sentence}");
     }
     if let Some(hint) = verdict.failure.as_ref().and_then(|failure| failure.hint.as_ref()) {
