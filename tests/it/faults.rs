@@ -9,22 +9,15 @@ use restore_drill::failure::{Class, Failure};
 use restore_drill::names::ObjectKey;
 use restore_drill::secret::Secret;
 use restore_drill::store::{PageRequest, S3Store, Store};
-use restore_drill::template;
 
 use super::fault_s3::{Answer, ENDLESS, FaultS3, Request, entry};
-use super::world::{BUCKET, RUNTIME, ago};
+use super::world::{BUCKET, RUNTIME, ago, store_settings};
 
 /// Buffers between the server and the client may hold some MiB that nobody took.
 const BUFFERS: u64 = 16 << 20;
 
 fn connect(endpoint: &str) -> S3Store {
-    let settings = template::Store {
-        url: format!("s3://{BUCKET}"),
-        endpoint: endpoint.to_owned(),
-        region: String::new(),
-        key: String::new(),
-        timestamp: String::new(),
-    };
+    let settings = store_settings(BUCKET, endpoint);
     let secret = Secret::new("a secret of tests");
     RUNTIME.block_on(S3Store::connect_with(&settings, "access", &secret)).unwrap()
 }
@@ -40,7 +33,7 @@ fn read(store: &S3Store, range: std::ops::Range<u64>) -> Result<Bytes, Failure> 
 
 fn keys(store: &S3Store) -> Result<Vec<String>, Failure> {
     let listed = RUNTIME.block_on(store.list(""))?;
-    Ok(listed.iter().map(|object| object.key.to_string()).collect())
+    Ok(listed.iter().map(|object| object.key.as_str().to_owned()).collect())
 }
 
 #[test]

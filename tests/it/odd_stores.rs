@@ -6,7 +6,6 @@ use restore_drill::demo::s3::S3Server;
 use restore_drill::failure::Class;
 use restore_drill::names::ObjectKey;
 use restore_drill::store::{S3Store, Store};
-use restore_drill::template;
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
     CompleteMultipartUploadOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput, GetObjectInput,
@@ -16,7 +15,7 @@ use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
 
-use super::world::{BUCKET, RUNTIME};
+use super::world::{BUCKET, RUNTIME, store_settings};
 
 /// What a store does otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,13 +114,7 @@ fn odd(oddity: Oddity) -> (S3Store, S3Server, TempDir) {
     std::fs::create_dir(directory.path().join(BUCKET)).unwrap();
     let files = FileSystem::new(directory.path()).unwrap();
     let server = RUNTIME.block_on(S3Server::serve(Odd { files, oddity })).unwrap();
-    let settings = template::Store {
-        url: format!("s3://{BUCKET}"),
-        endpoint: server.endpoint(),
-        region: String::new(),
-        key: String::new(),
-        timestamp: String::new(),
-    };
+    let settings = store_settings(BUCKET, &server.endpoint());
     let store = S3Store::connect_with(&settings, server.access_key(), server.secret_key());
     (RUNTIME.block_on(store).unwrap(), server, directory)
 }

@@ -13,11 +13,10 @@ use restore_drill::failure::{Class, Failure};
 use restore_drill::names::ObjectKey;
 use restore_drill::secret::Secret;
 use restore_drill::store::{S3Store, Store, pump};
-use restore_drill::template;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-use super::world::{BUCKET, RUNTIME, World};
+use super::world::{BUCKET, RUNTIME, World, store_settings};
 
 /// A store under test, and ways round it: to put objects without it, and to see what it left.
 trait Subject {
@@ -63,13 +62,7 @@ impl Subject for S3 {
 }
 
 fn connect(server: &S3Server, bucket: &str, endpoint: &str, secret: &Secret) -> Arc<S3Store> {
-    let settings = template::Store {
-        url: format!("s3://{bucket}"),
-        endpoint: endpoint.to_owned(),
-        region: String::new(),
-        key: String::new(),
-        timestamp: String::new(),
-    };
+    let settings = store_settings(bucket, endpoint);
     Arc::new(RUNTIME.block_on(S3Store::connect_with(&settings, server.access_key(), secret)).unwrap())
 }
 

@@ -14,6 +14,7 @@ use restore_drill::crypt;
 use restore_drill::demo::s3::S3Server;
 use restore_drill::names::compact;
 use restore_drill::secret::Secret;
+use restore_drill::template;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -38,6 +39,17 @@ pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("
 pub fn image(variable: &str) -> String {
     require_engine();
     std::env::var(variable).expect("looked at before")
+}
+
+/// What a template says of a bucket at this endpoint, and no more.
+pub fn store_settings(bucket: &str, endpoint: &str) -> template::Store {
+    template::Store {
+        url: format!("s3://{bucket}"),
+        endpoint: endpoint.to_owned(),
+        region: String::new(),
+        key: String::new(),
+        timestamp: String::new(),
+    }
 }
 
 /// Fails with what to do if something that every test needs is not there.
