@@ -88,6 +88,7 @@ async fn compare(
     };
     let restored = Restored { tables: shapes.into_iter().map(found).collect(), extensions };
     let judged = judge::content(check, entry, tables, &excluded, &restored);
+    tally.findings.extend(judge::foreign_types(database, &server.foreign_types(database).await?));
     tally.findings.extend(judged.findings);
     tally.databases += 1;
     tally.empty_databases += u64::from(tables.is_empty());

@@ -61,7 +61,7 @@ impl Source {
         });
         let (container, network) = made.await?;
         engine.start_container(&container).await?;
-        let server = Server { engine: engine.clone(), container, password };
+        let server = Server::new(engine.clone(), container, password);
         server.wait_until_ready(READY).await?;
         Ok(Self { server, network })
     }

@@ -111,8 +111,7 @@ pub async fn up(
     // First Postgres: others may join its network namespace.
     let (network, postgres) = start_postgres(engine, template, ownership, &needs).await?;
     journal.record(&Event::Project(ownership.project.clone()));
-    let server =
-        Server { engine: engine.clone(), container: postgres.id.clone(), password: password.clone() };
+    let server = Server::new(engine.clone(), postgres.id.clone(), password.clone());
     let others = template.services.iter().map(|(name, service)| {
         let volumes = &images[&service.image].volumes;
         start(engine, spec::service(ownership, network.joined(), name, service, volumes))

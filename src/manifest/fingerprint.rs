@@ -88,6 +88,11 @@ impl RowHasher {
     fn hash(&self, row: &[u8]) -> [u8; 32] {
         *blake3::keyed_hash(&self.key, row).as_bytes()
     }
+
+    /// Begins the hash of a row that comes in parts.
+    fn begin(&self) -> Box<blake3::Hasher> {
+        Box::new(blake3::Hasher::new_keyed(&self.key))
+    }
 }
 
 /// Folds the rows of a table, or of a part of it, as they come.
@@ -95,8 +100,8 @@ pub struct TableFold {
     hasher: RowHasher,
     rows: u64,
     sum: Fingerprint,
-    /// The beginning of a row whose end has not come yet.
-    begun: Vec<u8>,
+    /// The hash of a row whose end has not come yet: a row may be larger than what memory should hold.
+    begun: Option<Box<blake3::Hasher>>,
 }
 
 /// The rows ended in the middle of one.
@@ -106,7 +111,7 @@ pub struct UnfinishedRow;
 impl TableFold {
     /// A fold that has seen no row.
     pub fn new(hasher: RowHasher) -> Self {
-        Self { hasher, rows: 0, sum: Fingerprint::default(), begun: Vec::new() }
+        Self { hasher, rows: 0, sum: Fingerprint::default(), begun: None }
     }
 
     /// Takes more of the rows. Each ends with a line feed, and has no other: a line feed in a value is written `\n`.
@@ -114,22 +119,18 @@ impl TableFold {
     pub fn push(&mut self, chunk: &[u8]) {
         let mut rest = chunk;
         while let Some(end) = memchr::memchr(b'\n', rest) {
-            let (row, after) = (&rest[..end], &rest[end + 1..]);
-            if self.begun.is_empty() {
-                self.take(row);
-            } else {
-                self.begun.extend_from_slice(row);
-                let whole = std::mem::take(&mut self.begun);
-                self.take(&whole);
-            }
-            rest = after;
+            let row = &rest[..end];
+            let hash = match self.begun.take() {
+                Some(mut begun) => *begun.update(row).finalize().as_bytes(),
+                None => self.hasher.hash(row),
+            };
+            self.rows += 1;
+            self.sum.add_hash(&hash);
+            rest = &rest[end + 1..];
         }
-        self.begun.extend_from_slice(rest);
-    }
-
-    fn take(&mut self, row: &[u8]) {
-        self.rows += 1;
-        self.sum.add_hash(&self.hasher.hash(row));
+        if !rest.is_empty() {
+            self.begun.get_or_insert_with(|| self.hasher.begin()).update(rest);
+        }
     }
 
     /// How many rows there were, and their fingerprint.
@@ -137,7 +138,7 @@ impl TableFold {
     /// # Errors
     /// [`UnfinishedRow`], if the last one has no end.
     pub fn finish(self) -> Result<(u64, Fingerprint), UnfinishedRow> {
-        if self.begun.is_empty() { Ok((self.rows, self.sum)) } else { Err(UnfinishedRow) }
+        if self.begun.is_none() { Ok((self.rows, self.sum)) } else { Err(UnfinishedRow) }
     }
 }
 

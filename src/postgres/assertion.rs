@@ -42,7 +42,7 @@ impl Server {
         let client = self.guarded(database, timeout).await?;
         let kind = one_column(&client, database, query).await?;
         // On lines of its own, so that a comment at its end ends there.
-        let sql = format!("SELECT answer::text FROM (\n{query}\n) query (answer) LIMIT 2");
+        let sql = format!("SELECT answer::pg_catalog.text FROM (\n{query}\n) query (answer) LIMIT 2");
         let rows = client.query(&sql, &[]).await.map_err(|error| failed(database, &error))?;
         let values = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>();
         Ok(Answer {
@@ -72,8 +72,9 @@ impl Server {
             ));
         }
         let sql = format!(
-            "SELECT isfinite(answer), extract(epoch FROM nullif(nullif(answer, 'infinity'), '-infinity'))::float8
-             FROM (SELECT answer::timestamptz FROM (\n{query}\n) query (answer)) moments LIMIT 2"
+            "SELECT pg_catalog.isfinite(answer),
+                    CASE WHEN pg_catalog.isfinite(answer) THEN extract(epoch FROM answer)::pg_catalog.float8 END
+             FROM (SELECT answer::pg_catalog.timestamptz FROM (\n{query}\n) query (answer)) moments LIMIT 2"
         );
         let rows = client.query(&sql, &[]).await.map_err(|error| failed(database, &error))?;
         rows.iter().map(moment).collect::<Result<_, _>>().map_err(|error| failed(database, &error))
@@ -102,15 +103,17 @@ impl Server {
             return Err(wrong_shape(database, "no such column", &wanted));
         }
         let count = client
-            .query_one(&format!("SELECT count(*) FROM (\n{query}\n) query"), &[])
+            .query_one(&format!("SELECT pg_catalog.count(*) FROM (\n{query}\n) query"), &[])
             .await
             .map_err(failed)?;
         let count = u64::try_from(count.try_get::<_, i64>(0).map_err(failed)?).unwrap_or(0);
         let Some(key) = key.filter(|_| count > 0) else { return Ok((count, Vec::new())) };
         let key = quote_identifier(key);
         let sql = format!(
-            "SELECT coalesce(query.{key}::text, 'null') FROM (\n{query}\n) query ORDER BY 1 LIMIT {limit}"
+            "SELECT coalesce(query.{key}::pg_catalog.text, 'null') FROM (\n{query}\n) query ORDER BY 1 LIMIT {limit}"
         );
+        // On a connection of its own: what the query runs may have changed what the other one's next statement means.
+        let client = self.guarded(database, timeout).await?;
         let rows = client.query(&sql, &[]).await.map_err(failed)?;
         Ok((count, rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(failed)?))
     }

@@ -6,11 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tokio_postgres::Client;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Error, Row};
 
 use super::copy_rows::copy_rows;
-use super::{Database, in_blocks, query_failure, quote_identifier, quote_relation};
+use super::own_sql::qualify;
+use super::server_text::ServerText;
+use super::{Database, in_blocks, own_failure, query_failure, quote_identifier, quote_relation};
 use crate::check::verify_chain::{Kind, Layout, PartitionAt, Want};
 use crate::failure::{Failure, Result};
 use crate::foreign::Foreign;
@@ -22,29 +24,52 @@ const RANGE_PAGES: u64 = 2048;
 const RANGES_SINCE: i32 = 140_000;
 
 /// How values are printed where they are hashed as text: as a session without settings of its own prints them. And in
-/// which order rows come: that of the pages, from the first.
-const SESSION: &str = "
+/// which order rows come: that of the pages, from the first. None of it is a query, so nothing is looked up.
+const SETTINGS: &str = "
     SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1;
     SET bytea_output = 'hex'; SET xmloption = 'content'; SET synchronize_seqscans = off;
     SET max_parallel_workers_per_gather = 0; SET jit = off; SET row_security = off; SET statement_timeout = 0;
-    SET idle_in_transaction_session_timeout = 0;
-    BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    SET idle_in_transaction_session_timeout = 0";
+
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// Where nothing is found but what is the system's, and where the template's expressions find their functions.
+const CATALOG_PATH: &str = "SET search_path = pg_catalog, pg_temp";
+const TEMPLATE_PATH: &str = "SET search_path = pg_catalog, public, pg_temp";
+
+/// A database without an encoding stores any bytes as text; they are hashed as they are.
+const ENCODING: &str = "
+    SELECT set_config('client_encoding', CASE WHEN current_setting('server_encoding') = 'SQL_ASCII'
+                                              THEN 'SQL_ASCII' ELSE 'UTF8' END, false)";
 
 /// The relation, and what it is.
 const RELATION: &str = "
     SELECT c.oid, c.relkind::text, current_setting('server_version_num')::int4, pg_export_snapshot()
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2";
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1::text AND c.relname = $2::text";
 
+/// The columns, and of each the type below all domains: its number, its name, whether it is the system's, and whether the
+/// system has a cast of its own to text. Where it has none, a backup can bring one along.
 const COLUMNS: &str = "
-    SELECT attname, atttypid FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped";
+    WITH RECURSIVE columns (name, type) AS (
+        SELECT a.attname, a.atttypid FROM pg_attribute a
+        WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT c.name, t.typbasetype FROM columns c JOIN pg_type t ON t.oid = c.type WHERE t.typtype = 'd'
+    )
+    SELECT c.name, c.type, format_type(c.type, NULL), n.nspname = 'pg_catalog',
+           EXISTS (SELECT FROM pg_cast k WHERE k.castsource = c.type AND k.casttarget = 'pg_catalog.text'::regtype
+                   AND k.oid < 16384::oid)
+    FROM columns c JOIN pg_type t ON t.oid = c.type JOIN pg_namespace n ON n.oid = t.typnamespace
+    WHERE t.typtype <> 'd'";
 
 /// The table and whatever inherits from it, as long as it has pages of its own; a foreign table's rows are elsewhere.
 const LEAVES: &str = "
     WITH RECURSIVE family AS (
         SELECT $1::oid AS oid UNION SELECT i.inhrelid FROM pg_inherits i JOIN family f ON i.inhparent = f.oid)
-    SELECT n.nspname, c.relname, coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int8
-    FROM family JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'm') ORDER BY 1, 2";
+    SELECT n.nspname::text, c.relname::text,
+           coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int8
+    FROM family f JOIN pg_class c ON c.oid = f.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = ANY ('{r,m}'::\"char\"[]) ORDER BY 1, 2";
 
 /// A table whose rows are chained.
 pub struct ChainTable {
@@ -53,9 +78,21 @@ pub struct ChainTable {
     /// Holds the snapshot that every reader sees.
     coordinator: Client,
     snapshot: String,
-    columns: BTreeMap<String, u32>,
+    columns: BTreeMap<String, ColumnType>,
     sources: Vec<Source>,
     reads_ranges: bool,
+}
+
+/// What the values of a column are.
+#[derive(Debug, Clone)]
+struct ColumnType {
+    oid: u32,
+    name: String,
+    /// Whether it is the system's own.
+    is_system: bool,
+    /// Whether the system itself casts it to text. That is not always what it writes: the text of `true` is `true`, and it
+    /// is written `t`.
+    has_cast: bool,
 }
 
 /// Something that rows are selected from.
@@ -86,6 +123,7 @@ pub struct PageRange {
 /// A connection that reads the table as it was when it was opened.
 pub struct Reader {
     client: Client,
+    snapshot: String,
     doing: String,
 }
 
@@ -96,30 +134,33 @@ impl ChainTable {
     /// `schema_differs` if it is not there, `query_failed`.
     pub async fn open(database: &Database, name: &TableName) -> Result<Self> {
         let client = database.connect().await?;
-        let failed = |error| query_failure(&format!("looking at {name}"), &error);
-        client.batch_execute(SESSION).await.map_err(failed)?;
-        let relation = client.query_opt(RELATION, &[&name.schema, &name.table]).await.map_err(failed)?;
+        let failed = |error| own_failure(&format!("looking at {name}"), &error);
+        begin(&client, CATALOG_PATH).await.map_err(failed)?;
+        let relation =
+            client.query_opt(&qualify(RELATION), &[&name.schema, &name.table]).await.map_err(failed)?;
         let Some(relation) = relation else {
             return Err(Failure::bad("schema_differs", format!("there is no table {name}"))
                 .hint("the table is not in this database, or it is named wrongly"));
         };
-        let (oid, kind, version): (u32, String, i32) = (relation.get(0), relation.get(1), relation.get(2));
-        let columns = client.query(COLUMNS, &[&oid]).await.map_err(failed)?;
-        let columns = columns.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let (oid, kind, version): (u32, String, i32) = (
+            relation.try_get(0).map_err(failed)?,
+            relation.try_get(1).map_err(failed)?,
+            relation.try_get(2).map_err(failed)?,
+        );
+        let columns = client.query(&qualify(COLUMNS), &[&oid]).await.map_err(failed)?;
+        let columns = columns.iter().map(column).collect::<Result<_, _>>().map_err(failed)?;
         let sources = if matches!(&*kind, "r" | "m" | "p") {
-            let leaves = client.query(LEAVES, &[&oid]).await.map_err(failed)?;
-            let leaf = |row: &tokio_postgres::Row| Source {
-                from: format!("ONLY {}", quote_relation(row.get(0), row.get(1))),
-                pages: Some(u64::try_from(row.get::<_, i64>(2)).unwrap_or(0)),
-            };
-            leaves.iter().map(leaf).collect()
+            let leaves = client.query(&qualify(LEAVES), &[&oid]).await.map_err(failed)?;
+            leaves.iter().map(leaf).collect::<Result<_, _>>().map_err(failed)?
         } else {
             vec![Source { from: quote_relation(&name.schema, &name.table), pages: None }]
         };
+        let snapshot = relation.try_get(3).map_err(failed)?;
+        client.batch_execute(TEMPLATE_PATH).await.map_err(failed)?;
         Ok(Self {
             database: database.clone(),
             name: name.clone(),
-            snapshot: relation.get(3),
+            snapshot,
             coordinator: client,
             columns,
             sources,
@@ -137,6 +178,18 @@ impl ChainTable {
         self.sources.is_empty()
     }
 
+    /// Those of these fields whose type is the backup's own, each with its type: what is hashed is how that writes itself.
+    pub fn foreign(&self, wanted: &[Want]) -> Vec<String> {
+        let foreign = |want: &Want| match want {
+            Want::Column(name) | Want::Text(name) => {
+                let column = self.columns.get(name).filter(|column| !column.is_system)?;
+                Some(format!("{name} ({})", column.name))
+            }
+            Want::Sql(_) => None,
+        };
+        wanted.iter().filter_map(foreign).collect()
+    }
+
     /// How these fields are selected.
     ///
     /// # Errors
@@ -145,8 +198,8 @@ impl ChainTable {
         let mut selection = Selection { list: Vec::new(), kinds: Vec::new() };
         for want in wanted {
             let (sql, kind) = match want {
-                Want::Column(name) => native(name, self.columns.get(name).copied().unwrap_or_default()),
-                Want::Text(name) => (format!("{}::text", quote_identifier(name)), Kind::Text),
+                Want::Column(name) => native(name, self.columns.get(name)),
+                Want::Text(name) => (text(name, self.columns.get(name)), Kind::Text),
                 Want::Sql(sql) => self.expression(sql).await?,
             };
             selection.list.push(sql);
@@ -201,11 +254,7 @@ impl ChainTable {
         let client = self.database.connect().await?;
         let doing = format!("reading the chain of {}", self.name);
         let snapshot = super::quote_literal(&self.snapshot);
-        client
-            .batch_execute(&format!("{SESSION}; SET TRANSACTION SNAPSHOT {snapshot}"))
-            .await
-            .map_err(|error| query_failure(&doing, &error))?;
-        Ok(Reader { client, doing })
+        Ok(Reader { client, snapshot, doing })
     }
 
     /// The statement that reads a range in the order of its pages.
@@ -249,33 +298,89 @@ impl ChainTable {
 impl Reader {
     /// Runs a statement of the table's, and hands on its rows.
     pub async fn rows(&self, copy: &str, each: impl FnMut(&[Option<&[u8]>])) -> Result<()> {
+        self.begin_anew().await.map_err(|error| query_failure(&self.doing, &error))?;
         copy_rows(&self.client, copy, &self.doing, each).await
     }
+}
+
+impl Reader {
+    /// Makes the connection what it was in its beginning, and has it see what the others see. A preimage or a type of the backup's
+    /// own may have changed what the next statement means.
+    async fn begin_anew(&self) -> Result<(), Error> {
+        self.client.batch_execute("ROLLBACK").await?;
+        self.client.batch_execute("DISCARD ALL").await?;
+        begin(&self.client, TEMPLATE_PATH).await?;
+        self.client.batch_execute(&format!("SET TRANSACTION SNAPSHOT {}", self.snapshot)).await
+    }
+}
+
+/// Begins to read.
+async fn begin(client: &Client, path: &str) -> Result<(), Error> {
+    client.batch_execute(&format!("{SETTINGS}; {path}")).await?;
+    client.batch_execute(&qualify(ENCODING)).await?;
+    client.batch_execute(BEGIN).await
+}
+
+fn column(row: &Row) -> Result<(String, ColumnType), Error> {
+    let column = ColumnType {
+        oid: row.try_get(1)?,
+        name: row.try_get::<_, ServerText>(2)?.into_string(),
+        is_system: row.try_get(3)?,
+        has_cast: row.try_get(4)?,
+    };
+    Ok((row.try_get::<_, ServerText>(0)?.into_string(), column))
+}
+
+fn leaf(row: &Row) -> Result<Source, Error> {
+    Ok(Source {
+        from: format!("ONLY {}", quote_relation(row.try_get(0)?, row.try_get(1)?)),
+        pages: Some(u64::try_from(row.try_get::<_, i64>(2)?).unwrap_or(0)),
+    })
 }
 
 /// How rows are brought together that are in one chain: equal must mean what it means to the reader, byte for byte.
 fn partition_order(at: PartitionAt, kinds: &[Kind]) -> Option<String> {
     let index = at.index?;
+    let text = match kinds[index] {
+        Kind::Text => format!("c{index}"),
+        _ => written(&format!("c{index}")),
+    };
     Some(match (kinds[index], at.absent) {
         (Kind::Int, Some(absent)) => format!("coalesce(c{index}, {absent})"),
-        (_, Some(absent)) => format!("coalesce(c{index}::text, '{absent}') COLLATE \"C\""),
+        (_, Some(absent)) => format!("coalesce({text}, '{absent}') COLLATE pg_catalog.\"C\""),
         (Kind::Int | Kind::Uuid | Kind::Date | Kind::Moment, None) => format!("c{index}"),
-        (_, None) => format!("c{index}::text COLLATE \"C\""),
+        (_, None) => format!("{text} COLLATE pg_catalog.\"C\""),
     })
 }
 
 /// How a column of this type is selected, and what comes.
-fn native(name: &str, oid: u32) -> (String, Kind) {
-    let quoted = quote_identifier(name);
-    let kind = match Type::from_oid(oid) {
+fn native(name: &str, column: Option<&ColumnType>) -> (String, Kind) {
+    let kind = match column.and_then(|column| Type::from_oid(column.oid)) {
         Some(Type::INT2 | Type::INT4 | Type::INT8) => Kind::Int,
         Some(Type::UUID) => Kind::Uuid,
         Some(Type::TIMESTAMPTZ | Type::TIMESTAMP) => Kind::Moment,
         Some(Type::DATE) => Kind::Date,
         Some(Type::JSONB) => Kind::Jsonb,
         Some(Type::BYTEA) => Kind::Bytes,
-        Some(Type::TEXT | Type::VARCHAR | Type::JSON) => Kind::Text,
-        _ => return (format!("{quoted}::text"), Kind::Text),
+        Some(Type::TEXT | Type::VARCHAR) => Kind::Text,
+        _ => return (text(name, column), Kind::Text),
     };
-    (quoted, kind)
+    (quote_identifier(name), kind)
+}
+
+/// The text of a column: the system's own cast, or what its type writes. Never a cast that the backup brought along.
+fn text(name: &str, column: Option<&ColumnType>) -> String {
+    let quoted = quote_identifier(name);
+    if column.is_some_and(|column| column.has_cast || column.oid == Type::TEXT.oid()) {
+        format!("{quoted}::pg_catalog.text")
+    } else {
+        written(&quoted)
+    }
+}
+
+/// A value as its type writes it, which no cast has a say in; null for null.
+fn written(value: &str) -> String {
+    format!(
+        "CASE WHEN pg_catalog.num_nulls({value}) OPERATOR(pg_catalog.=) 0 THEN pg_catalog.format('%s', {value}) END"
+    )
 }

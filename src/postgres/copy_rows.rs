@@ -6,6 +6,7 @@
 use futures_util::TryStreamExt;
 use tokio_postgres::Client;
 
+use super::frames::LIMIT;
 use super::query_failure;
 use crate::failure::{Failure, Result};
 
@@ -31,22 +32,46 @@ pub async fn copy_rows(
     let mut begun = false;
     // Room for the fields of one row; their lifetime ends with it.
     let mut places: Vec<Option<(usize, usize)>> = Vec::new();
+    // A row that is longer than a piece of a message: the server sends whole rows, the first of them behind the header.
+    let mut cut: Vec<u8> = Vec::new();
     while let Some(message) = stream.try_next().await.map_err(failed)? {
-        let mut at = 0;
+        let mut fresh = &message[..];
         if !begun {
-            at = header(&message).ok_or_else(malformed)?;
+            fresh = &fresh[header(fresh).ok_or_else(malformed)?..];
             begun = true;
         }
-        // The server sends whole rows: one a message, the first behind the header.
-        while at < message.len() {
-            match row(&message, &mut at, &mut places) {
-                Some(Row::Fields) => with_fields(&message, &places, &mut each),
+        let is_cut = !cut.is_empty();
+        if is_cut {
+            cut.extend_from_slice(fresh);
+        }
+        let bytes = if is_cut { &cut[..] } else { fresh };
+        let mut at = 0;
+        while at < bytes.len() {
+            let start = at;
+            match row(bytes, &mut at, &mut places) {
+                Some(Row::Fields) => with_fields(bytes, &places, &mut each),
                 Some(Row::End) => {}
-                None => return Err(malformed()),
+                None if bytes.len() - start > LIMIT => return Err(too_long(doing)),
+                None => {
+                    at = start;
+                    break;
+                }
             }
         }
+        if is_cut {
+            cut.drain(..at);
+        } else {
+            cut.extend_from_slice(&fresh[at..]);
+        }
     }
-    Ok(())
+    if cut.is_empty() { Ok(()) } else { Err(malformed()) }
+}
+
+fn too_long(doing: &str) -> Failure {
+    let limit = crate::human::bytes(LIMIT as u64);
+    Failure::inconclusive("value_too_large", format!("{doing}: a row is longer than {limit}")).hint(
+        "this says nothing about the backup: a row is read as a whole, and this one is too large for that",
+    )
 }
 
 enum Row {

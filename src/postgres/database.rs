@@ -2,7 +2,7 @@
 
 use tokio_postgres::Client;
 
-use super::{Direct, Server};
+use super::{Direct, Pins, Server};
 use crate::failure::Result;
 use crate::names::DatabaseName;
 
@@ -24,8 +24,12 @@ impl Database {
     /// If there is none to be had.
     pub async fn connect(&self) -> Result<Client> {
         match self {
-            Self::InStack(server, name) => server.connect_nearest(name.as_str()).await,
-            Self::ThroughEngine(server, name) => server.connect(name.as_str()).await,
+            Self::InStack(server, name) => {
+                Ok(server.connect_nearest(name.as_str(), &Pins::template()).await?.client)
+            }
+            Self::ThroughEngine(server, name) => {
+                Ok(server.connect_pinned(name.as_str(), &Pins::template()).await?.client)
+            }
             Self::Direct(direct) => direct.connect().await,
         }
     }

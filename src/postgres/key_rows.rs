@@ -1,6 +1,7 @@
 //! Keys of one side of a reconciliation, streamed in byte order.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use tokio_postgres::types::{ToSql, Type};
@@ -51,18 +52,16 @@ impl Server {
 
     /// A connection that changes nothing: restored data is untrusted, and so is what a view in it may do.
     async fn read_only(&self, database: &DatabaseName) -> Result<Client> {
-        let client = self.connect(database.as_str()).await?;
-        let read_only = client.batch_execute("SET default_transaction_read_only = on").await;
-        read_only.map_err(|error| query_failure("making a connection read-only", &error))?;
-        Ok(client)
+        self.guarded(database, Duration::ZERO).await
     }
 }
 
 /// The query's rows in byte order of their keys. It is on lines of its own, so that a comment at its end ends there.
 fn sorted(query: &str) -> String {
     format!(
-        "SELECT key, CASE WHEN at >= '0001-01-01 00:00:00+00' AND at < '10000-01-01 00:00:00+00' THEN at END, required
-         FROM (\n{query}\n) side WHERE key IS NOT NULL ORDER BY key COLLATE \"C\""
+        "SELECT key, CASE WHEN at OPERATOR(pg_catalog.>=) '0001-01-01 00:00:00+00'
+                           AND at OPERATOR(pg_catalog.<) '10000-01-01 00:00:00+00' THEN at END, required
+         FROM (\n{query}\n) side WHERE key IS NOT NULL ORDER BY key COLLATE pg_catalog.\"C\""
     )
 }
 

@@ -4,6 +4,7 @@ pub mod amcheck;
 pub mod assertion;
 pub mod catalog;
 pub mod chain_rows;
+mod connect;
 pub mod connections;
 pub mod constraints;
 pub mod content;
@@ -12,34 +13,40 @@ mod create;
 mod database;
 mod database_settings;
 mod direct;
+mod frames;
 mod guarded;
 pub mod key_rows;
 pub mod needs;
+mod own_sql;
 mod passfile;
+mod pins;
 pub mod restore;
 pub mod root_rows;
 pub mod scratch;
 pub mod sequences;
+mod server_text;
 pub mod session;
+pub mod sessions;
 pub mod settings;
 pub mod snapshot;
 pub mod source;
 mod tls;
 mod trouble;
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 use crate::failure::{Failure, Result};
 use crate::names::DatabaseName;
 use crate::secret::Secret;
 use crate::stack::docker::Engine;
-use crate::stack::tunnel::{LOOPBACK, Tunnel};
 
 pub use database::Database;
 pub use direct::Direct;
+pub(crate) use pins::Pins;
 
 /// Between two attempts to reach a server that is starting.
 const RETRY: Duration = Duration::from_millis(150);
@@ -53,9 +60,6 @@ const LOG_LINES: usize = 15;
 const CLIENT_ONLY: [&str; 9] =
     ["UTF8", "BIG5", "GB18030", "GBK", "JOHAB", "SJIS", "SHIFT_JIS_2004", "UHC", "UNICODE"];
 
-/// A dump may set another path for the superuser, and put its own `pg_class` in front of the real one.
-const SEARCH_PATH: &str = "-c search_path=pg_catalog,public";
-
 /// The database every server has.
 pub const MAINTENANCE: &str = "postgres";
 
@@ -68,6 +72,8 @@ pub struct Server {
     pub container: String,
     /// The superuser's password.
     pub password: Secret,
+    /// Its major version, once a connection has been made. A setting that it does not know would be an error.
+    major: Arc<OnceLock<u32>>,
 }
 
 /// A server's version.
@@ -80,49 +86,6 @@ pub struct ServerVersion {
 }
 
 impl Server {
-    /// Connects to a database as the superuser.
-    ///
-    /// # Errors
-    /// `authentication_failed`, `server_unreachable`.
-    pub async fn connect(&self, database: &str) -> Result<Client> {
-        self.connect_with(database, SEARCH_PATH).await
-    }
-
-    /// As [`Server::connect`], by the shortest way there is: for those who read much.
-    ///
-    /// # Errors
-    /// Those of [`Server::connect`].
-    pub async fn connect_nearest(&self, database: &str) -> Result<Client> {
-        #[cfg(target_os = "linux")]
-        if let Some(socket) = crate::stack::shortcut::open_socket(&self.engine, &self.container).await
-            && let Ok((client, connection)) =
-                self.config(database, SEARCH_PATH).connect_raw(socket, NoTls).await
-        {
-            drive(connection);
-            return Ok(client);
-        }
-        self.connect(database).await
-    }
-
-    async fn connect_with(&self, database: &str, options: &str) -> Result<Client> {
-        let tunnel = Tunnel::open(&self.engine, &self.container, LOOPBACK, "5432").await?;
-        let connected = self.config(database, options).connect_raw(tunnel, NoTls).await;
-        let (client, connection) = connected.map_err(|error| connect_failure(database, &error))?;
-        drive(connection);
-        Ok(client)
-    }
-
-    fn config(&self, database: &str, options: &str) -> tokio_postgres::Config {
-        let mut config = tokio_postgres::Config::new();
-        config
-            .user("postgres")
-            .password(self.password.expose())
-            .dbname(database)
-            .application_name("restore-drill")
-            .options(options);
-        config
-    }
-
     /// Waits until the server answers a query over TCP. The image's entrypoint runs a temporary server first, which
     /// listens on a Unix socket only, so an answer over TCP comes from the real one.
     ///
@@ -173,12 +136,13 @@ impl Server {
     }
 
     async fn version(&self) -> Result<ServerVersion> {
-        let client = self.connect(MAINTENANCE).await?;
-        let row = client
-            .query_one("SELECT current_setting('server_version'), current_setting('server_version_num')::int4 / 10000", &[])
-            .await
-            .map_err(|error| query_failure("asking for the server's version", &error))?;
-        Ok(ServerVersion { text: row.get(0), major: u32::try_from(row.get::<_, i32>(1)).unwrap_or(0) })
+        let failed = |error| own_failure("asking for the server's version", &error);
+        let sql =
+            "SELECT current_setting('server_version'), current_setting('server_version_num')::int4 / 10000";
+        let row = self.catalog(MAINTENANCE).await?.query_one(sql, &[]).await.map_err(failed)?;
+        let major: i32 = row.try_get(1).map_err(failed)?;
+        let text = row.try_get(0).map_err(failed)?;
+        Ok(ServerVersion { text, major: u32::try_from(major).unwrap_or(0) })
     }
 
     /// Creates roles without login, for policies and grants that name them. One that is there already is left as it
@@ -249,15 +213,13 @@ impl Server {
     /// A trigger on login that comes with the dump would run for every connection of the drill: it may write rows, so
     /// that more are counted than were backed up, or let nobody in. PostgreSQL 17 has these triggers, and the setting.
     async fn switch_event_triggers_off(&self, name: &DatabaseName) -> Result<()> {
-        let client = self.connect(MAINTENANCE).await?;
         let doing = "switching event triggers off";
-        let known = client
-            .query_opt("SELECT FROM pg_settings WHERE name = 'event_triggers'", &[])
-            .await
-            .map_err(|error| query_failure(doing, &error))?;
-        if known.is_none() {
+        let sql = "SELECT FROM pg_settings WHERE name = 'event_triggers'";
+        let known = self.catalog(MAINTENANCE).await?.query_opt(sql, &[]).await;
+        if known.map_err(|error| own_failure(doing, &error))?.is_none() {
             return Ok(());
         }
+        let client = self.connect(MAINTENANCE).await?;
         let database = quote_identifier(name.as_str());
         execute(&client, &format!("ALTER DATABASE {database} SET event_triggers = off"), doing).await
     }
@@ -272,7 +234,7 @@ fn drive(connection: impl Future<Output = Result<(), tokio_postgres::Error>> + S
 }
 
 async fn execute(client: &Client, sql: &str, doing: &str) -> Result<()> {
-    client.batch_execute(sql).await.map_err(|error| query_failure(doing, &error))
+    client.batch_execute(sql).await.map_err(|error| own_failure(doing, &error))
 }
 
 /// `"schema"."name"`, each quoted.
@@ -282,7 +244,7 @@ pub fn quote_relation(schema: &str, name: &str) -> String {
 
 /// A condition on `ctid` that holds for the rows of these blocks of a table, as SQL with its WHERE; nothing for all.
 fn in_blocks(from: Option<u64>, to: Option<u64>) -> String {
-    let bounds = [("ctid >=", from), ("ctid <", to)];
+    let bounds = [("ctid OPERATOR(pg_catalog.>=)", from), ("ctid OPERATOR(pg_catalog.<)", to)];
     let bounds: Vec<String> = bounds
         .iter()
         .filter_map(|(operator, block)| Some(format!("{operator} '({},0)'::pg_catalog.tid", (*block)?)))
@@ -299,15 +261,13 @@ fn quote_literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-fn connect_failure(database: &str, error: &tokio_postgres::Error) -> Failure {
-    let text = error_text(error);
-    match error.code().map(tokio_postgres::error::SqlState::code) {
-        Some("28P01" | "28000") => {
-            Failure::inconclusive("authentication_failed", format!("the drill's Postgres refused the drill's own credentials ({text})"))
-                .hint("RESTORE_DB_PASSWORD sets the password of the drill's server, not of production's; unset it for a random one")
-        }
-        _ => Failure::inconclusive("server_unreachable", format!("cannot connect to {database} in the drill's Postgres ({text})"))
-            .hint("this says nothing about the backup: look at the engine's free memory and disk space; --keep leaves the container to look at"),
+/// A query of our own that could not be answered. Nothing in a template could change that.
+pub(crate) fn own_failure(doing: &str, error: &tokio_postgres::Error) -> Failure {
+    let failure = query_failure(doing, error);
+    match failure.code {
+        "query_failed" | "schema_differs" => Failure::inconclusive("query_failed", failure.message)
+            .hint("the query is restore-drill's own: something in the backup is in its way, or the server is in trouble; --keep leaves the server to look at"),
+        _ => failure,
     }
 }
 
@@ -318,6 +278,8 @@ pub fn query_failure(doing: &str, error: &tokio_postgres::Error) -> Failure {
         Some("53100") => Failure::disk_full(format!("{doing}: the server's disk is full")),
         Some("42P01" | "42703") => Failure::bad("schema_differs", format!("{doing}: {text}"))
             .hint("a table or column that the check needs is not in the backup, or the template names it wrongly"),
+        Some(frames::TOO_LONG) => Failure::inconclusive("value_too_large", format!("{doing}: {text}"))
+            .hint("this says nothing about the backup: the value is too large to be looked at here; leave the table or the column out of the check"),
         Some("57014") => Failure::inconclusive("query_timed_out", format!("{doing}: it did not end in time"))
             .hint("raise the check's `timeout` in the template, or look why it takes so long: --keep leaves the server to try it on"),
         _ => Failure::inconclusive("query_failed", format!("{doing}: {text}"))

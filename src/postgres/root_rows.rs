@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use futures_util::TryStreamExt;
 use tokio_postgres::types::ToSql;
 
-use super::{Server, query_failure};
+use super::{Pins, Server, query_failure};
 use crate::check::RootRow;
 use crate::failure::Result;
 use crate::names::DatabaseName;
@@ -108,7 +108,7 @@ const WITHOUT_DAY: &str = concat!(
 impl Server {
     /// Streams the roots of an Aegis audit database.
     pub async fn root_rows(&self, database: &DatabaseName, mut each: impl FnMut(RootRow)) -> Result<()> {
-        let client = self.connect(database.as_str()).await?;
+        let client = self.connect_pinned(database.as_str(), &Pins::rows()).await?.client;
         let failed = |error| query_failure("reading the transparency roots", &error);
         let rows =
             client.query_raw(ROOTS, std::iter::empty::<&(dyn ToSql + Sync)>()).await.map_err(failed)?;
@@ -146,7 +146,7 @@ impl Server {
         until: NaiveDate,
         mut each: impl FnMut(&str, NaiveDate, i64),
     ) -> Result<()> {
-        let client = self.connect(database.as_str()).await?;
+        let client = self.connect_pinned(database.as_str(), &Pins::rows()).await?.client;
         let failed = |error| query_failure("looking for days without a root", &error);
         let parameters: [&(dyn ToSql + Sync); 1] = [&until];
         let rows = client.query_raw(ROOTLESS_DAYS, parameters).await.map_err(failed)?;
@@ -167,7 +167,7 @@ impl Server {
         database: &DatabaseName,
         mut each: impl FnMut(&str, &str, i64),
     ) -> Result<()> {
-        let client = self.connect(database.as_str()).await?;
+        let client = self.connect_pinned(database.as_str(), &Pins::rows()).await?.client;
         let failed = |error| query_failure("looking for rows without a day", &error);
         for row in client.query(WITHOUT_DAY, &[]).await.map_err(failed)? {
             each(
@@ -181,7 +181,7 @@ impl Server {
 
     /// Fingerprints and PEM texts of the keys that have signed roots.
     pub async fn signing_keys(&self, database: &DatabaseName) -> Result<Vec<(String, String)>> {
-        let client = self.connect(database.as_str()).await?;
+        let client = self.connect_pinned(database.as_str(), &Pins::rows()).await?.client;
         let failed = |error| query_failure("reading the signing keys", &error);
         let sql = "SELECT coalesce(fingerprint::text, ''), coalesce(public_key_pem::text, '')
                    FROM public.transparency_historical_keys ORDER BY 1";

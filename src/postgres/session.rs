@@ -16,7 +16,7 @@ pub struct Session {
 impl Server {
     /// Connects to a database.
     pub async fn session(&self, database: &DatabaseName) -> Result<Session> {
-        Ok(Session { client: self.connect_with(database.as_str(), "").await? })
+        Ok(Session { client: self.connect_unpinned(database.as_str()).await? })
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{MAINTENANCE, RETRY, SEARCH_PATH, Server, error_text};
+use super::frames::Bounded;
+use super::{MAINTENANCE, Pins, RETRY, Server, error_text};
 use crate::failure::{Class, Failure};
 use crate::stack::docker::ExecSpec;
 use crate::stack::tunnel::{LOOPBACK, Tunnel};
@@ -55,8 +56,8 @@ impl Server {
     async fn answers(&self) -> Result<(), String> {
         let tunnel = Tunnel::open(&self.engine, &self.container, LOOPBACK, "5432").await;
         let tunnel = tunnel.map_err(|failure| failure.message)?;
-        let config = self.config(MAINTENANCE, SEARCH_PATH);
-        let connecting = config.connect_raw(tunnel, tokio_postgres::NoTls);
+        let config = self.config(MAINTENANCE, &self.options(&Pins::catalog()));
+        let connecting = config.connect_raw(Bounded::new(tunnel), tokio_postgres::NoTls);
         match tokio::time::timeout(super::ATTEMPT, connecting).await {
             Err(_) => Err(format!("no answer within {} s", super::ATTEMPT.as_secs())),
             Ok(Ok(_)) => Ok(()),

@@ -220,8 +220,26 @@ fn what_real_databases_hold_besides_tables_does_not_fail_a_sound_backup() {
         .rows("latin", "latin-1", "straße", "exact = 2")
         .rows("bytes", "bytes", "words", "exact = 2")
         .rows("postgres", "postgres", "entries", "exact = 11");
+    for kind in ["constraints", "amcheck", "sequences"] {
+        let check = format!("type = \"{kind}\"\nname = \"{kind}\"\ndatabases = [\"bytes\"]");
+        world.template.checks.push(check);
+    }
     let outcome = world.drill(&[]);
     let verdict = outcome.passed();
+    let rows = json!({ "public.words": 2, "public.stra\\xdfe": 3, "public.pairs": 4 });
+    assert_eq!(outcome.database("bytes")["table_rows"], rows, "a name need not be text");
+    let constraints = outcome.check("constraints");
+    assert_eq!(constraints["summary"], "1 constraint in 1 database; 3 not checked", "{constraints:#}");
+    let not_checked: Vec<&str> = constraints["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one["subject"].as_str())
+        .collect();
+    assert!(
+        not_checked.iter().all(|subject| subject.starts_with("bytes.public.stra\\xdfe ")),
+        "{constraints:#}"
+    );
     assert_eq!(
         outcome.database("oddities")["table_rows"],
         json!({
@@ -231,7 +249,7 @@ fn what_real_databases_hold_besides_tables_does_not_fail_a_sound_backup() {
         "a parent has its children's rows, and nothing that the drill itself did"
     );
     assert_eq!(outcome.database("oddities")["rows"], 14, "each row once");
-    assert_eq!(verdict["rows_verified"], 14 + 2 + 2 + 11 + 11);
+    assert_eq!(verdict["rows_verified"], 14 + 2 + 9 + 11 + 11);
     world.assert_nothing_left();
 }
 

@@ -112,8 +112,17 @@ ALTER EVENT TRIGGER note_login ENABLE ALWAYS;
 const LATIN_1: &str = "SET client_encoding = 'UTF8'; CREATE TABLE \"straße\" (name text);\n\
     INSERT INTO \"straße\" VALUES ('é'), ('ü');";
 
-/// Bytes that are no text in any encoding.
-const BYTES: &str = "CREATE TABLE words (word text); INSERT INTO words VALUES (E'\\xe9'), (E'\\xff\\xfe');";
+/// Bytes that are no text in any encoding, in rows and in names, and a key with two collations.
+const BYTES: &str = r#"
+CREATE TABLE words (word text);
+INSERT INTO words VALUES (E'\xe9'), (E'\xff\xfe');
+DO $$ BEGIN
+    EXECUTE format('CREATE TABLE %I (id int PRIMARY KEY, word text, CHECK (word <> %L))', E'stra\xdfe', E'\xfc');
+    EXECUTE format('INSERT INTO %I VALUES (1, %L), (2, %L), (3, NULL)', E'stra\xdfe', E'\xe9', 'e');
+END $$;
+CREATE TABLE pairs (a text COLLATE "C", b text COLLATE "POSIX", UNIQUE (a, b));
+INSERT INTO pairs VALUES ('a', 'b'), ('a', 'c'), (NULL, 'c'), (NULL, 'c');
+"#;
 
 type Dumps = BTreeMap<&'static str, Vec<u8>>;
 

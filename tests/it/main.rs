@@ -27,6 +27,7 @@ mod network;
 mod odd_stores;
 mod planning;
 mod rechecks;
+mod redteam;
 mod restoring;
 #[cfg(target_os = "linux")]
 mod shortcut;

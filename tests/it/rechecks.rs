@@ -65,7 +65,7 @@ const VIOLATED: [(&str, &str, u64, &str); 10] = [
 fn server(source: &Source) -> Server {
     let engine = RUNTIME.block_on(Engine::connect()).unwrap();
     // It trusts whoever is inside its container.
-    Server { engine, container: source.container.clone(), password: Secret::new("unused") }
+    Server::new(engine, source.container.clone(), Secret::new("unused"))
 }
 
 fn kinds() -> BTreeSet<ConstraintKind> {
@@ -117,7 +117,7 @@ fn a_constraint_that_cannot_be_evaluated_hides_no_other() {
     source.dump("failing", sql, &["--schema-only"]);
     let found = recheck(&server(&source), &"failing".parse().unwrap());
     let of = |name: &str| &found.iter().find(|one| one.rule.name == name).unwrap().found;
-    assert_eq!(of("asks"), &Found::Failed("relation \"gone\" does not exist".to_owned()));
+    assert_eq!(of("asks"), &Found::Failed("relation \"gone\" does not exist (SQLSTATE 42P01)".to_owned()));
     assert_eq!(of("positive"), &Found::Violations(1, vec!["1".to_owned()]));
     assert_eq!(of("b"), &Found::Violations(0, vec![]));
     assert_eq!(of("t_pkey"), &Found::Violations(0, vec![]));

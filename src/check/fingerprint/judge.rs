@@ -78,6 +78,21 @@ pub fn dump(entry: &Database, point: &RecoveryPoint) -> Option<Finding> {
     Some(finding(severity, code, entry.name.to_string(), &expected, said))
 }
 
+/// Says which columns are compared as types of the backup's own, or of its extensions, write their values.
+pub fn foreign_types(database: &DatabaseName, columns: &[String]) -> Option<Finding> {
+    let names = human::one_line(&columns.join(", "), 400);
+    let actual = format!(
+        "{} written by types of extensions or of the backup's own: {names}",
+        match columns.len() {
+            1 => "1 column is".to_owned(),
+            number => format!("{} are", human::things(number as u64, "column")),
+        }
+    );
+    let expected = "columns of the system's own types";
+    (!columns.is_empty())
+        .then(|| finding(Severity::Info, "foreign_type", database.to_string(), expected, actual))
+}
+
 /// Whether the rows of a table can be compared: the backup read them, and the columns are the same, in whatever order.
 pub fn comparable(table: &Table, columns: &[Column]) -> bool {
     matches!(table.rows, Rows::Read { .. }) && sorted(&table.columns) == sorted(columns)

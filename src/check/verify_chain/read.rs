@@ -13,9 +13,11 @@ use super::layout::{ContentAt, Layout};
 use super::value::Kind;
 use crate::chain::Encoding;
 use crate::failure::{Failure, Result};
+use crate::human;
 use crate::postgres::Database;
 use crate::postgres::chain_rows::{ChainTable, PageRange, Selection};
 use crate::template::{Chain, TableName};
+use crate::verdict::{Finding, Severity};
 
 /// Ranges that may be done before the first of them is joined, for each reader.
 const AHEAD: usize = 4;
@@ -42,7 +44,14 @@ pub async fn verify(
     let mut is_sorted = false;
     loop {
         match fold.conclude_links() {
-            Step::Done => return Ok(fold.finish()),
+            Step::Done => {
+                let mut verified = fold.finish();
+                if let Some(finding) = foreign_types(table, &source.foreign(&layout.wanted)) {
+                    verified.outcome.findings.push(finding);
+                    verified.outcome.findings_total += 1;
+                }
+                return Ok(verified);
+            }
             Step::Sort if is_sorted => return Err(disordered(table)),
             Step::Sort => {
                 fold.take_links(sorted_links(&source, &layout).await?);
@@ -63,6 +72,20 @@ fn disordered(table: &TableName) -> Failure {
         format!("the links of {table} cannot be followed: too many rows name a parent far from them"),
     )
     .hint("look at the timestamps of the rows, or set order_by to the columns that order each chain")
+}
+
+/// Says of which columns the backup itself decides how they are written, and with that what is hashed.
+fn foreign_types(table: &TableName, columns: &[String]) -> Option<Finding> {
+    let names = human::one_line(&columns.join(", "), 300);
+    (!columns.is_empty()).then(|| Finding {
+        severity: Severity::Info,
+        code: "foreign_type",
+        subject: table.to_string(),
+        expected: "columns of the system's own types".to_owned(),
+        actual: format!(
+            "what is hashed of these columns is how a type of the backup's own writes itself: {names}"
+        ),
+    })
 }
 
 /// Reads every row once, in the order of the pages. `start` makes the fold of a part from the kinds of the fields.

@@ -2,95 +2,137 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 
 use super::queries::{self, ForeignColumn, ForeignKey, Table, Unique, Unit};
 use crate::check::{self, Recheck, RecheckedRule};
 use crate::failure::Result;
-use crate::postgres::catalog::OF_USERS;
-use crate::postgres::query_failure;
+use crate::postgres::catalog::of_users;
+use crate::postgres::own_failure;
+use crate::postgres::server_text::is_utf8;
+use crate::postgres::sessions::{CatalogSession, name};
 use crate::template::ConstraintKind;
 
+const DOING: &str = "listing constraints";
+
 /// The columns of the primary key of the table `r`, in order.
-const KEY: &str =
-    "ARRAY(SELECT a.attname::text FROM pg_index k, unnest(k.indkey::int2[]) WITH ORDINALITY u(num, ord)
-        JOIN pg_attribute a ON a.attnum = u.num
-        WHERE k.indrelid = r.oid AND k.indisprimary AND a.attrelid = r.oid ORDER BY u.ord)";
+macro_rules! key {
+    () => {
+        "ARRAY(SELECT a.attname::text
+               FROM pg_index k, unnest(k.indkey::int2[]) WITH ORDINALITY AS u (num, ord)
+               JOIN pg_attribute a ON a.attnum = u.num
+               WHERE k.indrelid = r.oid AND k.indisprimary AND a.attrelid = r.oid ORDER BY u.ord)"
+    };
+}
+
+/// The table `r` in the first four columns.
+macro_rules! table {
+    () => {
+        concat!("SELECT n.nspname::text, r.relname::text, ", key!(), ", r.relpages::int8, ")
+    };
+}
+
+/// A collation `l` in the schema `cn`, as SQL; nothing where there is none.
+macro_rules! collation {
+    () => {
+        "CASE WHEN l.oid IS NULL THEN '' ELSE format('COLLATE %I.%I', cn.nspname, l.collname) END"
+    };
+}
 
 /// CHECK constraints of tables. Every heir and partition has its own copy, unless it is NO INHERIT.
 /// Newer servers have constraints that are not enforced; the column is not there on older ones.
-const CHECKS: &str = "
-    SELECT n.nspname, r.relname, {KEY}, r.relpages::int8, c.conname::text, c.convalidated, 'check', '',
-           pg_get_expr(c.conbin, c.conrelid)
-    FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid JOIN pg_namespace n ON n.oid = r.relnamespace
-    WHERE c.contype = 'c' AND r.relkind = 'r' AND coalesce(to_jsonb(c)->>'conenforced', 'true') = 'true' AND {OF_USERS}";
+const CHECKS: &str = concat!(
+    table!(),
+    "c.conname::text, c.convalidated, 'check', '', pg_get_expr(c.conbin, c.conrelid)
+     FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+     WHERE c.contype = 'c' AND r.relkind = 'r' AND coalesce(to_jsonb(c)->>'conenforced', 'true') = 'true' AND ",
+    of_users!()
+);
 
 /// Columns that may not be null.
-const NOT_NULLS: &str = "
-    SELECT n.nspname, r.relname, {KEY}, r.relpages::int8, a.attname::text, coalesce(c.convalidated, true), 'not null',
-           a.attname::text, ''
-    FROM pg_attribute a JOIN pg_class r ON r.oid = a.attrelid JOIN pg_namespace n ON n.oid = r.relnamespace
-    LEFT JOIN pg_constraint c ON c.conrelid = r.oid AND c.contype = 'n' AND c.conkey = ARRAY[a.attnum]
-    WHERE a.attnotnull AND a.attnum > 0 AND NOT a.attisdropped AND r.relkind = 'r' AND {OF_USERS}";
+const NOT_NULLS: &str = concat!(
+    table!(),
+    "a.attname::text, coalesce(c.convalidated, true), 'not null', a.attname::text, ''
+     FROM pg_attribute a JOIN pg_class r ON r.oid = a.attrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+     LEFT JOIN pg_constraint c ON c.conrelid = r.oid AND c.contype = 'n' AND c.conkey = ARRAY[a.attnum]
+     WHERE a.attnotnull AND a.attnum > 0 AND NOT a.attisdropped AND r.relkind = 'r' AND ",
+    of_users!()
+);
 
 /// Constraints of the domains that columns have, and of the domains below those.
-const DOMAINS: &str = "
-    WITH RECURSIVE domains (attrelid, attname, domain) AS (
+const DOMAINS: &str = concat!(
+    "WITH RECURSIVE domains (attrelid, attname, domain) AS (
         SELECT a.attrelid, a.attname, a.atttypid FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
         WHERE t.typtype = 'd' AND a.attnum > 0 AND NOT a.attisdropped
         UNION ALL
         SELECT d.attrelid, d.attname, t.typbasetype FROM domains d
         JOIN pg_type t ON t.oid = d.domain JOIN pg_type b ON b.oid = t.typbasetype WHERE b.typtype = 'd'
-    )
-    SELECT n.nspname, r.relname, {KEY}, r.relpages::int8, d.attname || ' ' || c.conname, c.convalidated, 'domain check',
-           d.attname::text, pg_get_expr(c.conbin, 0)
-    FROM domains d JOIN pg_class r ON r.oid = d.attrelid JOIN pg_namespace n ON n.oid = r.relnamespace
-    JOIN pg_constraint c ON c.contypid = d.domain AND c.contype = 'c'
-    WHERE r.relkind = 'r' AND {OF_USERS}
-    UNION ALL
-    SELECT n.nspname, r.relname, {KEY}, r.relpages::int8, d.attname || ' ' || t.typname, true, 'domain not null',
-           d.attname::text, ''
-    FROM domains d JOIN pg_class r ON r.oid = d.attrelid JOIN pg_namespace n ON n.oid = r.relnamespace
-    JOIN pg_type t ON t.oid = d.domain AND t.typnotnull
-    WHERE r.relkind = 'r' AND {OF_USERS}";
+     ) ",
+    table!(),
+    "format('%s %s', d.attname, c.conname), c.convalidated, 'domain check', d.attname::text, pg_get_expr(c.conbin, 0)
+     FROM domains d JOIN pg_class r ON r.oid = d.attrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+     JOIN pg_constraint c ON c.contypid = d.domain AND c.contype = 'c'
+     WHERE r.relkind = 'r' AND ",
+    of_users!(),
+    " UNION ALL ",
+    table!(),
+    "format('%s %s', d.attname, t.typname), true, 'domain not null', d.attname::text, ''
+     FROM domains d JOIN pg_class r ON r.oid = d.attrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+     JOIN pg_type t ON t.oid = d.domain AND t.typnotnull
+     WHERE r.relkind = 'r' AND ",
+    of_users!()
+);
 
 /// Foreign keys. Those of partitions belong to the one of the partitioned table, which covers them.
-const FOREIGN_KEYS: &str = "
-    SELECT n.nspname, r.relname, {KEY}, r.relpages::int8, r.relkind = 'p', c.conname::text, c.convalidated,
-           c.confmatchtype = 'f', pn.nspname, p.relname, p.relkind = 'p',
-           ARRAY(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY u(num, ord)
-                 JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = u.num ORDER BY u.ord),
-           ARRAY(SELECT a.attname::text FROM unnest(c.confkey) WITH ORDINALITY u(num, ord)
-                 JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = u.num ORDER BY u.ord),
-           ARRAY(SELECT format('OPERATOR(%I.%s)', sn.nspname, o.oprname) FROM unnest(c.conpfeqop) WITH ORDINALITY u(op, ord)
-                 JOIN pg_operator o ON o.oid = u.op JOIN pg_namespace sn ON sn.oid = o.oprnamespace ORDER BY u.ord),
-           ARRAY(SELECT CASE WHEN l.oid IS NULL THEN '' ELSE format('COLLATE %I.%I', cn.nspname, l.collname) END
-                 FROM unnest(c.confkey) WITH ORDINALITY u(num, ord)
-                 JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = u.num
-                 LEFT JOIN pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_namespace cn ON cn.oid = l.collnamespace
-                 ORDER BY u.ord)
-    FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid JOIN pg_namespace n ON n.oid = r.relnamespace
-    JOIN pg_class p ON p.oid = c.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
-    WHERE c.contype = 'f' AND c.conparentid = 0 AND coalesce(to_jsonb(c)->>'conperiod', 'false') = 'false'
-      AND coalesce(to_jsonb(c)->>'conenforced', 'true') = 'true' AND {OF_USERS}";
+const FOREIGN_KEYS: &str = concat!(
+    table!(),
+    "r.relkind = 'p', c.conname::text, c.convalidated,
+     c.confmatchtype = 'f', pn.nspname::text, p.relname::text, p.relkind = 'p',
+     ARRAY(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY AS u (num, ord)
+           JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = u.num ORDER BY u.ord),
+     ARRAY(SELECT a.attname::text FROM unnest(c.confkey) WITH ORDINALITY AS u (num, ord)
+           JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = u.num ORDER BY u.ord),
+     ARRAY(SELECT format('OPERATOR(%I.%s)', sn.nspname, o.oprname)
+           FROM unnest(c.conpfeqop) WITH ORDINALITY AS u (op, ord)
+           JOIN pg_operator o ON o.oid = u.op JOIN pg_namespace sn ON sn.oid = o.oprnamespace ORDER BY u.ord),
+     ARRAY(SELECT ",
+    collation!(),
+    "      FROM unnest(c.confkey) WITH ORDINALITY AS u (num, ord)
+           JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = u.num
+           LEFT JOIN pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_namespace cn ON cn.oid = l.collnamespace
+           ORDER BY u.ord)
+     FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+     JOIN pg_class p ON p.oid = c.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
+     WHERE c.contype = 'f' AND c.conparentid = 0 AND coalesce(to_jsonb(c)->>'conperiod', 'false') = 'false'
+       AND coalesce(to_jsonb(c)->>'conenforced', 'true') = 'true' AND ",
+    of_users!()
+);
 
 /// Unique indexes, those of constraints among them. Each partition has its own.
-const UNIQUES: &str = "
-    SELECT n.nspname, r.relname, {KEY}, r.relpages::int8, x.relname::text, i.indisprimary,
-           pg_get_expr(i.indpred, i.indrelid), coalesce(to_jsonb(i)->>'indnullsnotdistinct', 'false') = 'true',
-           ARRAY(SELECT '(' || pg_get_indexdef(i.indexrelid, k, false) || ')' || CASE WHEN l.oid IS NULL THEN '' ELSE format(' COLLATE %I.%I', cn.nspname, l.collname) END
-                 FROM generate_series(1, i.indnkeyatts::int) k
-                 LEFT JOIN pg_collation l ON l.oid = i.indcollation[k - 1]
-                 LEFT JOIN pg_namespace cn ON cn.oid = l.collnamespace ORDER BY k)
-    FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
-    JOIN pg_class r ON r.oid = i.indrelid JOIN pg_namespace n ON n.oid = r.relnamespace
-    WHERE i.indisunique AND NOT i.indisexclusion AND r.relkind = 'r' AND {OF_USERS}";
+const UNIQUES: &str = concat!(
+    table!(),
+    "x.relname::text, i.indisprimary, pg_get_expr(i.indpred, i.indrelid),
+     coalesce(to_jsonb(i)->>'indnullsnotdistinct', 'false') = 'true',
+     ARRAY(SELECT format('(%s)', pg_get_indexdef(i.indexrelid, k.k, false)) FROM generate_series(1, i.indnkeyatts::int4) AS k (k)
+           ORDER BY k.k),
+     ARRAY(SELECT ",
+    collation!(),
+    "      FROM generate_series(1, i.indnkeyatts::int4) AS k (k)
+           LEFT JOIN pg_collation l ON l.oid = i.indcollation[k.k - 1]
+           LEFT JOIN pg_namespace cn ON cn.oid = l.collnamespace ORDER BY k.k)
+     FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+     JOIN pg_class r ON r.oid = i.indrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+     WHERE i.indisunique AND NOT i.indisexclusion AND r.relkind = 'r' AND ",
+    of_users!()
+);
 
 /// Constraints that would take a comparison of every row with every other, and whether each is a foreign key.
-const LEFT_OUT: &str = "
-    SELECT n.nspname, r.relname, c.conname::text, c.convalidated, c.contype::text
-    FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid JOIN pg_namespace n ON n.oid = r.relnamespace
-    WHERE (c.contype = 'x' OR to_jsonb(c)->>'conperiod' = 'true') AND c.conparentid = 0 AND {OF_USERS}";
+const LEFT_OUT: &str = concat!(
+    "SELECT n.nspname::text, r.relname::text, c.conname::text, c.convalidated, c.contype::text
+     FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+     WHERE (c.contype = 'x' OR to_jsonb(c)->>'conperiod' = 'true') AND c.conparentid = 0 AND ",
+    of_users!()
+);
 
 /// Constraints on single rows, each with the condition that a row violates it.
 type Rules = Vec<(RecheckedRule, String)>;
@@ -102,31 +144,61 @@ pub(super) struct Found {
 }
 
 /// Reads the constraints of these kinds.
-pub(super) async fn read(client: &Client, kinds: &BTreeSet<ConstraintKind>) -> Result<Found> {
-    let mut units = of_rows(client, kinds).await?;
+pub(super) async fn read(session: &CatalogSession, kinds: &BTreeSet<ConstraintKind>) -> Result<Found> {
+    let mut found = Found { units: Vec::new(), left_out: left_out(session, kinds).await? };
+    found.rules_of_rows(session, kinds).await?;
     if kinds.contains(&ConstraintKind::ForeignKey) {
-        units
-            .extend(select(client, FOREIGN_KEYS).await?.iter().map(foreign_key).collect::<Result<Vec<_>>>()?);
+        for row in select(session, FOREIGN_KEYS).await? {
+            found.add(&row, ("foreign key", 5), foreign_key)?;
+        }
     }
     if kinds.contains(&ConstraintKind::Unique) {
-        units.extend(select(client, UNIQUES).await?.iter().map(unique).collect::<Result<Vec<_>>>()?);
+        for row in select(session, UNIQUES).await? {
+            found.add(&row, ("unique index", 4), unique)?;
+        }
     }
-    let left_out = left_out(client, kinds).await?;
-    Ok(Found { units, left_out })
+    Ok(found)
+}
+
+impl Found {
+    /// Adds the unit of a row; what has a name that cannot stand in a query is not checked. `what` is its kind, and the
+    /// column that its name is in.
+    fn add(
+        &mut self,
+        row: &Row,
+        what: (&'static str, usize),
+        unit: impl Fn(&Row) -> Result<Unit>,
+    ) -> Result<()> {
+        if is_utf8(row) {
+            self.units.push(unit(row)?);
+        } else {
+            self.left_out.push(unwritable(row, what)?);
+        }
+        Ok(())
+    }
+}
+
+/// A constraint that has bytes in it which no query can have.
+fn unwritable(row: &Row, (kind, column): (&'static str, usize)) -> Result<Recheck> {
+    let text = |column| name(row, column, DOING);
+    let rule = rule(kind, text(0)?, text(1)?, text(column)?, true);
+    let why = "a name or an expression of it is not UTF-8, so that no query can have it".to_owned();
+    Ok(Recheck { rule, rows: 0, found: check::Found::Failed(why) })
 }
 
 /// What is not checked of these kinds: exclusion constraints and temporal keys count as unique ones, and temporal foreign
 /// keys as foreign keys.
-async fn left_out(client: &Client, kinds: &BTreeSet<ConstraintKind>) -> Result<Vec<Recheck>> {
+async fn left_out(session: &CatalogSession, kinds: &BTreeSet<ConstraintKind>) -> Result<Vec<Recheck>> {
     let mut left_out = Vec::new();
-    for row in select(client, LEFT_OUT).await? {
-        let (kind, name) = match get::<String>(&row, 4)?.as_str() {
+    for row in select(session, LEFT_OUT).await? {
+        let text = |column| name(&row, column, DOING);
+        let (kind, kind_name) = match get::<String>(&row, 4)?.as_str() {
             "f" => (ConstraintKind::ForeignKey, "temporal foreign key"),
             "x" => (ConstraintKind::Unique, "exclusion constraint"),
             _ => (ConstraintKind::Unique, "temporal key"),
         };
         if kinds.contains(&kind) {
-            let rule = rule(name, get(&row, 0)?, get(&row, 1)?, get(&row, 2)?, get(&row, 3)?);
+            let rule = rule(kind_name, text(0)?, text(1)?, text(2)?, get(&row, 3)?);
             let why = "every row would have to be compared with every other";
             left_out.push(Recheck { rule, rows: 0, found: check::Found::LeftOut(why) });
         }
@@ -134,42 +206,54 @@ async fn left_out(client: &Client, kinds: &BTreeSet<ConstraintKind>) -> Result<V
     Ok(left_out)
 }
 
-/// Everything that can be judged row by row, one unit a table.
-async fn of_rows(client: &Client, kinds: &BTreeSet<ConstraintKind>) -> Result<Vec<Unit>> {
-    let mut rows = Vec::new();
-    if kinds.contains(&ConstraintKind::Check) {
-        rows.extend(select(client, CHECKS).await?);
-    }
-    if kinds.contains(&ConstraintKind::NotNull) {
-        rows.extend(select(client, NOT_NULLS).await?);
-    }
-    if kinds.contains(&ConstraintKind::Check) || kinds.contains(&ConstraintKind::NotNull) {
-        rows.extend(select(client, DOMAINS).await?);
-    }
-    let mut tables: BTreeMap<(String, String), (Table, Rules)> = BTreeMap::new();
-    for row in &rows {
-        let (how, column): (String, String) = (get(row, 6)?, get(row, 7)?);
-        let expression: Option<String> = get(row, 8)?;
-        let expression = expression.unwrap_or_default();
-        let (kind, wanted, violated) = match how.as_str() {
-            "check" => ("check constraint", ConstraintKind::Check, queries::check(&expression)),
-            "domain check" => (
-                "check constraint of a domain",
-                ConstraintKind::Check,
-                queries::domain_check(&expression, &column),
-            ),
-            "domain not null" => ("not-null domain", ConstraintKind::NotNull, queries::not_null(&column)),
-            _ => ("not-null column", ConstraintKind::NotNull, queries::not_null(&column)),
-        };
-        if !kinds.contains(&wanted) {
-            continue;
+impl Found {
+    /// Adds everything that can be judged row by row, one unit a table.
+    async fn rules_of_rows(
+        &mut self,
+        session: &CatalogSession,
+        kinds: &BTreeSet<ConstraintKind>,
+    ) -> Result<()> {
+        let mut rows = Vec::new();
+        if kinds.contains(&ConstraintKind::Check) {
+            rows.extend(select(session, CHECKS).await?);
         }
-        let table = table(row, false)?;
-        let rule = rule(kind, table.schema.clone(), table.name.clone(), get(row, 4)?, get(row, 5)?);
-        let place = (table.schema.clone(), table.name.clone());
-        tables.entry(place).or_insert_with(|| (table, Vec::new())).1.push((rule, violated));
+        if kinds.contains(&ConstraintKind::NotNull) {
+            rows.extend(select(session, NOT_NULLS).await?);
+        }
+        if kinds.contains(&ConstraintKind::Check) || kinds.contains(&ConstraintKind::NotNull) {
+            rows.extend(select(session, DOMAINS).await?);
+        }
+        let mut tables: BTreeMap<(String, String), (Table, Rules)> = BTreeMap::new();
+        for row in &rows {
+            let how: String = get(row, 6)?;
+            let (kind, wanted) = match how.as_str() {
+                "check" => ("check constraint", ConstraintKind::Check),
+                "domain check" => ("check constraint of a domain", ConstraintKind::Check),
+                "domain not null" => ("not-null domain", ConstraintKind::NotNull),
+                _ => ("not-null column", ConstraintKind::NotNull),
+            };
+            if !kinds.contains(&wanted) {
+                continue;
+            }
+            if !is_utf8(row) {
+                self.left_out.push(unwritable(row, (kind, 4))?);
+                continue;
+            }
+            let (column, expression): (String, Option<String>) = (get(row, 7)?, get(row, 8)?);
+            let expression = expression.unwrap_or_default();
+            let violated = match how.as_str() {
+                "check" => queries::check(&expression),
+                "domain check" => queries::domain_check(&expression, &column),
+                _ => queries::not_null(&column),
+            };
+            let table = table(row, false)?;
+            let rule = rule(kind, table.schema.clone(), table.name.clone(), get(row, 4)?, get(row, 5)?);
+            let place = (table.schema.clone(), table.name.clone());
+            tables.entry(place).or_insert_with(|| (table, Vec::new())).1.push((rule, violated));
+        }
+        self.units.extend(tables.into_values().map(|(table, rules)| queries::of_rows(&table, rules)));
+        Ok(())
     }
-    Ok(tables.into_values().map(|(table, rules)| queries::of_rows(&table, rules)).collect())
 }
 
 fn foreign_key(row: &Row) -> Result<Unit> {
@@ -205,7 +289,9 @@ fn unique(row: &Row) -> Result<Unit> {
     let primary: bool = get(row, 5)?;
     let kind = if primary { "primary key" } else { "unique index" };
     let rule = rule(kind, table.schema.clone(), table.name.clone(), get(row, 4)?, true);
-    let index = Unique { table, condition: get(row, 6)?, nulls_not_distinct: get(row, 7)?, by: get(row, 8)? };
+    let (by, collations): (Vec<String>, Vec<String>) = (get(row, 8)?, get(row, 9)?);
+    let by = by.into_iter().zip(collations).collect();
+    let index = Unique { table, condition: get(row, 6)?, nulls_not_distinct: get(row, 7)?, by };
     Ok(queries::unique(&index, rule))
 }
 
@@ -218,11 +304,10 @@ fn rule(kind: &'static str, schema: String, table: String, name: String, validat
     RecheckedRule { kind, schema, table, name, validated }
 }
 
-async fn select(client: &Client, sql: &str) -> Result<Vec<Row>> {
-    let sql = sql.replace("{KEY}", KEY).replace("{OF_USERS}", OF_USERS);
-    client.query(&sql, &[]).await.map_err(|error| query_failure("listing constraints", &error))
+async fn select(session: &CatalogSession, sql: &'static str) -> Result<Vec<Row>> {
+    session.query(sql, &[]).await.map_err(|error| own_failure(DOING, &error))
 }
 
 fn get<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, column: usize) -> Result<T> {
-    row.try_get(column).map_err(|error| query_failure("listing constraints", &error))
+    row.try_get(column).map_err(|error| own_failure(DOING, &error))
 }

@@ -26,6 +26,13 @@ pub(super) struct Probe {
 }
 
 impl Unit {
+    /// The table, for people.
+    pub fn table(&self) -> String {
+        let rule = self.rules.first().map(|probe| &probe.rule);
+        let of = rule.map(|rule| format!("{}.{}", rule.schema, rule.table)).unwrap_or_default();
+        crate::human::one_line(&of, 120)
+    }
+
     /// Each constraint on its own.
     pub fn split(self) -> impl Iterator<Item = Self> {
         let size = self.size;
@@ -59,32 +66,34 @@ impl Table {
     /// A row's name: its primary key, or else where it lies. `alias` is what its columns are reached by.
     fn row_name(&self, alias: &str) -> String {
         match self.key.as_slice() {
-            [] => format!("'row at ' || {alias}ctid::text"),
-            [column] => format!("{alias}{}::text", quote_identifier(column)),
+            [] => format!("pg_catalog.format('row at %s', {alias}ctid)"),
             columns => {
-                let columns: Vec<String> = columns
-                    .iter()
-                    .map(|column| format!("{alias}{}::text", quote_identifier(column)))
-                    .collect();
-                format!("concat_ws(', ', {})", columns.join(", "))
+                let columns: Vec<String> =
+                    columns.iter().map(|column| format!("{alias}{}", quote_identifier(column))).collect();
+                format!("pg_catalog.concat_ws(', ', {})", columns.join(", "))
             }
         }
     }
 }
 
+/// As much of a row's name as can be shown, and more: a key may be of any length.
+fn beginning(name: &str) -> String {
+    format!("pg_catalog.left({name}, 500)")
+}
+
 /// Constraints on single rows, each with the condition that a row violates it: one pass for all.
 pub(super) fn of_rows(table: &Table, rules: Vec<(RecheckedRule, String)>) -> Unit {
     let (from, name) = (table.from(), table.row_name(""));
-    let count_of = |violated: &str| format!("count(*) FILTER (WHERE {violated})");
+    let count_of = |violated: &str| format!("pg_catalog.count(*) FILTER (WHERE {violated})");
     let all: Vec<String> = rules.iter().map(|(_, violated)| count_of(violated)).collect();
     let probes = rules.into_iter().map(|(rule, violated)| Probe {
         rule,
-        count: format!("SELECT count(*), {} FROM {from}", count_of(&violated)),
-        keys: format!("SELECT {name} FROM {from} WHERE {violated}"),
+        count: format!("SELECT pg_catalog.count(*), {} FROM {from}", count_of(&violated)),
+        keys: format!("SELECT {} FROM {from} WHERE {violated}", beginning(&name)),
     });
     Unit {
         size: table.size,
-        count: format!("SELECT count(*), {} FROM {from}", all.join(", ")),
+        count: format!("SELECT pg_catalog.count(*), {} FROM {from}", all.join(", ")),
         rules: probes.collect(),
     }
 }
@@ -105,7 +114,21 @@ pub(super) fn domain_check(expression: &str, column: &str) -> String {
 
 /// A row violates a NOT NULL constraint. By a function: the planner knows that IS NULL cannot hold of such a column.
 pub(super) fn not_null(column: &str) -> String {
-    format!("pg_catalog.num_nulls({}) = 1", quote_identifier(column))
+    no_value(&quote_identifier(column))
+}
+
+/// One value is null. Each is asked about alone: two with collations of their own cannot stand in one call.
+fn no_value(value: &str) -> String {
+    format!("pg_catalog.num_nulls({value}) OPERATOR(pg_catalog.=) 1")
+}
+
+/// None of the values is null.
+fn all_values(values: &[String]) -> String {
+    let each: Vec<String> = values
+        .iter()
+        .map(|value| format!("pg_catalog.num_nulls({value}) OPERATOR(pg_catalog.=) 0"))
+        .collect();
+    each.join(" AND ")
 }
 
 /// A foreign key.
@@ -142,23 +165,28 @@ pub(super) fn foreign_key(key: &ForeignKey, rule: RecheckedRule) -> Unit {
         .collect();
     let children: Vec<String> =
         key.columns.iter().map(|column| format!("child.{}", quote_identifier(&column.column))).collect();
-    let nulls = format!("pg_catalog.num_nulls({})", children.join(", "));
     let orphan = format!(
-        "{nulls} = 0 AND NOT EXISTS (SELECT FROM {} parent WHERE {})",
+        "{} AND NOT EXISTS (SELECT FROM {} parent WHERE {})",
+        all_values(&children),
         key.parent.from(),
         matches.join(" AND ")
     );
     let from = format!("{} child", key.table.from());
     // Two counts and not one condition: with OR the planner could not join, and would look for each row on its own.
-    let mixed = format!("{nulls} BETWEEN 1 AND {}", key.columns.len() - 1);
+    let absent: Vec<String> = children.iter().map(|child| no_value(child)).collect();
+    let mixed = format!("NOT ({}) AND ({})", all_values(&children), absent.join(" OR "));
+    let mixed = format!("{mixed} AND NOT ({})", absent.join(" AND "));
     let (mut count, name) =
-        (format!("(SELECT count(*) FROM {from} WHERE {orphan})"), key.table.row_name("child."));
+        (format!("(SELECT pg_catalog.count(*) FROM {from} WHERE {orphan})"), key.table.row_name("child."));
+    let name = beginning(&name);
     let mut keys = format!("SELECT {name} FROM {from} WHERE {orphan}");
     if key.full && key.columns.len() > 1 {
-        count.push_str(&format!(" + (SELECT count(*) FROM {from} WHERE {mixed})"));
+        count.push_str(&format!(
+            " OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM {from} WHERE {mixed})"
+        ));
         keys.push_str(&format!(" UNION ALL SELECT {name} FROM {from} WHERE {mixed}"));
     }
-    let count = format!("SELECT 0::int8, {count}");
+    let count = format!("SELECT 0::pg_catalog.int8, {count}");
     Unit { size: key.table.size, count: count.clone(), rules: vec![Probe { rule, count, keys }] }
 }
 
@@ -166,8 +194,8 @@ pub(super) fn foreign_key(key: &ForeignKey, rule: RecheckedRule) -> Unit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unique {
     pub table: Table,
-    /// What it is unique by: columns and expressions, with their collation.
-    pub by: Vec<String>,
+    /// What it is unique by: columns and expressions, each with its collation, if it has one.
+    pub by: Vec<(String, String)>,
     /// The condition of a partial one.
     pub condition: Option<String>,
     /// Whether two nulls are the same.
@@ -176,26 +204,28 @@ pub(super) struct Unique {
 
 /// The unit that checks a unique index. What is counted are the rows that would have to go.
 pub(super) fn unique(index: &Unique, rule: RecheckedRule) -> Unit {
-    let by: Vec<String> = index.by.iter().map(|by| format!("({by})")).collect();
+    let by: Vec<String> = index.by.iter().map(|(by, collation)| format!("({by} {collation})")).collect();
     let plain: Vec<String> = (1..=by.len()).map(|number| format!("k{number}")).collect();
     let columns: Vec<String> = by.iter().zip(&plain).map(|(by, name)| format!("{by} AS {name}")).collect();
     let mut conditions: Vec<String> =
         index.condition.iter().map(|condition| format!("({condition})")).collect();
     if !index.nulls_not_distinct {
-        conditions.push(format!("pg_catalog.num_nulls({}) = 0", by.join(", ")));
+        conditions.push(all_values(&by));
     }
     let filter =
         if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
     let from = index.table.from();
     let keys = plain.join(", ");
     let count = format!(
-        "SELECT 0::int8, coalesce(sum(n - 1), 0)::int8 FROM (SELECT count(*) AS n FROM
-         (SELECT {} FROM {from}{filter}) keys GROUP BY {keys} HAVING count(*) > 1) groups",
+        "SELECT 0::pg_catalog.int8, coalesce(pg_catalog.sum(n OPERATOR(pg_catalog.-) 1), 0)::pg_catalog.int8
+         FROM (SELECT pg_catalog.count(*) AS n FROM (SELECT {} FROM {from}{filter}) keys
+               GROUP BY {keys} HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1) groups",
         columns.join(", ")
     );
     let names = format!(
-        "SELECT name FROM (SELECT name, count(*) OVER (PARTITION BY {keys}) AS n FROM
-         (SELECT {}, {} AS name FROM {from}{filter}) keys) groups WHERE n > 1",
+        "SELECT {} FROM (SELECT name, pg_catalog.count(*) OVER (PARTITION BY {keys}) AS n FROM
+         (SELECT {}, {} AS name FROM {from}{filter}) keys) groups WHERE n OPERATOR(pg_catalog.>) 1",
+        beginning("name"),
         columns.join(", "),
         index.table.row_name("")
     );
@@ -223,9 +253,9 @@ mod tests {
 
     #[test]
     fn rows_are_named_by_their_key_or_else_by_their_place() {
-        assert_eq!(table(&["a b"]).row_name("x."), "x.\"a b\"::text");
-        assert_eq!(table(&["a", "b"]).row_name(""), "concat_ws(', ', \"a\"::text, \"b\"::text)");
-        assert_eq!(table(&[]).row_name(""), "'row at ' || ctid::text");
+        assert_eq!(table(&["a b"]).row_name("x."), "pg_catalog.concat_ws(', ', x.\"a b\")");
+        assert_eq!(table(&["a", "b"]).row_name(""), "pg_catalog.concat_ws(', ', \"a\", \"b\")");
+        assert_eq!(table(&[]).row_name(""), "pg_catalog.format('row at %s', ctid)");
     }
 
     #[test]
@@ -234,8 +264,9 @@ mod tests {
         let unit = of_rows(&table(&["id"]), rules);
         assert_eq!(
             unit.count,
-            "SELECT count(*), count(*) FILTER (WHERE (a > 0) IS FALSE), \
-             count(*) FILTER (WHERE pg_catalog.num_nulls(\"b\") = 1) FROM ONLY \"s\".\"it's \"\"t\"\"\""
+            "SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE (a > 0) IS FALSE), \
+             pg_catalog.count(*) FILTER (WHERE pg_catalog.num_nulls(\"b\") OPERATOR(pg_catalog.=) 1) \
+             FROM ONLY \"s\".\"it's \"\"t\"\"\""
         );
         let single: Vec<Unit> = unit.split().collect();
         assert_eq!((single.len(), single[1].rules.len()), (2, 1));
@@ -256,9 +287,22 @@ mod tests {
             columns: vec![column("a"), column("b")],
             full: true,
         };
-        let mixed = "num_nulls(child.\"a\", child.\"b\") BETWEEN 1 AND 1";
-        assert!(foreign_key(&key, rule()).count.contains(mixed));
+        let two_counts =
+            |key: &ForeignKey| foreign_key(key, rule()).count.matches("pg_catalog.count(*)").count();
+        assert_eq!(two_counts(&key), 2);
         key.full = false;
-        assert!(!foreign_key(&key, rule()).count.contains(mixed));
+        assert_eq!(two_counts(&key), 1);
+    }
+
+    #[test]
+    fn columns_with_collations_of_their_own_stand_in_no_call_together() {
+        let by = [("(a)", "COLLATE x"), ("(b)", "COLLATE y")].map(|(by, of)| (by.to_owned(), of.to_owned()));
+        let index = Unique { table: table(&[]), by: by.into(), condition: None, nulls_not_distinct: false };
+        let null = |by: &str| format!("pg_catalog.num_nulls({by}) OPERATOR(pg_catalog.=) 0");
+        let count = unique(&index, rule()).count;
+        assert!(
+            count.contains(&format!("{} AND {}", null("((a) COLLATE x)"), null("((b) COLLATE y)"))),
+            "{count}"
+        );
     }
 }

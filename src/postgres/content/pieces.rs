@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use tokio_postgres::Client;
 
+use super::super::own_sql::qualify;
 use super::super::{in_blocks, query_failure, quote_identifier, quote_relation};
 use super::Wanted;
 use crate::failure::Result;
@@ -36,7 +37,7 @@ pub(in crate::postgres) async fn pieces(client: &Client, tables: &[Wanted]) -> R
     let oids: Vec<u32> = tables.iter().map(|table| table.oid).collect();
     let failed = |error| query_failure("asking for the sizes of tables", &error);
     let mut sizes = BTreeMap::new();
-    for row in client.query(SIZES, &[&oids]).await.map_err(failed)? {
+    for row in client.query(&qualify(SIZES), &[&oids]).await.map_err(failed)? {
         let number = |index| row.try_get::<_, i64>(index).map(|number| u64::try_from(number).unwrap_or(0));
         let oid: u32 = row.try_get(0).map_err(failed)?;
         sizes.insert(oid, (number(1).map_err(failed)?, number(2).map_err(failed)?));
@@ -108,11 +109,11 @@ mod tests {
         );
         assert!(
             copy(&wanted(&["a"]), &pieces[1])
-                .contains("WHERE ctid >= '(10,0)'::pg_catalog.tid AND ctid < '(20,0)'::pg_catalog.tid)")
+                .contains("WHERE ctid OPERATOR(pg_catalog.>=) '(10,0)'::pg_catalog.tid AND ctid OPERATOR(pg_catalog.<) '(20,0)'::pg_catalog.tid)")
         );
         assert!(
             copy(&wanted(&[]), &pieces[2])
-                .contains("SELECT  FROM ONLY \"s\"\"\".\"t; --\" WHERE ctid >= '(20,0)'::pg_catalog.tid)")
+                .contains("SELECT  FROM ONLY \"s\"\"\".\"t; --\" WHERE ctid OPERATOR(pg_catalog.>=) '(20,0)'::pg_catalog.tid)")
         );
     }
 }

@@ -7,7 +7,7 @@ use futures_util::TryStreamExt;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use super::super::{execute, query_failure};
+use super::super::{execute, own_failure};
 use super::pieces::{Piece, copy, quoted};
 use super::{Folded, Wanted};
 use crate::failure::{Failure, Result};
@@ -134,7 +134,7 @@ impl Reading {
 
     async fn read(&self, client: &Client, piece: &Piece) -> Result<Folded> {
         let table = &self.tables[piece.table];
-        let failed = |error| query_failure(&format!("reading the rows of {}", table.name), &error);
+        let failed = |error| own_failure(&format!("reading the rows of {}", table.name), &error);
         let mut fold = TableFold::new(self.hashers[piece.table].clone());
         let rows = client.copy_out(&copy(table, piece)).await.map_err(failed)?;
         let mut rows = std::pin::pin!(rows);
@@ -160,11 +160,11 @@ async fn lock_at_once(client: &Client, table: &Wanted) -> Result<Locked> {
         Err((Some(SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME), _)) => {
             return Ok(Locked::Changed);
         }
-        Err((_, error)) => return Err(query_failure(&format!("locking {}", table.name), &error)),
+        Err((_, error)) => return Err(own_failure(&format!("locking {}", table.name), &error)),
     }
     let changed = client.query_one(CHANGED, &[&table.oid, &name]).await.and_then(|row| row.try_get(0));
     let changed: bool =
-        changed.map_err(|error| query_failure(&format!("looking at {}", table.name), &error))?;
+        changed.map_err(|error| own_failure(&format!("looking at {}", table.name), &error))?;
     Ok(if changed { Locked::Changed } else { Locked::Yes })
 }
 

@@ -69,7 +69,7 @@ impl Server {
                    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles \
                                      WHERE rolname OPERATOR(pg_catalog.=) name::pg_catalog.name)";
         let rows = client.query(sql, &[&named]).await;
-        let rows = rows.map_err(|error| crate::postgres::query_failure("looking for roles", &error))?;
+        let rows = rows.map_err(|error| crate::postgres::own_failure("looking for roles", &error))?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 }

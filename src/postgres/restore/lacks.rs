@@ -11,7 +11,7 @@ use crate::failure::{Failure, Result};
 use crate::human::one_line;
 use crate::names::DatabaseName;
 use crate::postgres::{
-    MAINTENANCE, Server, error_text, execute, query_failure, quote_identifier, quote_literal,
+    MAINTENANCE, Server, error_text, execute, own_failure, quote_identifier, quote_literal,
 };
 
 /// Objects of each kind that are tried.
@@ -65,7 +65,7 @@ impl Probe<'_> {
             Ok(()) => Ok(None),
             Err(error) => match error.code() {
                 Some(code) => Ok(Some((code.clone(), error_text(&error)))),
-                None => Err(query_failure(doing, &error)),
+                None => Err(own_failure(doing, &error)),
             },
         }
     }
@@ -76,7 +76,7 @@ impl Probe<'_> {
                    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions e \
                                      WHERE e.name OPERATOR(pg_catalog.=) name.name::pg_catalog.name) LIMIT 1";
         let absent = self.client.query_opt(sql, &[&wanted]).await;
-        let absent = absent.map_err(|error| query_failure("looking for extensions", &error))?;
+        let absent = absent.map_err(|error| own_failure("looking for extensions", &error))?;
         if let Some(row) = absent {
             let name = one_line(row.get(0), 80);
             return Ok(Some(
@@ -128,7 +128,7 @@ impl Probe<'_> {
                    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_collation c \
                                      WHERE c.collname OPERATOR(pg_catalog.=) name.name::pg_catalog.name) LIMIT 1";
         let absent = self.client.query_opt(sql, &[&used]).await;
-        let absent = absent.map_err(|error| query_failure("looking for collations", &error))?;
+        let absent = absent.map_err(|error| own_failure("looking for collations", &error))?;
         Ok(absent.map(|row| missing(row.get(0), "it is a locale of the source's machine")))
     }
 
@@ -139,7 +139,7 @@ impl Probe<'_> {
             .query_one("SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4", &[])
             .await;
         let has =
-            asked.map_err(|error| query_failure("asking for the version", &error))?.get::<_, i32>(0) / 10_000;
+            asked.map_err(|error| own_failure("asking for the version", &error))?.get::<_, i32>(0) / 10_000;
         let Some(of_dump) = toc.header.server_major().filter(|major| i64::from(*major) < i64::from(has))
         else {
             return Ok(None);

@@ -9,10 +9,11 @@ mod words;
 use futures_util::TryStreamExt;
 use tokio::io::AsyncWriteExt;
 
-use super::{Server, scratch};
+use super::{Pins, Server, scratch};
 use crate::archive::Toc;
 use crate::failure::{Failure, Result};
 use crate::names::DatabaseName;
+use crate::secret::Secret;
 use crate::stack::docker::{ExecSpec, Output};
 use crate::stack::spec::SCRATCH;
 use crate::verdict::PgRestore;
@@ -110,7 +111,9 @@ impl Server {
         ];
         let command = ["sh", "-c", WATCHED, SCRATCH].iter().chain(&options).chain(more).chain([&path]);
         // As root, which has no capability here: the server's own user, and so the dump, cannot kill it.
-        let spec = ExecSpec::new(&self.container, command.copied()).user("0");
+        let mut spec = ExecSpec::new(&self.container, command.copied()).user("0");
+        // What a dump that was restored before left in the settings of its role has no say in this one.
+        spec.environment.push(("PGOPTIONS", Secret::new(self.options(&Pins::restore()))));
         let mut exec = self.engine.exec(spec).await?;
         let _ = exec.input.shutdown().await;
         let (mut listener, mut room) = (Listener::default(), scratch::Room::default());

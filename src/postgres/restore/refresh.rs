@@ -7,7 +7,7 @@ use super::{Run, shown};
 use crate::archive::Toc;
 use crate::failure::Result;
 use crate::names::DatabaseName;
-use crate::postgres::{Server, query_failure};
+use crate::postgres::{Server, own_failure};
 
 /// Views that are not filled and read a foreign table: by themselves, by other views, or as a partition or heir.
 const REACHING_OUT: &str = "
@@ -53,7 +53,7 @@ impl Server {
         }
         let client = self.connect(database.as_str()).await?;
         let rows = client.query(REACHING_OUT, &[]).await;
-        let rows = rows.map_err(|error| query_failure("looking for views over foreign tables", &error))?;
+        let rows = rows.map_err(|error| own_failure("looking for views over foreign tables", &error))?;
         let reaching: BTreeSet<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
         if !failed.is_subset(&reaching) {
             return Ok(None);

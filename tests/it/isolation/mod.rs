@@ -46,7 +46,7 @@ fn a_stack_made_as_specified_passes_every_assertion_and_every_probe_and_no_datag
     RUNTIME.block_on(lab.engine.start_container(&container)).unwrap();
     let joined = Attachment::Of(container.clone());
     let (_, peer) = lab.idle("peer", joined.clone());
-    let server = Server { engine: lab.engine.clone(), container: container.clone(), password };
+    let server = Server::new(lab.engine.clone(), container.clone(), password);
     RUNTIME.block_on(server.wait_until_ready(LIMIT)).unwrap();
 
     for (attachment, id) in [(&loopback, &container), (&joined, &peer)] {
