@@ -59,8 +59,9 @@ fn in_a_foreign_locale(source: &Source) -> Vec<u8> {
 /// A dump that a `pg_dump` of the next major version made from the same server, in a format that is known.
 fn by_a_newer_pg_dump(dump: &[u8]) -> Vec<u8> {
     let mut dump = dump.to_vec();
-    let own = b"15.";
-    let mut places = dump.windows(own.len()).enumerate().filter(|(_, bytes)| bytes == own).map(|(at, _)| at);
+    // `15.14 (Debian 15.14-0+deb12u1)`, for the server and then for the program.
+    let version = |bytes: &[u8]| bytes.starts_with(b"15.") && bytes.windows(2).any(|pair| pair == b" (");
+    let mut places = dump.windows(8).enumerate().filter(|(_, bytes)| version(bytes)).map(|(at, _)| at);
     let (_server, program) = (places.next().unwrap(), places.next().unwrap());
     dump[program..program + 2].copy_from_slice(b"16");
     dump
