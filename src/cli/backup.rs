@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 use super::common::{self, Format, TemplateArg};
-use super::signals;
+use super::signals::{Interrupted, Stop};
 use crate::backup::{self, Job, Plan, Report};
 use crate::clock::Clock;
 use crate::crypt::{Identities, Recipients};
@@ -83,7 +83,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         manifest: !args.no_manifest,
         clock,
     };
-    let report = job.run(&signals::cancel_on_signal(signals::Interrupted::Makes("backup")), &narrate).await?;
+    let report = job.run(&Stop::on_signal(Interrupted::Makes("backup")).token, &narrate).await?;
     let printed = match args.format {
         Format::Json => common::print_json(&report),
         Format::Human => {

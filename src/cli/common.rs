@@ -9,6 +9,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use clap::ValueEnum;
 use serde::Serialize;
 
+use super::signals::Stop;
 use crate::clock::{Clock, Timer};
 use crate::crypt::Identities;
 use crate::engine::{self, Drill, Journal, Sink};
@@ -96,11 +97,7 @@ pub struct Sealed {
 ///
 /// # Errors
 /// If the drill cannot even begin: configuration errors.
-pub async fn sealed_drill(
-    drill: &Drill,
-    evidence: &EvidenceArgs,
-    cancel: &tokio_util::sync::CancellationToken,
-) -> Result<Sealed> {
+pub async fn sealed_drill(drill: &Drill, evidence: &EvidenceArgs, stop: &Stop) -> Result<Sealed> {
     let (file, timer) = claim_second(evidence, &drill.clock).await?;
     let log = DrillLog::new(evidence.log.clone(), drill.template.as_ref().clone());
     let verdict = drill.first_verdict(timer.began());
@@ -108,9 +105,10 @@ pub async fn sealed_drill(
         file.give_up();
         return Err(failure);
     }
-    let sinks: Vec<Box<dyn Sink>> = vec![Box::new(file.clone()), progress_sink()];
+    // First the one that writes nothing: another may be held up, by a full pipe or somebody else's lock.
+    let sinks: Vec<Box<dyn Sink>> = vec![stop.watch(), Box::new(file.clone()), progress_sink()];
     let journal = Journal::new(verdict, sinks, timer);
-    let failure = drill.run(&journal, cancel).await;
+    let failure = drill.run(&journal, &stop.token).await;
     let mut verdict = journal.verdict();
     seal(&mut verdict, &file, &log);
     Ok(Sealed { verdict, path: file.path().to_owned(), failure })
@@ -124,9 +122,9 @@ pub async fn run_drill(
     drill: &Drill,
     evidence: &EvidenceArgs,
     format: Format,
-    cancel: &tokio_util::sync::CancellationToken,
+    stop: &Stop,
 ) -> Result<ExitCode> {
-    let Sealed { verdict, path, failure } = sealed_drill(drill, evidence, cancel).await?;
+    let Sealed { verdict, path, failure } = sealed_drill(drill, evidence, stop).await?;
     let printed = match format {
         Format::Json => print_json(&verdict),
         Format::Human => print_summary(

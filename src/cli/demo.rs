@@ -5,8 +5,9 @@ use std::sync::{Arc, LazyLock};
 use chrono::{DateTime, Utc};
 use clap::builder::PossibleValuesParser;
 
+use super::backup as backup_command;
 use super::common::{self, EvidenceArgs, Format};
-use super::{backup as backup_command, signals};
+use super::signals::{Interrupted, Stop};
 use crate::clock::Clock;
 use crate::demo::breakage::{self, Breakage};
 use crate::demo::data::DEFAULT_ROWS;
@@ -61,10 +62,10 @@ fn kinds() -> PossibleValuesParser {
 
 /// Runs the demo.
 pub async fn run(args: Args) -> Result<ExitCode> {
-    let cancel = signals::cancel_on_signal(signals::Interrupted::Makes("demo"));
+    let stop = Stop::on_signal(Interrupted::Makes("demo"));
     let breakage = args.breakage.as_deref().and_then(Breakage::named);
     let stage = Stage::set(args.rows, breakage, backup_command::narrate).await?;
-    let sound = stage.back_up(&cancel).await?;
+    let sound = stage.back_up(&stop.token).await?;
 
     backup_command::narrate("the source server is gone; what follows has only the backups");
     // Other demos had other data: nothing is compared with theirs.
@@ -72,7 +73,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     if sound.is_some() {
         backup_command::narrate("drilling the backup that is sound");
         let first = drill(&stage, sound, false, earlier).await?;
-        let sealed = common::sealed_drill(&first, &args.evidence, &cancel).await?;
+        let sealed = common::sealed_drill(&first, &args.evidence, &stop).await?;
         if sealed.verdict.status != Status::Pass {
             let why = sealed.verdict.failure.map(|failure| failure.message).unwrap_or_default();
             return Err(Failure::inconclusive(
@@ -85,7 +86,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         backup_command::narrate("drilling the one after it");
     }
     let last = drill(&stage, None, args.keep, earlier).await?;
-    common::run_drill(&last, &args.evidence, args.format, &cancel).await
+    common::run_drill(&last, &args.evidence, args.format, &stop).await
 }
 
 async fn drill(

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::common::{self, EvidenceArgs, Format, Opened, TemplateArg};
-use super::{plan, signals};
+use super::plan;
+use super::signals::{Interrupted, Stop};
 use crate::clock::Clock;
 use crate::engine::{Drill, Options};
 use crate::exit::ExitCode;
@@ -88,11 +89,6 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         identities,
         clock,
     };
-    common::run_drill(
-        &drill,
-        &args.evidence,
-        args.format,
-        &signals::cancel_on_signal(signals::Interrupted::Makes("drill")),
-    )
-    .await
+    common::run_drill(&drill, &args.evidence, args.format, &Stop::on_signal(Interrupted::Makes("drill")))
+        .await
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::common::{self, Format};
-use super::signals;
+use super::signals::{Interrupted, Stop};
 use crate::chain::{Encoding, HashFunction};
 use crate::check::Outcome;
 use crate::check::verify_chain::{Watch, verify, verify_jsonl};
@@ -136,7 +136,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let chain = check
         .chain()
         .map_err(|why| Failure::config("chain_invalid", why).hint("--help explains each option"))?;
-    let cancel = signals::cancel_on_signal(signals::Interrupted::Reads);
+    let cancel = Stop::on_signal(Interrupted::Reads).token;
     let began = Instant::now();
     let outcome = tokio::select! {
         biased;
