@@ -15,7 +15,7 @@ mod verify;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use tokio_util::sync::CancellationToken;
@@ -39,8 +39,9 @@ pub use report::{Dump, Plan, PlannedDump, Report, Uploaded, Verified};
 
 /// Databases dumped at once.
 const PARALLEL: usize = 2;
-/// After this long `reap` may remove a backup's container.
-const LEASE: chrono::TimeDelta = chrono::TimeDelta::hours(12);
+/// How long a backup may go on beyond the template's time limit, before `reap` may remove its container: for its manifest,
+/// and what is read back.
+const LEASE_MARGIN: TimeDelta = TimeDelta::hours(12);
 
 /// What a backup needs.
 pub struct Job {
@@ -120,7 +121,9 @@ impl Job {
             template: self.template.name.clone(),
             purpose: "backup",
             owner: Owner::this_process(),
-            lease_expires: taken_at + LEASE,
+            lease_expires: taken_at
+                + LEASE_MARGIN
+                + TimeDelta::from_std(self.template.timeout).unwrap_or_default(),
             kept: false,
         };
         let started = tokio::select! {

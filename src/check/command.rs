@@ -6,13 +6,14 @@
 mod tail;
 
 use futures_util::TryStreamExt;
+use futures_util::stream::BoxStream;
 use uuid::Uuid;
 
 use super::{Context, Findings, Outcome, Stack, Verified};
 use crate::failure::{Failure, Result};
 use crate::human;
 use crate::secret::Secret;
-use crate::stack::docker::{Output, Owned, OwnedKind};
+use crate::stack::docker::{Engine, ObservedContainer, Output, Owned, OwnedKind};
 use crate::stack::isolation;
 use crate::stack::spec::{self, ContainerSpec, POSTGRES};
 use crate::template::Command;
@@ -45,7 +46,7 @@ pub async fn run(check: &Command, context: &Context<'_>) -> Result<Outcome> {
     let ended = run_to_its_end(check, stack, &spec, &id, password).await;
     let container =
         Owned { kind: OwnedKind::Container, id, name: spec.name.clone(), labels: spec.labels.clone() };
-    // Teardown tries again, and reports it.
+    // Also the end of a program whose time is over. Teardown tries again, and reports it.
     let _ = stack.engine.remove(&container).await;
     let (ending, (lines, total)) = ended?;
     Ok(judge(check, ending, &lines, total))
@@ -103,25 +104,14 @@ async fn run_to_its_end(
 ) -> Result<(Ending, (Vec<String>, u64))> {
     let engine = &stack.engine;
     require_isolated(stack, spec, id).await?;
-    let mut output = engine.attach(id).await?;
+    let output = engine.attach(id).await?;
     if let Err(failure) = engine.start_container(id).await {
         return Err(failure.context(format!("check {}", check.name)));
     }
     let mut tail = Tail::new(check.output_lines, check.environment.values().chain([password]));
-    let running = async {
-        while let Some(chunk) = output.try_next().await? {
-            match chunk {
-                Output::Stdout(bytes) => tail.push(Stream::Out, &bytes),
-                Output::Stderr(bytes) => tail.push(Stream::Err, &bytes),
-            }
-        }
-        engine.ended(id).await
-    };
-    let ending = match tokio::time::timeout(check.timeout, running).await {
-        Err(_) => {
-            engine.kill_container(id).await?;
-            Ending::TimedOut
-        }
+    let watched = tokio::time::timeout(check.timeout, watch(engine, id, output, &mut tail)).await;
+    let ending = match watched {
+        Err(_) => Ending::TimedOut,
         Ok(state) => match state? {
             state if state.oom_killed => Ending::Killed,
             state if state.exit_code == Some(SIGKILLED) && !engine.ran_out_of_memory(id).await => {
@@ -142,6 +132,23 @@ fn killed_from_outside(check: &Command) -> Failure {
     );
     Failure::inconclusive("command_killed_from_outside", message)
         .hint("run the drill again; if it happens again, the engine's machine may be short of memory")
+}
+
+/// Reads what a program writes, to its end. The output goes with this: an engine cannot end a container whose output
+/// somebody holds and does not read.
+async fn watch(
+    engine: &Engine,
+    id: &str,
+    mut output: BoxStream<'static, Result<Output>>,
+    tail: &mut Tail,
+) -> Result<ObservedContainer> {
+    while let Some(chunk) = output.try_next().await? {
+        match chunk {
+            Output::Stdout(bytes) => tail.push(Stream::Out, &bytes),
+            Output::Stderr(bytes) => tail.push(Stream::Err, &bytes),
+        }
+    }
+    engine.ended(id).await
 }
 
 /// Asserts of the container what is asserted of the stack's own.

@@ -162,8 +162,9 @@ fn text(report: &Report) -> String {
     if let Some(hint) = report.failure().and_then(|failure| failure.hint.as_ref()) {
         writeln!(out, "hint: {hint}");
     }
-    for left in &report.teardown.leaked {
-        writeln!(out, "left behind: {left}");
+    let remains = report.teardown.remains();
+    if !remains.is_empty() {
+        writeln!(out, "left behind: {remains}");
     }
     out.blank();
     out.ending(&last_line(report))

@@ -1,10 +1,12 @@
 //! `doctor`: would a drill find what it needs?
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::common::{self, Format, TemplateArg};
 use crate::clock::Clock;
 use crate::doctor;
+use crate::engine;
 use crate::exit::ExitCode;
 use crate::failure::Result;
 use crate::report::{doctor_text, past_drills};
@@ -21,6 +23,9 @@ Examples:
 
 Exit codes: 0 a drill would find what it needs (there may be warnings) · otherwise what the drill's would be:
 1 a recovery point cannot be opened · 2 configuration · 3 the engine or the store";
+
+/// Somebody waits for it.
+const LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
@@ -39,10 +44,13 @@ pub struct Args {
 /// Examines.
 pub async fn run(args: Args) -> Result<ExitCode> {
     let template = template::load(&args.template.template, &Environment::of_process(), Purpose::Drill)?;
-    let store = S3Store::connect(&template.store).await;
-    let store = store.as_ref().map(|store| store as &dyn Store).map_err(Clone::clone);
     let past = past_drills(&args.reports, &template.name);
-    let examination = doctor::examine(&template, store, &past, &Clock::system()).await;
+    let looking = async {
+        let store = S3Store::connect(&template.store).await;
+        let store = store.as_ref().map(|store| store as &dyn Store).map_err(Clone::clone);
+        Ok(doctor::examine(&template, store, &past, &Clock::system()).await)
+    };
+    let examination = engine::in_time(LIMIT, "looking at the store and the engine", looking).await?;
     let printed = match args.format {
         Format::Json => common::print_json(&examination),
         Format::Human => {

@@ -1,6 +1,7 @@
 //! `health`: is disaster recovery working right now?
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::common::{self, Format, Opened, TemplateArg};
 use crate::clock::Clock;
@@ -22,6 +23,9 @@ Examples:
 Exit codes: 0 healthy, or a warning · 1 critical, or with --strict a warning · 2 configuration · 3 the store cannot be
 read";
 
+/// A probe that does not answer is no probe.
+const LIMIT: Duration = Duration::from_secs(120);
+
 /// Arguments of `health`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -41,11 +45,15 @@ pub struct Args {
 
 /// Judges.
 pub async fn run(args: Args) -> Result<ExitCode> {
-    let Opened { template, identities, store } = args.template.open(&[]).await?;
     let now = Clock::system().now();
-    let past = past_drills(&args.reports, &template.name);
-    let earlier = earlier_drills(&args.reports, &template.name);
-    let plan = engine::make_plan(&template, &store, &identities, now, now, past, &earlier).await?;
+    let looking = async {
+        let Opened { template, identities, store } = args.template.open(&[]).await?;
+        let past = past_drills(&args.reports, &template.name);
+        let earlier = earlier_drills(&args.reports, &template.name);
+        let plan = engine::make_plan(&template, &store, &identities, now, now, past, &earlier).await?;
+        Ok((template, plan))
+    };
+    let (template, plan) = engine::in_time(LIMIT, "looking at the store", looking).await?;
     let health =
         health::judge(&template, &plan, health::drills(&args.reports, &template.name, template.timeout, now));
     let printed = match args.format {

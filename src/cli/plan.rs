@@ -1,6 +1,7 @@
 //! `plan`, and `run --dry-run`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -22,6 +23,9 @@ Examples:
 
 Exit codes: 0 the plan is sound · 1 it is not: a finding is an error · 2 configuration or usage
 3 the store could not be read";
+
+/// Somebody waits for it. The largest buckets take a few minutes to list.
+const LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
@@ -87,11 +91,15 @@ pub async fn run(args: Args) -> Result<ExitCode> {
 pub async fn show(request: &Request<'_>) -> Result<ExitCode> {
     let now = Clock::system().now();
     let at = common::point_in_time(request.at, now)?.unwrap_or(now);
-    let Opened { template, identities, store } = request.template.open(request.only).await?;
     let reports = request.reports.unwrap_or(Path::new(common::DEFAULT_REPORTS));
-    let past = past_drills(reports, &template.name);
-    let earlier = earlier_drills(reports, &template.name);
-    let plan = engine::make_plan(&template, &store, &identities, at, now, past, &earlier).await?;
+    let planning = async {
+        let Opened { template, identities, store } = request.template.open(request.only).await?;
+        let past = past_drills(reports, &template.name);
+        let earlier = earlier_drills(reports, &template.name);
+        let plan = engine::make_plan(&template, &store, &identities, at, now, past, &earlier).await?;
+        Ok((store, plan))
+    };
+    let (store, plan) = engine::in_time(LIMIT, "planning", planning).await?;
     if let Some(reports) = request.reports {
         write_plan(reports, &plan, now)?;
     }

@@ -86,7 +86,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let outcome = remove_all(&engine, LabelFilter::Any, chosen).await;
     let printed = printed.and(common::print(&format!("removed {}\n", removed_things(&outcome.removed))));
     if outcome.status == TeardownStatus::Leaked {
-        common::complain(&format!("left behind: {}", outcome.leaked.join("; ")), None);
+        common::complain(&format!("left behind: {}", outcome.remains()), None);
         return Ok(common::delivered(printed, ExitCode::Leaked));
     }
     Ok(common::delivered(printed, ExitCode::Ok))

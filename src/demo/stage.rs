@@ -105,7 +105,7 @@ impl Stage {
         if removed.status == TeardownStatus::Leaked {
             return Err(Failure::inconclusive(
                 "demo_leaked",
-                format!("the source server could not be removed: {}", removed.leaked.join("; ")),
+                format!("the source server could not be removed: {}", removed.remains()),
             )
             .hint("`restore-drill reap` removes it once this command has ended"));
         }

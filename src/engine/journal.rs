@@ -1,5 +1,6 @@
 //! The one stream of events: folded into the verdict, and handed to every sink.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::event::Event;
@@ -28,19 +29,31 @@ struct Inner {
     verdict: Verdict,
     sinks: Vec<Box<dyn Sink>>,
     broken: Vec<String>,
+    running_checks: BTreeSet<String>,
     timer: Timer,
 }
 
 impl Journal {
     /// A journal of a drill that began with the timer.
     pub fn new(verdict: Verdict, sinks: Vec<Box<dyn Sink>>, timer: Timer) -> Self {
-        Self(Arc::new(Mutex::new(Inner { verdict, sinks, broken: Vec::new(), timer })))
+        Self(Arc::new(Mutex::new(Inner {
+            verdict,
+            sinks,
+            broken: Vec::new(),
+            running_checks: BTreeSet::new(),
+            timer,
+        })))
     }
 
     /// Records an event.
     pub fn record(&self, event: &Event) {
         let mut inner = self.lock();
         let inner = &mut *inner;
+        match event {
+            Event::CheckStarted(name) => drop(inner.running_checks.insert(name.clone())),
+            Event::CheckFinished(check) => drop(inner.running_checks.remove(&check.name)),
+            _ => {}
+        }
         if matches!(event, Event::Finished) {
             inner.verdict.warnings.extend(inner.timer.surprises());
         }
@@ -59,6 +72,11 @@ impl Journal {
     /// The verdict as it is now.
     pub fn verdict(&self) -> Verdict {
         self.lock().verdict.clone()
+    }
+
+    /// Checks that have begun and not ended.
+    pub fn running_checks(&self) -> Vec<String> {
+        self.lock().running_checks.iter().cloned().collect()
     }
 
     /// The seconds that the drill has taken so far, without those that the machine slept.

@@ -6,8 +6,10 @@ mod event;
 mod fetch;
 mod isolation;
 mod journal;
+mod limit;
 mod objectives;
 mod record;
+mod removal;
 mod restore;
 mod scope;
 mod stack;
@@ -40,8 +42,10 @@ use crate::verdict::{self, Objectives, Runner, Stack, Status, Teardown, Tool, Ve
 
 pub use event::{DatabaseEvent, Event, Fetched, Phase};
 pub use journal::{Journal, Sink};
+pub use limit::in_time;
+pub use removal::remove_all;
 pub use scope::{narrow, require_known};
-pub use teardown::{may_reap, may_reap_by_name, remove_all, teardown};
+pub use teardown::{may_reap, may_reap_by_name, teardown};
 
 /// More workers than this wait for each other, and use up the server's connections.
 const MAX_JOBS: usize = 32;
@@ -175,7 +179,9 @@ impl Drill {
                 outcome.unwrap_or_else(|_| Err(Failure::inconclusive("internal_error", "the drill broke off")
                     .hint("this is a defect of restore-drill; please report it with what stderr says")))
             }
-            () = tokio::time::sleep(self.template.timeout) => Err(self.timed_out(&journal.verdict())),
+            () = tokio::time::sleep(self.template.timeout) => {
+                Err(limit::timed_out(self.template.timeout, &journal.verdict(), &journal.running_checks()))
+            }
         };
         let failure = outcome.err();
         if let Some(failure) = &failure {
@@ -209,22 +215,6 @@ impl Drill {
             lease_expires: verdict.started_at + lease,
             kept: self.options.keep,
         }
-    }
-
-    fn timed_out(&self, verdict: &Verdict) -> Failure {
-        let phase = verdict.phases.last().map_or("plan", |phase| phase.name);
-        let open: Vec<&str> = verdict
-            .databases
-            .iter()
-            .filter(|database| database.status == verdict::DatabaseStatus::Pending)
-            .map(|database| database.name.as_str())
-            .collect();
-        let limit = crate::human::duration(self.template.timeout.as_secs_f64());
-        Failure::inconclusive(
-            "timed_out",
-            format!("the drill reached its time limit of {limit} in the phase {phase}; not restored yet: {}", open.join(", ")),
-        )
-        .hint("phases and databases[].seconds in the verdict say where the time went; `timeout` in the template sets the limit")
     }
 
     /// Everything up to teardown. The engine is handed out as soon as it is known, for teardown to use.

@@ -183,13 +183,20 @@ async fn wait_for_service(engine: &Engine, name: &str, service: &Service, made: 
         if service.ready.is_empty() {
             return Ok(());
         }
-        let said = engine.capture(ExecSpec::new(&made.id, service.ready.clone()), 1024).await?;
-        if said.ok() {
-            return Ok(());
-        }
+        // One that does not end, or writes without end, is over with its container.
+        let asking = engine.capture(ExecSpec::new(&made.id, service.ready.clone()), 1024);
+        let words = match tokio::time::timeout_at(deadline, asking).await {
+            Ok(said) => {
+                let said = said?;
+                if said.ok() {
+                    return Ok(());
+                }
+                crate::human::one_line(said.stderr.trim(), 200)
+            }
+            Err(_) => "its `ready` command does not end".to_owned(),
+        };
         if Instant::now() >= deadline {
             let limit = crate::human::duration(service.ready_timeout.as_secs_f64());
-            let words = crate::human::one_line(said.stderr.trim(), 200);
             return Err(Failure::inconclusive(
                 "service_not_ready",
                 format!("the service {name} is not ready after {limit}: {words}"),

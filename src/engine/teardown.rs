@@ -1,121 +1,44 @@
 //! Removing what a drill made. Everything carries the drill's id as a label from its first moment, so what is to be
 //! undone is always what the engine lists under that id: nothing can be made and forgotten.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures_util::future::join_all;
 
-use crate::failure::Failure;
+use super::removal::remove_all;
 use crate::names::DrillId;
-use crate::stack::docker::{Engine, LabelFilter, Owned, OwnedKind};
+use crate::stack::docker::{Engine, LabelFilter, Owned};
 use crate::stack::labels;
 use crate::stack::owner::Owner;
-use crate::verdict::{Removed, Teardown, TeardownStatus};
+use crate::verdict::{Teardown, TeardownStatus};
 
-/// Rounds of removal before what is left counts as leaked.
-const ROUNDS: u32 = 5;
-/// How long one request may take: an engine that hangs must not hang the drill.
-const ITEM_LIMIT: Duration = Duration::from_secs(30);
+/// How long creations on their way may hold teardown up. One that takes longer is looked for once more at the end.
+const SETTLE: Duration = Duration::from_secs(15);
 
 /// The teardown of a drill that made nothing.
 pub(super) fn nothing_made() -> Teardown {
     Teardown { status: TeardownStatus::Clean, ..Teardown::default() }
 }
 
-/// Removes everything of a drill, or leaves it all standing.
+/// Removes everything of a drill, or leaves it all standing. Ends in its own time, whatever the engine does.
 pub async fn teardown(engine: &Engine, drill: DrillId, keep: bool) -> Teardown {
-    let settled = engine.settle().await;
+    let settled = engine.settle(SETTLE).await;
     if keep {
         return Teardown { status: TeardownStatus::Kept, ..Teardown::default() };
     }
     let mut teardown = remove_all(engine, LabelFilter::Drill(drill), |_| true).await;
-    if !settled {
-        teardown.status = TeardownStatus::Leaked;
-        teardown.leaked.push("the engine had not answered whether it made something more".to_owned());
+    if settled {
+        return teardown;
     }
+    if engine.settle(Duration::ZERO).await {
+        let mut late = remove_all(engine, LabelFilter::Drill(drill), |_| true).await;
+        late.removed = late.removed + teardown.removed;
+        late.disconnected.extend(teardown.disconnected);
+        return late;
+    }
+    teardown.status = TeardownStatus::Leaked;
+    teardown.not_looked_at.push("what the engine was still asked to make (it did not answer)".to_owned());
     teardown
-}
-
-/// Removes what the filter finds and `chosen` agrees to; tries again what fails, since a network is busy until its
-/// last container is gone. Clean means that a look at the engine has shown nothing left.
-pub async fn remove_all(
-    engine: &Engine,
-    filter: LabelFilter<'_>,
-    chosen: impl Fn(&Owned) -> bool,
-) -> Teardown {
-    let mut removed = Removed::default();
-    let mut disconnected = BTreeSet::new();
-    let mut leaked = Vec::new();
-    for round in 0..=ROUNDS {
-        if round > 1 {
-            tokio::time::sleep(Duration::from_millis(100) * 2u32.pow(round)).await;
-        }
-        let listed = tokio::time::timeout(ITEM_LIMIT, engine.owned(filter)).await;
-        let owned: Vec<Owned> = match listed {
-            Ok(Ok(owned)) => owned.into_iter().filter(|owned| chosen(owned)).collect(),
-            Ok(Err(failure)) => {
-                leaked = vec![failure.message];
-                continue;
-            }
-            Err(_) => {
-                leaked = vec![format!("the engine does not answer within {} s", ITEM_LIMIT.as_secs())];
-                continue;
-            }
-        };
-        if owned.is_empty() {
-            let disconnected = disconnected.into_iter().collect();
-            return Teardown { status: TeardownStatus::Clean, removed, disconnected, leaked: Vec::new() };
-        }
-        for network in owned.iter().filter(|one| one.kind == OwnedKind::Network) {
-            // What could not be disconnected keeps the network from being removed, and that is reported.
-            let others = tokio::time::timeout(ITEM_LIMIT, engine.disconnect_others(network)).await;
-            disconnected.extend(others.ok().and_then(Result::ok).unwrap_or_default());
-        }
-        leaked = remove_round(engine, &owned, &mut removed).await;
-    }
-    Teardown {
-        status: TeardownStatus::Leaked,
-        removed,
-        disconnected: disconnected.into_iter().collect(),
-        leaked,
-    }
-}
-
-/// Removes each of these, those of a kind at once, and says what it could not, or what has not yet been seen gone.
-async fn remove_round(engine: &Engine, owned: &[Owned], removed: &mut Removed) -> Vec<String> {
-    let mut left = Vec::new();
-    for kind in [OwnedKind::Container, OwnedKind::Network, OwnedKind::Volume] {
-        let removals = owned.iter().filter(|one| one.kind == kind).map(|one| async move {
-            let outcome = tokio::time::timeout(ITEM_LIMIT, engine.remove(one)).await;
-            (
-                one,
-                outcome.unwrap_or_else(|_| {
-                    Err(Failure::inconclusive("engine_error", "the engine does not answer"))
-                }),
-            )
-        });
-        for (one, outcome) in join_all(removals).await {
-            let why = match outcome {
-                Ok(()) => {
-                    count(removed, kind);
-                    "removed, but not yet seen gone".to_owned()
-                }
-                Err(failure) => failure.message,
-            };
-            left.push(format!("{} {}: {why}", kind.word(), one.name));
-        }
-    }
-    left
-}
-
-fn count(removed: &mut Removed, kind: OwnedKind) {
-    *match kind {
-        OwnedKind::Container => &mut removed.containers,
-        OwnedKind::Network => &mut removed.networks,
-        OwnedKind::Volume => &mut removed.volumes,
-    } += 1;
 }
 
 /// Whether this belongs to a drill that still runs, as far as its labels tell.
@@ -172,6 +95,7 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stack::docker::OwnedKind;
 
     /// Something of a drill: who owns it, whether it is kept, and how many hours its lease has left.
     fn owned(owner: &str, kept: bool, lease_hours: i64) -> Owned {

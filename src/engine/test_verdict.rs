@@ -115,8 +115,7 @@ pub fn passing() -> Verdict {
     verdict.teardown = Teardown {
         status: TeardownStatus::Clean,
         removed: Removed { containers: 2, networks: 1, volumes: 0 },
-        disconnected: Vec::new(),
-        leaked: Vec::new(),
+        ..Teardown::default()
     };
     verdict
 }

@@ -49,7 +49,7 @@ fn text(event: &Event, verdict: &Verdict) -> Option<String> {
             TeardownStatus::Clean => "everything is removed".to_owned(),
             TeardownStatus::Kept => "the stack is left standing".to_owned(),
             TeardownStatus::Leaked | TeardownStatus::Pending => {
-                format!("left behind: {}", teardown.leaked.join("; "))
+                format!("left behind: {}", teardown.remains())
             }
         },
         Event::Pulling { .. }

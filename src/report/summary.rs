@@ -178,8 +178,11 @@ fn teardown(verdict: &Verdict) -> String {
             };
             format!("clean: removed {}{others}", removed_things(&teardown.removed))
         }
+        TeardownStatus::Leaked if teardown.leaked.is_empty() => {
+            format!("NOT SEEN REMOVED, `restore-drill reap` removes what is left: {}", teardown.remains())
+        }
         TeardownStatus::Leaked => {
-            format!("LEAKED, `restore-drill reap` removes it: {}", teardown.leaked.join("; "))
+            format!("LEAKED, `restore-drill reap` removes it: {}", teardown.remains())
         }
         TeardownStatus::Kept => "kept: everything is still there".to_owned(),
         TeardownStatus::Pending => "not begun".to_owned(),

@@ -102,7 +102,7 @@ pub enum TeardownStatus {
     Pending,
     /// Nothing of the drill is left.
     Clean,
-    /// Something is left; `leaked` names it.
+    /// Something is left, or was not seen to be gone; `leaked` and `not_looked_at` name it.
     Leaked,
     /// Left standing on request.
     Kept,
@@ -119,6 +119,17 @@ pub struct Teardown {
     pub disconnected: Vec<String>,
     /// What is left, with the reason.
     pub leaked: Vec<String>,
+    /// What could not be looked at, with the reason: it may be left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_looked_at: Vec<String>,
+}
+
+impl Teardown {
+    /// What is left, and what may be.
+    pub fn remains(&self) -> String {
+        let unseen = self.not_looked_at.iter().map(|what| format!("not looked at: {what}"));
+        self.leaked.iter().cloned().chain(unseen).collect::<Vec<_>>().join("; ")
+    }
 }
 
 /// Counts of what teardown removed.
@@ -130,4 +141,16 @@ pub struct Removed {
     pub networks: u64,
     /// Volumes.
     pub volumes: u64,
+}
+
+impl std::ops::Add for Removed {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            containers: self.containers + other.containers,
+            networks: self.networks + other.networks,
+            volumes: self.volumes + other.volumes,
+        }
+    }
 }

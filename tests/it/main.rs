@@ -19,6 +19,7 @@ mod fault_s3;
 mod faults;
 mod fingerprint;
 mod fixtures;
+mod hangs;
 mod health;
 mod isolation;
 #[path = "../support/memory_s3.rs"]
@@ -26,6 +27,7 @@ mod memory_s3;
 mod network;
 mod odd_stores;
 mod planning;
+mod proxy;
 mod rechecks;
 mod redteam;
 mod restoring;

@@ -10,7 +10,8 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use super::{Engine, engine_failure};
+use super::answer::{CHANGE, LOOK};
+use super::{Engine, engine_failure, within};
 use crate::failure::{Failure, Result};
 use crate::secret::Secret;
 
@@ -102,10 +103,10 @@ impl Engine {
             cmd: Some(spec.command),
             ..CreateExecOptions::default()
         };
-        let id = self.docker.create_exec(spec.container, options).await.map_err(failed)?.id;
+        let id = within(CHANGE, self.docker.create_exec(spec.container, options)).await.map_err(failed)?.id;
         let options =
             StartExecOptions { output_capacity: Some(OUTPUT_BUFFER), ..StartExecOptions::default() };
-        match self.docker.start_exec(&id, Some(options)).await.map_err(failed)? {
+        match within(CHANGE, self.docker.start_exec(&id, Some(options))).await.map_err(failed)? {
             StartExecResults::Attached { output, input } => {
                 let output = output.map_err(|error| engine_failure("reading a command's output", &error));
                 let output = output.try_filter_map(|chunk| async {
@@ -174,9 +175,7 @@ impl Exec {
 async fn exit_code(engine: &Engine, id: &str) -> Result<i64> {
     // The streams close an instant before the engine notes the end of the process.
     for attempt in 0..200u64 {
-        let state = engine
-            .docker
-            .inspect_exec(id)
+        let state = within(LOOK, engine.docker.inspect_exec(id))
             .await
             .map_err(|error| engine_failure("asking how a command ended", &error))?;
         if let (Some(false), Some(code)) = (state.running, state.exit_code) {

@@ -4,7 +4,8 @@ use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures_util::StreamExt;
 use std::collections::HashMap;
 
-use super::{Engine, engine_failure, is_not_found};
+use super::answer::{CHANGE, LOOK, PULL_IDLE};
+use super::{Engine, engine_failure, is_not_found, within};
 use crate::failure::{Failure, Result};
 
 /// What a drill needs to know of an image.
@@ -34,7 +35,7 @@ pub struct PullProgress {
 impl Engine {
     /// The image, if the engine has it.
     pub async fn find_image(&self, name: &str) -> Result<Option<ImageFacts>> {
-        match self.docker.inspect_image(name).await {
+        match within(LOOK, self.docker.inspect_image(name)).await {
             Ok(image) => {
                 let config = image.config.unwrap_or_default();
                 Ok(Some(ImageFacts {
@@ -55,7 +56,7 @@ impl Engine {
     /// # Errors
     /// `image_unavailable`, if it has not, or does not answer.
     pub async fn can_pull(&self, name: &str) -> Result<()> {
-        let asked = self.docker.inspect_registry_image(name, None).await;
+        let asked = within(CHANGE, self.docker.inspect_registry_image(name, None)).await;
         asked.map(drop).map_err(|error| unavailable(name, &error.to_string()))
     }
 
@@ -74,8 +75,12 @@ impl Engine {
         let (repository, tag) = split_reference(name);
         let options = CreateImageOptionsBuilder::new().from_image(repository).tag(tag).build();
         let mut layers: HashMap<String, (u64, u64)> = HashMap::new();
-        let mut events = std::pin::pin!(self.docker.create_image(Some(options), None, None));
-        while let Some(event) = events.next().await {
+        let patient = self.docker.clone().with_timeout(PULL_IDLE);
+        let mut events = std::pin::pin!(patient.create_image(Some(options), None, None));
+        while let Some(event) = tokio::time::timeout(PULL_IDLE, events.next())
+            .await
+            .map_err(|_| unavailable(name, "the pull does not go on"))?
+        {
             let event = event.map_err(|error| unavailable(name, &error.to_string()))?;
             let size = |number: Option<i64>| number.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
             let (Some(layer), Some(detail)) = (event.id, event.progress_detail) else { continue };

@@ -1,5 +1,6 @@
 //! The Docker engine, through its API. The only folder that imports bollard.
 
+mod answer;
 mod exec;
 mod images;
 mod observe;
@@ -13,10 +14,10 @@ use std::time::Duration;
 use bollard::Docker;
 use tokio_util::task::TaskTracker;
 
-use super::labels::NAME_TAKEN;
 use super::spec::EngineFacts;
 use crate::failure::{Failure, Result};
 
+use answer::{engine_failure, is_being_removed, is_not_found, within};
 pub use exec::{Captured, Exec, ExecSpec, Output};
 pub use images::{ImageFacts, PullProgress};
 pub use observe::{ObservedContainer, ObservedMount, ObservedNetwork};
@@ -24,8 +25,6 @@ pub use resources::{LabelFilter, Owned, OwnedKind};
 
 /// How long the engine may take to answer its first request.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long creations on their way may hold teardown up: longer than a request to the engine can take.
-const SETTLE_LIMIT: Duration = Duration::from_secs(130);
 /// The oldest API that knows what a drill needs (anonymous volumes with labels, exec, internal networks).
 const OLDEST_API: (usize, usize) = (1, 40);
 
@@ -116,9 +115,9 @@ impl Engine {
         self.creations.spawn(work).await.expect("a creation does not panic and is never aborted")
     }
 
-    /// Waits until no creation is on its way any more; `false` if that takes too long.
-    pub async fn settle(&self) -> bool {
-        tokio::time::timeout(SETTLE_LIMIT, self.creations.wait()).await.is_ok()
+    /// Waits until no creation is on its way any more; `false` if that takes longer.
+    pub async fn settle(&self, limit: Duration) -> bool {
+        tokio::time::timeout(limit, self.creations.wait()).await.is_ok()
     }
 
     /// What the engine says about itself.
@@ -145,37 +144,4 @@ pub fn is_local() -> bool {
 fn unreachable_engine(why: &str) -> Failure {
     Failure::inconclusive("engine_unreachable", format!("the Docker engine cannot be reached ({why})"))
         .hint("is it running, and may this user open its socket? `docker info` must work; DOCKER_HOST names another engine")
-}
-
-/// Whether the engine answered that there is no such thing.
-fn is_not_found(error: &bollard::errors::Error) -> bool {
-    matches!(error, bollard::errors::Error::DockerResponseServerError { status_code: 404, .. })
-}
-
-/// Whether the engine is at the removal of this container already, for somebody else.
-fn is_being_removed(error: &bollard::errors::Error) -> bool {
-    matches!(error, bollard::errors::Error::DockerResponseServerError { status_code: 409, message }
-        if message.contains("already in progress"))
-}
-
-/// An engine error while doing something.
-fn engine_failure(doing: &str, error: &bollard::errors::Error) -> Failure {
-    let text = match error {
-        bollard::errors::Error::DockerResponseServerError { message, .. } => message.clone(),
-        other => other.to_string(),
-    };
-    if matches!(error, bollard::errors::Error::DockerResponseServerError { status_code: 409, .. })
-        && text.contains("already in use by container")
-    {
-        return Failure::inconclusive(
-            NAME_TAKEN,
-            format!("{doing}: the engine has one of that name already"),
-        )
-        .hint("many drills with this project prefix began at the same time; run this one again");
-    }
-    if text.contains("no space left on device") {
-        return Failure::disk_full(format!("{doing}: the engine's disk is full"));
-    }
-    Failure::inconclusive("engine_error", format!("{doing}: {}", crate::human::one_line(&text, 400)))
-        .hint("`docker info` and the engine's own log say more")
 }

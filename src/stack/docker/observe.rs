@@ -3,7 +3,8 @@
 use bollard::query_parameters::{InspectContainerOptions, InspectNetworkOptions};
 
 use super::super::labels::Labels;
-use super::{Engine, engine_failure, is_not_found};
+use super::answer::LOOK;
+use super::{Engine, engine_failure, is_not_found, within};
 use crate::failure::Result;
 
 /// A network as the engine describes it.
@@ -98,9 +99,7 @@ pub struct ObservedMount {
 impl Engine {
     /// Describes a network.
     pub async fn observe_network(&self, id: &str) -> Result<ObservedNetwork> {
-        let network = self
-            .docker
-            .inspect_network(id, None::<InspectNetworkOptions>)
+        let network = within(LOOK, self.docker.inspect_network(id, None::<InspectNetworkOptions>))
             .await
             .map_err(|error| engine_failure("inspecting the drill's network", &error))?;
         let pools = network.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
@@ -137,7 +136,8 @@ impl Engine {
     }
 
     async fn inspect(&self, id: &str) -> std::result::Result<ObservedContainer, bollard::errors::Error> {
-        let container = self.docker.inspect_container(id, None::<InspectContainerOptions>).await?;
+        let container =
+            within(LOOK, self.docker.inspect_container(id, None::<InspectContainerOptions>)).await?;
         let host = container.host_config.unwrap_or_default();
         let state = container.state.unwrap_or_default();
         let settings = container.network_settings.unwrap_or_default();

@@ -1,15 +1,14 @@
 //! Containers that run once, to their end.
 
 use bollard::container::LogOutput;
-use bollard::query_parameters::{
-    AttachContainerOptionsBuilder, EventsOptionsBuilder, KillContainerOptionsBuilder,
-};
+use bollard::query_parameters::{AttachContainerOptionsBuilder, EventsOptionsBuilder};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{Engine, ObservedContainer, Output, engine_failure};
+use super::answer::CHANGE;
+use super::{Engine, ObservedContainer, Output, engine_failure, within};
 use crate::failure::Result;
 
 /// How late the engine may be with the news why a container was killed.
@@ -19,7 +18,7 @@ impl Engine {
     /// What a container will write, from its start on: attach first, then start it.
     pub async fn attach(&self, id: &str) -> Result<BoxStream<'static, Result<Output>>> {
         let options = AttachContainerOptionsBuilder::new().stdout(true).stderr(true).stream(true).build();
-        let attached = self.docker.attach_container(id, Some(options)).await;
+        let attached = within(CHANGE, self.docker.attach_container(id, Some(options))).await;
         let attached = attached.map_err(|error| engine_failure("attaching to a container", &error))?;
         let output = attached.output.map_err(|error| engine_failure("reading a container's output", &error));
         let output = output.try_filter_map(|chunk| async {
@@ -54,16 +53,5 @@ impl Engine {
         let mut events = std::pin::pin!(self.docker.events(Some(options)));
         // Of what was, the engine tells at once; then it waits for what will be.
         matches!(tokio::time::timeout(LATE_EVENT, events.next()).await, Ok(Some(Ok(_))))
-    }
-
-    /// Kills a container; one that has ended already stays as it is.
-    pub async fn kill_container(&self, id: &str) -> Result<()> {
-        let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
-        match self.docker.kill_container(id, Some(options)).await {
-            // 409: it does not run.
-            Ok(())
-            | Err(bollard::errors::Error::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(()),
-            Err(error) => Err(engine_failure("killing a container", &error)),
-        }
     }
 }

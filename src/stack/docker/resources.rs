@@ -18,8 +18,9 @@ use futures_util::StreamExt;
 use super::super::labels::{self, Labels};
 use super::super::seccomp::security_options;
 use super::super::spec::{Attachment, ContainerSpec, NetworkSpec, PIDS_LIMIT, RESOLVER_OPTIONS};
-use super::{Engine, engine_failure, is_being_removed, is_not_found};
-use crate::failure::Result;
+use super::answer::{CHANGE, LOOK};
+use super::{Engine, engine_failure, is_being_removed, is_not_found, within};
+use crate::failure::{Failure, Result};
 use crate::names::DrillId;
 
 /// How long the engine may take for a removal that somebody else asked for: less than teardown gives each of its own.
@@ -93,8 +94,7 @@ impl Engine {
         };
         let (docker, doing) = (self.docker.clone(), format!("creating the network {}", spec.name));
         self.creation(async move {
-            docker
-                .create_network(request)
+            within(CHANGE, docker.create_network(request))
                 .await
                 .map(|made| made.id)
                 .map_err(|error| engine_failure(&doing, &error))
@@ -178,7 +178,7 @@ impl Engine {
         let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
         let (docker, doing) = (self.docker.clone(), format!("creating the container {}", spec.name));
         self.creation(async move {
-            let made = docker.create_container(Some(options), body).await;
+            let made = within(CHANGE, docker.create_container(Some(options), body)).await;
             made.map(|made| made.id).map_err(|error| engine_failure(&doing, &error))
         })
         .await
@@ -186,8 +186,7 @@ impl Engine {
 
     /// Starts a container.
     pub async fn start_container(&self, id: &str) -> Result<()> {
-        self.docker
-            .start_container(id, None::<StartContainerOptions>)
+        within(CHANGE, self.docker.start_container(id, None::<StartContainerOptions>))
             .await
             .map_err(|error| engine_failure(&format!("starting the container {id}"), &error))
     }
@@ -195,13 +194,14 @@ impl Engine {
     /// The last lines a container wrote, without control characters.
     pub async fn last_log_lines(&self, id: &str, lines: usize) -> Vec<String> {
         let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&lines.to_string()).build();
-        let output: Vec<u8> = self
+        let reading = self
             .docker
             .logs(id, Some(options))
             .filter_map(|chunk| async { chunk.ok() })
             .map(|chunk| chunk.into_bytes().to_vec())
-            .concat()
-            .await;
+            .concat();
+        // They are there to explain a failure; without them it is still one.
+        let output = tokio::time::timeout(LOOK, reading).await.unwrap_or_default();
         String::from_utf8_lossy(&output).lines().map(|line| crate::human::one_line(line, 300)).collect()
     }
 
@@ -209,14 +209,16 @@ impl Engine {
     pub async fn owned(&self, filter: LabelFilter<'_>) -> Result<Vec<Owned>> {
         let filters = HashMap::from([("label".to_owned(), vec![filter.text()])]);
         let failed = |error: bollard::errors::Error| engine_failure("listing what drills made", &error);
-        let (containers, networks, volumes) = tokio::try_join!(
-            self.docker.list_containers(Some(
-                ListContainersOptionsBuilder::new().all(true).filters(&filters).build()
-            )),
-            self.docker.list_networks(Some(ListNetworksOptionsBuilder::new().filters(&filters).build())),
-            self.docker.list_volumes(Some(ListVolumesOptionsBuilder::new().filters(&filters).build())),
-        )
-        .map_err(failed)?;
+        let listing = async {
+            tokio::try_join!(
+                self.docker.list_containers(Some(
+                    ListContainersOptionsBuilder::new().all(true).filters(&filters).build()
+                )),
+                self.docker.list_networks(Some(ListNetworksOptionsBuilder::new().filters(&filters).build())),
+                self.docker.list_volumes(Some(ListVolumesOptionsBuilder::new().filters(&filters).build())),
+            )
+        };
+        let (containers, networks, volumes) = within(LOOK, listing).await.map_err(failed)?;
         let owned = |kind, id: String, name: String, labels: Option<HashMap<String, String>>| Owned {
             kind,
             id,
@@ -252,10 +254,12 @@ impl Engine {
     /// names; they are not harmed otherwise.
     pub async fn disconnect_others(&self, network: &Owned) -> Result<Vec<String>> {
         let failed = |error| engine_failure(&format!("disconnecting others from {}", network.name), &error);
-        let found = match self.docker.inspect_network(&network.id, None::<InspectNetworkOptions>).await {
-            Err(error) if is_not_found(&error) => return Ok(Vec::new()),
-            found => found.map_err(failed)?,
-        };
+        let found =
+            match within(LOOK, self.docker.inspect_network(&network.id, None::<InspectNetworkOptions>)).await
+            {
+                Err(error) if is_not_found(&error) => return Ok(Vec::new()),
+                found => found.map_err(failed)?,
+            };
         let mut disconnected = Vec::new();
         for id in found.containers.unwrap_or_default().into_keys() {
             let Some(container) = self.find_container(&id).await? else { continue };
@@ -263,7 +267,7 @@ impl Engine {
                 continue;
             }
             let request = NetworkDisconnectRequest { container: id, force: Some(true) };
-            match self.docker.disconnect_network(&network.id, request).await {
+            match within(CHANGE, self.docker.disconnect_network(&network.id, request)).await {
                 Err(error) if !is_not_found(&error) => return Err(failed(error)),
                 _ => disconnected.push(container.name),
             }
@@ -276,12 +280,19 @@ impl Engine {
     pub async fn remove(&self, owned: &Owned) -> Result<()> {
         let result = match owned.kind {
             OwnedKind::Container => self.remove_container(&owned.id).await,
-            OwnedKind::Network => self.docker.remove_network(&owned.id).await,
-            OwnedKind::Volume => self.docker.remove_volume(&owned.id, None::<RemoveVolumeOptions>).await,
+            OwnedKind::Network => within(CHANGE, self.docker.remove_network(&owned.id)).await,
+            OwnedKind::Volume => {
+                within(CHANGE, self.docker.remove_volume(&owned.id, None::<RemoveVolumeOptions>)).await
+            }
         };
         match result {
             Ok(()) => Ok(()),
             Err(error) if is_not_found(&error) => Ok(()),
+            Err(error) if is_being_removed(&error) => {
+                let message =
+                    format!("the engine is still removing the {} {}", owned.kind.word(), owned.name);
+                Err(Failure::inconclusive("removal_under_way", message))
+            }
             Err(error) => {
                 Err(engine_failure(&format!("removing the {} {}", owned.kind.word(), owned.name), &error))
             }
@@ -294,7 +305,7 @@ impl Engine {
         let began = Instant::now();
         loop {
             let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-            match self.docker.remove_container(id, Some(options)).await {
+            match within(CHANGE, self.docker.remove_container(id, Some(options))).await {
                 Err(error) if is_being_removed(&error) && began.elapsed() < OTHERS_REMOVAL => {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }

@@ -7,8 +7,9 @@ use bollard::query_parameters::ListContainersOptionsBuilder;
 use futures_util::future::try_join_all;
 
 use super::super::labels;
+use super::answer::LOOK;
 use super::observe::ObservedContainer;
-use super::{Engine, engine_failure};
+use super::{Engine, engine_failure, within};
 use crate::failure::Result;
 use crate::names::DrillId;
 
@@ -21,7 +22,7 @@ impl Engine {
         let Some(oldest) = ours.first() else { return Ok(Vec::new()) };
         let filters = HashMap::from([("since".to_owned(), vec![oldest.id.clone()])]);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-        let listed = self.docker.list_containers(Some(options)).await;
+        let listed = within(LOOK, self.docker.list_containers(Some(options))).await;
         let listed =
             listed.map_err(|error| engine_failure("listing the containers beside a drill's", &error))?;
         let own = drill.to_string();
