@@ -34,7 +34,7 @@ pub(super) async fn examine(template: &Template, at: DateTime<Utc>) -> OnEngine 
         }
     };
     let info = engine.info();
-    let mut items = vec![Item::ok("Docker engine", format!("{}, API {}", info.version, info.api_version))];
+    let mut items = vec![Item::ok("Docker engine", place(info))];
     items.extend(join_all(template.images().into_iter().map(|name| image(&engine, name))).await);
     items.push(judge_memory(template, info));
     items.push(match engine.owned(LabelFilter::Any).await {
@@ -42,6 +42,12 @@ pub(super) async fn examine(template: &Template, at: DateTime<Utc>) -> OnEngine 
         Err(failure) => Item::failure("leftovers of drills", failure),
     });
     OnEngine { items, free_disk_bytes: free_disk(info) }
+}
+
+/// Which engine: production data must not be restored on another one than was meant.
+fn place(info: &EngineInfo) -> String {
+    let by = info.context.as_ref().map(|name| format!(", by the context {name}")).unwrap_or_default();
+    format!("{}, API {}, at {}{by}", info.version, info.api_version, info.endpoint)
 }
 
 async fn image(engine: &Engine, name: &str) -> Item {
@@ -144,6 +150,8 @@ mod tests {
             cpus: 2,
             memory_bytes,
             seccomp: true,
+            endpoint: "unix:///var/run/docker.sock".to_owned(),
+            context: None,
             local: true,
             root_directory: None,
         }

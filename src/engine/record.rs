@@ -23,6 +23,8 @@ pub fn apply(verdict: &mut Verdict, event: &Event, now: DateTime<Utc>) {
             verdict.runner = Runner {
                 engine_version: Some(info.version.clone()),
                 api_version: Some(info.api_version.clone()),
+                engine_endpoint: Some(info.endpoint.clone()),
+                engine_context: info.context.clone(),
                 cpus: Some(info.cpus),
                 memory_bytes: Some(info.memory_bytes),
                 ..std::mem::take(&mut verdict.runner)

@@ -14,7 +14,12 @@ fn text(event: &Event, verdict: &Verdict) -> Option<String> {
         Event::Started => format!("restore drill {} of {}", verdict.project, verdict.template),
         Event::Phase(phase) => phase_line(*phase).to_owned(),
         Event::Planned(plan) => format!("recovery set of {} recovery points", plan.recovery_set.points.len()),
-        Event::Engine(info) => format!("Docker Engine {} (API {})", info.version, info.api_version),
+        Event::Engine(info) => match &info.context {
+            Some(context) => {
+                format!("Docker Engine {} (API {}) of the context {context}", info.version, info.api_version)
+            }
+            None => format!("Docker Engine {} (API {})", info.version, info.api_version),
+        },
         Event::StackUp(stack) => {
             format!(
                 "stack is up: PostgreSQL {}",

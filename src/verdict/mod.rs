@@ -140,6 +140,12 @@ pub struct Runner {
     pub engine_version: Option<String>,
     /// The API version spoken with it.
     pub api_version: Option<String>,
+    /// Where the engine was reached, as `DOCKER_HOST` has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine_endpoint: Option<String>,
+    /// The Docker context that named it, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine_context: Option<String>,
     /// The engine's processors.
     pub cpus: Option<u64>,
     /// The engine's memory.

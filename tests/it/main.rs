@@ -12,6 +12,7 @@ mod compose;
 mod corpus;
 mod doctor;
 mod drills;
+mod engine_choice;
 mod errors;
 mod evidence;
 #[path = "../support/fault_s3.rs"]

@@ -1,11 +1,12 @@
 //! Images: looked up, and pulled where they are absent.
 
+use bollard::auth::DockerCredentials;
 use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures_util::StreamExt;
 use std::collections::HashMap;
 
 use super::answer::{CHANGE, LOOK, PULL_IDLE};
-use super::{Engine, engine_failure, is_not_found, within};
+use super::{Engine, engine_failure, is_not_found, login, within};
 use crate::failure::{Failure, Result};
 
 /// What a drill needs to know of an image.
@@ -56,8 +57,9 @@ impl Engine {
     /// # Errors
     /// `image_unavailable`, if it has not, or does not answer.
     pub async fn can_pull(&self, name: &str) -> Result<()> {
-        let asked = within(CHANGE, self.docker.inspect_registry_image(name, None)).await;
-        asked.map(drop).map_err(|error| unavailable(name, &error.to_string()))
+        let (credentials, trouble) = credentials(name).await;
+        let asked = within(CHANGE, self.docker.inspect_registry_image(name, credentials)).await;
+        asked.map(drop).map_err(|error| unavailable(name, &format!("{error}{trouble}")))
     }
 
     /// The image, pulled if the engine does not have it.
@@ -76,12 +78,13 @@ impl Engine {
         let options = CreateImageOptionsBuilder::new().from_image(repository).tag(tag).build();
         let mut layers: HashMap<String, (u64, u64)> = HashMap::new();
         let patient = self.docker.clone().with_timeout(PULL_IDLE);
-        let mut events = std::pin::pin!(patient.create_image(Some(options), None, None));
+        let (credentials, trouble) = credentials(name).await;
+        let mut events = std::pin::pin!(patient.create_image(Some(options), None, credentials));
         while let Some(event) = tokio::time::timeout(PULL_IDLE, events.next())
             .await
             .map_err(|_| unavailable(name, "the pull does not go on"))?
         {
-            let event = event.map_err(|error| unavailable(name, &error.to_string()))?;
+            let event = event.map_err(|error| unavailable(name, &format!("{error}{trouble}")))?;
             let size = |number: Option<i64>| number.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
             let (Some(layer), Some(detail)) = (event.id, event.progress_detail) else { continue };
             if event.status.as_deref() == Some("Downloading") {
@@ -93,6 +96,14 @@ impl Engine {
             }
         }
         self.find_image(name).await?.ok_or_else(|| unavailable(name, "it is not there after the pull"))
+    }
+}
+
+/// What `docker login` left for the image's registry. What kept it from being read is told where the pull fails.
+async fn credentials(image: &str) -> (Option<DockerCredentials>, String) {
+    match login::of(image).await {
+        Ok(credentials) => (credentials, String::new()),
+        Err(why) => (None, format!("; asked without credentials: {why}")),
     }
 }
 

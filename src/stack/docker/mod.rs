@@ -1,8 +1,10 @@
 //! The Docker engine, through its API. The only folder that imports bollard.
 
+pub mod address;
 mod answer;
 mod exec;
 mod images;
+mod login;
 mod observe;
 mod oneoff;
 mod resources;
@@ -17,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use super::spec::EngineFacts;
 use crate::failure::{Failure, Result};
 
+use address::{Address, Surroundings};
 use answer::{engine_failure, is_being_removed, is_not_found, within};
 pub use exec::{Captured, Exec, ExecSpec, Output};
 pub use images::{ImageFacts, PullProgress};
@@ -48,6 +51,10 @@ pub struct EngineInfo {
     pub cpus: u64,
     /// Its memory in bytes.
     pub memory_bytes: u64,
+    /// Where it was reached, as `DOCKER_HOST` has it.
+    pub endpoint: String,
+    /// The Docker context that named it, if one did.
+    pub context: Option<String>,
     /// Whether it runs on this machine, as far as its address tells.
     pub local: bool,
     /// Whether it can filter system calls.
@@ -57,26 +64,22 @@ pub struct EngineInfo {
 }
 
 impl Engine {
-    /// Connects to the engine that `DOCKER_HOST` names, or to the local one, and agrees on an API version.
+    /// Connects to the engine that the docker command would talk to, and agrees on an API version.
     ///
     /// # Errors
-    /// `engine_unreachable`, `engine_too_old`: the drill cannot be run to a verdict.
+    /// Those of [`Surroundings::address`]; `engine_unreachable`, `engine_too_old`: the drill cannot be run to a verdict.
     pub async fn connect() -> Result<Self> {
-        let connected = tokio::time::timeout(CONNECT_TIMEOUT, Self::try_connect()).await;
+        let address = Surroundings::of_process().address()?;
+        let connected = tokio::time::timeout(CONNECT_TIMEOUT, Self::try_connect(&address)).await;
         match connected {
             Ok(Ok(engine)) => engine.require_api(),
-            Ok(Err(error)) => Err(unreachable_engine(&error.to_string())),
-            Err(_) => Err(unreachable_engine("no answer within 15 s")),
+            Ok(Err(error)) => Err(address.unreachable(&error.to_string())),
+            Err(_) => Err(address.unreachable("no answer within 15 s")),
         }
     }
 
-    async fn try_connect() -> Result<Self, bollard::errors::Error> {
-        // An empty variable means the same as none, as to the docker command.
-        let docker = match std::env::var("DOCKER_HOST") {
-            Ok(host) if !host.is_empty() => Docker::connect_with_host(&host)?,
-            _ => Docker::connect_with_local_defaults()?,
-        };
-        let docker = docker.negotiate_version().await?;
+    async fn try_connect(address: &Address) -> Result<Self, bollard::errors::Error> {
+        let docker = login::with_url_safe_header(address.client()?).negotiate_version().await?;
         let (version, info) = tokio::try_join!(docker.version(), docker.info())?;
         let unsigned = |number: Option<i64>| number.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
         let info = EngineInfo {
@@ -84,7 +87,9 @@ impl Engine {
             api_version: docker.client_version().to_string(),
             cpus: unsigned(info.ncpu).max(1),
             memory_bytes: unsigned(info.mem_total),
-            local: is_local(),
+            endpoint: address.endpoint.clone(),
+            context: address.context.clone(),
+            local: address.is_local(),
             seccomp: info.security_options.iter().flatten().any(|option| option.starts_with("name=seccomp")),
             root_directory: info.docker_root_dir.map(PathBuf::from),
         };
@@ -136,12 +141,7 @@ impl Engine {
     }
 }
 
-/// Whether the engine that [`Engine::connect`] would find runs on this machine, as far as its address tells.
+/// Whether the engine that [`Engine::connect`] would talk to runs on this machine, as far as its address tells.
 pub fn is_local() -> bool {
-    std::env::var("DOCKER_HOST").map_or(true, |host| host.is_empty() || host.starts_with("unix://"))
-}
-
-fn unreachable_engine(why: &str) -> Failure {
-    Failure::inconclusive("engine_unreachable", format!("the Docker engine cannot be reached ({why})"))
-        .hint("is it running, and may this user open its socket? `docker info` must work; DOCKER_HOST names another engine")
+    Surroundings::of_process().address().is_ok_and(|address| address.is_local())
 }
