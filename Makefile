@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help demo test bench fuzz lint images clean
+.PHONY: help demo test soak bench fuzz lint images clean
 
 target := $(or $(CARGO_TARGET_DIR),target)
 # An engine has addresses for some thirty networks, and a test may need three.
@@ -18,6 +18,12 @@ demo: ## Run a whole drill on sample data, with its own S3 server (ARGS="--rows 
 test: ## Run every test, the ones that need Docker too (ARGS is passed to cargo test)
 	docker/setup
 	env=$$(docker/obtain-images --local) && eval "$$env" && cargo test --locked $(ARGS)
+
+soak: ## Kill drills at 30 random moments, and see that reap removes what they leave (some minutes)
+	docker/setup
+	env=$$(docker/obtain-images --local) && eval "$$env" && \
+	  cargo test --locked --test it -- --ignored --exact --nocapture \
+	  soak::drills_killed_at_random_moments_leave_nothing_that_reap_does_not_remove
 
 bench: ## Measure (BENCH=chain for one of benches/, ARGS="--rows 200000" is passed on)
 	docker/setup

@@ -142,6 +142,16 @@ impl<'a> Running<'a> {
         assert!(sent.success(), "{name} to {pid}");
     }
 
+    /// Kills it, and returns what it said; none if it had ended before.
+    pub fn kill(mut self) -> Option<String> {
+        if self.child.try_wait().expect("a child can be asked").is_some() {
+            return None;
+        }
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("a child can be waited for");
+        Some(self.said_to_the_end())
+    }
+
     /// Waits for its end.
     pub fn finish(mut self) -> Outcome {
         let deadline = Instant::now() + LIMIT;

@@ -35,6 +35,7 @@ mod restoring;
 #[cfg(target_os = "linux")]
 mod shortcut;
 mod site;
+mod soak;
 mod store;
 mod verification;
 mod wait;
