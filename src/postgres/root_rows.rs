@@ -69,7 +69,8 @@ const ROOTS: &str = concat!(
            r.signed_root_payload->>'signature', r.signed_root_payload->>'public_key_fingerprint',
            r.signing_key_fingerprint::text, coalesce(c.n, 0), o.day,
            CASE WHEN e.first_id IS NOT NULL THEN c.before END, CASE WHEN e.last_id IS NOT NULL THEN c.covered END,
-           c.next
+           c.next, CASE WHEN r.computed_at >= '0001-01-01 00:00:00+00' AND r.computed_at < '10000-01-01 00:00:00+00'
+                        THEN r.computed_at END
     FROM roots r
     JOIN ends e USING (nr)
     LEFT JOIN counted c USING (nr)
@@ -132,6 +133,7 @@ impl Server {
                     leaves_before: row.try_get(13)?,
                     leaves_covered: row.try_get(14)?,
                     next_leaf_at: row.try_get(15)?,
+                    computed_at: row.try_get(16)?,
                 })
             })();
             each(root.map_err(failed)?);

@@ -201,6 +201,7 @@ mod tests {
             leaves_before: None,
             leaves_covered: None,
             next_leaf_at: None,
+            computed_at: None,
             oldest_leaf: None,
         }
     }

@@ -87,6 +87,7 @@ fn roots() -> Vec<RootRow> {
                 leaves_before: (leaf_count > 0).then_some(0),
                 leaves_covered: (leaf_count > 0).then_some(leaf_count),
                 next_leaf_at: None,
+                computed_at: date.and_hms_opt(23, 59, 40).map(|time| time.and_utc()),
                 oldest_leaf: Some(first),
             };
             seal(&mut root, 1);
@@ -295,6 +296,22 @@ fn a_day_without_rows_may_have_no_root_and_the_next_names_the_newest_there_is() 
     gap[2].prev_root_hash = Some(before);
     seal(&mut gap[2], 1);
     assert_eq!(codes(gap), [""; 0]);
+}
+
+#[test]
+fn a_root_that_was_made_up_for_later_need_not_be_named() {
+    let mut late = roots();
+    late[2].prev_root_hash = Some(late[0].root_hash.clone());
+    late[2].root_hash =
+        empty_day_root(EmptyRootVersion::V2, late[2].prev_root_hash.as_deref(), late[2].date).to_string();
+    late[3].prev_root_hash = Some(late[2].root_hash.clone());
+    late[2..].iter_mut().for_each(|root| seal(root, 1));
+    assert_eq!(codes(late.clone()), ["broken_root_link"], "the root of the second day was there");
+    late[1].computed_at = late[3].computed_at;
+    let outcome = outcome_with(ring(), late);
+    assert_eq!((outcome.status, outcome.findings_total), (CheckStatus::Pass, 1), "{:?}", outcome.findings);
+    assert_eq!(outcome.findings[0].code, "late_root");
+    assert!(outcome.findings[0].actual.contains("the root of 2026-05-02 was computed after"));
 }
 
 #[test]
