@@ -19,6 +19,7 @@ mod links;
 mod place;
 mod read;
 mod recent;
+mod remarks;
 mod runs;
 mod search;
 mod sightings;

@@ -336,7 +336,11 @@ fn last_line(record: &verdict::Check) -> String {
 fn summary(record: &verdict::Check) -> String {
     let mut out = Page::default();
     for finding in &record.findings {
-        let severity = if finding.severity == Severity::Error { "error" } else { "warning" };
+        let severity = match finding.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Info => "info",
+        };
         writeln!(out, "{severity} {}: {}", finding.code, finding.subject);
         writeln!(out, "    expected {}", finding.expected);
         writeln!(out, "    actual   {}", finding.actual);

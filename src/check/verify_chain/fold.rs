@@ -6,8 +6,9 @@ use super::content::{ContentJudge, Fields};
 use super::extents::Extents;
 use super::heads::{Heads, Sighted, Watch, watched};
 use super::layout::Layout;
-use super::links::{Links, Rules};
+use super::links::Links;
 use super::place;
+use super::remarks;
 use super::runs::Runs;
 use super::search::{FoundParents, Wanted};
 use super::sightings::{At, Sightings, Words};
@@ -15,7 +16,7 @@ use super::tree::{Followed, Tree};
 use super::value::Kind;
 use crate::check::Outcome;
 use crate::human;
-use crate::verdict::{Finding, Severity};
+use crate::verdict::Severity;
 
 /// Pieces of chains that are remembered while rows come in any order: about 50 MB of them. With more, links are judged
 /// in a second reading, chain by chain.
@@ -74,6 +75,7 @@ pub struct Verified {
 pub struct RowFold {
     layout: Arc<Layout>,
     kinds: Arc<[Kind]>,
+    order: Order,
     following: Following,
     content: Sightings,
     judge: ContentJudge,
@@ -191,6 +193,7 @@ impl RowFold {
         Self {
             layout,
             kinds,
+            order,
             following,
             content: Sightings::default(),
             judge: ContentJudge::default(),
@@ -245,7 +248,11 @@ impl RowFold {
             Following::Tree(tree) => {
                 tree.push(&row);
                 if tree.is_too_much() {
-                    self.following = Following::GivenUp;
+                    match self.order {
+                        Order::Any => self.following = Following::GivenUp,
+                        // There is no better order to read them in.
+                        Order::Interleaved | Order::Grouped => tree.stop(),
+                    }
                 }
             }
             Following::Interleaved(links) => links.push(&row),
@@ -289,7 +296,7 @@ impl RowFold {
                     self.following = Following::Tree(tree);
                     return Step::Search(wanted);
                 }
-                Some(tree.finish())
+                Some(*tree).filter(|tree| !tree.is_unfinished()).map(Tree::finish)
             }
             Following::GivenUp => None,
             Following::Known(followed) => Some(followed),
@@ -297,6 +304,11 @@ impl RowFold {
         let Some(known) = known else { return Step::Sort };
         self.following = Following::Known(known);
         Step::Done
+    }
+
+    /// Whether rows were found that are not what was hashed, or have no place.
+    pub fn has_errors(&self) -> bool {
+        self.content.has_errors()
     }
 
     /// Takes the links that a fold of the same rows, in their order, has followed.
@@ -311,12 +323,28 @@ impl RowFold {
         }
     }
 
-    /// The outcome. Rows that could not be looked up are not there.
-    pub fn finish(mut self) -> Verified {
-        if let Step::Search(wanted) = self.conclude_links() {
-            self.take_found(&FoundParents::of(wanted));
-            self.conclude_links();
+    /// Ends the following of links where rows can be read only once: those that would have to be looked up are not there.
+    /// False if that leaves links unjudged.
+    pub fn follow_to_the_end(&mut self) -> bool {
+        match self.conclude_links() {
+            Step::Done => true,
+            Step::Sort => false,
+            // Too many rows stand far from their parents to say that these are missing.
+            Step::Search(_) if self.is_stopped() => false,
+            Step::Search(wanted) => {
+                self.take_found(&FoundParents::of(wanted));
+                matches!(self.conclude_links(), Step::Done)
+            }
         }
+    }
+
+    fn is_stopped(&self) -> bool {
+        matches!(&self.following, Following::Tree(tree) if tree.is_stopped())
+    }
+
+    /// The outcome.
+    pub fn finish(mut self) -> Verified {
+        self.follow_to_the_end();
         let followed = match self.following {
             Following::Known(followed) => followed,
             _ => Followed::default(),
@@ -329,58 +357,17 @@ impl RowFold {
         let forks = &followed.forks;
         if let Some(parent) = &forks.example {
             held.push_str(&format!(", {}", human::things(forks.count, "fork")));
-            findings.push(fork_finding(&self.layout.rules, forks.count, &parent.chain, &parent.hash));
+            findings.push(remarks::forks(&self.layout.rules, forks.count, &parent.chain, &parent.hash));
         }
         if self.judge.untimed > 0 {
             held.push_str(&format!(", {} hashed without their time", human::count(self.judge.untimed)));
-            findings.push(untimed_finding(self.judge.untimed));
+            findings.push(remarks::untimed(self.judge.untimed));
         }
         if self.judge.unsharded > 0 {
-            findings.push(unsharded_finding(self.judge.unsharded));
+            findings.push(remarks::unsharded(self.judge.unsharded));
         }
         let outcome = findings.into_outcome(self.rows, held);
         Verified { outcome, heads: followed.heads, sighted: self.sighted, extents: self.extents }
-    }
-}
-
-fn fork_finding(rules: &Rules, count: u64, chain: &[u8], parent: &[u8]) -> Finding {
-    let is_too_many = rules.max_forks.is_some_and(|most| count > most);
-    let (severity, code) =
-        if is_too_many { (Severity::Error, "too_many_forks") } else { (Severity::Warning, "fork") };
-    Finding {
-        severity,
-        code,
-        subject: rules.chain(chain),
-        expected: match rules.max_forks {
-            Some(most) if is_too_many => format!("at most {}", human::things(most, "fork")),
-            _ => format!("one row after {} {}", rules.hash_name, rules.show(Some(parent))),
-        },
-        actual: format!(
-            "more than one; {} in all, each a row that names a parent which another row names too",
-            human::things(count, "fork")
-        ),
-    }
-}
-
-fn unsharded_finding(count: u64) -> Finding {
-    Finding {
-        severity: Severity::Warning,
-        code: "wrong_shard",
-        subject: human::things(count, "row"),
-        expected: "the chain_shard that follows from the request_id of a version-2 row".to_owned(),
-        actual: "chain_shard 0: if this installation has one shard, set shards = 1".to_owned(),
-    }
-}
-
-fn untimed_finding(count: u64) -> Finding {
-    Finding {
-        severity: Severity::Info,
-        code: "untimed_hash",
-        subject: human::things(count, "row"),
-        expected: "the timestamp in the hash of a version-2 row".to_owned(),
-        actual:
-            "an empty one, as some writers hash it: the chain does not prove when these rows were written"
-                .to_owned(),
     }
 }
 

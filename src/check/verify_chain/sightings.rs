@@ -106,6 +106,11 @@ impl Sightings {
         self.keep(Sighting { rank, severity, expected, actual });
     }
 
+    /// Whether there is an error.
+    pub fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
     /// Adds what was seen elsewhere.
     pub fn merge(&mut self, other: Self) {
         self.total += other.total;

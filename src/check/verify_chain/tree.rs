@@ -9,6 +9,7 @@
 //! a second reading ([`Tree::wanted`]). Duplicates are found among siblings: two rows of one hash name one parent, or
 //! one of them is not what was hashed. For the same reason no circle of rows can be what was hashed.
 
+mod chain;
 mod followed;
 mod missing;
 
@@ -18,118 +19,15 @@ use std::sync::Arc;
 
 use super::fold::Order;
 use super::links::{Link, Rules, null_link};
-use super::recent::{ByKey, Recent, Seen, chain_key, key};
+use super::recent::{ByKey, Recent, Seen, key};
 use super::sightings::{At, Words};
 use crate::verdict::Severity;
 
+use chain::{Chain, FIRST_ROWS, Siblings};
 pub use followed::Followed;
 
 /// Rows that may wait at once, and chains that are remembered: some 80 MB of them.
 const MOST: usize = 100_000;
-/// First rows of a chain whose hashes are compared with each other's.
-const FIRST_ROWS: usize = 16;
-
-/// A row that names a parent which was not seen yet.
-#[derive(Debug)]
-struct Waiting {
-    /// The row, for people.
-    id: Box<str>,
-    /// Its order key.
-    order: Box<[u8]>,
-    /// The key of its own hash.
-    own: Option<u64>,
-    /// Its number, if that must be above its parent's.
-    number: Option<i64>,
-}
-
-/// Rows that wait for the same parent.
-#[derive(Debug)]
-struct Siblings {
-    /// Where their chain is.
-    chain: usize,
-    /// The hash that they name.
-    link: Box<[u8]>,
-    rows: Vec<Waiting>,
-}
-
-/// The latest row of a chain.
-#[derive(Debug)]
-struct Latest {
-    order: Vec<u8>,
-    hash: Vec<u8>,
-    /// None: it has no hash.
-    key: Option<u64>,
-    number: Option<i64>,
-    has_child: bool,
-}
-
-/// What is known of a chain.
-#[derive(Debug)]
-struct Chain {
-    key: Box<[u8]>,
-    hashed: u64,
-    rows: u64,
-    /// Rows that begin it.
-    first_rows: u64,
-    /// The keys of some of them.
-    first_keys: Vec<u64>,
-    /// Rows whose link says nothing: null, or their own hash.
-    without_parent: u64,
-    latest: Latest,
-    /// The newest row by its order, and its hash; none if that is the latest.
-    newest: Option<(Vec<u8>, Vec<u8>)>,
-    /// The least order key of a row that is placed.
-    earliest_placed: Option<Box<[u8]>>,
-}
-
-impl Chain {
-    fn new(key: &[u8]) -> Self {
-        let latest =
-            Latest { order: Vec::new(), hash: Vec::new(), key: None, number: None, has_child: false };
-        Self {
-            key: key.into(),
-            hashed: chain_key(key),
-            rows: 0,
-            first_rows: 0,
-            first_keys: Vec::new(),
-            without_parent: 0,
-            latest,
-            newest: None,
-            earliest_placed: None,
-        }
-    }
-
-    fn placed(&mut self, order: &[u8]) {
-        if self.earliest_placed.as_deref().is_none_or(|earliest| order < earliest) {
-            self.earliest_placed = Some(order.into());
-        }
-    }
-
-    /// Goes on with another row as the latest. Reuses the buffers: this runs for every row.
-    fn advance(&mut self, row: &Link<'_>, own: Option<u64>) {
-        let latest = &mut self.latest;
-        match &self.newest {
-            None if *row.order < *latest.order => {
-                self.newest = Some((latest.order.clone(), latest.hash.clone()));
-            }
-            Some((order, _)) if *row.order >= **order => self.newest = None,
-            _ => {}
-        }
-        latest.order.clear();
-        latest.order.extend_from_slice(row.order);
-        latest.hash.clear();
-        latest.hash.extend_from_slice(row.hash.unwrap_or_default());
-        (latest.key, latest.number, latest.has_child) = (own, row.number, false);
-        self.rows += 1;
-    }
-
-    fn newest(&self) -> (&[u8], &[u8]) {
-        match &self.newest {
-            Some((order, hash)) => (order, hash),
-            None => (&self.latest.order, &self.latest.hash),
-        }
-    }
-}
 
 /// Follows chains.
 #[derive(Debug)]
@@ -147,6 +45,8 @@ pub struct Tree {
     followed: Followed,
     /// Chains at their end with rows whose parents may have been forgotten.
     unsettled: Vec<(Chain, ByKey<Siblings>)>,
+    /// Too many rows waited, so the others were not taken.
+    is_full: bool,
 }
 
 impl Tree {
@@ -163,6 +63,7 @@ impl Tree {
             order,
             followed: Followed::default(),
             unsettled: Vec::new(),
+            is_full: false,
         }
     }
 
@@ -171,8 +72,26 @@ impl Tree {
         self.rows_waiting > MOST || self.order == Order::Any && self.chains.len() > MOST
     }
 
+    /// Takes no more rows. Those that wait will be looked up among all.
+    pub fn stop(&mut self) {
+        self.is_full = true;
+    }
+
+    /// Whether it takes no more rows.
+    pub fn is_stopped(&self) -> bool {
+        self.is_full
+    }
+
+    /// Whether more rows would have to be followed, and nothing is wrong with those that were.
+    pub fn is_unfinished(&self) -> bool {
+        self.is_full && !self.followed.sightings.has_errors()
+    }
+
     /// Takes a row.
     pub fn push(&mut self, row: &Link<'_>) {
+        if self.is_full {
+            return;
+        }
         let at = self.find(row.chain).unwrap_or_else(|| self.begin_chain(row.chain));
         self.current = at;
         let chain = &mut self.chains[at];
@@ -233,10 +152,7 @@ impl Tree {
         if let Some(seen) = self.recent.adopt(parent) {
             return self.place(at, row, own, seen);
         }
-        let number = row.number.filter(|_| row.is_numbered_in_order);
-        let waiting = Waiting { id: row.id.into(), order: row.order.into(), own, number };
-        let siblings = Siblings { chain: at, link: link.into(), rows: vec![waiting] };
-        self.wait(parent, siblings);
+        self.wait(parent, Siblings::of(at, link, row, own));
     }
 
     /// Judges a row whose parent is known.

@@ -21,7 +21,9 @@ impl Tree {
             let (_, hash) = chain.newest();
             self.followed.heads.push(&chain.key, hash, chain.rows);
             // Where a chain has one beginning, its parent would be one of its own descendants if it were there.
-            let is_certain = !self.recent.has_forgotten() || chain.first_rows == 0 && waiting.len() < 2;
+            let is_certain = waiting.is_empty()
+                || !self.is_full
+                    && (!self.recent.has_forgotten() || chain.first_rows == 0 && waiting.len() < 2);
             if is_certain {
                 self.rows_waiting -= waiting.values().map(|siblings| siblings.rows.len()).sum::<usize>();
                 self.judge(&chain, waiting);

@@ -188,3 +188,31 @@ fn disorder_is_given_up_in_time() {
     }
     assert!(tree.is_too_much());
 }
+
+#[test]
+fn too_much_disorder_hides_no_missing_row() {
+    let follow = |rows: &mut dyn Iterator<Item = (usize, usize)>| {
+        let mut tree = Tree::new(rules(), Order::Grouped);
+        for (hash, link) in rows {
+            push(&mut |row| tree.push(row), &hash.to_string(), &link.to_string());
+            if tree.is_too_much() {
+                tree.stop();
+            }
+        }
+        tree.close_chains();
+        tree
+    };
+    let length = 2 * MOST + 2;
+    // Every second row is deleted.
+    let mut tree = follow(&mut (1..length).step_by(2).map(|number| (number, number - 1)));
+    tree.take_found(&FoundParents::of(tree.wanted().expect("they are looked up")));
+    assert!(!tree.is_unfinished());
+    // All are there, and stand backwards.
+    let mut tree = follow(&mut (1..length).rev().map(|number| (number, number - 1)).step_by(2));
+    let mut found = FoundParents::of(tree.wanted().expect("they are looked up"));
+    for number in 1..=length {
+        push(&mut |row| found.push(row), &number.to_string(), &(number - 1).to_string());
+    }
+    tree.take_found(&found);
+    assert!(tree.is_unfinished(), "what follows is not known");
+}
