@@ -17,6 +17,9 @@ const RETRY: std::time::Duration = std::time::Duration::from_millis(300);
 /// The exit status of a program that SIGKILL ended.
 const SIGKILLED: i64 = 128 + 9;
 
+/// The code of an answer on a port that nobody had before there was any data.
+pub const LISTENED_LATE: &str = "listened_late";
+
 /// Characters of a body that are shown on request.
 const BODY_SHOWN: usize = 300;
 
@@ -115,7 +118,7 @@ fn held(
     if listening.is_some_and(|ports| !ports.contains(&check.port)) {
         findings.push(Finding {
             severity: Severity::Warning,
-            code: "listened_late",
+            code: LISTENED_LATE,
             subject: address(check),
             expected: "a port that somebody had before anything was restored".to_owned(),
             actual: "nobody listened on it then, so what answers may be a program of the dump".to_owned(),
@@ -191,11 +194,12 @@ mod tests {
             held(&check(""), &reply, 1, ports.as_ref())
         };
         for (ports, codes) in
-            [(None, &[][..]), (Some(&[80, 5432][..]), &[]), (Some(&[5432]), &["listened_late"])]
+            [(None, &[][..]), (Some(&[80, 5432][..]), &[]), (Some(&[5432]), &[LISTENED_LATE])]
         {
             let outcome = outcome(ports);
             assert_eq!(outcome.status, CheckStatus::Pass);
             assert_eq!(outcome.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), codes);
+            assert_eq!(outcome.not_verified().len(), codes.len(), "it is said at the top");
         }
     }
 

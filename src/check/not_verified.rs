@@ -3,18 +3,22 @@
 use std::collections::BTreeSet;
 
 use super::verify_chain::HEADS_NOT_COMPARED;
-use super::{Outcome, fingerprint, row_counts};
+use super::{Outcome, fingerprint, http, reconcile, row_counts};
 use crate::human;
 use crate::names::DatabaseName;
 use crate::template::{Check, Template};
 use crate::verdict::{CheckStatus, Finding, Severity};
 
 /// Codes of findings that say so, with what was not done to their subjects.
-const UNJUDGED: [(&str, &str); 6] = [
+const UNJUDGED: [(&str, &str); 10] = [
     (fingerprint::NO_MANIFEST, "not compared with the source"),
     (fingerprint::NO_FINGERPRINT, "not compared with the source"),
     (row_counts::NO_EARLIER_DRILL, "number of rows not compared with an earlier drill"),
     (HEADS_NOT_COMPARED, "ends of chains not compared with those of an earlier drill"),
+    ("head_pruned", "what went with the end that an earlier drill saw is not known"),
+    ("head_missing", "the end that an earlier drill saw is gone, which allow_missing_heads permits"),
+    (reconcile::MOSTLY_YOUNG, "most rows not held against the other side"),
+    (http::LISTENED_LATE, "not known whether it was the service that answered"),
     ("constraint_not_checked", "not checked"),
     ("not_checked", "not checked"),
 ];

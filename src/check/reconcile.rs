@@ -17,6 +17,9 @@ use crate::verdict::{CheckStatus, Finding, Severity};
 /// Rows of each kind of finding that are named; the rest is counted.
 const SAMPLE: u64 = 10;
 
+/// The code of a side most of whose rows could not be judged.
+pub const MOSTLY_YOUNG: &str = "mostly_too_young";
+
 /// A row of one side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRow {
@@ -138,6 +141,9 @@ impl Merge {
         let mut findings = self.findings;
         findings.count_unnamed(failed);
         let judged = left.known + left.alone + right.known + right.alone;
+        if judged > 0 {
+            findings.extend([left, right].into_iter().filter_map(mostly_young));
+        }
         let mut outcome = findings.into_outcome(Verified::things(judged, rows).besides(young), held.clone());
         if outcome.status == CheckStatus::Fail {
             outcome.summary = held;
@@ -186,6 +192,22 @@ fn close(side: &mut Side, other: &str, findings: &mut Findings) {
         .map_or_else(|| "at an unknown time".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%SZ").to_string());
     let actual = format!("none; written {written}");
     name(findings, side.alone, "no_counterpart", &row, &side.label, format!("one among {other}"), actual);
+}
+
+/// A side that was hardly judged at all, as where its times lie in the future. That nothing was judged is said otherwise.
+fn mostly_young(side: &Side) -> Option<Finding> {
+    let judged = side.known + side.alone;
+    (side.too_young > judged).then(|| Finding {
+        severity: Severity::Warning,
+        code: MOSTLY_YOUNG,
+        subject: side.label.clone(),
+        expected: "at least half of the rows old enough to be judged".to_owned(),
+        actual: format!(
+            "{} of {} are newer than the older of the two dumps allows to judge",
+            human::count(side.too_young),
+            human::things(side.too_young + judged, "row")
+        ),
+    })
 }
 
 /// Names a row, unless enough of its kind are named.

@@ -20,19 +20,26 @@ pub fn judge(
     taken_at: impl Fn(&DatabaseName) -> DateTime<Utc>,
 ) -> Outcome {
     let mut findings = Findings::default();
-    let (mut rows, mut counted) = (0, 0);
+    let (mut rows, mut judged, mut unjudged) = (0, 0, 0);
     let mut not_compared = Vec::new();
     for rule in &check.rules {
         let count = restored.get(&rule.database).and_then(|contents| contents.rows.get(&rule.table)).copied();
         rows += count.unwrap_or(0);
-        counted += u64::from(count.is_some());
         findings.extend(violation(rule, count));
-        let (Some(count), Some(max_drop)) = (count, rule.max_drop) else { continue };
-        let before = earlier.before(&rule.database, taken_at(&rule.database));
-        match before.and_then(|(drill, found)| Some((drill, found.rows(&rule.table)?))) {
-            Some((drill, before)) => findings.extend(drop(rule, count, before, max_drop, drill)),
-            None => not_compared.push(subject(rule)),
+        let Some(count) = count else { continue };
+        let mut is_judged = rule.min.or(rule.max).or(rule.exact).is_some();
+        if let Some(max_drop) = rule.max_drop {
+            let before = earlier.before(&rule.database, taken_at(&rule.database));
+            match before.and_then(|(drill, found)| Some((drill, found.rows(&rule.table)?))) {
+                Some((drill, before)) => {
+                    is_judged = true;
+                    findings.extend(drop(rule, count, before, max_drop, drill));
+                }
+                None => not_compared.push(subject(rule)),
+            }
         }
+        // A rule without a bound, and with nothing to compare with, lets any number pass.
+        *(if is_judged { &mut judged } else { &mut unjudged }) += 1;
     }
     if !not_compared.is_empty() {
         findings.push(Finding {
@@ -44,7 +51,7 @@ pub fn judge(
         });
     }
     let held = format!("{} tables, {} rows", check.rules.len(), human::count(rows));
-    findings.into_outcome(Verified::things(counted, rows), held)
+    findings.into_outcome(Verified::things(judged, rows).besides(unjudged), held)
 }
 
 fn violation(rule: &RowRule, count: Option<u64>) -> Option<Finding> {
@@ -150,9 +157,11 @@ mod tests {
 
     /// What a rule of this drop makes of so many rows, and so many in an earlier drill.
     fn compared(max_drop: &str, before: Option<u64>, count: u64) -> Outcome {
-        let rules = format!(
-            "name = \"rows\"\nrules = [{{ database = \"a\", table = \"t\", max_drop = {max_drop} }}]"
-        );
+        compared_by(&format!("max_drop = {max_drop}"), before, count)
+    }
+
+    fn compared_by(bounds: &str, before: Option<u64>, count: u64) -> Outcome {
+        let rules = format!("name = \"rows\"\nrules = [{{ database = \"a\", table = \"t\", {bounds} }}]");
         let earlier = before.map(|rows| EarlierDrill {
             timestamp: "20260516T083111Z".to_owned(),
             databases: BTreeMap::from([(
@@ -202,12 +211,20 @@ mod tests {
 
     #[test]
     fn without_an_earlier_drill_it_is_said_that_nothing_was_compared() {
-        let outcome = compared("0.1", None, 1);
-        assert_eq!((outcome.status, outcome.findings[0].code), (CheckStatus::Pass, NO_EARLIER_DRILL));
-        assert_eq!(
-            (outcome.findings[0].severity, &*outcome.findings[0].subject),
-            (Severity::Warning, "a.public.t")
-        );
+        for (bounds, status) in [
+            ("max_drop = 0.1", CheckStatus::Skipped),
+            ("max_drop = 0.1, min = 0", CheckStatus::Pass),
+            ("max_drop = 0.1, max = 1", CheckStatus::Pass),
+            ("max_drop = 0.1, exact = 1", CheckStatus::Pass),
+        ] {
+            let outcome = compared_by(bounds, None, 1).allow_empty(true);
+            assert_eq!((outcome.status, outcome.findings[0].code), (status, NO_EARLIER_DRILL), "{bounds}");
+            assert_eq!(
+                (outcome.findings[0].severity, &*outcome.findings[0].subject),
+                (Severity::Warning, "a.public.t")
+            );
+            assert_eq!(outcome.not_verified().len(), 1, "{bounds}");
+        }
     }
 
     #[test]

@@ -67,6 +67,22 @@ fn sides_of_which_no_row_can_be_judged_do_not_hold() {
 }
 
 #[test]
+fn a_side_of_which_most_rows_are_too_young_holds_and_says_so() {
+    let young = |key| row(key, 1_000_000, true);
+    let told = |left: &[KeyRow], right: &[KeyRow]| {
+        let outcome = merged(left, right);
+        assert_eq!(outcome.status, CheckStatus::Pass, "{outcome:?}");
+        outcome.not_verified()
+    };
+    assert_eq!(told(&[old("a"), young("b")], &[old("a")]), [""; 0], "half of them");
+    let of_one_side = told(&[old("a"), young("b"), young("c")], &[old("a")]);
+    let why = "2 of 3 rows are newer than the older of the two dumps allows to judge";
+    assert_eq!(of_one_side, [format!("audit: most rows not held against the other side: {why}")]);
+    let right = told(&[row("a", 0, false), row("b", 0, false), old("c")], &[old("a"), old("c"), young("d")]);
+    assert_eq!(right, [""; 0]);
+}
+
+#[test]
 fn a_row_without_counterpart_is_named_on_either_side() {
     for (left, right, expected) in [
         (vec![old("a"), old("b"), old("c")], vec![old("a"), old("c")], "audit b"),

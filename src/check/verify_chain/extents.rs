@@ -14,6 +14,8 @@ const CHAINS: usize = 20_000;
 struct Extent {
     first: Vec<u8>,
     last: Vec<u8>,
+    /// Whether it has a genesis row, which is what a prune takes first.
+    has_genesis: bool,
 }
 
 /// Gathers extents.
@@ -27,8 +29,8 @@ pub struct Extents {
 }
 
 impl Extents {
-    /// Takes the place of a row.
-    pub fn push(&mut self, chain: &[u8], place: &[u8]) {
+    /// Takes the place of a row, and whether its link says that it is the first of its chain.
+    pub fn push(&mut self, chain: &[u8], place: &[u8], is_genesis: bool) {
         let key = match &self.current {
             Some((current, key)) if **current == *chain => *key,
             _ => chain_key(chain),
@@ -36,27 +38,28 @@ impl Extents {
         if self.current.as_ref().is_none_or(|(_, current)| *current != key) {
             self.current = Some((chain.into(), key));
         }
-        self.add(key, place, place);
+        self.add(key, place, place, is_genesis);
     }
 
     /// Adds the places of other rows.
     pub fn merge(&mut self, other: Self) {
         self.unordered |= other.unordered;
         for (key, extent) in other.chains {
-            self.add(key, &extent.first, &extent.last);
+            self.add(key, &extent.first, &extent.last, extent.has_genesis);
         }
     }
 
-    fn add(&mut self, key: u64, first: &[u8], last: &[u8]) {
+    fn add(&mut self, key: u64, first: &[u8], last: &[u8], has_genesis: bool) {
         let is_full = self.chains.len() >= CHAINS;
         let extent = match self.chains.entry(key) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(_) if is_full => return,
             Entry::Vacant(unknown) => {
-                unknown.insert(Extent { first: first.to_vec(), last: last.to_vec() });
+                unknown.insert(Extent { first: first.to_vec(), last: last.to_vec(), has_genesis });
                 return;
             }
         };
+        extent.has_genesis |= has_genesis;
         match place::compare(first, &extent.first) {
             Some(Ordering::Less) => first.clone_into(&mut extent.first),
             Some(_) => {}
@@ -86,6 +89,15 @@ impl Extents {
             None => self.chains.values().all(after),
         }
     }
+
+    /// Whether this chain begins in the middle, as after a prune: it has no genesis row. Of any chain, if there is none of
+    /// this key.
+    pub fn begins_in_the_middle(&self, chain: Option<&[u8]>) -> bool {
+        match chain.and_then(|chain| self.chains.get(&chain_key(chain))) {
+            Some(extent) => !extent.has_genesis,
+            None => self.chains.values().any(|extent| !extent.has_genesis),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -104,10 +116,10 @@ mod tests {
     fn extents_go_from_the_first_place_to_the_last_whatever_order_rows_come_in() {
         let mut extents = Extents::default();
         for (chain, number) in [(b"a", 7), (b"b", 20), (b"a", 9), (b"a", 5)] {
-            extents.push(chain, &place(number));
+            extents.push(chain, &place(number), false);
         }
         let mut more = Extents::default();
-        more.push(b"a", &place(12));
+        more.push(b"a", &place(12), true);
         extents.merge(more);
         assert_eq!(extents.last(b"a"), Some(&*place(12)));
         assert!(extents.begins_after(Some(b"a"), &place(4)) && !extents.begins_after(Some(b"a"), &place(5)));
@@ -115,6 +127,9 @@ mod tests {
         assert!(extents.begins_after(None, &place(4)) && !extents.begins_after(None, &place(6)));
         assert!(extents.begins_after(Some(b"gone"), &place(4)), "as all that are there");
         assert!(!Extents::default().begins_after(None, &place(1)), "nothing is known of no rows");
+        assert!(!extents.begins_in_the_middle(Some(b"a")) && extents.begins_in_the_middle(Some(b"b")));
+        assert!(extents.begins_in_the_middle(Some(b"gone")), "as one that is there");
+        assert!(!Extents::default().begins_in_the_middle(None));
     }
 
     #[test]
@@ -123,7 +138,7 @@ mod tests {
         for text in [&b"x"[..], b"y"] {
             let mut key = Vec::new();
             place::push_order(&mut key, &Value { kind: Kind::Text, raw: Some(text) });
-            extents.push(b"a", &key);
+            extents.push(b"a", &key, false);
         }
         assert_eq!(extents.last(b"a"), None);
         assert!(!extents.begins_after(None, &place(0)));

@@ -228,7 +228,7 @@ impl RowFold {
                 actual: fault.actual,
             });
         }
-        self.extents.push(chain, order);
+        self.extents.push(chain, order, link == layout.rules.genesis.as_deref());
         if !self.watch.is_empty()
             && let Some(hash) = hash
         {

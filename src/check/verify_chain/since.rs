@@ -2,7 +2,8 @@
 //!
 //! A chain whose end is cut off is a whole chain, and so is what is left of a table when a chain is gone. Only what was
 //! seen before tells. A prune takes rows away too, from the beginning: where every row that is left comes after the one that
-//! is missing, that was it.
+//! is missing, and the first of them is no genesis row, that was it. A chain with a genesis row was not pruned: either its end
+//! is gone, or it was begun anew.
 
 use std::collections::BTreeMap;
 
@@ -98,7 +99,8 @@ fn missing(
         let chain = chains.get(&head.chain);
         let key = chain.map(|chain| chain.chain);
         let place = head.place.as_ref().and_then(|place| hex::decode(place).ok());
-        let pruned = place.is_some_and(|place| verified.extents.begins_after(key, &place));
+        let is_newer = place.is_some_and(|place| verified.extents.begins_after(key, &place));
+        let pruned = is_newer && verified.extents.begins_in_the_middle(key);
         let (severity, code) = match pruned {
             true => (Severity::Warning, "head_pruned"),
             false if check.allow_missing_heads => (Severity::Warning, "head_missing"),
@@ -108,7 +110,11 @@ fn missing(
             Some(chain) => format!("it is gone: the chain has {} now", human::things(chain.rows, "row")),
             None => "the chain is gone".to_owned(),
         };
-        let why = if pruned { ", and all that is left is newer, as after a prune" } else { "" };
+        let why = match (is_newer, pruned) {
+            (true, true) => ", and all that is left is newer, as after a prune",
+            (true, false) => ", and what is there was begun anew: no prune leaves a genesis row",
+            (false, _) => "",
+        };
         Finding {
             severity,
             code,

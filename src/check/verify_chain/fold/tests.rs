@@ -151,6 +151,16 @@ fn codes(rows: &[Row]) -> Vec<&'static str> {
 }
 
 pub(in crate::check::verify_chain) fn chain(tenant: &str, shard: i16, length: i64) -> Vec<Row> {
+    chain_from(tenant, shard, 0, length)
+}
+
+/// A chain that begins so much later.
+pub(in crate::check::verify_chain) fn chain_from(
+    tenant: &str,
+    shard: i16,
+    later: i64,
+    length: i64,
+) -> Vec<Row> {
     let mut prev_hash = GENESIS.to_owned();
     (0..length)
         .map(|sequence| {
@@ -167,7 +177,7 @@ pub(in crate::check::verify_chain) fn chain(tenant: &str, shard: i16, length: i6
                 request: Some(format!("request {sequence}")),
                 reason: Some(format!("reason {sequence}")),
                 metadata: Some(format!("{{\"n\": {sequence}}}")),
-                at: 1_777_593_600_000_000 + sequence,
+                at: 1_777_593_600_000_000 + later + sequence,
                 event_hash: None,
                 prev_hash: None,
             };

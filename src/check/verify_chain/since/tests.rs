@@ -1,5 +1,5 @@
 use super::super::fold::Order;
-use super::super::fold::tests::{Row, chain, fold_of, layout};
+use super::super::fold::tests::{Row, chain, chain_from, fold_of, layout};
 use super::*;
 
 /// A drill that verified these rows, with the heads that it recorded.
@@ -70,8 +70,30 @@ fn what_a_prune_took_is_a_warning() {
             .all(|(code, severity, _)| (*code, *severity) == ("head_pruned", Severity::Warning))
     );
     assert_eq!(codes(&outcome).len(), 2);
+    assert_eq!(outcome.not_verified().len(), 1, "it is said at the top: {outcome:?}");
     let quiet = then(&before, &rows[5..9], "");
     assert_eq!((quiet.status, codes(&quiet).len()), (CheckStatus::Pass, 2), "all that is left is newer");
+}
+
+#[test]
+fn a_table_that_was_wiped_and_begun_anew_is_found_though_all_its_rows_are_newer() {
+    let before = drilled(&[chain("a", 0, 5), chain("b", 3, 2)].concat());
+    for rows in [chain_from("a", 0, 100, 9), chain_from("new", 0, 100, 9)] {
+        let outcome = then(&before, &rows, "");
+        assert_eq!((outcome.status, outcome.failing_code()), (CheckStatus::Fail, "head_missing"));
+        assert_eq!(codes(&outcome).len(), 2);
+        assert!(outcome.findings.iter().all(|finding| finding.actual.contains("begun anew")), "{outcome:?}");
+        let allowed = then(&before, &rows, "allow_missing_heads = true");
+        assert_eq!(allowed.status, CheckStatus::Pass);
+        assert_eq!(allowed.not_verified().len(), 1, "{allowed:?}");
+    }
+    // One of two was pruned, and the other begun anew.
+    let rows = [&chain("a", 0, 9)[5..], &chain_from("b", 3, 100, 2)].concat();
+    let outcome = then(&before, &rows, "");
+    assert_eq!(
+        codes(&outcome).iter().map(|(code, ..)| *code).collect::<Vec<_>>(),
+        ["head_pruned", "head_missing"]
+    );
 }
 
 #[test]
