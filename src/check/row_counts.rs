@@ -47,7 +47,7 @@ pub fn judge(
             code: NO_EARLIER_DRILL,
             subject: human::one_line(&not_compared.join(", "), 300),
             expected: "a drill that passed before, of the same dump or an older one".to_owned(),
-            actual: "the reports directory has none that tells how many rows there were".to_owned(),
+            actual: earlier.none("tells how many rows there were"),
         });
     }
     let held = format!("{} tables, {} rows", check.rules.len(), human::count(rows));
@@ -177,7 +177,7 @@ mod tests {
         let contents = Contents { rows: [("t".parse().unwrap(), count)].into(), total_rows: count };
         let database = "a".parse().unwrap();
         let restored = [(&database, &contents)].into();
-        let earlier = EarlierDrills(earlier.into_iter().collect());
+        let earlier = EarlierDrills { drills: earlier.into_iter().collect(), passed_over: None };
         judge(&toml::from_str(&rules).unwrap(), &restored, &earlier, |_| taken_at())
     }
 

@@ -55,5 +55,5 @@ pub async fn run(check: &template::VerifyChain, context: &Context<'_>) -> Result
     let before = tools.earlier.heads_before(&check.name, &check.database, context.taken_at(&check.database));
     let watch = since::watch(before);
     let verified = verify(&database, &check.table, &chain, tools.jobs, &watch).await?;
-    Ok(since::compare(check, verified, before))
+    Ok(since::compare(check, verified, before, &tools.earlier))
 }

@@ -81,8 +81,8 @@ pub async fn run(args: Args) -> Result<ExitCode> {
                 format!("the sound backup did not pass: {why}"),
             ));
         }
-        earlier = earlier_drills(args.evidence.reports(), &stage.template().name);
-        earlier.0.truncate(1);
+        earlier = earlier_drills(args.evidence.reports(), stage.template());
+        earlier.drills.truncate(1);
         backup_command::narrate("drilling the one after it");
     }
     let last = drill(&stage, None, args.keep, earlier).await?;

@@ -44,7 +44,7 @@ pub struct Args {
 /// Examines.
 pub async fn run(args: Args) -> Result<ExitCode> {
     let template = template::load(&args.template.template, &Environment::of_process(), Purpose::Drill)?;
-    let past = past_drills(&args.reports, &template.name);
+    let past = past_drills(&args.reports, &template);
     let looking = async {
         let store = S3Store::connect(&template.store).await;
         let store = store.as_ref().map(|store| store as &dyn Store).map_err(Clone::clone);

@@ -48,14 +48,14 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let now = Clock::system().now();
     let looking = async {
         let Opened { template, identities, store } = args.template.open(&[]).await?;
-        let past = past_drills(&args.reports, &template.name);
-        let earlier = earlier_drills(&args.reports, &template.name);
+        let past = past_drills(&args.reports, &template);
+        let earlier = earlier_drills(&args.reports, &template);
         let plan = engine::make_plan(&template, &store, &identities, now, now, past, &earlier).await?;
         Ok((template, plan))
     };
     let (template, plan) = engine::in_time(LIMIT, "looking at the store", looking).await?;
     let health =
-        health::judge(&template, &plan, health::drills(&args.reports, &template.name, template.timeout, now));
+        health::judge(&template, &plan, health::drills(&args.reports, &template, template.timeout, now));
     let printed = match args.format {
         Format::Json => common::print_json(&health),
         Format::Human => {

@@ -94,8 +94,8 @@ pub async fn show(request: &Request<'_>) -> Result<ExitCode> {
     let reports = request.reports.unwrap_or(Path::new(common::DEFAULT_REPORTS));
     let planning = async {
         let Opened { template, identities, store } = request.template.open(request.only).await?;
-        let past = past_drills(reports, &template.name);
-        let earlier = earlier_drills(reports, &template.name);
+        let past = past_drills(reports, &template);
+        let earlier = earlier_drills(reports, &template);
         let plan = engine::make_plan(&template, &store, &identities, at, now, past, &earlier).await?;
         Ok((store, plan))
     };

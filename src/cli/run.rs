@@ -73,7 +73,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let clock = Clock::system();
     let at = common::point_in_time(args.at, clock.now())?;
     let Opened { template, identities, store } = args.template.open(&args.only).await?;
-    let earlier = earlier_drills(args.evidence.reports(), &template.name);
+    let earlier = earlier_drills(args.evidence.reports(), &template);
     let drill = Drill {
         earlier: Arc::new(earlier),
         template: Arc::new(template),

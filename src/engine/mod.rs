@@ -139,7 +139,10 @@ impl Drill {
                 ..Runner::default()
             },
             recovery_set: verdict::RecoverySet::default(),
-            plan: verdict::PlanRecord::default(),
+            plan: verdict::PlanRecord {
+                store: Some(verdict::StoreRecord::of(&template.store)),
+                ..verdict::PlanRecord::default()
+            },
             databases: template.databases.iter().map(|d| record::pending(&d.name, &d.after)).collect(),
             stack: Stack::default(),
             isolation: verdict::Isolation::default(),

@@ -9,8 +9,7 @@ use crate::failure::Class;
 use crate::names::DatabaseName;
 use crate::plan::{DrillPlan, POST_DATA_MISSING};
 use crate::verdict::{
-    Database, DatabaseStatus, PhaseTime, PlanRecord, Runner, Severity, StageSeconds, Status, TeardownStatus,
-    Verdict,
+    Database, DatabaseStatus, PhaseTime, Runner, Severity, StageSeconds, Status, TeardownStatus, Verdict,
 };
 
 /// Takes an event that happened `now`, by a clock that never goes back, into the verdict.
@@ -78,7 +77,7 @@ fn end_phase(verdict: &mut Verdict, now: DateTime<Utc>) {
 
 fn planned(verdict: &mut Verdict, plan: &DrillPlan) {
     verdict.recovery_set = plan.recovery_set.clone();
-    verdict.plan = PlanRecord { findings: plan.findings.clone(), cost: plan.cost };
+    (verdict.plan.findings, verdict.plan.cost) = (plan.findings.clone(), plan.cost);
     verdict.objectives.rpo = plan.rpo.clone();
     for database in &mut verdict.databases {
         if plan.missing.contains(&database.name) {

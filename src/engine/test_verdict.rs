@@ -11,7 +11,7 @@ use crate::template::{Environment, Purpose, Template, parse};
 use crate::verdict::{
     Assertion, Check, CheckStatus, Database, DatabaseStatus, Isolation, IsolationStatus, Objective,
     Objectives, PlanRecord, Probe, RecoveryPoint, RecoverySet, Removed, Runner, Stack, StageSeconds, Status,
-    Teardown, TeardownStatus, Tool, Verdict,
+    StoreRecord, Teardown, TeardownStatus, Tool, Verdict,
 };
 
 /// When the drill began.
@@ -52,7 +52,7 @@ pub fn fresh() -> Verdict {
         tool: Tool { version: "0.0.0" },
         runner: Runner { hostname: "ci".to_owned(), ..Runner::default() },
         recovery_set: RecoverySet::default(),
-        plan: PlanRecord::default(),
+        plan: PlanRecord { store: Some(StoreRecord::of(&template.store)), ..PlanRecord::default() },
         databases: template.databases.iter().map(|d| record::pending(&d.name, &d.after)).collect(),
         stack: Stack::default(),
         isolation: Isolation::default(),

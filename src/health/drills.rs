@@ -7,8 +7,9 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::names::{COMPACT_TIMESTAMP, DatabaseName};
-use crate::report::{Unread, read_verdict, verdict_paths};
+use crate::report::{Lineage, PlanPart, Unread, read_verdict, verdict_paths};
 use crate::stack::owner::Owner;
+use crate::template::Template;
 
 /// Verdicts opened at most, the newest first, whatever template they are of: a probe that asks every minute must not read
 /// the files of years.
@@ -132,6 +133,8 @@ struct Record {
     #[serde(default)]
     runner: Runner,
     #[serde(default)]
+    plan: PlanPart,
+    #[serde(default)]
     only: Vec<DatabaseName>,
     failure: Option<FailureRecord>,
 }
@@ -147,18 +150,19 @@ struct FailureRecord {
     message: String,
 }
 
-/// The drills of this template, whose time limit is `timeout`: files sort by their time. Those that others keep there are
-/// passed over, and so is a drill that runs.
-pub fn drills(reports: &Path, template: &str, timeout: Duration, now: DateTime<Utc>) -> Drills {
+/// The drills of this template and its store, as far as they say, whose time limit is `timeout`: files sort by their time.
+/// Those that others keep there are passed over, and so is a drill that runs.
+pub fn drills(reports: &Path, template: &Template, timeout: Duration, now: DateTime<Utc>) -> Drills {
+    let lineage = Lineage::of(template);
     let paths = verdict_paths(reports);
     let mut drills = Drills::of(
-        paths.iter().take(VERDICTS).filter_map(|path| sighting(path, template, timeout + MARGIN, now)),
+        paths.iter().take(VERDICTS).filter_map(|path| sighting(path, &lineage, timeout + MARGIN, now)),
     );
     drills.more = paths.len() > VERDICTS;
     drills
 }
 
-fn sighting(path: &Path, template: &str, longest: Duration, now: DateTime<Utc>) -> Option<Sighting> {
+fn sighting(path: &Path, lineage: &Lineage, longest: Duration, now: DateTime<Utc>) -> Option<Sighting> {
     let broken_off = |started_at, why| {
         Some(Sighting::BrokenOff(BrokenOff { started_at, why, verdict: path.display().to_string() }))
     };
@@ -177,7 +181,7 @@ fn sighting(path: &Path, template: &str, longest: Duration, now: DateTime<Utc>) 
             return broken_off(began, why);
         }
     };
-    if record.template != template {
+    if !lineage.may_be(&record.template, &record.plan) {
         return None;
     }
     let Some(finished_at) = record.finished_at else {
@@ -215,6 +219,7 @@ fn runs_no_more(owner: Option<&Owner>, began: DateTime<Utc>, longest: Duration, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::test_verdict::template;
     use crate::report::verdict_directory_of_test as written;
 
     fn now() -> DateTime<Utc> {
@@ -225,7 +230,7 @@ mod tests {
     fn seen(name: &str, text: &str) -> Vec<&'static str> {
         let reports = tempfile::tempdir().unwrap();
         written(reports.path(), name, text);
-        let drills = drills(reports.path(), "shop", Duration::from_secs(3600), now());
+        let drills = drills(reports.path(), &template(), Duration::from_secs(3600), now());
         assert_eq!(drills.last, None);
         drills.broken_off.iter().map(|drill| drill.why).collect()
     }
@@ -274,10 +279,26 @@ mod tests {
             written(reports.path(), &format!("20260517T{number:06}Z.json"), &ended("PASS", "another"));
         }
         written(reports.path(), "20260516T000000Z.json", &ended("PASS", "shop"));
-        let read = |reports: &Path| drills(reports, "shop", Duration::from_secs(3600), now());
+        let read = |reports: &Path| drills(reports, &template(), Duration::from_secs(3600), now());
         let far = read(reports.path());
         assert_eq!((far.passed, far.more), (None, true));
         written(reports.path(), "20260518T000000Z.json", &ended("PASS", "shop"));
         assert!(read(reports.path()).passed.is_some());
+    }
+
+    #[test]
+    fn a_drill_of_another_store_proves_nothing() {
+        let passed = |plan: &str| {
+            let reports = tempfile::tempdir().unwrap();
+            let text = format!(
+                r#"{{"template": "shop", "status": "PASS", "finished_at": "2026-05-17T00:00:00Z", "failure": null{plan}}}"#
+            );
+            written(reports.path(), DAY_AGO, &text);
+            drills(reports.path(), &template(), Duration::from_secs(3600), now()).passed.is_some()
+        };
+        assert!(passed(r#", "plan": {"store": {"url": "s3://backups"}}"#));
+        assert!(!passed(r#", "plan": {"store": {"url": "s3://backups/staging"}}"#));
+        assert!(!passed(r#", "plan": {"store": {"url": "s3://backups", "endpoint": "https://h"}}"#));
+        assert!(passed("") && passed(r#", "plan": {"findings": []}"#), "it does not say");
     }
 }

@@ -8,9 +8,14 @@ use crate::names::DatabaseName;
 use crate::template::TableName;
 use crate::verdict::ChainHeads;
 
-/// Earlier drills of the template that passed, the newest first.
+/// Earlier drills of the template and its store that passed, the newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EarlierDrills(pub Vec<EarlierDrill>);
+pub struct EarlierDrills {
+    /// The drills.
+    pub drills: Vec<EarlierDrill>,
+    /// What was not looked at, or does not count, in words; none if there is nothing else.
+    pub passed_over: Option<String>,
+}
 
 /// An earlier drill that passed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,11 +68,21 @@ impl EarlierDrills {
         taken_at: DateTime<Utc>,
         is_it: impl Fn(&EarlierDrill) -> bool,
     ) -> Option<(&EarlierDrill, &EarlierDatabase)> {
-        let drills = self.0.iter().filter(|drill| is_it(drill));
+        let drills = self.drills.iter().filter(|drill| is_it(drill));
         let had_it = drills.filter_map(|drill| Some((drill, drill.databases.get(database)?)));
         // Of several drills of one dump the newest, which stands first, so the order is turned round.
         let up_to_then: Vec<_> = had_it.filter(|(_, found)| found.taken_at <= taken_at).collect();
         up_to_then.into_iter().rev().max_by_key(|(_, found)| found.taken_at)
+    }
+}
+
+impl EarlierDrills {
+    /// Why there is no drill that passed and did this.
+    pub fn none(&self, what: &str) -> String {
+        match &self.passed_over {
+            None => format!("the reports directory has no drill that passed and {what}"),
+            Some(why) => format!("nothing was compared with a drill that passed and {what}: {why}"),
+        }
     }
 }
 
@@ -94,12 +109,13 @@ mod tests {
             }
         };
         // The newest drill was one of an old dump.
-        let drills = EarlierDrills(vec![
+        let drills = vec![
             drill("old dump", "shop", 1),
             drill("again", "shop", 5),
             drill("first", "shop", 5),
             drill("other", "stock", 9),
-        ]);
+        ];
+        let drills = EarlierDrills { drills, passed_over: None };
         let before = |day| {
             let found = drills.before(&"shop".parse().unwrap(), at(day));
             found.map(|(drill, _)| drill.timestamp.as_str())

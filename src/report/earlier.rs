@@ -6,21 +6,107 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::history::{VERDICTS, read_verdict, verdict_paths};
+use super::history::{OPENED, read_verdict, verdict_paths};
+use super::lineage::{Lineage, PlanPart, SameStore};
 use crate::human;
 use crate::names::DatabaseName;
 use crate::plan::earlier::{EarlierDatabase, EarlierDrill, EarlierDrills};
+use crate::template::Template;
 use crate::verdict::ChainHeads;
 
-/// Drills that are kept. Each of them may have been narrowed to other databases.
+/// Drills that are kept of each database: each may have been narrowed to other databases, or be of old backups.
 const DRILLS: usize = 20;
 
-/// The last drills of this template that passed, of all databases or of some. What cannot be read is passed over.
-pub fn earlier_drills(reports: &Path, template: &str) -> EarlierDrills {
+/// The last drills of this template and its store that passed, of all databases or of some. What cannot be read is passed
+/// over.
+pub fn earlier_drills(reports: &Path, template: &Template) -> EarlierDrills {
+    let lineage = Lineage::of(template);
+    let mut search = Search::of(template);
     let paths = verdict_paths(reports);
-    let read = paths.iter().take(VERDICTS).filter_map(|path| read_verdict::<Verdict>(path).ok());
-    let passed = read.filter(|verdict| verdict.template == template && verdict.status == "PASS");
-    EarlierDrills(passed.take(DRILLS).map(Verdict::into_earlier).collect())
+    for path in &paths {
+        if search.is_over(OPENED) {
+            break;
+        }
+        search.opened += 1;
+        let Ok(verdict) = read_verdict::<Verdict>(path) else { continue };
+        if verdict.status == "PASS"
+            && let Some(store) = lineage.judge(&verdict.template, &verdict.plan)
+        {
+            search.take(verdict, store);
+        }
+    }
+    search.end()
+}
+
+/// What was found so far.
+struct Search<'a> {
+    /// How many more drills are wanted of each database.
+    wanted: BTreeMap<&'a DatabaseName, usize>,
+    drills: Vec<EarlierDrill>,
+    opened: usize,
+    /// Whether there are verdicts that were not opened, though more was wanted.
+    more: bool,
+    of_other_stores: u64,
+    of_unknown_stores: u64,
+}
+
+impl<'a> Search<'a> {
+    fn of(template: &'a Template) -> Self {
+        Self {
+            wanted: template.databases.iter().map(|database| (&database.name, DRILLS)).collect(),
+            drills: Vec::new(),
+            opened: 0,
+            more: false,
+            of_other_stores: 0,
+            of_unknown_stores: 0,
+        }
+    }
+
+    /// Whether the next verdict is not to be opened.
+    fn is_over(&mut self, most: usize) -> bool {
+        self.more = !self.wanted.is_empty() && self.opened >= most;
+        self.more || self.wanted.is_empty()
+    }
+
+    fn take(&mut self, verdict: Verdict, store: SameStore) {
+        match store {
+            SameStore::No => self.of_other_stores += 1,
+            SameStore::Unknown => self.of_unknown_stores += 1,
+            SameStore::Yes => {
+                let drill = verdict.into_earlier();
+                let mut is_wanted = false;
+                for (name, left) in &mut self.wanted {
+                    if drill.databases.contains_key(*name) {
+                        (*left, is_wanted) = (*left - 1, true);
+                    }
+                }
+                self.wanted.retain(|_, left| *left > 0);
+                if is_wanted {
+                    self.drills.push(drill);
+                }
+            }
+        }
+    }
+
+    /// What was found, and what was not looked at or does not count.
+    fn end(self) -> EarlierDrills {
+        let passed = |count: u64, what| {
+            (count > 0)
+                .then(|| format!("{} of this template that passed {what}", human::things(count, "drill")))
+        };
+        let why = [
+            self.more.then(|| {
+                format!(
+                    "the newest {} verdicts were opened, and older ones were not",
+                    human::count(OPENED as u64)
+                )
+            }),
+            passed(self.of_other_stores, "read another store"),
+            passed(self.of_unknown_stores, "did not record which store it was"),
+        ];
+        let why: Vec<String> = why.into_iter().flatten().collect();
+        EarlierDrills { drills: self.drills, passed_over: (!why.is_empty()).then(|| why.join("; ")) }
+    }
 }
 
 #[derive(Deserialize)]
@@ -28,6 +114,8 @@ struct Verdict {
     timestamp: String,
     template: String,
     status: String,
+    #[serde(default)]
+    plan: PlanPart,
     #[serde(default)]
     recovery_set: RecoverySet,
     #[serde(default)]
@@ -90,32 +178,103 @@ impl Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::test_verdict::{passing, point};
-    use crate::report::report_directory;
+    use crate::engine::test_verdict::{passing, point, template};
+    use crate::report::verdict_directory_of_test as written;
     use crate::verdict::Status;
+
+    const DAY: &str = "20260514T000000Z";
+
+    fn write(reports: &Path, name: &str, verdict: &crate::verdict::Verdict) {
+        written(reports, &format!("{name}.json"), &serde_json::to_string(verdict).unwrap());
+    }
+
+    fn drilled(timestamp: &str, status: Status, template: &str) -> crate::verdict::Verdict {
+        crate::verdict::Verdict {
+            status,
+            timestamp: timestamp.to_owned(),
+            template: template.to_owned(),
+            ..passing()
+        }
+    }
 
     #[test]
     fn drills_that_passed_are_read_back_and_no_others() {
         let reports = tempfile::tempdir().unwrap();
-        let directory = report_directory(reports.path());
-        std::fs::create_dir_all(&directory).unwrap();
-        let mut verdict = passing();
-        let mut write = |name: &str, status, template: &str| {
-            verdict.status = status;
-            verdict.timestamp = name.to_owned();
-            verdict.template = template.to_owned();
-            let text = serde_json::to_string(&verdict).unwrap();
-            std::fs::write(directory.join(format!("{name}.json")), text).unwrap();
-        };
-        write("20260514T000000Z", Status::Pass, "shop");
-        write("20260515T000000Z", Status::Fail, "shop");
-        write("20260516T000000Z", Status::Running, "shop");
-        write("20260517T000000Z", Status::Pass, "another");
-        let drills = earlier_drills(reports.path(), "shop");
-        assert_eq!(drills.0.len(), 1);
-        assert_eq!(drills.0[0].timestamp, "20260514T000000Z");
-        let a = &drills.0[0].databases[&"a".parse().unwrap()];
+        for (name, status, template) in [
+            (DAY, Status::Pass, "shop"),
+            ("20260515T000000Z", Status::Fail, "shop"),
+            ("20260516T000000Z", Status::Running, "shop"),
+            ("20260517T000000Z", Status::Pass, "another"),
+        ] {
+            write(reports.path(), name, &drilled(name, status, template));
+        }
+        let found = earlier_drills(reports.path(), &template());
+        assert_eq!((found.drills.len(), found.passed_over), (1, None));
+        assert_eq!(found.drills[0].timestamp, DAY);
+        let a = &found.drills[0].databases[&"a".parse().unwrap()];
         assert_eq!((a.taken_at, a.rows(&"t".parse().unwrap())), (point("a", 5, 1).taken_at, Some(12_450)));
-        assert_eq!(earlier_drills(&reports.path().join("nowhere"), "shop"), EarlierDrills::default());
+        assert_eq!(earlier_drills(&reports.path().join("nowhere"), &template()), EarlierDrills::default());
+    }
+
+    #[test]
+    fn drills_of_others_and_drills_that_failed_push_none_out_and_a_bound_that_is_reached_is_told() {
+        let reports = tempfile::tempdir().unwrap();
+        write(reports.path(), DAY, &drilled(DAY, Status::Pass, "shop"));
+        let of_others = r#"{"timestamp": "x", "template": "another", "status": "PASS"}"#;
+        let failed = r#"{"timestamp": "x", "template": "shop", "status": "FAIL"}"#;
+        let mut files = 0;
+        let mut more = |count, text| {
+            for nth in files..files + count {
+                written(reports.path(), &format!("20260515T{nth:06}Z.json"), text);
+            }
+            files += count;
+            earlier_drills(reports.path(), &template())
+        };
+        more(200, of_others);
+        let found = more(OPENED - 201, failed);
+        assert_eq!((found.drills.len(), found.passed_over), (1, None), "the last that is opened");
+        let found = more(1, failed);
+        assert_eq!(found.drills, []);
+        assert_eq!(
+            found.none("recorded them"),
+            "nothing was compared with a drill that passed and recorded them: the newest 2,000 verdicts were opened, \
+             and older ones were not"
+        );
+    }
+
+    #[test]
+    fn drills_that_were_narrowed_push_out_none_of_other_databases() {
+        let reports = tempfile::tempdir().unwrap();
+        write(reports.path(), DAY, &drilled(DAY, Status::Pass, "shop"));
+        for nth in 0..3 * DRILLS {
+            let name = format!("20260515T{nth:06}Z");
+            let mut narrowed = drilled(&name, Status::Pass, "shop");
+            narrowed.databases.retain(|database| database.name.as_str() == "a");
+            write(reports.path(), &name, &narrowed);
+        }
+        let found = earlier_drills(reports.path(), &template());
+        assert_eq!(found.drills.len(), DRILLS + 1);
+        assert!(found.before(&"b".parse().unwrap(), point("b", 0, 1).taken_at).is_some());
+    }
+
+    #[test]
+    fn drills_of_another_store_or_of_none_are_not_compared_with_and_are_counted() {
+        let reports = tempfile::tempdir().unwrap();
+        let mut verdict = drilled(DAY, Status::Pass, "shop");
+        write(reports.path(), DAY, &verdict);
+        let mut elsewhere = template();
+        elsewhere.store.endpoint = "https://staging:9000".to_owned();
+        let found = earlier_drills(reports.path(), &elsewhere);
+        assert_eq!(found.drills, []);
+        assert_eq!(
+            found.none("recorded them"),
+            "nothing was compared with a drill that passed and recorded them: 1 drill of this template that passed \
+             read another store"
+        );
+        verdict.plan.store = None;
+        write(reports.path(), DAY, &verdict);
+        let found = earlier_drills(reports.path(), &template());
+        assert_eq!(found.drills, []);
+        assert!(found.none("x").ends_with("did not record which store it was"), "{found:?}");
     }
 }

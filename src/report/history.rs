@@ -9,22 +9,25 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use super::files;
+use super::lineage::{Lineage, PlanPart};
 use super::verdict_file::report_directory;
 use crate::names::DatabaseName;
 use crate::plan::forecast::{PastDatabase, PastDrill};
+use crate::template::Template;
 
 /// Drills a forecast goes by.
 const DRILLS: usize = 10;
-/// Verdicts looked at for them, the newest first.
-pub(super) const VERDICTS: usize = 100;
+/// Verdicts that are opened at most, the newest first, until there are enough that matter: others may drill other templates
+/// into the same directory, and more often.
+pub(super) const OPENED: usize = 2_000;
 /// A verdict larger than this is passed over.
 const LARGEST: u64 = 64 << 20;
 
-/// The last drills of this template whose verdicts are below this directory, the newest first. What cannot be read is
-/// passed over: a forecast is made from what there is.
-pub fn past_drills(reports: &Path, template: &str) -> Vec<PastDrill> {
-    let paths = verdict_paths(reports);
-    paths.iter().take(VERDICTS).filter_map(|path| past_drill(path, template)).take(DRILLS).collect()
+/// The last drills of this template, and of its store as far as they say, whose verdicts are below this directory, the
+/// newest first. What cannot be read is passed over: a forecast is made from what there is.
+pub fn past_drills(reports: &Path, template: &Template) -> Vec<PastDrill> {
+    let (lineage, paths) = (Lineage::of(template), verdict_paths(reports));
+    paths.iter().take(OPENED).filter_map(|path| past_drill(path, &lineage)).take(DRILLS).collect()
 }
 
 /// The verdicts below this directory, the newest first: their names are their times.
@@ -76,9 +79,9 @@ pub fn read_verdict<T: DeserializeOwned>(path: &Path) -> Result<T, Unread> {
     })
 }
 
-fn past_drill(path: &Path, template: &str) -> Option<PastDrill> {
+fn past_drill(path: &Path, lineage: &Lineage) -> Option<PastDrill> {
     let verdict: Verdict = read_verdict(path).ok()?;
-    (verdict.template == template).then(|| verdict.into_past())
+    lineage.may_be(&verdict.template, &verdict.plan).then(|| verdict.into_past())
 }
 
 /// What of a verdict is read back.
@@ -89,6 +92,8 @@ struct Verdict {
     status: String,
     #[serde(default)]
     runner: Runner,
+    #[serde(default)]
+    plan: PlanPart,
     #[serde(default)]
     recovery_set: RecoverySet,
     #[serde(default)]
@@ -214,7 +219,7 @@ pub fn written(reports: &Path, name: &str, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::test_verdict::passing;
+    use crate::engine::test_verdict::{passing, template};
     use crate::verdict::Status;
 
     #[test]
@@ -229,8 +234,15 @@ mod tests {
         written(reports.path(), "20260518T000000Z.plan.json", &serde_json::to_string(&verdict).unwrap());
         written(reports.path(), "20260519T000000Z.json", "{ \"half\":");
         verdict.template = "another".to_owned();
-        written(reports.path(), "20260520T000000Z.json", &serde_json::to_string(&verdict).unwrap());
-        let past = past_drills(reports.path(), "shop");
+        let another = serde_json::to_string(&verdict).unwrap();
+        (0..150).for_each(|nth| written(reports.path(), &format!("20260520T{nth:06}Z.json"), &another));
+        let elsewhere = || {
+            let mut template = template();
+            template.store.url.push_str("/staging");
+            template
+        };
+        let past = past_drills(reports.path(), &template());
+        assert!(past_drills(reports.path(), &elsewhere()).is_empty(), "those are of another store");
         assert_eq!(
             past.iter().map(|drill| drill.timestamp.as_str()).collect::<Vec<_>>(),
             ["later", "earlier"]
@@ -239,7 +251,7 @@ mod tests {
         assert!(first.complete && first.databases.len() == 2);
         let a = &first.databases[&"a".parse().unwrap()];
         assert_eq!((a.size_bytes, a.stages), (1 << 20, [Some(0.5), Some(0.1), Some(1.25)]));
-        assert!(past_drills(&reports.path().join("nowhere"), "shop").is_empty());
+        assert!(past_drills(&reports.path().join("nowhere"), &template()).is_empty());
     }
 
     #[test]
@@ -248,6 +260,6 @@ mod tests {
         let mut verdict = passing();
         verdict.status = Status::Inconclusive;
         written(reports.path(), "20260516T000000Z.json", &serde_json::to_string(&verdict).unwrap());
-        assert!(!past_drills(reports.path(), "shop")[0].complete);
+        assert!(!past_drills(reports.path(), &template())[0].complete);
     }
 }

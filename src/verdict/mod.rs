@@ -10,6 +10,7 @@ mod heads;
 mod objectives;
 mod points;
 mod stack;
+mod store;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -25,6 +26,7 @@ pub use points::{PlanRecord, RecoveryPoint, RecoverySet};
 pub use stack::{
     Assertion, Isolation, IsolationStatus, Probe, Removed, Stack, StackService, Teardown, TeardownStatus,
 };
+pub use store::StoreRecord;
 
 /// How a drill ended, or that it has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]

@@ -3,13 +3,16 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::Finding;
+use super::{Finding, StoreRecord};
 use crate::names::{DatabaseName, ObjectKey};
 use crate::plan::Cost;
 
 /// What the plan found before the drill began.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct PlanRecord {
+    /// The store that is drilled. Drills of another are nothing to compare with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreRecord>,
     /// What is wrong with the recovery set, or worth knowing.
     pub findings: Vec<Finding>,
     /// What making the plan cost.

@@ -11,7 +11,7 @@ use super::{Head, Verified, Watch};
 use crate::chain::HexDigest;
 use crate::check::Outcome;
 use crate::human;
-use crate::plan::earlier::EarlierDrill;
+use crate::plan::earlier::{EarlierDrill, EarlierDrills};
 use crate::template::VerifyChain;
 use crate::verdict::{ChainHead, ChainHeads, CheckStatus, Finding, Severity};
 
@@ -33,6 +33,7 @@ pub fn compare(
     check: &VerifyChain,
     verified: Verified,
     before: Option<(&EarlierDrill, &ChainHeads)>,
+    earlier: &EarlierDrills,
 ) -> Outcome {
     let recorded = record(&verified);
     let table = format!("{}.{}", check.database, check.table);
@@ -58,8 +59,7 @@ pub fn compare(
             }
         }
         None if verified.outcome.status == CheckStatus::Pass => {
-            let why = "the reports directory has no drill that passed and recorded them".to_owned();
-            findings.push(not_compared(table, why));
+            findings.push(not_compared(table, earlier.none("recorded them")));
         }
         None => {}
     }

@@ -32,6 +32,7 @@ use crate::names::ObjectKey;
 use crate::secret::Secret;
 use crate::template;
 
+pub use self::error::without_user;
 pub use self::url::S3Url;
 
 /// The region of a store that has none, and of AWS where nothing names one.

@@ -7,7 +7,7 @@ fn drilled(rows: &[Row]) -> (EarlierDrill, ChainHeads) {
     let verified = fold_of(layout(""), rows, Order::Any, Watch::default()).finish();
     assert_eq!(verified.outcome.status, CheckStatus::Pass);
     let drill = EarlierDrill { timestamp: "20260516T083111Z".to_owned(), ..EarlierDrill::default() };
-    let outcome = compare(&check(""), verified, None);
+    let outcome = compare(&check(""), verified, None, &EarlierDrills::default());
     (drill, outcome.heads.unwrap())
 }
 
@@ -19,7 +19,7 @@ fn check(more: &str) -> VerifyChain {
 fn then(before: &(EarlierDrill, ChainHeads), rows: &[Row], more: &str) -> Outcome {
     let before = Some((&before.0, &before.1));
     let verified = fold_of(layout(""), rows, Order::Any, watch(before)).finish();
-    compare(&check(more), verified, before)
+    compare(&check(more), verified, before, &EarlierDrills::default())
 }
 
 fn codes(outcome: &Outcome) -> Vec<(&'static str, Severity, &str)> {
@@ -99,8 +99,13 @@ fn a_table_that_was_wiped_and_begun_anew_is_found_though_all_its_rows_are_newer(
 #[test]
 fn without_an_earlier_drill_it_is_said_that_nothing_was_compared() {
     let verified = fold_of(layout(""), &chain("a", 0, 5), Order::Any, Watch::default()).finish();
-    let outcome = compare(&check(""), verified, None);
+    let earlier = EarlierDrills {
+        passed_over: Some("older ones were not opened".to_owned()),
+        ..EarlierDrills::default()
+    };
+    let outcome = compare(&check(""), verified, None, &earlier);
     assert_eq!((outcome.status, outcome.findings[0].code), (CheckStatus::Pass, HEADS_NOT_COMPARED));
+    assert!(outcome.not_verified()[0].ends_with(": older ones were not opened"), "{outcome:?}");
 }
 
 #[test]
