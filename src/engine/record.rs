@@ -296,6 +296,7 @@ mod tests {
         assert_eq!(named(&mut verdict, "a").status, DatabaseStatus::Skipped);
         assert_eq!(named(&mut verdict, "b").status, DatabaseStatus::Missing);
         assert_eq!(verdict.objectives.rpo.met, Some(true));
+        assert!(verdict.plan.store.is_some(), "later drills go by it");
     }
 
     #[test]

@@ -44,7 +44,7 @@ struct Search<'a> {
     wanted: BTreeMap<&'a DatabaseName, usize>,
     drills: Vec<EarlierDrill>,
     opened: usize,
-    /// Whether there are verdicts that were not opened, though more was wanted.
+    /// Whether there are verdicts that were not opened.
     more: bool,
     of_other_stores: u64,
     of_unknown_stores: u64,
@@ -64,8 +64,8 @@ impl<'a> Search<'a> {
 
     /// Whether the next verdict is not to be opened.
     fn is_over(&mut self, most: usize) -> bool {
-        self.more = !self.wanted.is_empty() && self.opened >= most;
-        self.more || self.wanted.is_empty()
+        self.more = self.wanted.is_empty() || self.opened >= most;
+        self.more
     }
 
     fn take(&mut self, verdict: Verdict, store: SameStore) {
@@ -95,11 +95,14 @@ impl<'a> Search<'a> {
                 .then(|| format!("{} of this template that passed {what}", human::things(count, "drill")))
         };
         let why = [
-            self.more.then(|| {
-                format!(
+            self.more.then(|| match self.wanted.is_empty() {
+                true => {
+                    format!("the newest {DRILLS} of each database were looked at, and older ones were not")
+                }
+                false => format!(
                     "the newest {} verdicts were opened, and older ones were not",
                     human::count(OPENED as u64)
-                )
+                ),
             }),
             passed(self.of_other_stores, "read another store"),
             passed(self.of_unknown_stores, "did not record which store it was"),
@@ -255,6 +258,14 @@ mod tests {
         let found = earlier_drills(reports.path(), &template());
         assert_eq!(found.drills.len(), DRILLS + 1);
         assert!(found.before(&"b".parse().unwrap(), point("b", 0, 1).taken_at).is_some());
+        // There are enough of both: a check that all of these lack may be in an older one.
+        for nth in 0..=DRILLS {
+            let name = format!("20260516T{nth:06}Z");
+            write(reports.path(), &name, &drilled(&name, Status::Pass, "shop"));
+        }
+        let found = earlier_drills(reports.path(), &template());
+        assert_eq!(found.drills.len(), DRILLS);
+        assert!(found.none("x").contains("the newest 20 of each database were looked at"), "{found:?}");
     }
 
     #[test]
