@@ -1,6 +1,6 @@
 //! `backup`: the way dumps are made.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use super::common::{self, Format, TemplateArg};
@@ -12,7 +12,7 @@ use crate::exit::ExitCode;
 use crate::failure::Result;
 use crate::human;
 use crate::names::DatabaseName;
-use crate::report::Page;
+use crate::report::{Page, stderr};
 use crate::store::S3Store;
 use crate::template::{self, Environment, Purpose};
 use crate::verdict::TeardownStatus;
@@ -97,7 +97,8 @@ pub async fn run(args: Args) -> Result<ExitCode> {
 /// Tells on stderr how a backup goes.
 pub fn narrate(line: &str) {
     let mark = if std::io::stderr().is_terminal() { "· " } else { "" };
-    let _ = writeln!(std::io::stderr(), "{mark}{}", human::inert(line));
+    // A backup does not wait for whoever reads this, and does not fail if nobody does.
+    let _ = stderr::say(format!("{mark}{}\n", human::inert(line)));
 }
 
 /// How the backup went.

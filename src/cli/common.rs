@@ -17,6 +17,7 @@ use crate::exit::ExitCode;
 use crate::failure::{Class, Failure, Result};
 use crate::human;
 use crate::names::DatabaseName;
+use crate::report::stderr::{self, Stderr};
 use crate::report::{DrillLog, LiveProgress, PlainLog, VerdictFile, json, last_line, seal, summary};
 use crate::store::{S3Store, Store};
 use crate::template::{self, Environment, Purpose, Template};
@@ -105,7 +106,7 @@ pub async fn sealed_drill(drill: &Drill, evidence: &EvidenceArgs, stop: &Stop) -
         file.give_up();
         return Err(failure);
     }
-    // First the one that writes nothing: another may be held up, by a full pipe or somebody else's lock.
+    // First the one that writes nothing: another may be held up, by a slow disk or somebody else's lock.
     let sinks: Vec<Box<dyn Sink>> = vec![stop.watch(), Box::new(file.clone()), progress_sink()];
     let journal = Journal::new(verdict, sinks, timer);
     let failure = drill.run(&journal, &stop.token).await;
@@ -169,7 +170,7 @@ fn progress_sink() -> Box<dyn Sink> {
     if std::io::stderr().is_terminal() {
         Box::new(LiveProgress::default())
     } else {
-        Box::new(PlainLog::new(std::io::stderr()))
+        Box::new(PlainLog::new(Stderr))
     }
 }
 
@@ -186,6 +187,8 @@ pub fn print_json(value: &impl Serialize) -> io::Result<()> {
 /// # Errors
 /// What stdout says: a full disk, a pipe that nobody reads. See [`delivered`].
 pub fn print(text: &str) -> io::Result<()> {
+    // On a terminal both are one: what led to the result comes before it.
+    stderr::flush();
     let mut stdout = anstream::stdout();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
@@ -204,7 +207,7 @@ pub fn print_summary(text: &str, last_line: &str, good: bool) -> io::Result<()> 
 
 /// Tells what was done, on stderr.
 pub fn tell(message: &str) {
-    let _ = anstream::stderr().write_all(format!("{}\n", human::inert(message)).as_bytes());
+    let _ = stderr::say(format!("{}\n", human::inert(message)));
 }
 
 /// Tells what went wrong, and what to do about it, on stderr.
@@ -220,7 +223,7 @@ pub fn complain_of(failure: &Failure, hint: Option<&str>) {
     if let Some(hint) = hint {
         text.push_str(&format!("hint: {hint}\n"));
     }
-    let _ = anstream::stderr().write_all(text.as_bytes());
+    let _ = stderr::say(text);
 }
 
 /// A point in time: RFC 3339, `2026-05-16T12:00Z`, `2026-05-16 12:00`, or a date (its end). Without a zone, UTC.

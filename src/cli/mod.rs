@@ -20,6 +20,7 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::prelude::*;
 
 use crate::exit::ExitCode;
+use crate::report::stderr::{self, Stderr};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -70,6 +71,7 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             common::complain(&format!("cannot start: {error}"), None);
+            stderr::flush();
             return ExitCode::Inconclusive;
         }
     };
@@ -92,6 +94,7 @@ pub fn main() -> ExitCode {
     });
     // A thread that waits for the store must not hold up the end of a drill that was cancelled.
     runtime.shutdown_background();
+    stderr::flush();
     code
 }
 
@@ -106,7 +109,7 @@ fn start_logging() {
         target.starts_with(env!("CARGO_CRATE_NAME")) || grave
     });
     let to_stderr = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(Stderr::default)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
     tracing_subscriber::registry().with(to_stderr.with_filter(asked).with_filter(ours_or_grave)).init();

@@ -1,14 +1,14 @@
 //! Ctrl-C, SIGTERM and SIGHUP (the terminal is gone): the first asks to stop and to remove what was made, the second ends
 //! at once.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
 use super::common::complain;
 use crate::engine::{Event, Sink};
 use crate::exit::ExitCode;
+use crate::report::stderr;
 use crate::verdict::{TeardownStatus, Verdict};
 
 /// What is interrupted.
@@ -25,25 +25,39 @@ pub enum Interrupted {
 pub struct Stop {
     /// Cancelled by the first signal.
     pub token: CancellationToken,
-    /// Everything was seen to be removed.
-    removed: Arc<AtomicBool>,
+    /// What was seen of it.
+    remains: Arc<Mutex<Remains>>,
+}
+
+/// What was seen of the things that a command made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Remains {
+    /// Nothing yet: they may be there.
+    #[default]
+    Unknown,
+    /// They are gone.
+    Removed,
+    /// They are left standing, as it was asked for.
+    Kept,
 }
 
 impl Stop {
     /// Listens for signals from now on.
     pub fn on_signal(what: Interrupted) -> Self {
-        let stop = Self { token: CancellationToken::new(), removed: Arc::default() };
+        let stop = Self { token: CancellationToken::new(), remains: Arc::default() };
         let heard = stop.clone();
         let mut signals = Signals::listen();
         tokio::spawn(async move {
             signals.next().await;
             heard.token.cancel();
-            if let Some((message, hint)) = first_words(what, heard.all_removed()) {
+            if let Some((message, hint)) = first_words(what, heard.remains()) {
                 complain(&message, hint);
             }
             signals.next().await;
-            let (message, hint) = last_words(what, heard.all_removed());
+            let (message, hint) = last_words(what, heard.remains());
             complain(&message, hint);
+            // Whether or not somebody reads it.
+            stderr::flush();
             #[expect(
                 clippy::disallowed_methods,
                 reason = "asked for twice: not even teardown may hold this up"
@@ -55,46 +69,61 @@ impl Stop {
 
     /// Learns from a drill's events whether everything is removed.
     pub fn watch(&self) -> Box<dyn Sink> {
-        Box::new(Watch(Arc::clone(&self.removed)))
+        Box::new(Watch(Arc::clone(&self.remains)))
     }
 
-    fn all_removed(&self) -> bool {
-        self.removed.load(Ordering::Acquire)
+    fn remains(&self) -> Remains {
+        *self.remains.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// What is said to the first signal.
-fn first_words(what: Interrupted, removed: bool) -> Option<(String, Option<&'static str>)> {
+fn first_words(what: Interrupted, remains: Remains) -> Option<(String, Option<&'static str>)> {
     let Interrupted::Makes(what) = what else { return None };
-    Some(if removed {
-        let message =
-            format!("interrupted: everything the {what} made is removed, and its reports are being written");
-        (message, Some("once more ends it at once, and may leave the reports incomplete"))
-    } else {
-        let message = format!("interrupted: removing everything the {what} made");
-        (message, Some("once more ends it at once, and leaves things behind"))
+    let reports = "once more ends it at once, and may leave the reports incomplete";
+    Some(match remains {
+        Remains::Removed => (
+            format!("interrupted: everything the {what} made is removed, and its reports are being written"),
+            Some(reports),
+        ),
+        Remains::Kept => (
+            format!(
+                "interrupted: what the {what} made is left standing, as asked, and its reports are being written"
+            ),
+            Some(reports),
+        ),
+        Remains::Unknown => (
+            format!("interrupted: removing everything the {what} made"),
+            Some("once more ends it at once, and leaves things behind"),
+        ),
     })
 }
 
 /// What is said to the second. No more than is known: what was not seen removed may be gone nevertheless.
-fn last_words(what: Interrupted, removed: bool) -> (String, Option<&'static str>) {
-    match what {
-        Interrupted::Makes(what) if removed => (
+fn last_words(what: Interrupted, remains: Remains) -> (String, Option<&'static str>) {
+    let Interrupted::Makes(what) = what else { return ("interrupted again".to_owned(), None) };
+    match remains {
+        Remains::Removed => (
             format!(
                 "interrupted again: everything the {what} made is removed, but its reports may be incomplete"
             ),
             None,
         ),
-        Interrupted::Makes(what) => (
+        Remains::Kept => (
+            format!(
+                "interrupted again: what the {what} made is left standing, as asked, but its reports may be incomplete"
+            ),
+            Some("`restore-drill reap --drill ID` removes it; `restore-drill reap --dry-run` lists it"),
+        ),
+        Remains::Unknown => (
             format!("interrupted again: ended before everything the {what} made was seen removed"),
             Some("`restore-drill reap` removes what is left, if anything is"),
         ),
-        Interrupted::Reads => ("interrupted again".to_owned(), None),
     }
 }
 
 /// A drill's event stream, listened to for its teardown.
-struct Watch(Arc<AtomicBool>);
+struct Watch(Arc<Mutex<Remains>>);
 
 impl Sink for Watch {
     fn name(&self) -> String {
@@ -102,14 +131,17 @@ impl Sink for Watch {
     }
 
     fn handle(&mut self, event: &Event, _: &Verdict) -> std::io::Result<()> {
-        match event {
+        let seen = match event {
             // It may be the second one of its command.
-            Event::Started => self.0.store(false, Ordering::Release),
-            Event::TornDown(teardown) => {
-                self.0.store(teardown.status == TeardownStatus::Clean, Ordering::Release);
-            }
-            _ => {}
-        }
+            Event::Started => Remains::Unknown,
+            Event::TornDown(teardown) => match teardown.status {
+                TeardownStatus::Clean => Remains::Removed,
+                TeardownStatus::Kept => Remains::Kept,
+                TeardownStatus::Leaked | TeardownStatus::Pending => Remains::Unknown,
+            },
+            _ => return Ok(()),
+        };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = seen;
         Ok(())
     }
 }
@@ -169,13 +201,30 @@ mod tests {
     #[test]
     fn a_second_signal_says_no_more_than_is_known() {
         let drill = Interrupted::Makes("drill");
-        let (unknown, hint) = last_words(drill, false);
+        let (unknown, hint) = last_words(drill, Remains::Unknown);
         assert!(unknown.contains("before everything the drill made was seen removed"), "{unknown}");
         assert!(hint.is_some_and(|hint| hint.contains("`restore-drill reap`")));
-        let (removed, hint) = last_words(drill, true);
+        let (removed, hint) = last_words(drill, Remains::Removed);
         assert!(removed.contains("everything the drill made is removed"), "{removed}");
         assert_eq!(hint, None, "there is nothing to reap");
-        assert_eq!(first_words(Interrupted::Reads, false), None);
+        assert_eq!(first_words(Interrupted::Reads, Remains::Unknown), None);
+    }
+
+    #[test]
+    fn what_is_kept_is_not_said_to_be_removed() {
+        let stop = Stop { token: CancellationToken::new(), remains: Arc::default() };
+        let mut verdict = crate::engine::test_verdict::passing();
+        for (status, first, again) in [
+            (TeardownStatus::Kept, "is left standing, as asked", "reap --drill ID"),
+            (TeardownStatus::Leaked, "removing everything", "`restore-drill reap` removes"),
+        ] {
+            verdict.teardown.status = status;
+            stop.watch().handle(&Event::TornDown(verdict.teardown.clone()), &verdict).unwrap();
+            let (said, _) = first_words(Interrupted::Makes("drill"), stop.remains()).unwrap();
+            assert!(said.contains(first), "{said}");
+            let (_, hint) = last_words(Interrupted::Makes("drill"), stop.remains());
+            assert!(hint.unwrap().contains(again));
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod plan_text;
 mod progress;
 mod runbook_template;
 mod seal;
+pub mod stderr;
 mod summary;
 mod table;
 mod verdict_file;

@@ -29,7 +29,8 @@ impl<W: Write + Send> PlainLog<W> {
 
     fn line(&mut self, text: &str) -> io::Result<()> {
         let seconds = self.began.elapsed().as_secs();
-        writeln!(self.out, "[{:02}:{:02}] {}", seconds / 60, seconds % 60, human::inert(text))
+        let line = format!("[{:02}:{:02}] {}\n", seconds / 60, seconds % 60, human::inert(text));
+        self.out.write_all(line.as_bytes())
     }
 
     fn bytes(&mut self, name: &DatabaseName, more: u64, verdict: &Verdict) -> io::Result<()> {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::narration;
+use super::{narration, stderr};
 use crate::engine::{DatabaseEvent, Event, Sink};
 use crate::names::DatabaseName;
 use crate::verdict::Verdict;
@@ -14,21 +15,58 @@ use crate::verdict::Verdict;
 /// Between two turns of a spinner.
 const TICK: Duration = Duration::from_millis(120);
 
-/// Progress bars on stderr.
+/// Progress bars on stderr. They are drawn where everything on stderr is said: a terminal may be held.
 pub struct LiveProgress {
+    /// For good: what draws itself as it is dropped would wait for such a terminal.
+    screen: &'static Mutex<Screen>,
+}
+
+impl Default for LiveProgress {
+    fn default() -> Self {
+        Self { screen: Box::leak(Box::new(Mutex::new(Screen::new()))) }
+    }
+}
+
+impl LiveProgress {
+    fn draw(&self, draw: impl FnOnce(&mut Screen) -> io::Result<()> + Send + 'static) -> io::Result<()> {
+        let screen = self.screen;
+        stderr::aside(move || draw(&mut screen.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// What is on the terminal.
+struct Screen {
     bars: MultiProgress,
     phase: ProgressBar,
     databases: BTreeMap<DatabaseName, ProgressBar>,
     name_width: usize,
 }
 
-impl Default for LiveProgress {
-    fn default() -> Self {
-        let bars = MultiProgress::new();
-        let phase =
-            bars.add(ProgressBar::new_spinner().with_style(style("{spinner:.cyan} {elapsed:>4} {msg}")));
-        phase.enable_steady_tick(TICK);
-        Self { bars, phase, databases: BTreeMap::new(), name_width: 0 }
+/// What is to be seen of a database.
+enum Step {
+    /// A recovery point of this size is fetched.
+    Fetching(u64),
+    /// So many bytes more.
+    Bytes(u64),
+    /// It is at this.
+    At(String),
+    /// This is how it ended.
+    Done(String),
+}
+
+impl Step {
+    fn of(name: &DatabaseName, event: &DatabaseEvent, verdict: &Verdict) -> Self {
+        let line = || narration::database_line(event).unwrap_or_default();
+        match event {
+            DatabaseEvent::Fetching => {
+                Self::Fetching(verdict.recovery_set.point(name).map_or(0, |point| point.size_bytes))
+            }
+            DatabaseEvent::Bytes(more) => Self::Bytes(*more),
+            DatabaseEvent::Restored { .. } | DatabaseEvent::Failed(_) | DatabaseEvent::Skipped(_) => {
+                Self::Done(line())
+            }
+            _ => Self::At(line()),
+        }
     }
 }
 
@@ -50,35 +88,46 @@ fn done_style() -> ProgressStyle {
     style("    {prefix}      {wide_msg}")
 }
 
-impl LiveProgress {
-    fn database(&mut self, name: &DatabaseName, event: &DatabaseEvent, verdict: &Verdict) {
+impl Screen {
+    fn new() -> Self {
+        let bars = MultiProgress::new();
+        let phase =
+            bars.add(ProgressBar::new_spinner().with_style(style("{spinner:.cyan} {elapsed:>4} {msg}")));
+        phase.enable_steady_tick(TICK);
+        Self { bars, phase, databases: BTreeMap::new(), name_width: 0 }
+    }
+
+    fn database(&mut self, name: DatabaseName, step: Step) {
         let (bars, width) = (&self.bars, self.name_width);
-        let bar = self.databases.entry(name.clone()).or_insert_with(|| {
-            let bar = bars
-                .add(ProgressBar::new(0).with_style(stage_style()).with_prefix(format!("{name:<width$}")));
+        let prefix = format!("{name:<width$}");
+        let bar = self.databases.entry(name).or_insert_with(|| {
+            let bar = bars.add(ProgressBar::new(0).with_style(stage_style()).with_prefix(prefix));
             bar.enable_steady_tick(TICK);
             bar
         });
-        match event {
-            DatabaseEvent::Fetching => {
-                let point = verdict.recovery_set.point(name);
+        match step {
+            Step::Fetching(size) => {
                 bar.set_style(bytes_style());
-                bar.set_length(point.map_or(0, |point| point.size_bytes));
+                bar.set_length(size);
                 bar.reset_elapsed();
                 bar.set_message("fetching");
             }
-            DatabaseEvent::Bytes(more) => bar.inc(*more),
-            _ => {
+            Step::Bytes(more) => bar.inc(more),
+            Step::At(text) => {
                 bar.set_style(stage_style());
                 bar.reset_elapsed();
-                bar.set_message(narration::database_line(event).unwrap_or_default());
+                bar.set_message(text);
+            }
+            Step::Done(text) => {
+                bar.set_style(done_style());
+                bar.disable_steady_tick();
+                bar.finish_with_message(text);
             }
         }
-        if let DatabaseEvent::Restored { .. } | DatabaseEvent::Failed(_) | DatabaseEvent::Skipped(_) = event {
-            bar.set_style(done_style());
-            bar.disable_steady_tick();
-            bar.finish_with_message(narration::database_line(event).unwrap_or_default());
-        }
+    }
+
+    fn clear(&self) {
+        self.databases.values().chain([&self.phase]).for_each(ProgressBar::finish_and_clear);
     }
 }
 
@@ -91,29 +140,44 @@ impl Sink for LiveProgress {
         match event {
             Event::Planned(plan) => {
                 let names = plan.waves.iter().flatten();
-                self.name_width = names.map(|name| name.as_str().len()).max().unwrap_or(0);
+                let width = names.map(|name| name.as_str().len()).max().unwrap_or(0);
+                self.draw(move |screen| {
+                    screen.name_width = width;
+                    Ok(())
+                })
             }
-            Event::Database(name, event) => self.database(name, event, verdict),
-            Event::Pulling { image, progress } => self.phase.set_message(format!(
-                "pulling {image}: {} of {}",
-                crate::human::bytes(progress.done_bytes),
-                crate::human::bytes(progress.total_bytes)
-            )),
-            Event::Warning(_) | Event::Failed(_) => {
-                if let Some(text) = narration::line(event, verdict) {
-                    self.bars.println(text)?;
-                }
+            Event::Database(name, event) => {
+                let (name, step) = (name.clone(), Step::of(name, event, verdict));
+                self.draw(move |screen| {
+                    screen.database(name, step);
+                    Ok(())
+                })
             }
             // What is left on the screen is the summary's, not the bars'.
-            Event::Finished => {
-                self.databases.values().chain([&self.phase]).for_each(ProgressBar::finish_and_clear);
-            }
+            Event::Finished => self.draw(|screen| {
+                screen.clear();
+                Ok(())
+            }),
+            Event::Warning(_) | Event::Failed(_) => match narration::line(event, verdict) {
+                Some(text) => self.draw(move |screen| screen.bars.println(text)),
+                None => Ok(()),
+            },
             _ => {
-                if let Some(text) = narration::line(event, verdict) {
-                    self.phase.set_message(text);
-                }
+                let text = match event {
+                    Event::Pulling { image, progress } => Some(format!(
+                        "pulling {image}: {} of {}",
+                        crate::human::bytes(progress.done_bytes),
+                        crate::human::bytes(progress.total_bytes)
+                    )),
+                    _ => narration::line(event, verdict),
+                };
+                text.map_or(Ok(()), |text| {
+                    self.draw(move |screen| {
+                        screen.phase.set_message(text);
+                        Ok(())
+                    })
+                })
             }
         }
-        Ok(())
     }
 }

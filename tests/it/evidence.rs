@@ -2,13 +2,17 @@
 //! them cannot be written.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::{PipeReader, PipeWriter, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::{FileTypeExt, symlink};
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
 use super::fixtures::dump;
 use super::planning::sound;
+use super::wait::{wait_for, wait_until};
 use super::world::{Outcome, World};
 
 /// Runs a command whose stdout is a disk that is full, or a pipe that nobody reads.
@@ -28,6 +32,51 @@ fn closed_pipe() -> Stdio {
     writer.into()
 }
 
+/// A pipe that has no room, and whose reader does not read.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    let (reader, mut writer) = std::io::pipe().expect("a pipe can be made");
+    let flags = fcntl_getfl(&writer).expect("a pipe has flags");
+    fcntl_setfl(&writer, flags | OFlags::NONBLOCK).expect("they can be set");
+    while writer.write(&[b'x'; 4096]).is_ok() {}
+    while writer.write(b"x").is_ok() {}
+    fcntl_setfl(&writer, flags).expect("they can be set");
+    (reader, writer)
+}
+
+#[test]
+fn what_nobody_reads_holds_up_neither_a_drill_nor_a_signal() {
+    let (mut world, _, _) = sound("unread");
+    // A store that takes questions and never answers.
+    let store = TcpListener::bind("127.0.0.1:0").unwrap();
+    world.template.endpoint = format!("http://{}", store.local_addr().unwrap());
+    let (_reader, writer) = full_pipe();
+    let mut command = world.drill_command(&[]);
+    command.stdout(writer.try_clone().unwrap()).stderr(writer);
+    let mut drill = command.spawn().unwrap();
+    drop(command);
+    let terminate = |pid: u32| {
+        let sent = Command::new("kill").args(["-s", "TERM", &pid.to_string()]).status().unwrap();
+        assert!(sent.success());
+    };
+    // It says that it plans, and plans.
+    store.set_nonblocking(true).unwrap();
+    let asked = wait_for(|| store.accept().ok(), || "the store was not asked".to_owned());
+    terminate(drill.id());
+    let cancelled = || {
+        let verdicts = world.verdict_files();
+        let text = verdicts.last().map(|path| fs::read_to_string(path).unwrap()).unwrap_or_default();
+        text.contains("\"status\": \"CANCELLED\"")
+    };
+    wait_until(cancelled, || "the first signal was not heard".to_owned());
+    // Its result has no way out either.
+    assert!(drill.try_wait().unwrap().is_none());
+    terminate(drill.id());
+    let status = wait_for(|| drill.try_wait().unwrap(), || "the second signal was not heard".to_owned());
+    assert_eq!(status.code(), Some(130));
+    drop(asked);
+}
+
 #[test]
 fn a_log_that_cannot_be_written_stops_the_drill_before_it_begins() {
     let (world, _, _) = sound("unwritable-log");
@@ -45,6 +94,8 @@ fn a_device_as_log_stays_a_device_and_what_killed_drills_left_is_removed() {
     let (world, _, _) = sound("device-log");
     symlink("/dev/null", world.path("log.md")).unwrap();
     let left = world.write("reports/restore_drill/.report-aB3dE6", "half a verdict");
+    let hours_ago = SystemTime::now() - Duration::from_secs(2 * 3600);
+    File::open(&left).unwrap().set_modified(hours_ago).unwrap();
     world.drill(&["--log", "log.md"]).failed(3, "engine_unreachable");
     assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
     assert!(!left.exists());
