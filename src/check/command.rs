@@ -112,16 +112,27 @@ async fn run_to_its_end(
     let watched = tokio::time::timeout(check.timeout, watch(engine, id, output, &mut tail)).await;
     let ending = match watched {
         Err(_) => Ending::TimedOut,
-        Ok(state) => match state? {
-            state if state.oom_killed => Ending::Killed,
-            state if state.exit_code == Some(SIGKILLED) && !engine.ran_out_of_memory(id).await => {
-                return Err(killed_from_outside(check));
-            }
-            state if state.exit_code == Some(SIGKILLED) => Ending::Killed,
-            state => Ending::Status(state.exit_code.unwrap_or_default()),
-        },
+        Ok(state) => {
+            let state = state?;
+            let killed = state.exit_code == Some(SIGKILLED);
+            let for_memory = state.oom_killed || (killed && engine.ran_out_of_memory(id).await);
+            ending(check, &state, for_memory)?
+        }
     };
     Ok((ending, tail.finish()))
+}
+
+/// How a program ended whose time was not over.
+fn ending(check: &Command, state: &ObservedContainer, for_memory: bool) -> Result<Ending> {
+    match state.exit_code {
+        _ if for_memory => Ok(Ending::Killed),
+        Some(SIGKILLED) => Err(killed_from_outside(check)),
+        Some(status) => Ok(Ending::Status(status)),
+        None => {
+            let message = format!("the engine does not tell how the program of {} ended", check.name);
+            Err(Failure::inconclusive("engine_error", message))
+        }
+    }
 }
 
 /// Somebody else stopped it: that says nothing about the data it looked at.
@@ -212,8 +223,25 @@ mod tests {
     use super::*;
     use crate::verdict::CheckStatus;
 
+    fn smoke() -> Command {
+        toml::from_str("name = \"smoke\"\nimage = \"x\"\ndatabases = [\"d\"]").unwrap()
+    }
+
+    #[test]
+    fn an_end_that_is_not_known_is_no_success() {
+        let ended = |exit_code, for_memory| {
+            let state = ObservedContainer { exit_code, ..ObservedContainer::default() };
+            ending(&smoke(), &state, for_memory).map_err(|failure| failure.code)
+        };
+        assert_eq!(ended(None, false), Err("engine_error"));
+        assert_eq!(ended(Some(0), false), Ok(Ending::Status(0)));
+        assert_eq!(ended(Some(SIGKILLED), false), Err("command_killed_from_outside"));
+        assert_eq!(ended(Some(SIGKILLED), true), Ok(Ending::Killed));
+        assert_eq!(ended(Some(1), true), Ok(Ending::Killed));
+    }
+
     fn judged(ending: Ending, lines: &[&str], total: u64) -> Outcome {
-        let check = toml::from_str("name = \"smoke\"\nimage = \"x\"\ndatabases = [\"d\"]").unwrap();
+        let check = smoke();
         let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
         judge(&check, ending, &lines, total)
     }

@@ -17,7 +17,7 @@ use crate::exit::ExitCode;
 use crate::failure::{Failure, Result};
 use crate::plan::earlier::EarlierDrills;
 use crate::report::earlier_drills;
-use crate::verdict::Status;
+use crate::verdict::{Status, Verdict};
 
 static HELP: LazyLock<String> = LazyLock::new(|| {
     format!(
@@ -74,19 +74,25 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         backup_command::narrate("drilling the backup that is sound");
         let first = drill(&stage, sound, false, earlier).await?;
         let sealed = common::sealed_drill(&first, &args.evidence, &stop).await?;
-        if sealed.verdict.status != Status::Pass {
-            let why = sealed.verdict.failure.map(|failure| failure.message).unwrap_or_default();
-            return Err(Failure::inconclusive(
-                "demo_break_failed",
-                format!("the sound backup did not pass: {why}"),
-            ));
-        }
+        must_have_passed(&sealed.verdict)?;
         earlier = earlier_drills(args.evidence.reports(), stage.template());
         earlier.drills.truncate(1);
         backup_command::narrate("drilling the one after it");
     }
     let last = drill(&stage, None, args.keep, earlier).await?;
     common::run_drill(&last, &args.evidence, args.format, &stop).await
+}
+
+/// Of the drill of the sound backup: what a broken one is compared with.
+fn must_have_passed(verdict: &Verdict) -> Result<()> {
+    match verdict.status {
+        Status::Pass => Ok(()),
+        Status::Cancelled => Err(Failure::cancelled()),
+        _ => {
+            let why = verdict.failure.as_ref().map_or("", |failure| &failure.message);
+            Err(Failure::inconclusive("demo_break_failed", format!("the sound backup did not pass: {why}")))
+        }
+    }
 }
 
 async fn drill(
@@ -110,4 +116,25 @@ async fn drill(
         identities: Arc::new(stage.identities()?),
         clock: Clock::system(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_drill_that_is_interrupted_is_no_failure_of_the_demo() {
+        let mut verdict = crate::engine::test_verdict::passing();
+        for (status, code) in [
+            (Status::Pass, ExitCode::Ok),
+            (Status::Cancelled, ExitCode::Interrupted),
+            (Status::Fail, ExitCode::Inconclusive),
+            (Status::Inconclusive, ExitCode::Inconclusive),
+        ] {
+            verdict.status = status;
+            let outcome =
+                must_have_passed(&verdict).map_or_else(|failure| failure.class.into(), |()| ExitCode::Ok);
+            assert_eq!(outcome, code);
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! Proving that a stack can reach nothing: before any data is in it, and once more when the last check has ended, since
 //! somebody with access to the engine may have joined it meanwhile.
 
-use chrono::{DateTime, Utc};
 use futures_util::future::try_join_all;
 
 use super::event::Event;
@@ -69,13 +68,13 @@ pub async fn prove(engine: &Engine, template: &Template, up: &mut Up, journal: &
 ///
 /// # Errors
 /// `isolation_failed`: what was restored may have been read or changed by others.
-pub async fn confirm(engine: &Engine, up: &Up, journal: &Journal, now: DateTime<Utc>) -> Result<()> {
+pub async fn confirm(engine: &Engine, up: &Up, journal: &Journal) -> Result<()> {
     let seen = Inspection::of(engine, up).await?;
     let mut proof = journal.verdict().isolation;
     proof.assertions = seen.assertions;
     let broken = broken(&proof.assertions);
     match &broken {
-        None => proof.confirmed_at = Some(now),
+        None => proof.confirmed_at = Some(journal.now()),
         Some(_) => proof.status = IsolationStatus::Failed,
     }
     journal.record(&Event::Isolation(proof));

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
+
 use super::event::Event;
 use super::record;
 use crate::clock::Timer;
@@ -77,6 +79,11 @@ impl Journal {
     /// Checks that have begun and not ended.
     pub fn running_checks(&self) -> Vec<String> {
         self.lock().running_checks.iter().cloned().collect()
+    }
+
+    /// The time of day, as all times of the verdict go.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.lock().timer.now()
     }
 
     /// The seconds that the drill has taken so far, without those that the machine slept.
@@ -154,6 +161,7 @@ mod tests {
         journal.record(&Event::Phase(Phase::Plan));
         seconds.store(41, Ordering::Relaxed);
         assert_eq!(journal.seconds(), 41.0);
+        assert_eq!(journal.now(), start() + chrono::TimeDelta::seconds(41));
         journal.record(&Event::Finished);
         let verdict = journal.verdict();
         assert_eq!((verdict.duration_seconds, verdict.phases[0].seconds), (Some(41.0), Some(41.0)));

@@ -258,7 +258,7 @@ impl Drill {
         journal.record(&Event::Phase(Phase::Restore));
         journal.record(&Event::Disk { free_bytes: up.server.disk_free().await });
         let checked = restore::restore_and_check(self, &plan, &up, journal).await;
-        let stayed_isolated = isolation::confirm(engine, &up, journal, self.clock.now()).await;
+        let stayed_isolated = isolation::confirm(engine, &up, journal).await;
         isolation::graver(stayed_isolated, checked)?;
 
         journal.record(&Event::Phase(Phase::Objectives));

@@ -75,7 +75,7 @@ async fn remove_until_gone(
     let mut answers = None;
     let mut pause = patience.pause;
     loop {
-        let looked = in_time(patience.look, list()).await;
+        let looked = answered(patience.look, list()).await;
         let fruitless = since.elapsed();
         match looked {
             Ok(owned) if owned.is_empty() => return tally.clean(),
@@ -180,7 +180,7 @@ async fn remove_each(
     let mut reasons = BTreeMap::new();
     for kind in [OwnedKind::Container, OwnedKind::Network, OwnedKind::Volume] {
         let of_kind = owned.iter().filter(|one| one.kind == kind);
-        let removals = of_kind.map(async |one| (thing(one), in_time(limit, remove(one)).await));
+        let removals = of_kind.map(async |one| (thing(one), answered(limit, remove(one)).await));
         for (thing, outcome) in join_all(removals).await {
             match outcome {
                 Ok(()) => drop(removed.insert(thing)),
@@ -191,7 +191,7 @@ async fn remove_each(
     reasons
 }
 
-async fn in_time<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+async fn answered<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
     let silent = || Failure::inconclusive("engine_silent", "the Docker engine does not answer");
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(silent()))
 }

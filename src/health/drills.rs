@@ -66,9 +66,9 @@ pub struct Drills {
     pub last: Option<EndedDrill>,
     /// The newest that failed, unless a later one of the same databases, and of no older backups, passed.
     pub failed: Option<EndedDrill>,
-    /// The newest of all databases that passed.
+    /// Of those of all databases that passed, the one of the newest backups.
     pub passed: Option<EndedDrill>,
-    /// Those after it that broke off, the newest first.
+    /// Those that broke off and began after its point in time, the newest first.
     pub broken_off: Vec<BrokenOff>,
     /// Whether there are older verdicts that were not read.
     pub more: bool,
@@ -84,7 +84,7 @@ impl Drills {
             let drill = match drill {
                 Sighting::Ended(drill) => drill,
                 Sighting::BrokenOff(drill) => {
-                    if all.passed.is_none() {
+                    if all.passed.as_ref().is_none_or(|passed| passed.at < drill.started_at) {
                         all.broken_off.push(drill);
                     }
                     continue;
@@ -97,8 +97,9 @@ impl Drills {
             all.last.get_or_insert_with(|| drill.clone());
             match drill.status.as_str() {
                 "PASS" => {
-                    if drill.only.is_empty() {
-                        all.passed.get_or_insert_with(|| drill.clone());
+                    let newer = all.passed.as_ref().is_none_or(|passed| passed.at < drill.at);
+                    if drill.only.is_empty() && newer {
+                        all.passed = Some(drill.clone());
                     }
                     passes.push(drill);
                 }

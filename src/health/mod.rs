@@ -41,9 +41,10 @@ pub struct Health {
     pub databases: Vec<DatabaseHealth>,
     /// The last drill of the template, however it ended; absent if there is none in the reports directory.
     pub last_drill: Option<EndedDrill>,
-    /// The last drill of all databases that passed; absent if there is none, or if it is long ago.
+    /// Of the drills of all databases that passed, the one of the newest backups; absent if there is none, or if it is long
+    /// ago.
     pub last_pass: Option<EndedDrill>,
-    /// The drills since then that broke off, or whose verdicts cannot be read; the newest first.
+    /// The drills since its point in time that broke off, or whose verdicts cannot be read; the newest first.
     pub broken_off: Vec<BrokenOff>,
     /// What is wrong, or will be, in plain English; what is critical first.
     pub warnings: Vec<String>,
@@ -186,10 +187,13 @@ fn unproved(template: &Template, drills: &Drills, at: DateTime<Utc>) -> Option<S
         };
         return Some(format!("{known}: whether these backups can be restored is not proved."));
     };
-    let age = (at - passed.finished_at).to_std().unwrap_or(Duration::ZERO);
+    // Of what it restored: a drill of old backups proves nothing about those of today.
+    let age = (at - passed.at).to_std().unwrap_or(Duration::ZERO);
     (age > limit).then(|| {
         let (age, limit) = (human::duration(age.as_secs_f64()), human::duration(limit.as_secs_f64()));
-        format!("The last drill of all databases that passed is {age} ago, more than {limit}.")
+        format!(
+            "The last drill of all databases that passed restored the state of {age} ago, more than {limit}."
+        )
     })
 }
 

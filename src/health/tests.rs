@@ -105,6 +105,7 @@ fn the_last_drill_counts() {
         (vec![narrowed("PASS", 1, "a"), drilled("PASS", 101)], HealthStatus::Warning, "more than 100d"),
         (vec![of_older("PASS", 1, 9), drilled("FAIL", 2)], HealthStatus::Critical, "failed: a row is gone"),
         (vec![narrowed("PASS", 1, "a")], HealthStatus::Warning, "No drill of all databases"),
+        (vec![of_older("PASS", 1, 101)], HealthStatus::Warning, "restored the state of 101d ago"),
     ] {
         let health = judge(&template, &plan, after(&drills));
         assert_eq!(health.status, status, "{words}");
@@ -114,6 +115,8 @@ fn the_last_drill_counts() {
     assert_eq!(judge(&template, &plan, after(&mended)).status, HealthStatus::Healthy);
     let of_older_backups = [of_older("PASS", 1, 9), drilled("FAIL", 10), drilled("PASS", 11)];
     assert_eq!(judge(&template, &plan, after(&of_older_backups)).status, HealthStatus::Healthy);
+    let newer_before = [of_older("PASS", 1, 101), drilled("PASS", 2)];
+    assert_eq!(judge(&template, &plan, after(&newer_before)).status, HealthStatus::Healthy);
     let mut undemanding = template;
     undemanding.health.max_drill_age = None;
     assert_eq!(judge(&undemanding, &plan, after(&[])).status, HealthStatus::Healthy);
@@ -142,6 +145,9 @@ fn drills_that_broke_off_since_the_last_that_passed_are_a_warning() {
     );
     let health = judge(&template, &plan, drills(&[passed, broken(4)]));
     assert_eq!((health.status, health.broken_off.len()), (HealthStatus::Healthy, 0), "one has passed since");
+    let of_older = Sighting::Ended(of_older("PASS", 3, 9));
+    let health = judge(&template, &plan, drills(&[of_older, broken(4), broken(10)]));
+    assert_eq!(health.broken_off.len(), 1, "what passed since is of older backups than one of them");
     let health = judge(&template, &plan, drills(&[broken(1), Sighting::Ended(drilled("FAIL", 2))]));
     assert_eq!(health.status, HealthStatus::Critical, "a failure is graver");
 }

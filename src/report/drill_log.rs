@@ -9,7 +9,7 @@ use super::log_file::{self, LOCK_WAIT};
 use super::runbook_template::RUNBOOK;
 use crate::failure::{Failure, Result};
 use crate::template::Template;
-use crate::verdict::Verdict;
+use crate::verdict::{CheckStatus, Status, Verdict};
 
 const HEADING: &str = "## Drill Log";
 const HEADER: &str = "| Date | Operator | Backup Date | Duration | Row Counts | Result |";
@@ -63,16 +63,23 @@ pub fn row(verdict: &Verdict, template: &Template) -> String {
     });
     // An auditor must see at once that a row stands for a part only.
     let only: Vec<&str> = verdict.only.iter().map(crate::names::DatabaseName::as_str).collect();
-    let partial = (!only.is_empty()).then(|| format!("(only {})", only.join(", "))).into_iter();
+    let partial = (!only.is_empty()).then(|| format!("(only {})", only.join(", ")));
     let cells = [
         date(verdict.started_at),
         verdict.operator.clone(),
         verdict.recovery_set.oldest.map_or_else(String::new, date),
         coarse_duration(verdict.duration_seconds.unwrap_or_default()),
-        partial.chain(counts).collect::<Vec<_>>().join(" "),
+        partial.into_iter().chain(skipped(verdict)).chain(counts).collect::<Vec<_>>().join(" "),
         verdict.status.word().to_owned(),
     ];
     format!("| {} |", cells.map(|cell| cell_text(&cell)).join(" | "))
+}
+
+/// What a PASS did not prove: how many checks were not possible. Of another outcome nobody takes that for granted.
+fn skipped(verdict: &Verdict) -> Option<String> {
+    let skipped = verdict.checks.iter().filter(|check| check.status == CheckStatus::Skipped).count();
+    (skipped > 0 && verdict.status == Status::Pass)
+        .then(|| format!("({skipped} of {} checks skipped)", verdict.checks.len()))
 }
 
 /// Nothing, or text that can neither end its cell or its line nor be markup: a backslash takes the meaning of what
@@ -104,26 +111,28 @@ fn coarse_duration(seconds: f64) -> String {
 }
 
 fn append_row(path: &std::path::Path, row: &str) -> io::Result<()> {
-    let with_row = |text: &str| with_row(if text.trim().is_empty() { RUNBOOK } else { text }, row);
+    let with_row =
+        |text: &[u8]| with_row(if text.trim_ascii().is_empty() { RUNBOOK.as_bytes() } else { text }, row);
     log_file::change(path, &format!("{row}\n"), with_row, LOCK_WAIT)
 }
 
-/// The text with a row at the end of the log's table; everything else stays as it is.
-fn with_row(text: &str, row: &str) -> String {
-    let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let heading = lines.iter().position(|line| line.trim_end().eq_ignore_ascii_case(HEADING));
+/// The text with a row at the end of the log's table; everything else stays as it is, also what is no UTF-8.
+fn with_row(text: &[u8], row: &str) -> Vec<u8> {
+    let newline = if memchr::memmem::find(text, b"\r\n").is_some() { "\r\n" } else { "\n" };
+    let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
+    let is_heading = |line: &&[u8]| line.trim_ascii_end().eq_ignore_ascii_case(HEADING.as_bytes());
+    let heading = lines.iter().position(is_heading);
     let Some(heading) = heading else {
-        let gap = if text.ends_with('\n') { newline.to_owned() } else { newline.repeat(2) };
-        return format!(
-            "{text}{gap}{HEADING}{newline}{newline}{HEADER}{newline}{RULE}{newline}{row}{newline}"
-        );
+        let gap = if text.ends_with(b"\n") { newline.to_owned() } else { newline.repeat(2) };
+        let section =
+            format!("{gap}{HEADING}{newline}{newline}{HEADER}{newline}{RULE}{newline}{row}{newline}");
+        return [text, section.as_bytes()].concat();
     };
     let section_end = lines[heading + 1..]
         .iter()
-        .position(|line| line.starts_with("# ") || line.starts_with("## "))
+        .position(|line| line.starts_with(b"# ") || line.starts_with(b"## "))
         .map_or(lines.len(), |offset| heading + 1 + offset);
-    let is_row = |line: &str| line.trim_start().starts_with('|');
+    let is_row = |line: &[u8]| line.trim_ascii_start().starts_with(b"|");
     let table = lines[heading + 1..section_end]
         .iter()
         .position(|line| is_row(line))
@@ -140,8 +149,8 @@ fn with_row(text: &str, row: &str) -> String {
     };
     let (before, after) = (lines[..at].concat(), lines[at..].concat());
     // The last line of a file may lack its end.
-    let gap = if before.is_empty() || before.ends_with('\n') { "" } else { newline };
-    format!("{before}{gap}{insertion}{after}")
+    let gap = if before.is_empty() || before.ends_with(b"\n") { "" } else { newline };
+    [&before, gap.as_bytes(), insertion.as_bytes(), &after].concat()
 }
 
 #[cfg(test)]
@@ -151,6 +160,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn with_row(text: &str, row: &str) -> String {
+        String::from_utf8(super::with_row(text.as_bytes(), row)).unwrap()
+    }
 
     const ROW: &str = "| 2026-05-17 | system | 2026-05-16 | 8m | audit=12450 | PASS |";
 
@@ -203,6 +216,32 @@ mod tests {
             let text = with_row(RUNBOOK, &row);
             prop_assert_eq!(text.lines().count(), RUNBOOK.lines().count() + 1);
         }
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf_8_stay_and_the_row_is_added() {
+        let text =
+            [HEADING.as_bytes(), b"\n\n", HEADER.as_bytes(), b"\n", RULE.as_bytes(), b"\n| J\xfcrgen |\n"]
+                .concat();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log.md");
+        fs::write(&path, &text).unwrap();
+        DrillLog::new(path.clone(), crate::engine::test_verdict::template()).try_out().unwrap();
+        append_row(&path, ROW).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), [&text, ROW.as_bytes(), b"\n"].concat());
+    }
+
+    #[test]
+    fn the_row_of_a_pass_tells_how_many_checks_were_skipped() {
+        use crate::engine::test_verdict::{check, passing, template};
+        let mut verdict = passing();
+        verdict.status = Status::Pass;
+        assert!(!row(&verdict, &template()).contains("skipped"));
+        verdict.checks = vec![check(CheckStatus::Pass), check(CheckStatus::Skipped)];
+        verdict.only = vec!["a".parse().unwrap()];
+        assert!(row(&verdict, &template()).contains("| (only a) (1 of 2 checks skipped)"));
+        verdict.status = Status::Fail;
+        assert!(!row(&verdict, &template()).contains("skipped"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempPath;
 
@@ -140,29 +141,33 @@ fn take_after(_: &File, _: Option<&Metadata>) -> io::Result<()> {
 /// How the names of our temporary files begin and end.
 const OURS: &str = ".restore-drill-";
 const END: &str = ".tmp";
-/// How they began in earlier versions; six letters and digits followed.
-const EARLIER: [&str; 2] = [".report-", ".drill-log-"];
+/// What was changed since may be at work yet, where a lock does not show it: it is taken a moment after the file is made,
+/// and not every file system shares locks between machines.
+const AT_WORK: Duration = Duration::from_secs(3600);
 
-/// Removes what processes that were killed left in a directory. What a living one is writing is locked.
-pub fn remove_leftovers(directory: &Path) {
+/// Removes what processes that were killed left in a directory. In earlier versions the names there began with `earlier`,
+/// and six letters and digits followed.
+pub fn remove_leftovers(directory: &Path, earlier: &str) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if !is_file || !name.to_str().is_some_and(is_temporary) {
-            continue;
-        }
-        let unused = File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
-        if unused {
+        let is_ours = entry.file_name().to_str().is_some_and(|name| is_temporary(name, earlier));
+        let is_left =
+            entry.metadata().is_ok_and(|metadata| metadata.is_file() && unchanged(&metadata) >= AT_WORK);
+        if is_ours && is_left && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
             // Another drill may have come first.
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-fn is_temporary(name: &str) -> bool {
+/// For how long; not at all if it is not known.
+fn unchanged(metadata: &Metadata) -> Duration {
+    metadata.modified().ok().and_then(|modified| modified.elapsed().ok()).unwrap_or_default()
+}
+
+fn is_temporary(name: &str, earlier: &str) -> bool {
     let random = |rest: &str| rest.len() == 6 && rest.chars().all(|c| c.is_ascii_alphanumeric());
     name.strip_prefix(OURS).is_some_and(|rest| rest.ends_with(END))
-        || EARLIER.iter().any(|prefix| name.strip_prefix(prefix).is_some_and(random))
+        || name.strip_prefix(earlier).is_some_and(random)
 }
 
 #[cfg(all(test, unix))]
@@ -224,16 +229,27 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let staged = stage(&directory.path().join("file"), b"x", false).unwrap();
         let living = staged.temporary.file_name().unwrap().to_str().unwrap().to_owned();
-        for name in
-            [".restore-drill-1-0.tmp", ".report-aB3dE6", ".drill-log-Zz9Zz9", ".report-mine", "a.json"]
-        {
+        let dead = [".restore-drill-1-0.tmp", ".drill-log-Zz9Zz9"];
+        let others = [".report-aB3dE6", ".drill-log-mine", "a.json"];
+        for name in dead.iter().chain(&others) {
             fs::write(directory.path().join(name), "x").unwrap();
         }
         fs::create_dir(directory.path().join(".restore-drill-2-0.tmp")).unwrap();
-        remove_leftovers(directory.path());
-        let mut expected =
-            vec![".report-mine".to_owned(), ".restore-drill-2-0.tmp".to_owned(), living, "a.json".to_owned()];
+        for name in names(directory.path()) {
+            age(&directory.path().join(name));
+        }
+        // Made, and not locked yet.
+        fs::write(directory.path().join(".restore-drill-3-0.tmp"), "x").unwrap();
+        remove_leftovers(directory.path(), ".drill-log-");
+        let mut expected: Vec<String> = others.map(str::to_owned).into();
+        expected.extend([".restore-drill-2-0.tmp".to_owned(), ".restore-drill-3-0.tmp".to_owned(), living]);
         expected.sort();
         assert_eq!(names(directory.path()), expected);
+    }
+
+    /// Makes a file look as if nobody had changed it for two hours.
+    fn age(path: &Path) {
+        let then = std::time::SystemTime::now() - 2 * AT_WORK;
+        File::open(path).unwrap().set_modified(then).unwrap();
     }
 }

@@ -27,7 +27,7 @@ pub fn try_out(path: &Path, text: &str, lock_wait: Duration) -> io::Result<()> {
         file.write_all(text.as_bytes())?;
     }
     let real_path = fs::canonicalize(path)?;
-    files::remove_leftovers(real_path.parent().unwrap_or(Path::new(".")));
+    files::remove_leftovers(real_path.parent().unwrap_or(Path::new(".")), ".drill-log-");
     // What is written at the end is a little longer than this.
     let mut now = Vec::new();
     file.rewind()?;
@@ -38,15 +38,15 @@ pub fn try_out(path: &Path, text: &str, lock_wait: Duration) -> io::Result<()> {
     }
 }
 
-/// Changes the log: `change` makes the new text of the old. A device gets `alone` instead. Safe when several drills end
-/// at once.
+/// Changes the log: `change` makes the new text of the old, of whatever bytes that is. A device gets `alone` instead. Safe
+/// when several drills end at once, where the file system knows locks.
 ///
 /// # Errors
 /// What the file system says, or that the lock could not be had. Then the file is as it was.
 pub fn change(
     path: &Path,
     alone: &str,
-    change: impl Fn(&str) -> String,
+    change: impl Fn(&[u8]) -> Vec<u8>,
     lock_wait: Duration,
 ) -> io::Result<()> {
     loop {
@@ -61,8 +61,8 @@ pub fn change(
             // Another drill replaced the file while this one waited for the lock.
             continue;
         }
-        let mut text = String::new();
-        file.read_to_string(&mut text)?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text)?;
         return put(&mut file, &real_path, &text, &change(&text));
     }
 }
@@ -79,10 +79,20 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 fn lock(file: &File, wait: Duration) -> io::Result<()> {
+    lock_by(file, wait, File::try_lock)
+}
+
+fn lock_by(
+    file: &File,
+    wait: Duration,
+    try_lock: impl Fn(&File) -> Result<(), TryLockError>,
+) -> io::Result<()> {
     let began = Instant::now();
     loop {
-        match file.try_lock() {
+        match try_lock(file) {
             Ok(()) => return Ok(()),
+            // Without one, what is left to go wrong is that two drills end in the same moment, and one row is lost.
+            Err(TryLockError::Error(error)) if knows_no_locks(&error) => return Ok(()),
             Err(TryLockError::Error(error)) => return Err(error),
             Err(TryLockError::WouldBlock) if began.elapsed() >= wait => {
                 let by = holder(file).map(|holder| format!(" by {holder}")).unwrap_or_default();
@@ -92,6 +102,16 @@ fn lock(file: &File, wait: Duration) -> io::Result<()> {
             Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_POLL),
         }
     }
+}
+
+/// Whether there are no locks here to be had: NFS without its lock daemon, some file systems in user space.
+fn knows_no_locks(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if let Some(errno) = rustix::io::Errno::from_io_error(error) {
+        use rustix::io::Errno;
+        return [Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOTSUP].contains(&errno);
+    }
+    error.kind() == io::ErrorKind::Unsupported
 }
 
 /// The process that has the lock, where the system tells (proc(5), `/proc/locks`).
@@ -119,9 +139,9 @@ fn holder(_: &File) -> Option<String> {
 
 /// Replaces the text, whole where that leaves owner and permissions as they are. Where it does not (the file is another
 /// user's, has a second name, or is mounted by itself), the text is changed in place.
-fn put(file: &mut File, path: &Path, old: &str, new: &str) -> io::Result<()> {
+fn put(file: &mut File, path: &Path, old: &[u8], new: &[u8]) -> io::Result<()> {
     if !has_other_names(file)? {
-        match files::replace(path, new.as_bytes(), true) {
+        match files::replace(path, new, true) {
             Err(error) if only_in_place(&error) => {}
             outcome => return outcome,
         }
@@ -132,9 +152,9 @@ fn put(file: &mut File, path: &Path, old: &str, new: &str) -> io::Result<()> {
     })
 }
 
-fn overwrite(file: &mut File, text: &str) -> io::Result<()> {
+fn overwrite(file: &mut File, text: &[u8]) -> io::Result<()> {
     file.rewind()?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(text)?;
     file.set_len(text.len() as u64)?;
     file.sync_all()
 }
@@ -179,7 +199,7 @@ mod tests {
     const SOON: Duration = Duration::from_millis(1);
 
     fn append(path: &Path, row: &str) -> io::Result<()> {
-        change(path, row, |text| format!("{text}{row}"), SOON)
+        change(path, row, |text| [text, row.as_bytes()].concat(), SOON)
     }
 
     #[test]
@@ -229,6 +249,19 @@ mod tests {
     }
 
     #[test]
+    fn where_there_are_no_locks_the_log_is_written_without() {
+        use rustix::io::Errno;
+        let file = tempfile::tempfile().unwrap();
+        let locked = |errno: Errno| lock_by(&file, SOON, move |_| Err(TryLockError::Error(errno.into())));
+        for errno in [Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP] {
+            locked(errno).unwrap();
+        }
+        assert_eq!(locked(Errno::IO).unwrap_err().raw_os_error(), Some(Errno::IO.raw_os_error()));
+        let elsewhere = |_: &File| Err(TryLockError::Error(io::ErrorKind::Unsupported.into()));
+        lock_by(&file, SOON, elsewhere).unwrap();
+    }
+
+    #[test]
     fn a_file_that_has_a_second_name_is_changed_in_place() {
         let directory = tempfile::tempdir().unwrap();
         let (path, second) = (directory.path().join("log.md"), directory.path().join("second"));
@@ -237,7 +270,7 @@ mod tests {
         let link = directory.path().join("link");
         symlink("log.md", &link).unwrap();
         let inode = fs::metadata(&path).unwrap().ino();
-        change(&link, "", |_| "short\n".to_owned(), SOON).unwrap();
+        change(&link, "", |_| b"short\n".to_vec(), SOON).unwrap();
         assert_eq!(fs::read_to_string(&second).unwrap(), "short\n");
         assert_eq!(fs::metadata(&path).unwrap().ino(), inode);
     }

@@ -1,5 +1,6 @@
 //! The end of a drill: its verdict and its row in the drill log are written so that neither says PASS unless both are
-//! there.
+//! there. A process that is killed between the two (SIGKILL, a power cut) cannot see to that: then the row says PASS, and
+//! the verdict that is in its place says RUNNING, which `health` reports as a drill that broke off.
 
 use super::drill_log::DrillLog;
 use super::verdict_file::VerdictFile;

@@ -38,7 +38,7 @@ impl VerdictFile {
             .and_then(|()| OpenOptions::new().write(true).create_new(true).open(&path));
         match claimed {
             Ok(_) => {
-                files::remove_leftovers(&directory);
+                files::remove_leftovers(&directory, ".report-");
                 Ok(Some(Self { path }))
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.exists() => Ok(None),
