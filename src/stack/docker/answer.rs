@@ -57,8 +57,12 @@ pub(super) fn engine_failure(doing: &str, error: &Error) -> Failure {
     if text.contains("no space left on device") {
         return Failure::disk_full(format!("{doing}: the engine's disk is full"));
     }
+    // It was given the profile itself, and takes that for the name of a file.
+    let takes_paths = text.contains("opening seccomp profile");
+    let podman =
+        "Podman takes the drill's seccomp profile for a path (docs/operations.md): use a Docker engine";
     Failure::inconclusive("engine_error", format!("{doing}: {}", crate::human::one_line(&text, 400)))
-        .hint(hint)
+        .hint(if takes_paths { podman } else { hint })
 }
 
 #[cfg(test)]
@@ -78,5 +82,10 @@ mod tests {
             (failure.code, &*failure.message),
             ("engine_error", "creating the network x: broken for good")
         );
+        assert!(failure.hint.is_some_and(|hint| hint.starts_with("`docker info`")));
+        let message = "opening seccomp profile failed: open {: no such file".to_owned();
+        let podman = Error::DockerResponseServerError { status_code: 500, message };
+        let hint = engine_failure("creating the container x", &podman).hint;
+        assert!(hint.is_some_and(|hint| hint.contains("Podman")));
     }
 }
