@@ -45,7 +45,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let label = |owned: &Owned, name: &str| owned.labels.get(name).cloned().unwrap_or_default();
     let chosen = |owned: &Owned| match &drill {
         Some(id) => label(owned, labels::DRILL_ID) == *id && may_reap_by_name(owned, now),
-        None => args.force || may_reap(owned, now),
+        None => (args.force && !owned.is_copy()) || may_reap(owned, now),
     };
     let all = engine.owned(LabelFilter::Any).await?;
     let shown: Vec<&Owned> = all
@@ -62,7 +62,12 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let mut projects: BTreeMap<(String, bool), Vec<String>> = BTreeMap::new();
     for owned in shown {
         let things = projects.entry((label(owned, labels::PROJECT), chosen(owned))).or_default();
-        things.push(format!("{} {}", owned.kind.word(), owned.name));
+        let copy = if owned.is_copy() {
+            ", which has a drill's labels and another name: a copy is left alone"
+        } else {
+            ""
+        };
+        things.push(format!("{} {}{copy}", owned.kind.word(), owned.name));
     }
     let mut out = Page::default();
     for ((project, removed), things) in &projects {

@@ -150,6 +150,7 @@ mod tests {
             cpus: 2,
             memory_bytes,
             seccomp: true,
+            rootless: false,
             endpoint: "unix:///var/run/docker.sock".to_owned(),
             context: None,
             local: true,

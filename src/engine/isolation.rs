@@ -5,7 +5,7 @@ use futures_util::future::try_join_all;
 
 use super::event::Event;
 use super::journal::Journal;
-use super::stack::Up;
+use super::stack::{Up, died_hint};
 use crate::failure::{Class, Failure, Result};
 use crate::stack::docker::{Engine, ObservedContainer};
 use crate::stack::spec::StackNetwork;
@@ -20,9 +20,9 @@ use crate::verdict::{Assertion, Isolation, IsolationStatus, Probe};
 pub async fn prove(engine: &Engine, template: &Template, up: &mut Up, journal: &Journal) -> Result<()> {
     let seen = Inspection::of(engine, up).await?;
     // A container that has ended is on no network, and says nothing about isolation.
-    if let Some(ended) = seen.containers.iter().find(|container| !container.running) {
+    if let Some((made, ended)) = up.containers.iter().zip(&seen.containers).find(|(_, seen)| !seen.running) {
         let message = format!("{} ended while isolation was being proved", ended.name);
-        return Err(Failure::inconclusive("service_died", message).hint("--keep leaves the stack to look at"));
+        return Err(Failure::inconclusive("service_died", message).hint(died_hint(&made.spec.service)));
     }
     let mut proof = Isolation { assertions: seen.assertions, ..Isolation::default() };
     if let Some(broken) = broken(&proof.assertions) {
@@ -31,15 +31,23 @@ pub async fn prove(engine: &Engine, template: &Template, up: &mut Up, journal: &
 
     // Open until the probes have run.
     let canary = probe::Canary::open().await.map_err(|error| no_canary(&error))?;
+    let bridge = match &up.network {
+        StackNetwork::Bridge(_, id) => Some(&**id),
+        StackNetwork::Loopback(_) => None,
+    };
+    let elsewhere = probe::elsewhere(engine, &up.server.container, bridge).await?;
     let targets = probe::Targets {
-        loopback_only: matches!(up.network, StackNetwork::Loopback(_)),
+        loopback_only: bridge.is_none(),
         gateways: seen.gateways,
-        host: engine.info().local.then(probe::host_addresses),
+        host: elsewhere.is_none().then(probe::host_addresses),
         ..probe::Targets::of(&canary).map_err(|error| no_canary(&error))?
     };
     let planned = probe::plan(&template.isolation, &targets);
     let from = (&*up.server.container, &*seen.containers[0].name);
-    let probed = probe::run(engine, from.0, from.1, &planned, &canary).await?;
+    let mut probed = probe::run(engine, from.0, from.1, &planned, &canary).await?;
+    if let Some(why) = elsewhere {
+        probed.unheard(&why, targets.loopback_only);
+    }
     (proof.probes, proof.not_probed) = (probed.probes, probed.not_probed);
     let describe = |probe: &Probe| {
         format!("{} ({}) must be {} and was: {}", probe.target, probe.reason, probe.expect, probe.observed)
@@ -55,6 +63,14 @@ pub async fn prove(engine: &Engine, template: &Template, up: &mut Up, journal: &
         return Err(Failure::inconclusive("probe_failed", message).hint(
             "the machine may be too busy for the probes; isolation.probes in the verdict has all of them",
         ));
+    }
+    if let Some(gap) = probed.gap {
+        journal.record(&Event::Isolation(proof));
+        return Err(Failure::inconclusive(
+            "probe_failed",
+            format!("isolation on a bridge could not be proved: {gap}"),
+        )
+        .hint("without isolation.network = \"bridge\" the stack has no interface that anything could leave by; on a bridge the image needs perl, and the drill must run beside the engine"));
     }
     proof.status = IsolationStatus::Proved;
     journal.record(&Event::Isolation(proof));
@@ -115,7 +131,7 @@ impl Inspection {
             gateways = network.gateways;
         }
         let ownership = &up.ownership;
-        let strangers = engine.strangers(ownership.drill_id, &containers).await?;
+        let strangers = engine.strangers(&containers).await?;
         assertions.push(isolation::of_strangers(&ownership.project, &strangers));
         for (made, container) in up.containers.iter().zip(&containers) {
             assertions.extend(isolation::of_container(&made.spec.attachment, engine.facts(), container));

@@ -12,6 +12,7 @@ mod record;
 mod removal;
 mod restore;
 mod scope;
+mod shared_ports;
 mod stack;
 mod teardown;
 #[cfg(test)]
@@ -242,6 +243,7 @@ impl Drill {
         journal.record(&Event::Engine(engine.info().clone()));
         self.require_alone(&engine, ownership).await?;
         let images = stack::ensure_images(&engine, &self.template, journal).await?;
+        shared_ports::refuse(&self.template, &images)?;
 
         journal.record(&Event::Phase(Phase::Stack));
         let engine = engine_slot.insert(engine);

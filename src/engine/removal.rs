@@ -38,7 +38,7 @@ const PATIENCE: Patience = Patience {
     item: Duration::from_secs(30),
 };
 
-/// Removes what the filter finds and `chosen` agrees to. Clean means that a look at the engine has shown nothing left.
+/// Removes what the filter finds and `chosen` agrees to, but no copies. Clean means that a look at the engine has shown nothing left.
 pub async fn remove_all(
     engine: &Engine,
     filter: LabelFilter<'_>,
@@ -46,7 +46,7 @@ pub async fn remove_all(
 ) -> Teardown {
     let list = async || {
         let mut owned = engine.owned(filter).await?;
-        owned.retain(&chosen);
+        owned.retain(|one| !one.is_copy() && chosen(one));
         Ok(owned)
     };
     let disconnected = Mutex::new(BTreeSet::new());

@@ -170,6 +170,16 @@ async fn start(engine: &Engine, spec: ContainerSpec) -> Result<Made> {
     Ok(Made { spec, id })
 }
 
+/// What to do about a service that ended.
+pub(super) fn died_hint(name: &str) -> String {
+    if name == spec::POSTGRES {
+        return "--keep leaves the stack to look at".to_owned();
+    }
+    format!(
+        "look at services.{name} in the template; services run without any capability, so `user` may be needed, and on one loopback, so each port has room for one; `isolation.network = \"bridge\"` gives each an address of its own"
+    )
+}
+
 async fn wait_for_service(engine: &Engine, name: &str, service: &Service, made: &Made) -> Result<()> {
     let deadline = Instant::now() + service.ready_timeout;
     loop {
@@ -177,8 +187,11 @@ async fn wait_for_service(engine: &Engine, name: &str, service: &Service, made: 
         if !state.running {
             let log = engine.last_log_lines(&made.id, 10).await.join(" / ");
             let exit = state.exit_code.unwrap_or_default();
-            return Err(Failure::inconclusive("service_died", format!("the service {name} ended with status {exit}: {log}"))
-                .hint(format!("look at services.{name} in the template; services run without any capability, so `user` may be needed, and on one loopback, so each port has room for one; `isolation.network = \"bridge\"` gives each an address of its own")));
+            return Err(Failure::inconclusive(
+                "service_died",
+                format!("the service {name} ended with status {exit}: {log}"),
+            )
+            .hint(died_hint(name)));
         }
         if service.ready.is_empty() {
             return Ok(());

@@ -46,20 +46,20 @@ pub(super) fn is_running_drill(owned: &Owned, now: DateTime<Utc>) -> bool {
     let facts = Facts::of(owned);
     let over = facts.expired(now) || facts.owner.as_ref().is_some_and(Owner::is_gone);
     // One that is kept is over when its process is, and of a process elsewhere that is not known.
-    facts.purpose == "drill" && (facts.owner_lives() || !(over || facts.kept))
+    !owned.is_copy() && facts.purpose == "drill" && (facts.owner_lives() || !(over || facts.kept))
 }
 
 /// Whether `reap` may remove it: nobody owns it any more, or its lease has expired and its owner is not known to live.
 pub fn may_reap(owned: &Owned, now: DateTime<Utc>) -> bool {
     let facts = Facts::of(owned);
     let abandoned = !facts.kept && facts.owner.as_ref().is_some_and(Owner::is_gone);
-    !facts.owner_lives() && (abandoned || facts.expired(now))
+    !owned.is_copy() && !facts.owner_lives() && (abandoned || facts.expired(now))
 }
 
 /// Whether `reap` may remove it when it is asked for by name: kept stacks too, but nothing whose owner lives.
 pub fn may_reap_by_name(owned: &Owned, now: DateTime<Utc>) -> bool {
     let facts = Facts::of(owned);
-    may_reap(owned, now) || (facts.kept && !facts.owner_lives())
+    may_reap(owned, now) || (!owned.is_copy() && facts.kept && !facts.owner_lives())
 }
 
 /// What labels say about ownership.
@@ -138,6 +138,14 @@ mod tests {
             let seen =
                 (may_reap(&owned, now()), may_reap_by_name(&owned, now()), is_running_drill(&owned, now()));
             assert_eq!(seen, (reaped, by_name, runs), "{owner} kept={kept} lease={lease}");
+            // With its own name in the labels it is the same; with that of another it is nothing of a drill's.
+            let named = |name: &str| {
+                let mut owned = owned.clone();
+                owned.labels.insert(labels::CONTAINER.to_owned(), name.to_owned());
+                (may_reap(&owned, now()), may_reap_by_name(&owned, now()), is_running_drill(&owned, now()))
+            };
+            assert_eq!(named("x"), seen);
+            assert_eq!(named("y"), (false, false, false));
         }
     }
 }

@@ -28,6 +28,10 @@ pub const KEPT: &str = "io.restore-drill.kept";
 /// The project, as its name is written.
 pub const PROJECT: &str = "io.restore-drill.project";
 
+/// The container's own name. `docker commit` gives an image the labels of its container, and so whatever is made of that image:
+/// a copy has them all, and another name.
+pub const CONTAINER: &str = "io.restore-drill.container";
+
 /// Compose's label for the project.
 pub const COMPOSE_PROJECT: &str = "com.docker.compose.project";
 
@@ -124,6 +128,11 @@ impl Ownership {
         labels.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         labels
     }
+}
+
+/// Whether a container of this name has the labels of another. What drills made before they wrote the name down is believed.
+pub fn is_copy(labels: &Labels, name: &str) -> bool {
+    labels.get(CONTAINER).is_some_and(|own| own != name)
 }
 
 #[cfg(test)]

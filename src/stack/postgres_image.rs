@@ -52,6 +52,7 @@ mod tests {
             environment: strings(environment),
             entrypoint: vec!["docker-entrypoint.sh".to_owned()],
             volumes: strings(volumes),
+            ports: Vec::new(),
         })
     }
 

@@ -10,7 +10,7 @@ use super::{Engine, engine_failure, is_not_found, login, within};
 use crate::failure::{Failure, Result};
 
 /// What a drill needs to know of an image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImageFacts {
     /// As the template names it.
     pub name: String,
@@ -22,6 +22,8 @@ pub struct ImageFacts {
     pub entrypoint: Vec<String>,
     /// Paths it declares as volumes.
     pub volumes: Vec<String>,
+    /// TCP ports on which it says that it listens.
+    pub ports: Vec<u16>,
 }
 
 /// How far a pull is.
@@ -45,6 +47,7 @@ impl Engine {
                     environment: config.env.unwrap_or_default(),
                     entrypoint: config.entrypoint.unwrap_or_default(),
                     volumes: config.volumes.unwrap_or_default(),
+                    ports: config.exposed_ports.iter().flatten().filter_map(|port| tcp_port(port)).collect(),
                 }))
             }
             Err(error) if is_not_found(&error) => Ok(None),
@@ -99,6 +102,11 @@ impl Engine {
     }
 }
 
+/// `80/tcp`, or `80` alone.
+fn tcp_port(exposed: &str) -> Option<u16> {
+    exposed.strip_suffix("/tcp").unwrap_or(exposed).parse().ok()
+}
+
 /// What `docker login` left for the image's registry. What kept it from being read is told where the pull fails.
 async fn credentials(image: &str) -> (Option<DockerCredentials>, String) {
     match login::of(image).await {
@@ -129,7 +137,13 @@ fn unavailable(name: &str, why: &str) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::split_reference;
+    use super::{split_reference, tcp_port};
+
+    #[test]
+    fn only_ports_of_tcp_are_read() {
+        let read = ["80/tcp", "53/udp", "8080", "x", "70000/tcp"].map(tcp_port);
+        assert_eq!(read, [Some(80), None, Some(8080), None, None]);
+    }
 
     #[test]
     fn references_are_split_at_their_tag() {

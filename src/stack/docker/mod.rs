@@ -10,7 +10,9 @@ mod oneoff;
 mod resources;
 mod strangers;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bollard::Docker;
@@ -38,10 +40,12 @@ pub struct Engine {
     info: EngineInfo,
     /// Creations on their way to the engine.
     creations: TaskTracker,
+    /// The containers it was asked for and made, by their ids: labels can be copied.
+    made: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// What the engine says about itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EngineInfo {
     /// Its version.
     pub version: String,
@@ -59,6 +63,8 @@ pub struct EngineInfo {
     pub local: bool,
     /// Whether it can filter system calls.
     pub seccomp: bool,
+    /// Whether it runs without root, in namespaces of its own.
+    pub rootless: bool,
     /// Where it keeps its data, on its own machine.
     pub root_directory: Option<PathBuf>,
 }
@@ -82,6 +88,8 @@ impl Engine {
         let docker = login::with_url_safe_header(address.client()?).negotiate_version().await?;
         let (version, info) = tokio::try_join!(docker.version(), docker.info())?;
         let unsigned = |number: Option<i64>| number.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+        let has =
+            |named: &str| info.security_options.iter().flatten().any(|option| option.starts_with(named));
         let info = EngineInfo {
             version: version.version.unwrap_or_default(),
             api_version: docker.client_version().to_string(),
@@ -90,13 +98,14 @@ impl Engine {
             endpoint: address.endpoint.clone(),
             context: address.context.clone(),
             local: address.is_local(),
-            seccomp: info.security_options.iter().flatten().any(|option| option.starts_with("name=seccomp")),
+            seccomp: has("name=seccomp"),
+            rootless: has("name=rootless"),
             root_directory: info.docker_root_dir.map(PathBuf::from),
         };
         let creations = TaskTracker::new();
         // A closed tracker still takes tasks; it can be waited for whenever it is empty.
         creations.close();
-        Ok(Self { docker, info, creations })
+        Ok(Self { docker, info, creations, made: Arc::default() })
     }
 
     fn require_api(self) -> Result<Self> {

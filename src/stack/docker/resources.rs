@@ -1,6 +1,7 @@
 //! Making and removing networks, containers and volumes.
 
 use std::collections::HashMap;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use bollard::models::{
@@ -59,6 +60,13 @@ pub struct Owned {
     pub name: String,
     /// Its labels.
     pub labels: Labels,
+}
+
+impl Owned {
+    /// Whether it only has the labels of something that a drill made.
+    pub fn is_copy(&self) -> bool {
+        self.kind == OwnedKind::Container && labels::is_copy(&self.labels, &self.name)
+    }
 }
 
 fn map(labels: &Labels) -> HashMap<String, String> {
@@ -161,6 +169,8 @@ impl Engine {
             }
             Attachment::Loopback(_) | Attachment::Of(_) | Attachment::Foreign(_) => None,
         };
+        let mut labels = map(&spec.labels);
+        labels.insert(labels::CONTAINER.to_owned(), spec.name.clone());
         let body = ContainerCreateBody {
             image: Some(spec.image.clone()),
             user: spec.user.clone(),
@@ -170,16 +180,19 @@ impl Engine {
             env: Some(
                 spec.environment.iter().map(|(name, value)| format!("{name}={}", value.expose())).collect(),
             ),
-            labels: Some(map(&spec.labels)),
+            labels: Some(labels),
             host_config: Some(host_config),
             networking_config: networking,
             ..ContainerCreateBody::default()
         };
         let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
         let (docker, doing) = (self.docker.clone(), format!("creating the container {}", spec.name));
+        let ours = self.made.clone();
         self.creation(async move {
             let made = within(CHANGE, docker.create_container(Some(options), body)).await;
-            made.map(|made| made.id).map_err(|error| engine_failure(&doing, &error))
+            let id = made.map(|made| made.id).map_err(|error| engine_failure(&doing, &error))?;
+            ours.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+            Ok(id)
         })
         .await
     }
@@ -230,7 +243,9 @@ impl Engine {
             let name = container
                 .names
                 .unwrap_or_default()
-                .first()
+                .iter()
+                // The others are what links to it call it.
+                .find(|name| !name.trim_start_matches('/').contains('/'))
                 .map_or(&*id, |name| name.trim_start_matches('/'))
                 .to_owned();
             owned(OwnedKind::Container, id, name, container.labels)
@@ -263,7 +278,8 @@ impl Engine {
         let mut disconnected = Vec::new();
         for id in found.containers.unwrap_or_default().into_keys() {
             let Some(container) = self.find_container(&id).await? else { continue };
-            if container.labels.get(labels::DRILL_ID) == network.labels.get(labels::DRILL_ID) {
+            let of_drill = container.labels.get(labels::DRILL_ID) == network.labels.get(labels::DRILL_ID);
+            if of_drill && !labels::is_copy(&container.labels, &container.name) {
                 continue;
             }
             let request = NetworkDisconnectRequest { container: id, force: Some(true) };

@@ -2,37 +2,32 @@
 //! is in the stack, whatever network it is on.
 
 use std::collections::HashMap;
+use std::sync::PoisonError;
 
 use bollard::query_parameters::ListContainersOptionsBuilder;
 use futures_util::future::try_join_all;
 
-use super::super::labels;
 use super::answer::LOOK;
 use super::observe::ObservedContainer;
 use super::{Engine, engine_failure, within};
 use crate::failure::Result;
-use crate::names::DrillId;
 
 impl Engine {
     /// What other containers share with these, all of one drill and the oldest of them first: `NAME: network of CONTAINER`.
     ///
     /// Only younger containers are looked at: what a container shares is fixed when it is made. Those that have ended count
-    /// too, since they had what they shared.
-    pub async fn strangers(&self, drill: DrillId, ours: &[ObservedContainer]) -> Result<Vec<String>> {
+    /// too, since they had what they shared. Whoever this process did not make is another, whatever labels it has.
+    pub async fn strangers(&self, ours: &[ObservedContainer]) -> Result<Vec<String>> {
         let Some(oldest) = ours.first() else { return Ok(Vec::new()) };
         let filters = HashMap::from([("since".to_owned(), vec![oldest.id.clone()])]);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
         let listed = within(LOOK, self.docker.list_containers(Some(options))).await;
         let listed =
             listed.map_err(|error| engine_failure("listing the containers beside a drill's", &error))?;
-        let own = drill.to_string();
-        let others = listed.into_iter().filter(|container| {
-            container.labels.as_ref().and_then(|labels| labels.get(labels::DRILL_ID)) != Some(&own)
-        });
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let others = listed.into_iter().filter_map(|container| container.id).filter(|id| !made.contains(id));
         // Others come and go, and what is gone shares nothing any more.
-        let looks = others
-            .filter_map(|container| container.id)
-            .map(|id| async move { self.find_container(&id).await });
+        let looks = others.map(|id| async move { self.find_container(&id).await });
         let others = try_join_all(looks).await?;
         let mut found: Vec<String> =
             others.iter().flatten().filter_map(|other| shared(other, ours)).collect();

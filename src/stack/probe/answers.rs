@@ -1,11 +1,15 @@
 //! What the prober and the canary say, judged. Pure.
 
 use super::canary::Heard;
-use super::{Attempt, Planned, Probed};
+use super::{Attempt, EVERY_HOST6, Planned, Probed, VSOCK};
 use crate::verdict::Probe;
 
 /// What is seen when a probe itself went wrong.
 const UNCLEAR: &str = "unclear";
+/// What is seen of a datagram that the kernel did not take. Where there is no interface to send on, that is as it must be.
+const UNSENT: &str = "could not be sent";
+/// What the prober says where it has no perl.
+const ROUTES_ONLY: &str = "by its routes only";
 
 /// One answer of the prober: a word, and a detail.
 pub(super) type Answer = (String, String);
@@ -29,26 +33,40 @@ pub(super) fn parse(output: &str, count: usize) -> Vec<Option<Answer>> {
     answers
 }
 
-/// Judges every probe by its answer, and datagrams by whether they were heard.
+/// Judges every probe by its answer, and datagrams by whether they were heard. Where the stack has an interface, silence proves
+/// something only if a datagram was on its way, in every manner.
 pub(super) fn judge(from: &str, planned: &[Planned], answers: &[Answer], heard: &Heard) -> Probed {
     let mut probed = Probed::default();
     let mut untried = Vec::new();
+    let loopback_only = planned.iter().any(|planned| planned.attempt == Attempt::Interfaces);
     for (number, (planned, answer)) in planned.iter().zip(answers).enumerate() {
         match (&planned.attempt, answer.0.as_str()) {
             (Attempt::Family(name, _), "untried") => untried.push(*name),
             (_, "untried") => untried.push("broadcasts"),
             (attempt, _) => {
-                if matches!(attempt, Attempt::Datagram(..)) && !answer.1.is_empty() && answer.0 == "sent" {
+                if matches!(attempt, Attempt::Datagram(..)) && answer.1 == ROUTES_ONLY {
                     untried.push("datagrams past the routes");
                 }
-                probed.probes.push(one(from, planned, answer, heard.probes.contains(&number)));
+                let heard = heard.probes.contains(&number);
+                let mut probe = one(from, planned, answer, heard);
+                if probe.observed == UNSENT && !loopback_only && !over_ipv6(attempt) {
+                    (probe.ok, probe.observed) = (false, format!("{UNCLEAR}: {UNSENT}"));
+                }
+                probed.probes.push(probe);
             }
         }
     }
     untried.dedup();
+    let datagrams = untried.iter().any(|what| *what != VSOCK.0);
+    probed.gap =
+        (datagrams && !loopback_only).then(|| "the image has no perl to send datagrams with".to_owned());
     probed.not_probed =
         untried.into_iter().map(|what| format!("{what}: the image has no perl to try it with")).collect();
     probed
+}
+
+fn over_ipv6(attempt: &Attempt) -> bool {
+    matches!(attempt, Attempt::Datagram(host, _) if host == EVERY_HOST6)
 }
 
 /// The control of the canary: it heard itself.
@@ -72,7 +90,9 @@ fn one(from: &str, planned: &Planned, (word, detail): &Answer, heard: bool) -> P
         "noroute" => "no route".to_owned(),
         "unresolved" => "does not resolve".to_owned(),
         "resolved" => format!("resolves to {detail}"),
-        "sent" => if heard { "heard" } else { "silent" }.to_owned(),
+        "sent" | "unsent" if heard => "heard".to_owned(),
+        "sent" => "silent".to_owned(),
+        "unsent" => UNSENT.to_owned(),
         "interfaces" if detail.is_empty() => "none".to_owned(),
         "interfaces" => format!("up: {detail}"),
         "opened" => "opens".to_owned(),
@@ -88,9 +108,11 @@ fn one(from: &str, planned: &Planned, (word, detail): &Answer, heard: bool) -> P
             matches!(word.as_str(), "timeout" | "noroute" | "unresolved"),
         ),
         Attempt::Control(host, port) => (format!("{host}:{port}"), "reachable", word == "connected"),
-        Attempt::Datagram(host, port) => {
-            (format!("{}:{port}/udp", in_brackets(host)), "unreachable", word == "sent" && !heard)
-        }
+        Attempt::Datagram(host, port) => (
+            format!("{}:{port}/udp", in_brackets(host)),
+            "unreachable",
+            matches!(word.as_str(), "sent" | "unsent") && !heard,
+        ),
         Attempt::Interfaces => {
             ("other interfaces".to_owned(), "none", word == "interfaces" && detail.is_empty())
         }
@@ -184,6 +206,37 @@ mod tests {
         let not_probed: Vec<&str> =
             probed.not_probed.iter().map(|text| text.split(':').next().unwrap()).collect();
         assert_eq!(not_probed, ["AF_VSOCK", "datagrams past the routes", "broadcasts"]);
+        assert_eq!(probed.gap.as_deref(), Some("the image has no perl to send datagrams with"));
+    }
+
+    #[test]
+    fn what_was_not_sent_proves_something_only_where_there_is_no_interface_to_send_on() {
+        let all = [
+            (Attempt::Interfaces, "interfaces"),
+            (Attempt::Datagram("192.0.2.7".to_owned(), 9), "unsent"),
+            (Attempt::Datagram(EVERY_HOST6.to_owned(), 9), "unsent"),
+            (Attempt::Datagram(BROADCAST.to_owned(), 9), "untried"),
+        ];
+        let (planned, answers): (Vec<Planned>, Vec<Answer>) = all
+            .map(|(attempt, word)| {
+                (Planned { attempt, reason: String::new() }, (word.to_owned(), String::new()))
+            })
+            .into_iter()
+            .unzip();
+        let seen = |from: usize, heard: &Heard| {
+            let probed = judge("c", &planned[from..], &answers[from..], heard);
+            let datagrams = probed.probes.into_iter().filter(|probe| probe.target.ends_with("/udp"));
+            (datagrams.map(|probe| (probe.ok, probe.observed)).collect::<Vec<_>>(), probed.gap)
+        };
+        let unsent = |ok, said: &str| (ok, said.to_owned());
+        let (loopback, gap) = seen(0, &Heard::default());
+        assert_eq!(loopback, [unsent(true, UNSENT), unsent(true, UNSENT)]);
+        assert_eq!(gap, None);
+        let (bridge, gap) = seen(1, &Heard::default());
+        assert_eq!(bridge, [unsent(false, "unclear: could not be sent"), unsent(true, UNSENT)]);
+        assert!(gap.is_some());
+        let (heard, _) = seen(1, &Heard { probes: [0].into(), itself: true });
+        assert_eq!(heard[0], unsent(false, "heard"), "whatever the prober says");
     }
 
     #[test]

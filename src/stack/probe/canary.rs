@@ -23,8 +23,8 @@ const OWN: &str = "control";
 pub struct Canary {
     listener: TcpListener,
     datagrams: UdpSocket,
-    /// Absent where this host has no IPv6.
-    datagrams6: Option<UdpSocket>,
+    /// Or why not: where this host has no IPv6, say.
+    datagrams6: Result<UdpSocket, String>,
     token: String,
 }
 
@@ -43,7 +43,7 @@ impl Canary {
         Ok(Self {
             listener: TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0))?,
             datagrams: UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?,
-            datagrams6: UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).await.ok(),
+            datagrams6: UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).await.map_err(|error| error.to_string()),
             token: Uuid::new_v4().simple().to_string(),
         })
     }
@@ -60,7 +60,12 @@ impl Canary {
 
     /// The port that hears datagrams over IPv6.
     pub fn datagram_port6(&self) -> Option<u16> {
-        self.datagrams6.as_ref()?.local_addr().ok().map(|address| address.port())
+        self.datagrams6.as_ref().ok()?.local_addr().ok().map(|address| address.port())
+    }
+
+    /// Why it hears none over IPv6, if so.
+    pub fn deaf_to_ipv6(&self) -> Option<&str> {
+        self.datagrams6.as_ref().err().map(String::as_str)
     }
 
     /// What a datagram must begin with to be heard; a probe's number follows.
@@ -102,8 +107,8 @@ impl Canary {
         let (mut buffer, mut buffer6) = ([0; 128], [0; 128]);
         let over6 = async {
             match &self.datagrams6 {
-                Some(socket) => socket.recv_from(&mut buffer6).await,
-                None => std::future::pending().await,
+                Ok(socket) => socket.recv_from(&mut buffer6).await,
+                Err(_) => std::future::pending().await,
             }
         };
         let datagram = tokio::select! {
@@ -145,6 +150,14 @@ mod tests {
             })
             .await;
         assert_eq!((answer, heard), ("done", Heard { probes: [4].into(), itself: true }));
+    }
+
+    #[tokio::test]
+    async fn a_canary_without_ipv6_hears_the_rest_and_says_why() {
+        let mut canary = Canary::open().await.unwrap();
+        canary.datagrams6 = Err("no such family".to_owned());
+        assert_eq!((canary.deaf_to_ipv6(), canary.datagram_port6()), (Some("no such family"), None));
+        assert!(canary.hear(async {}).await.1.itself);
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@
 
 mod answers;
 mod canary;
+mod place;
 
 use std::net::IpAddr;
 
@@ -16,6 +17,7 @@ use crate::verdict::Probe;
 
 pub use answers::shows_a_way_out;
 pub use canary::{Canary, Heard};
+pub use place::elsewhere;
 
 /// Seconds a connection may take: addresses that drop packets are unreachable after that.
 const CONNECT_SECONDS: &str = "3";
@@ -112,6 +114,18 @@ pub struct Probed {
     pub probes: Vec<Probe>,
     /// What was not tried, and why.
     pub not_probed: Vec<String>,
+    /// Why the silence of a stack that has an interface proves nothing.
+    pub gap: Option<String>,
+}
+
+impl Probed {
+    /// Nobody listened who could have heard the stack.
+    pub fn unheard(&mut self, why: &str, loopback_only: bool) {
+        self.not_probed.push(format!("the host's addresses, and datagrams to it: {why}"));
+        if !loopback_only {
+            self.gap = Some(format!("{why}, so this host would hear nothing of it"));
+        }
+    }
 }
 
 /// Plans what to try.
@@ -208,8 +222,10 @@ pub async fn run(
     let mut probed = answers::judge(container_name, planned, &answers, &heard);
     if planned.iter().any(|probe| matches!(probe.attempt, Attempt::Datagram(..))) {
         probed.probes.push(answers::of_canary(canary.datagram_port().unwrap_or_default(), &heard));
-    } else {
-        probed.not_probed.push("datagrams to the host: the engine is not on this machine".to_owned());
+        let deaf = canary.deaf_to_ipv6();
+        probed
+            .not_probed
+            .extend(deaf.map(|why| format!("datagrams over IPv6: nothing can listen for them ({why})")));
     }
     Ok(probed)
 }
@@ -270,6 +286,20 @@ mod tests {
         ] {
             assert!(attempts.contains(&expected), "{expected:?}");
         }
+    }
+
+    #[test]
+    fn where_nobody_could_hear_it_only_a_loopback_is_proved_silent() {
+        let (mut loopback, mut bridge) = (Probed::default(), Probed::default());
+        loopback.unheard("the engine is rootless", true);
+        bridge.unheard("the engine is rootless", false);
+        assert_eq!(loopback.gap, None);
+        assert_eq!(
+            bridge.gap.as_deref(),
+            Some("the engine is rootless, so this host would hear nothing of it")
+        );
+        let line = "the host's addresses, and datagrams to it: the engine is rootless";
+        assert_eq!((loopback.not_probed, bridge.not_probed), (vec![line.to_owned()], vec![line.to_owned()]));
     }
 
     #[test]

@@ -46,40 +46,60 @@ control() {
   printf %s "$answer"
 }
 
-# Out of every interface, by its routes and past them, and twice: the first may be lost while an address is looked up.
+# Out of every interface but the loopback, which leads nowhere: bound to it, which older kernels allow the privileged only, and by
+# the options that need no privilege. By the routes and past them, and twice: the first may be lost while an address is looked
+# up. Prints how often the kernel took one.
 sender='use Socket;
 my ($host, $port, $text) = @ARGV;
 my $to = pack_sockaddr_in($port, inet_aton($host));
+my @ways = ([]);
 opendir my $interfaces, "/sys/class/net";
-my @names = ("", grep { !/^\./ } readdir $interfaces);
+for my $name (grep { !/^\./ && $_ ne "lo" } readdir $interfaces) {
+  push @ways, [[SOL_SOCKET, 25, "$name\0"]]; # SO_BINDTODEVICE
+  open my $file, "<", "/sys/class/net/$name/ifindex" or next;
+  chomp(my $number = <$file>);
+  # IP_UNICAST_IF and IP_MULTICAST_IF
+  push @ways, [[0, 50, pack("N", $number)], [0, 32, pack("x8 i", $number)]];
+}
+my $sent = 0;
 for my $round (1, 2) {
-  for my $name (@names) {
+  for my $way (@ways) {
     for my $past_routes (0, 1) {
       socket(my $socket, AF_INET, SOCK_DGRAM, 0) or die "$!\n";
       setsockopt($socket, SOL_SOCKET, SO_BROADCAST, 1);
-      setsockopt($socket, SOL_SOCKET, 25, "$name\0") if length $name; # SO_BINDTODEVICE
+      next if grep { !setsockopt($socket, $_->[0], $_->[1], $_->[2]) } @$way;
       setsockopt($socket, SOL_SOCKET, SO_DONTROUTE, 1) if $past_routes;
-      send($socket, $text, 0, $to);
+      $sent++ if defined send($socket, $text, 0, $to);
     }
   }
   select(undef, undef, undef, 0.2);
-}'
+}
+print $sent;'
 
-# Whether anything arrived, only the canary knows.
+# As above, over IPv6: where no interface has an address of it, there is nothing to send from.
+datagram6() {
+  sent=0
+  for interface in /sys/class/net/*; do
+    [ "${interface##*/}" = lo ] && continue
+    (printf %s "$text" >"/dev/udp/$1%${interface##*/}/$2") 2>/dev/null && sent=1
+  done
+  if [ $sent = 1 ]; then printf 'sent\t'
+  elif grep -qsv ' lo$' /proc/net/if_inet6; then printf 'error\tcould not be sent, though an interface has IPv6'
+  else printf 'unsent\tno interface has IPv6'; fi
+}
+
+# Whether anything arrived, only the canary knows. What was not sent could not arrive.
 datagram() {
   text="$token $index"
-  if [ "$1" = ff02::1 ]; then
-    for interface in /sys/class/net/*; do
-      (printf %s "$text" >"/dev/udp/ff02::1%${interface##*/}/$2") 2>/dev/null
-    done
-    printf 'sent\t'; return
-  fi
-  (printf %s "$text" >"/dev/udp/$1/$2") 2>/dev/null
+  if [ "$1" = ff02::1 ]; then datagram6 "$1" "$2"; return; fi
+  routed=unsent
+  (printf %s "$text" >"/dev/udp/$1/$2") 2>/dev/null && routed=sent
   if ! has perl; then
     # Without it there is no way to ask for a broadcast.
-    if [ "$1" = 255.255.255.255 ]; then printf 'untried\t'; else printf 'sent\tby its routes only'; fi
+    if [ "$1" = 255.255.255.255 ]; then printf 'untried\t'; else printf '%s\tby its routes only' $routed; fi
   elif said=$(timeout "$connect_seconds" perl -e "$sender" "$1" "$2" "$text" 2>&1); then
-    printf 'sent\t'
+    if [ "$said" != 0 ]; then routed=sent; fi
+    printf '%s\t' $routed
   else
     printf 'error\t%s' "$(printf %s "$said" | head -n 1 | tr '\t\r' '  ')"
   fi

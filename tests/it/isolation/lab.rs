@@ -86,7 +86,7 @@ impl Lab {
     /// What others share with these containers.
     pub fn strangers(&self, containers: &[&str]) -> Vec<String> {
         let ours: Vec<_> = containers.iter().map(|id| self.observed(id)).collect();
-        RUNTIME.block_on(self.engine.strangers(self.ownership.drill_id, &ours)).unwrap()
+        RUNTIME.block_on(self.engine.strangers(&ours)).unwrap()
     }
 
     pub fn gateways(&self, network: &NetworkSpec) -> Vec<String> {

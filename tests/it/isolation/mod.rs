@@ -79,7 +79,7 @@ fn a_stack_made_as_specified_passes_every_assertion_and_every_probe_and_no_datag
             let udp = probes
                 .iter()
                 .find(|probe| probe.target.starts_with(silent) && probe.target.ends_with("/udp"));
-            assert_eq!(udp.map(|probe| &*probe.observed), Some("silent"), "{silent}");
+            assert_eq!(udp.map(|probe| &*probe.observed), Some("could not be sent"), "{silent}");
         }
         // Programs look up their own host name.
         let own = ["exec", from, "bash", "-c", r#"getent hosts "$(hostname)""#];
@@ -148,6 +148,24 @@ fn datagrams_from_a_bridge_without_an_address_are_heard_wherever_the_host_does_n
     let address = probe::host_addresses()[0].to_string();
     let ways = [&*address, "255.255.255.255", "224.0.0.1"];
     let heard = lab.heard(&id, &ways);
+    // Silence is that of a datagram that was sent: there is perl, and no route but the bridge's own.
+    let sent = lab.probe(&id, |canary| {
+        let port = canary.datagram_port().unwrap();
+        let send =
+            |to: &str| Planned { attempt: Attempt::Datagram(to.to_owned(), port), reason: String::new() };
+        ways.map(send).into()
+    });
+    let expected = if looks { "silent" } else { "heard" };
+    for probe in sent.iter().filter(|probe| probe.from == "prober") {
+        assert_eq!(probe.observed, expected, "{probe:?}");
+    }
+    let network_id = docker(&["network", "inspect", "--format={{.Id}}", &network.name]);
+    for bridge in [None, Some(&*network_id)] {
+        let elsewhere = RUNTIME.block_on(probe::elsewhere(&lab.engine, &id, bridge)).unwrap();
+        assert_eq!(elsewhere, None, "the tests run beside the engine");
+    }
+    let other = RUNTIME.block_on(probe::elsewhere(&lab.engine, &id, Some("0123456789ab"))).unwrap();
+    assert!(other.is_some_and(|why| why.contains("network namespace")));
     assert_eq!(heard, if looks { BTreeSet::new() } else { ways.map(str::to_owned).into() });
 }
 
@@ -322,11 +340,16 @@ fn whoever_joins_a_namespace_or_mounts_a_volume_is_seen_and_a_network_is_removed
         let name = format!("{}-{name}", lab.ownership.project);
         let label = format!("--label=io.restore-drill.template={}", lab.ownership.template);
         let named = format!("--name={name}");
+        // As what is made of an image that `docker commit` made of the container.
+        let drill = format!("--label=io.restore-drill.drill-id={}", lab.ownership.drill_id);
+        let copied = format!("--label=io.restore-drill.container={}", spec.name);
         docker(&[
             "run",
             "--detach",
             "--pull=never",
             &label,
+            &drill,
+            &copied,
             &named,
             option,
             "--entrypoint=sleep",
