@@ -285,7 +285,9 @@ impl ChainTable {
         let mut order: Vec<String> =
             layout.partition.iter().filter_map(|at| partition_order(*at, &selection.kinds)).collect();
         order.extend((0..layout.order.len()).map(|nth| format!("k{nth}")));
-        order.extend(layout.id.iter().map(|index| format!("c{index}")));
+        // Rows of one place and id come by their hashes, so that what is found does not depend on where they lie.
+        let ties = layout.id.iter().chain([&layout.hash, &layout.link]);
+        order.extend(ties.map(|index| format!("c{index}")));
         let outer: Vec<String> = (0..selection.list.len()).map(|index| format!("c{index}")).collect();
         format!(
             "COPY (SELECT {} FROM ({from}) AS rows ORDER BY {}) TO STDOUT (FORMAT binary)",

@@ -18,10 +18,6 @@ use crate::check::Outcome;
 use crate::human;
 use crate::verdict::Severity;
 
-/// Pieces of chains that are remembered while rows come in any order: about 50 MB of them. With more, links are judged
-/// in a second reading, chain by chain.
-const RUNS_REMEMBERED: usize = 100_000;
-
 /// How rows come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
@@ -241,7 +237,7 @@ impl RowFold {
         match &mut self.following {
             Following::Runs(runs) => {
                 runs.push(&row);
-                if runs.remembered() > RUNS_REMEMBERED {
+                if runs.is_too_much() {
                     self.following = Following::GivenUp;
                 }
             }
@@ -271,7 +267,7 @@ impl RowFold {
         match (&mut self.following, other.following) {
             (Following::Runs(runs), Following::Runs(more)) => {
                 runs.merge(more);
-                if runs.remembered() > RUNS_REMEMBERED {
+                if runs.is_too_much() {
                     self.following = Following::GivenUp;
                 }
             }

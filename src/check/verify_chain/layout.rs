@@ -5,6 +5,7 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use super::content::Fields;
+use super::limits::Limits;
 use super::links::{Link, Rules};
 use crate::chain::Encoding;
 use crate::template::{Chain, Content, HashChain, Preimage, Scheme};
@@ -174,6 +175,12 @@ impl Layout {
         Ok(Self { wanted: wants.wanted, id, partition, order, hash, link, number, content, rules })
     }
 
+    /// The same, with other bounds of what is remembered.
+    pub fn within(mut self, limits: Limits) -> Self {
+        Arc::make_mut(&mut self.rules).limits = limits;
+        self
+    }
+
     /// What the links of a row are judged by. `id`, `chain` and `order` say which row it is, and where.
     pub fn link_of<'a>(&self, fields: Fields<'a>, id: &'a str, chain: &'a [u8], order: &'a [u8]) -> Link<'a> {
         let number = self.number.and_then(|at| fields.get(at.number).int());
@@ -269,6 +276,7 @@ fn rules(chain: &Chain, order_by: &[String]) -> Rules {
         Scheme::HashChain(scheme) => (chain.partition_by.clone(), scheme.encoding == Encoding::Bytea),
     };
     Rules {
+        limits: Limits::default(),
         genesis: chain.genesis.clone(),
         require_genesis: chain.require_genesis,
         contiguous: chain.contiguous,

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::limits::Limits;
 use super::place;
 use super::sightings::{At, Sightings, Words};
 use super::tree::Followed;
@@ -18,6 +19,8 @@ const KEY_SHOWN: usize = 64;
 /// What holds for every chain of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
+    /// How much is remembered.
+    pub limits: Limits,
     /// The link of a chain's first row; none for null.
     pub genesis: Option<Vec<u8>>,
     /// Whether a chain that begins in the middle is an error.

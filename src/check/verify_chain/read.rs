@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::fold::{Fold, Order, RowFold, Search, Step, Verified};
 use super::heads::Watch;
 use super::layout::{ContentAt, Layout};
+use super::limits::Limits;
 use super::value::Kind;
 use crate::chain::Encoding;
 use crate::failure::{Failure, Result};
@@ -33,12 +34,27 @@ pub async fn verify(
     jobs: usize,
     watch: &Watch,
 ) -> Result<Verified> {
+    verify_within(database, table, chain, jobs, watch, Limits::default()).await
+}
+
+/// The same, and no more is remembered than that.
+///
+/// # Errors
+/// As [`verify`].
+pub async fn verify_within(
+    database: &Database,
+    table: &TableName,
+    chain: &Chain,
+    jobs: usize,
+    watch: &Watch,
+    limits: Limits,
+) -> Result<Verified> {
     let source = ChainTable::open(database, table).await?;
     let layout = Layout::new(chain, &source.columns()).map_err(|missing| {
         Failure::bad("chain_columns_missing", format!("{table} lacks the columns {}", missing.join(", ")))
             .hint("is it the right table? the check's scheme needs them all")
     })?;
-    let (source, layout) = (Arc::new(source), Arc::new(layout));
+    let (source, layout) = (Arc::new(source), Arc::new(layout.within(limits)));
     let readers = jobs.max(1);
     let mut fold = scan(&source, &layout, readers, RowFold::any(&layout, watch)).await?;
     let mut is_sorted = false;

@@ -8,11 +8,8 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::sync::LazyLock;
 
-/// Rows of a generation.
-const GENERATION: usize = 1 << 16;
-/// Rows that are remembered at least, about 10 MB of them. Writers fork a chain within seconds, and a short row lies a
-/// few pages from its place.
-pub const REMEMBERED: usize = 1 << 18;
+/// Generations that are full, at least, before the oldest is forgotten.
+const GENERATIONS: usize = 4;
 
 static SECRET: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
@@ -78,8 +75,10 @@ impl Seen {
 type Generation = ByKey<Seen>;
 
 /// The latest rows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Recent {
+    /// How many are remembered at least.
+    least: usize,
     current: Generation,
     /// The oldest in front.
     older: VecDeque<Generation>,
@@ -87,13 +86,18 @@ pub struct Recent {
 }
 
 impl Recent {
+    /// No rows yet. So many are remembered at least.
+    pub fn of(least: usize) -> Self {
+        Self { least, current: Generation::default(), older: VecDeque::new(), forgotten: false }
+    }
+
     /// Remembers a row. Of several with one hash the number is that of the first.
     pub fn insert(&mut self, key: u64, seen: Seen) {
         match self.current.entry(key) {
             Entry::Vacant(place) => _ = place.insert(seen),
             Entry::Occupied(mut first) => first.get_mut().0 |= Seen::IS_TWICE | seen.0 & Seen::HAS_CHILD,
         }
-        if self.current.len() >= GENERATION {
+        if self.current.len() * GENERATIONS >= self.least {
             self.older.push_back(std::mem::take(&mut self.current));
             self.trim();
         }
@@ -135,7 +139,7 @@ impl Recent {
     /// Forgets what there is no room for.
     pub fn trim(&mut self) {
         let mut rows: usize = self.older.iter().map(HashMap::len).sum();
-        while let Some(oldest) = self.older.front().filter(|oldest| rows - oldest.len() >= REMEMBERED) {
+        while let Some(oldest) = self.older.front().filter(|oldest| rows - oldest.len() >= self.least) {
             rows -= oldest.len();
             self.older.pop_front();
             self.forgotten = true;
@@ -172,13 +176,13 @@ mod tests {
 
     #[test]
     fn the_latest_rows_are_remembered_and_the_oldest_forgotten() {
-        let mut recent = Recent::default();
-        let rows = (REMEMBERED + 3 * GENERATION) as u64;
+        let mut recent = Recent::of(4_000);
+        let rows = 7_000;
         for key in 0..rows {
             recent.insert(key, Seen::new(None, false));
         }
         assert!(recent.has_forgotten() && recent.count(0) == 0);
-        assert!((rows - REMEMBERED as u64..rows).all(|key| recent.count(key) == 1));
+        assert!((rows - 4_000..rows).all(|key| recent.count(key) == 1));
         recent.clear();
         assert!(!recent.has_forgotten() && recent.count(rows - 1) == 0);
     }
@@ -186,7 +190,7 @@ mod tests {
     #[test]
     fn appended_rows_are_the_latest() {
         let of = |key| {
-            let mut recent = Recent::default();
+            let mut recent = Recent::of(4_000);
             recent.insert(key, Seen::new(Some(1), false));
             recent
         };

@@ -62,9 +62,9 @@ impl Runs {
         Self { rules, chains: Vec::new(), index: HashMap::new(), current: 0, remembered: 0, overlap: false }
     }
 
-    /// Pieces that are remembered, of all chains.
-    pub fn remembered(&self) -> usize {
-        self.remembered
+    /// Whether there are more pieces than can be remembered. Then links are judged in a second reading, chain by chain.
+    pub fn is_too_much(&self) -> bool {
+        self.remembered > self.rules.limits.pieces
     }
 
     /// Takes a row.

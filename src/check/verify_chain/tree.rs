@@ -12,6 +12,7 @@
 mod chain;
 mod followed;
 mod missing;
+mod twins;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -25,9 +26,7 @@ use crate::verdict::Severity;
 
 use chain::{Chain, FIRST_ROWS, Siblings};
 pub use followed::Followed;
-
-/// Rows that may wait at once, and chains that are remembered: some 80 MB of them.
-const MOST: usize = 100_000;
+use twins::Suspects;
 
 /// Follows chains.
 #[derive(Debug)]
@@ -41,6 +40,7 @@ pub struct Tree {
     waiting: ByKey<Siblings>,
     /// How many rows wait.
     rows_waiting: usize,
+    suspects: Suspects,
     order: Order,
     followed: Followed,
     /// Chains at their end with rows whose parents may have been forgotten.
@@ -52,14 +52,16 @@ pub struct Tree {
 impl Tree {
     /// No rows yet.
     pub fn new(rules: Arc<Rules>, order: Order) -> Self {
+        let recent = Recent::of(rules.limits.latest);
         Self {
             rules,
             chains: Vec::new(),
             index: HashMap::new(),
             current: 0,
-            recent: Recent::default(),
+            recent,
             waiting: ByKey::default(),
             rows_waiting: 0,
+            suspects: Suspects::default(),
             order,
             followed: Followed::default(),
             unsettled: Vec::new(),
@@ -69,7 +71,8 @@ impl Tree {
 
     /// Whether there are more rows waiting than can be remembered, or more chains where they can be read one by one.
     pub fn is_too_much(&self) -> bool {
-        self.rows_waiting > MOST || self.order == Order::Any && self.chains.len() > MOST
+        let most = self.rules.limits.waiting;
+        self.rows_waiting > most || self.order == Order::Any && self.chains.len() > most
     }
 
     /// Takes no more rows. Those that wait will be looked up among all.
@@ -121,6 +124,11 @@ impl Tree {
     /// Finds the parent of a row that is not the row before.
     fn seek_parent(&mut self, at: usize, row: &Link<'_>, own: Option<u64>) {
         let (chain, place) = (&mut self.chains[at], At { chain: row.chain, order: row.order });
+        if let Some(own) = own
+            && (row.link.is_none() || row.hash == row.link)
+        {
+            self.suspects.add(at, own, true);
+        }
         let Some(link) = row.link else {
             chain.without_parent += 1;
             return null_link(&self.rules, &mut self.followed.sightings, place, row.id);
@@ -190,18 +198,19 @@ impl Tree {
     /// Looks for another row of this one's hash, which is one of several with the same parent.
     fn compare_hash(&mut self, at: usize, own: Option<u64>, chain: &[u8], link: &[u8]) {
         let Some(own) = own else { return };
-        let is_latest = self.chains[at].latest.key == Some(own);
-        if self.recent.count(own) + usize::from(is_latest) > 1 {
+        if self.is_twice(&self.chains[at], own) {
             self.followed.duplicates.add(own, chain, link);
+            self.suspects.add(at, key(self.chains[at].hashed, link), false);
         }
     }
 
     /// Adds rows that were taken elsewhere, and lie after these.
     pub fn merge(&mut self, other: Self) {
-        let Self { chains, mut recent, waiting, followed, .. } = other;
+        let Self { chains, mut recent, waiting, followed, suspects, .. } = other;
         self.followed.merge(followed);
         let places: Vec<usize> =
             chains.into_iter().map(|chain| self.merge_chain(chain, &mut recent)).collect();
+        self.suspects.merge(suspects, &places);
         let theirs = self.recent.append(recent);
         self.settle_by_latest(theirs);
         for (parent, mut siblings) in waiting {

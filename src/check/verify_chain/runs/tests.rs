@@ -1,9 +1,11 @@
 use super::*;
+use crate::check::verify_chain::limits::Limits;
 use crate::check::verify_chain::place;
 use crate::check::verify_chain::value::{Kind, Value};
 
 fn rules() -> Arc<Rules> {
     Arc::new(Rules {
+        limits: Limits::default(),
         genesis: Some(b"0".to_vec()),
         require_genesis: true,
         contiguous: false,
@@ -51,7 +53,7 @@ fn findings(runs: Runs) -> Option<u64> {
 #[test]
 fn rows_a_little_out_of_place_take_little_memory() {
     let mut runs = of(&[1, 2, 9, 3, 4, 5, 6, 7, 8, 10, 11]);
-    assert_eq!(runs.remembered(), 2, "1 to 9, and the run that goes on");
+    assert_eq!(runs.remembered, 2, "1 to 9, and the run that goes on");
     follow(&mut runs, &[13, 12, 14]);
     assert_eq!(findings(runs), Some(0));
 }
@@ -60,7 +62,7 @@ fn rows_a_little_out_of_place_take_little_memory() {
 fn a_table_backwards_still_holds() {
     let backwards: Vec<i64> = (1..100).rev().collect();
     let runs = of(&backwards);
-    assert_eq!(runs.remembered(), 2, "neighbours become one");
+    assert_eq!(runs.remembered, 2, "neighbours become one");
     assert_eq!(findings(runs), Some(0));
 }
 

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::super::heads::Heads;
 use super::super::links::Rules;
-use super::super::recent::ByKey;
+use super::super::recent::{ByKey, chain_key, key};
 use super::super::sightings::{At, Sightings, Words};
 use crate::verdict::Severity;
 
@@ -50,15 +50,28 @@ impl Forks {
     }
 }
 
-/// Hashes that two rows have: each with what both name as their parent.
+/// Hashes that two rows have.
 #[derive(Debug, Default)]
-pub struct Duplicates(ByKey<Parent>);
+pub struct Duplicates {
+    /// What both rows name as their parent.
+    parents: ByKey<Parent>,
+    /// All, and whether one of the rows has no parent. That is reported of it.
+    twins: ByKey<bool>,
+}
 
 impl Duplicates {
     /// Adds a hash, by its key.
     pub fn add(&mut self, own: u64, chain: &[u8], link: &[u8]) {
-        if self.0.len() < DUPLICATES {
-            self.0.insert(own, Parent { chain: chain.into(), hash: link.into() });
+        if self.parents.len() < DUPLICATES {
+            self.parents.insert(own, Parent { chain: chain.into(), hash: link.into() });
+        }
+        self.add_twin(own, false);
+    }
+
+    /// Adds a hash, and whether one of its rows has no parent, which is reported of that row.
+    pub fn add_twin(&mut self, own: u64, is_stray: bool) {
+        if self.twins.len() < DUPLICATES {
+            *self.twins.entry(own).or_default() |= is_stray;
         }
     }
 }
@@ -82,29 +95,40 @@ impl Followed {
     pub(super) fn merge(&mut self, other: Self) {
         self.forks.merge(other.forks);
         self.sightings.merge(other.sightings);
-        for (own, Parent { chain, hash }) in other.duplicates.0 {
+        for (own, Parent { chain, hash }) in other.duplicates.parents {
             self.duplicates.add(own, &chain, &hash);
+        }
+        for (own, is_stray) in other.duplicates.twins {
+            self.duplicates.add_twin(own, is_stray);
         }
     }
 
-    /// Reports the rows that are there twice.
+    /// Reports the rows that are there twice. After one of them nothing can be told of rows that are there twice too, as
+    /// where a piece of the chain was copied, nor of forks.
     pub(super) fn report_duplicates(&mut self, rules: &Rules) {
-        for Parent { chain, hash: link } in std::mem::take(&mut self.duplicates).0.into_values() {
-            self.sightings.push(
-                Severity::Error,
-                "duplicate_hash",
-                At { chain: &chain, order: &link },
-                || Words {
-                    subject: rules.chain(&chain),
-                    expected: format!("another {} in each row", rules.hash_name),
-                    actual: format!(
-                        "two rows of the same, both after {} {}: one row is there twice",
-                        rules.link_name,
-                        rules.show(Some(&link))
-                    ),
-                },
-            );
+        let Duplicates { parents, twins } = std::mem::take(&mut self.duplicates);
+        if !twins.is_empty() {
+            self.forks = Forks::default();
         }
+        for (own, Parent { chain, hash: link }) in parents {
+            let is_stray = twins.get(&own).copied().unwrap_or_default();
+            if !is_stray && !twins.contains_key(&key(chain_key(&chain), &link)) {
+                self.report_twice(rules, &chain, &link);
+            }
+        }
+    }
+
+    /// Reports a row that is there twice, after this one.
+    pub(super) fn report_twice(&mut self, rules: &Rules, chain: &[u8], link: &[u8]) {
+        self.sightings.push(Severity::Error, "duplicate_hash", At { chain, order: link }, || Words {
+            subject: rules.chain(chain),
+            expected: format!("another {} in each row", rules.hash_name),
+            actual: format!(
+                "two rows of the same, both after {} {}: one row is there twice",
+                rules.link_name,
+                rules.show(Some(link))
+            ),
+        });
     }
 
     /// Judges the number of a row by that of its parent.

@@ -10,6 +10,7 @@ use crate::verdict::Severity;
 impl Tree {
     /// Ends the following. Then [`Tree::wanted`] says what has to be looked up.
     pub fn close_chains(&mut self) {
+        self.find_twins();
         let mut waiting: Vec<ByKey<Siblings>> = Vec::new();
         waiting.resize_with(self.chains.len(), ByKey::default);
         for (parent, siblings) in std::mem::take(&mut self.waiting) {
@@ -53,6 +54,7 @@ impl Tree {
                 let has_others = children > siblings.rows.len() as u64;
                 self.settle(siblings, Seen::new(number, has_others));
             }
+            self.find_twins();
             let chain = self.chains.swap_remove(0);
             self.judge(&chain, waiting);
         }
@@ -68,7 +70,8 @@ impl Tree {
     /// rows before every row that is placed are where it begins now, and those that name the same parent as one of them.
     fn judge(&mut self, chain: &Chain, waiting: ByKey<Siblings>) {
         if waiting.is_empty() {
-            if chain.first_rows == 0 && chain.without_parent == 0 {
+            // Where not all rows were taken, the first of them may not have been.
+            if chain.first_rows == 0 && chain.without_parent == 0 && !self.is_full {
                 self.report_circle(chain);
             }
             return;
@@ -76,6 +79,7 @@ impl Tree {
         let earliest = |siblings: &Siblings| siblings.rows.iter().map(|row| row.order.clone()).min();
         let first = waiting.values().filter_map(earliest).min();
         for siblings in waiting.into_values() {
+            self.compare_orphans(chain, &siblings);
             let own = earliest(&siblings);
             let is_beginning = chain.first_rows == 0
                 && (own == first

@@ -1,12 +1,15 @@
 use super::*;
+use crate::check::verify_chain::limits::Limits;
 use crate::check::verify_chain::place;
-use crate::check::verify_chain::recent::REMEMBERED;
 use crate::check::verify_chain::search::FoundParents;
 use crate::check::verify_chain::value::{Kind, Value};
 use crate::verdict::Finding;
 
+const LIMITS: Limits = Limits { latest: 4_000, waiting: 1_000, pieces: 1_000 };
+
 fn rules() -> Arc<Rules> {
     Arc::new(Rules {
+        limits: LIMITS,
         genesis: Some(b"0".to_vec()),
         require_genesis: false,
         contiguous: false,
@@ -109,9 +112,28 @@ fn a_chain_may_begin_with_the_branches_that_a_prune_has_cut() {
 #[test]
 fn a_row_twice_is_a_duplicate_and_not_only_a_fork() {
     let rows = [("1", "0"), ("2", "1"), ("2", "1"), ("3", "2")];
-    assert_eq!(seen_in_any_order(&rows), (1, vec!["duplicate_hash the chain".to_owned()]));
+    assert_eq!(seen_in_any_order(&rows), (0, vec!["duplicate_hash the chain".to_owned()]));
     let first = [("1", "0"), ("1", "0"), ("2", "1")];
-    assert_eq!(seen_in_any_order(&first), (1, vec!["duplicate_hash the chain".to_owned()]));
+    assert_eq!(seen_in_any_order(&first), (0, vec!["duplicate_hash the chain".to_owned()]));
+}
+
+#[test]
+fn what_comes_after_a_row_that_is_there_twice_is_not_judged_by_which_of_the_two_it_follows() {
+    let beside = [("1", "0"), ("3", "1"), ("4", "3"), ("3", "1"), ("4b", "3")];
+    assert_eq!(seen_in_any_order(&beside), (0, vec!["duplicate_hash the chain".to_owned()]));
+    let piece = [("1", "0"), ("3", "1"), ("4", "3"), ("5", "4"), ("3", "1"), ("4", "3"), ("5", "4")];
+    assert_eq!(seen_in_any_order(&piece), (0, vec!["duplicate_hash the chain".to_owned()]));
+    let first = [("1", "0"), ("2", "1"), ("1", "0"), ("2b", "1")];
+    assert_eq!(seen_in_any_order(&first), (0, vec!["duplicate_hash the chain".to_owned()]));
+    // The same where their own parent is missing, and where only one of them names a parent that is there.
+    let orphans = [("1", "0"), ("3", "2"), ("4", "3"), ("3", "2"), ("4b", "3")];
+    let expected =
+        ["broken_link row 3 of the chain", "broken_link row 3 of the chain", "duplicate_hash the chain"];
+    let (forks, mut found) = seen_in_any_order(&orphans);
+    found.sort();
+    assert_eq!((forks, found), (0, expected.map(str::to_owned).to_vec()));
+    let elsewhere = [("1", "0"), ("3", "1"), ("4", "3"), ("3", "2"), ("4b", "3")];
+    assert_eq!(seen_in_any_order(&elsewhere), (0, vec!["broken_link row 3 of the chain".to_owned()]));
 }
 
 #[test]
@@ -141,7 +163,7 @@ fn the_newest_row_is_the_head() {
 
 /// A chain longer than is remembered, with these rows at its end.
 fn long(last: &[(String, String)]) -> (Tree, Vec<(String, String)>) {
-    let length = REMEMBERED + 200_000;
+    let length = 2 * LIMITS.latest;
     let mut rows: Vec<(String, String)> =
         (1..=length).map(|number| (number.to_string(), (number - 1).to_string())).collect();
     rows.extend_from_slice(last);
@@ -153,26 +175,29 @@ fn long(last: &[(String, String)]) -> (Tree, Vec<(String, String)>) {
 #[test]
 fn parents_that_were_forgotten_are_looked_up_among_all_rows() {
     let row = |hash: &str, link: &str| (hash.to_owned(), link.to_owned());
-    let (mut tree, rows) =
-        long(&[row("900001a", "5"), row("900002a", "5"), row("900003a", "nowhere"), row("7", "6")]);
-    tree.close_chains();
-    let wanted = tree.wanted().expect("their parents are long gone");
-    let mut parts = [FoundParents::of(wanted.clone()), FoundParents::of(wanted)];
-    for (nth, (hash, link)) in rows.iter().enumerate() {
-        push(&mut |row| parts[nth % 2].push(row), hash, link);
+    let missing = "broken_link row 900003a of the chain";
+    // Two more rows after row 5, and one after row 6: another one, and row 7 again.
+    for (last, forks, said) in [("7b", 3, vec![missing]), ("7", 0, vec![missing, "duplicate_hash the chain"])]
+    {
+        let (mut tree, rows) =
+            long(&[row("900001a", "5"), row("900002a", "5"), row("900003a", "nowhere"), row(last, "6")]);
+        tree.close_chains();
+        let wanted = tree.wanted().expect("their parents are long gone");
+        let mut parts = [FoundParents::of(wanted.clone()), FoundParents::of(wanted)];
+        for (nth, (hash, link)) in rows.iter().enumerate() {
+            push(&mut |row| parts[nth % 2].push(row), hash, link);
+        }
+        let [mut found, more] = parts;
+        found.merge(more);
+        tree.take_found(&found);
+        assert_eq!(seen(tree), (forks, said.into_iter().map(str::to_owned).collect()));
     }
-    let [mut found, more] = parts;
-    found.merge(more);
-    tree.take_found(&found);
-    let (forks, said) = seen(tree);
-    assert_eq!(forks, 3, "two more after row 5, and one after row 6");
-    assert_eq!(said, ["broken_link row 900003a of the chain", "duplicate_hash the chain"]);
 }
 
 #[test]
 fn a_chain_with_one_beginning_needs_no_second_look() {
     let mut tree = Tree::new(rules(), Order::Any);
-    for number in 1000..1000 + REMEMBERED + 200_000 {
+    for number in 1000..1000 + 2 * LIMITS.latest {
         push(&mut |row| tree.push(row), &number.to_string(), &(number - 1).to_string());
     }
     let (forks, said) = seen(tree);
@@ -182,8 +207,8 @@ fn a_chain_with_one_beginning_needs_no_second_look() {
 #[test]
 fn disorder_is_given_up_in_time() {
     let mut tree = Tree::new(rules(), Order::Any);
-    for number in (2..2 * (MOST + 2)).step_by(2) {
-        assert!(!tree.is_too_much() || number > 2 * MOST);
+    for number in (2..2 * (LIMITS.waiting + 2)).step_by(2) {
+        assert!(!tree.is_too_much() || number > 2 * LIMITS.waiting);
         push(&mut |row| tree.push(row), &number.to_string(), &(number - 1).to_string());
     }
     assert!(tree.is_too_much());
@@ -202,7 +227,7 @@ fn too_much_disorder_hides_no_missing_row() {
         tree.close_chains();
         tree
     };
-    let length = 2 * MOST + 2;
+    let length = 2 * LIMITS.waiting + 4;
     // Every second row is deleted.
     let mut tree = follow(&mut (1..length).step_by(2).map(|number| (number, number - 1)));
     tree.take_found(&FoundParents::of(tree.wanted().expect("they are looked up")));
