@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 use crate::human;
 use crate::names::DatabaseName;
 use crate::plan;
-use crate::store::Store;
+use crate::store::{S3Url, Store};
 use crate::survey;
 use crate::template::Template;
 use crate::verdict::{RecoveryPoint, RecoverySet};
@@ -38,7 +38,9 @@ pub(super) async fn examine(
     identities: Option<&Identities>,
     at: DateTime<Utc>,
 ) -> Stored {
-    let what = format!("store {}", template.store.url);
+    // One that cannot be read as a URL of S3 may hold anything, a password as well.
+    let url = S3Url::parse(&template.store.url).map_or("", |_| template.store.url.as_str());
+    let what = format!("store {url}").trim_end().to_owned();
     let failed =
         |failure| Stored { items: vec![Item::failure(what.clone(), failure)], set: RecoverySet::default() };
     let store = match store {

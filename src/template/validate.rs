@@ -71,7 +71,8 @@ fn validate_endpoint(endpoint: &str) -> Result<(), String> {
     if endpoint.is_empty() || host.is_some_and(|host| !host.is_empty()) {
         return Ok(());
     }
-    Err(format!("store.endpoint `{endpoint}` is not a URL: write https://HOST or http://HOST:PORT"))
+    // What was written there instead may hold a password.
+    Err("store.endpoint is not a URL: write https://HOST or http://HOST:PORT".to_owned())
 }
 
 /// A format that cannot be read back would find no recovery point, and blame the backup job.

@@ -322,6 +322,41 @@ fn a_head_without_a_body_tells_by_its_headers() {
 }
 
 #[test]
+fn only_the_store_itself_says_that_an_object_is_not_there() {
+    let key = ObjectKey::new("object");
+    let foreign = || Answer::new(404, "404 page not found").header("content-type", "text/plain");
+    let code = |failure: Failure| (failure.class, failure.code);
+    let not_s3 = (Class::Inconclusive, "store_error");
+    // Whatever is asked, a gateway answers.
+    let (store, server) = store(move |_| foreign());
+    assert_eq!(code(read(&store, 0..3).unwrap_err()), not_s3);
+    assert_eq!(server.asked().len(), 4, "it may pass");
+    assert_eq!(code(RUNTIME.block_on(store.stat(&key)).unwrap_err()), not_s3);
+    assert_eq!(code(RUNTIME.block_on(store.object_facts(&key)).unwrap_err()), not_s3);
+    // A gateway answers for one object, and the store lists it, or does not.
+    for (listed, absent) in [("object", false), ("object2", true)] {
+        let (store, _server) = self::store(move |request| match request.is_listing() {
+            true => Answer::page(&entry(listed), false, None),
+            false => foreign(),
+        });
+        let stat = RUNTIME.block_on(store.stat(&key));
+        let facts = RUNTIME.block_on(store.object_facts(&key)).unwrap_err();
+        match absent {
+            true => {
+                assert_eq!(stat.unwrap(), None);
+                assert_eq!(code(facts), (Class::Bad, "object_gone"));
+            }
+            false => {
+                assert_eq!(code(stat.unwrap_err()), not_s3);
+                assert_eq!(code(facts), not_s3);
+            }
+        }
+    }
+    let (store, _server) = self::store(|_| Answer::error(404, "NoSuchKey", "not there"));
+    assert_eq!(code(read(&store, 0..3).unwrap_err()), (Class::Bad, "object_gone"));
+}
+
+#[test]
 fn an_endpoint_may_have_a_path() {
     for path in ["/storage/v1/s3", "/storage/v1/s3/"] {
         let server = FaultS3::start(|request| match request.is_listing() {

@@ -58,7 +58,7 @@ fn credentials_that_cannot_be_signed_with_are_refused_by_every_command() {
         ("AWS_ACCESS_KEY_ID", key, "AWS_ACCESS_KEY_ID has a line break at its end"),
         ("AWS_SECRET_ACCESS_KEY", secret, "AWS_SECRET_ACCESS_KEY has a line break at its end"),
         ("AWS_SESSION_TOKEN", "unfit\r\ntoken", "AWS_SESSION_TOKEN has a line break as character 6"),
-        ("AWS_REGION", "eu-central-1\n", "the region `eu-central-1\\n` of the store is none"),
+        ("AWS_REGION", "eu-central-1\n", "`eu-central-1\\n` is not the name of a region"),
     ] {
         let before = world.environment.insert(variable.to_owned(), value.to_owned());
         for command in ["plan", "health", "doctor", "backup", "run"] {
@@ -78,6 +78,61 @@ fn credentials_that_cannot_be_signed_with_are_refused_by_every_command() {
     }
     assert!(server.asked().is_empty(), "nothing is asked of the store");
     was_read(&plan(&world));
+}
+
+#[test]
+fn variables_that_are_empty_are_none() {
+    let server = FaultS3::start(strange);
+    let mut world = world("empty", &server.endpoint());
+    for variable in ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "HTTP_PROXY", "AWS_CA_BUNDLE"] {
+        set(&mut world, variable, "");
+    }
+    was_read(&plan(&world));
+    assert!(server.asked()[0].headers["authorization"].contains("/us-east-1/s3/"));
+    set(&mut world, "AWS_DEFAULT_REGION", "eu-north-1");
+    was_read(&plan(&world));
+    assert!(server.asked().last().unwrap().headers["authorization"].contains("/eu-north-1/s3/"));
+}
+
+#[test]
+fn a_program_that_hands_out_credentials_is_run_once_and_needs_no_proxy() {
+    let server = FaultS3::start(strange);
+    let mut world = world("process", &server.endpoint());
+    let runs = world.write("runs", "");
+    let answer = r#"{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"a process's secret"}"#;
+    let answer = world.write("answer.json", answer);
+    let script = format!("#!/bin/sh\necho run >>{}\ncat {}\n", runs.display(), answer.display());
+    let script = world.write("credentials.sh", script);
+    let config = format!("[default]\ncredential_process = sh {}\n", script.display());
+    let config = world.write("aws.config", config);
+    set(&mut world, "AWS_CONFIG_FILE", &config.display().to_string());
+    set(&mut world, "ALL_PROXY", "socks5h://127.0.0.1:1");
+    for variable in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        world.environment.remove(variable);
+    }
+    was_read(&plan(&world));
+    assert!(server.asked()[0].headers["authorization"].contains("AKIAPROCESS"));
+    assert_eq!(std::fs::read_to_string(&runs).unwrap(), "run\n");
+}
+
+#[test]
+fn a_store_url_with_a_password_in_it_is_refused_and_not_shown() {
+    let mut world = world("url", "http://127.0.0.1:1");
+    world.secrets.push("url-word".to_owned());
+    for (endpoint, url) in [
+        ("http://127.0.0.1:1", "https://AK:url-word@minio/b"),
+        ("http://127.0.0.1:1", "s3://AK:url-word@b/nightly"),
+        ("AK:url-word@minio", "s3://b/nightly"),
+    ] {
+        (world.template.endpoint, world.template.url) = (endpoint.to_owned(), url.to_owned());
+        world.write_template();
+        for command in ["plan", "health", "doctor", "run"] {
+            let outcome = world.run(&[command, "-t", "./template.toml"]);
+            assert_eq!(outcome.code, 2, "{command}: {outcome}");
+            let text = format!("{}{}", outcome.stdout, outcome.stderr);
+            assert!(text.contains("store.") && !text.contains("url-word"), "{command}: {outcome}");
+        }
+    }
 }
 
 #[test]
@@ -135,7 +190,11 @@ fn a_proxy_is_used_for_what_is_elsewhere_and_for_nothing_else() {
     was_read(&plan(&world));
     assert_eq!(proxy.asked().len(), before);
 
+    // One that cannot be used is nothing to a store that needs none.
     set(&mut world, "HTTP_PROXY", "socks5://drill:proxy-word@127.0.0.1:1");
+    was_read(&plan(&world));
+    world.template.endpoint = "http://store.example:9000".to_owned();
+    world.write_template();
     plan(&world).refused(2, &["HTTP_PROXY is not the URL of an HTTP proxy"]);
 }
 

@@ -1,6 +1,8 @@
 //! Stores that speak S3 in their own way: a bucket whose objects are locked, one without conditional writes, one that is
 //! wrong about conditions on reading.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
 use restore_drill::demo::s3::S3Server;
 use restore_drill::failure::Class;
@@ -9,7 +11,8 @@ use restore_drill::store::{S3Store, Store};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
     CompleteMultipartUploadOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput, GetObjectInput,
-    GetObjectOutput, HeadObjectInput, HeadObjectOutput, UploadPartInput, UploadPartOutput,
+    GetObjectOutput, HeadObjectInput, HeadObjectOutput, ListObjectsV2Input, ListObjectsV2Output,
+    UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
@@ -26,12 +29,16 @@ enum Oddity {
     RefusesConditions,
     /// Every `If-Match` is said not to hold.
     NeverMatches,
+    /// Objects are completed, and the answer is lost; who asks again is told that there is an object.
+    LosesAnswers,
 }
 
 /// A store of files, but for its oddity.
 struct Odd {
     files: FileSystem,
     oddity: Oddity,
+    /// An object was completed.
+    completed: AtomicBool,
 }
 
 #[async_trait::async_trait]
@@ -68,6 +75,13 @@ impl S3 for Odd {
         if self.oddity == Oddity::RefusesConditions && request.input.if_none_match.is_some() {
             return Err(s3_error!(InvalidArgument, "If-None-Match is not supported"));
         }
+        if self.oddity == Oddity::LosesAnswers {
+            if self.completed.swap(true, Ordering::SeqCst) {
+                return Err(s3_error!(PreconditionFailed));
+            }
+            self.files.complete_multipart_upload(request).await?;
+            return Err(s3_error!(InternalError));
+        }
         self.files.complete_multipart_upload(request).await
     }
 
@@ -83,6 +97,13 @@ impl S3 for Odd {
         request: S3Request<HeadObjectInput>,
     ) -> S3Result<S3Response<HeadObjectOutput>> {
         self.files.head_object(request).await
+    }
+
+    async fn list_objects_v2(
+        &self,
+        request: S3Request<ListObjectsV2Input>,
+    ) -> S3Result<S3Response<ListObjectsV2Output>> {
+        self.files.list_objects_v2(request).await
     }
 
     async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
@@ -113,7 +134,8 @@ fn odd(oddity: Oddity) -> (S3Store, S3Server, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     std::fs::create_dir(directory.path().join(BUCKET)).unwrap();
     let files = FileSystem::new(directory.path()).unwrap();
-    let server = RUNTIME.block_on(S3Server::serve(Odd { files, oddity })).unwrap();
+    let server =
+        RUNTIME.block_on(S3Server::serve(Odd { files, oddity, completed: AtomicBool::new(false) })).unwrap();
     let settings = store_settings(BUCKET, &server.endpoint());
     let store = S3Store::connect_with(&settings, server.access_key(), server.secret_key());
     (RUNTIME.block_on(store).unwrap(), server, directory)
@@ -151,6 +173,19 @@ fn a_store_that_refuses_conditional_writes_takes_uploads_and_nothing_is_overwrit
     });
     assert_eq!(uploads, [Ok(()), Err("object_exists")]);
     assert_eq!(read(&store, "raced", None).unwrap(), "first");
+}
+
+#[test]
+fn an_upload_whose_answer_is_lost_is_known_by_its_mark() {
+    let (store, _server, _directory) = odd(Oddity::LosesAnswers);
+    // Neither saw the other when it began, and one is as long as the other.
+    let begin = || RUNTIME.block_on(store.create(&ObjectKey::new("lost"))).unwrap();
+    let uploads = [(begin(), b"first"), (begin(), b"later")].map(|(mut upload, bytes)| {
+        RUNTIME.block_on(upload.write(Bytes::from_static(bytes))).unwrap();
+        RUNTIME.block_on(upload.finish()).map_err(|failure| failure.code)
+    });
+    assert_eq!(uploads, [Ok(()), Err("object_exists")]);
+    assert_eq!(read(&store, "lost", None).unwrap(), "first");
 }
 
 #[test]

@@ -3,21 +3,32 @@
 //! The SDK puts the access key and the token into headers, and panics where they do not fit there. A line break at the
 //! end of a key is common: a file was read into a variable, a secret was pasted. A role's credentials are replaced while
 //! a drill runs, so they are looked at each time they are loaded.
+//!
+//! Loading may start a program of the profile's, which may ask a person for something: it is done as seldom as can be,
+//! and not waited for without an end.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
-use aws_config::SdkConfig;
 use aws_sdk_s3::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
 
 use super::error::root_cause;
 use super::words::Words;
 use crate::failure::{Failure, Result};
 
+/// How long credentials may take to come.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Credentials that expire so soon are not handed on. The SDK asks for new ones ten seconds before the end.
+const LAST_MOMENT: Duration = Duration::from_secs(60);
+
 /// Another provider's credentials, if they can be signed with. Tells [`Words`] what must not be shown.
 #[derive(Debug)]
 pub(super) struct Checked {
     inner: SharedCredentialsProvider,
     words: Words,
+    /// Those that were loaded last.
+    held: Mutex<Option<Credentials>>,
 }
 
 /// Why credentials cannot be signed with.
@@ -33,6 +44,15 @@ impl fmt::Display for Unfit {
 impl std::error::Error for Unfit {}
 
 impl Checked {
+    /// Those that are held, while they last; new ones after that.
+    async fn current(&self) -> aws_credential_types::provider::Result {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match held.filter(|held| lasts(held, SystemTime::now())) {
+            Some(held) => Ok(held),
+            None => self.load().await,
+        }
+    }
+
     async fn load(&self) -> aws_credential_types::provider::Result {
         let credentials = self.inner.provide_credentials().await?;
         self.words.learn(credentials.secret_access_key());
@@ -40,7 +60,10 @@ impl Checked {
             self.words.learn(token);
         }
         match unfit(&credentials, |name| std::env::var(name).ok()) {
-            None => Ok(credentials),
+            None => {
+                *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(credentials.clone());
+                Ok(credentials)
+            }
             Some(why) => {
                 Err(aws_credential_types::provider::error::CredentialsError::invalid_configuration(why))
             }
@@ -53,31 +76,47 @@ impl ProvideCredentials for Checked {
     where
         Self: 'a,
     {
-        aws_credential_types::provider::future::ProvideCredentials::new(self.load())
+        aws_credential_types::provider::future::ProvideCredentials::new(self.current())
     }
+}
+
+/// Whether credentials are good for a while; those without an end are.
+fn lasts(credentials: &Credentials, now: SystemTime) -> bool {
+    credentials.expiry().is_none_or(|expiry| expiry > now + LAST_MOMENT)
 }
 
 /// The credentials of the SDK's chain, loaded once to see that they are there and fit.
 ///
 /// # Errors
-/// `credentials_missing` or `credentials_invalid`: configuration errors that never show a value.
-pub(super) async fn of_chain(shared: &SdkConfig, words: &Words) -> Result<Checked> {
-    let missing = |why: &str| {
-        Failure::config("credentials_missing", format!("there are no credentials for the store ({why})"))
-            .hint(
-                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine a role",
-            )
-    };
-    let inner = shared.credentials_provider().ok_or_else(|| missing("no provider"))?;
-    let checked = Checked { inner, words: words.clone() };
-    match checked.load().await {
-        Ok(_) => Ok(checked),
-        Err(error) => Err(match std::error::Error::source(&error).and_then(|source| source.downcast_ref()) {
-            Some(Unfit(why)) => Failure::config("credentials_invalid", why.clone())
-                .hint("set it again without line breaks and spaces around it, for example with `printf %s` instead of echo"),
-            None => missing(&words.fit(&root_cause(&error))),
-        }),
+/// `credentials_missing` or `credentials_invalid`: configuration errors that never show a value. And
+/// `credentials_timeout`.
+pub(super) async fn of_chain(
+    provider: Option<SharedCredentialsProvider>,
+    words: &Words,
+    longest: Duration,
+) -> Result<Checked> {
+    let inner = provider.ok_or_else(|| missing("no provider"))?;
+    let checked = Checked { inner, words: words.clone(), held: Mutex::new(None) };
+    match tokio::time::timeout(longest, checked.load()).await {
+        Err(_) => Err(Failure::inconclusive(
+            "credentials_timeout",
+            format!("the credentials for the store did not come within {} seconds", longest.as_secs()),
+        )
+        .hint("a credential_process of the profile may wait for a person (a second factor, a sign-in): sign in first, or give the drill credentials that need nobody")),
+        Ok(Ok(_)) => Ok(checked),
+        Ok(Err(error)) => {
+            Err(match std::error::Error::source(&error).and_then(|source| source.downcast_ref()) {
+                Some(Unfit(why)) => Failure::config("credentials_invalid", why.clone())
+                    .hint("set it again without line breaks and spaces around it, for example with `printf %s` instead of echo"),
+                None => missing(&words.fit(&root_cause(&error))),
+            })
+        }
     }
+}
+
+fn missing(why: &str) -> Failure {
+    Failure::config("credentials_missing", format!("there are no credentials for the store ({why})"))
+        .hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine a role")
 }
 
 /// What is wrong with credentials, by name and never by value.
@@ -152,5 +191,51 @@ mod tests {
     #[test]
     fn what_can_be_signed_with_is_taken() {
         assert_eq!(told("AKIAXYZ", "a secret of words, w\u{ef}th \u{fc}mlauts", Some("t/+="), &[]), None);
+    }
+
+    /// Counts how often it is asked, and answers with credentials of this lifetime, or never.
+    #[derive(Debug, Clone, Default)]
+    struct Source {
+        asked: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+        lifetime: Option<Duration>,
+        hangs: bool,
+    }
+
+    impl ProvideCredentials for Source {
+        fn provide_credentials<'a>(&'a self) -> aws_credential_types::provider::future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            aws_credential_types::provider::future::ProvideCredentials::new(async {
+                self.asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                if self.hangs {
+                    std::future::pending::<()>().await;
+                }
+                let expiry = self.lifetime.map(|lifetime| SystemTime::now() + lifetime);
+                Ok(Credentials::new("AKIAXYZ", "secret", None, expiry, "test"))
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn credentials_that_do_not_come_are_not_waited_for() {
+        let source = SharedCredentialsProvider::new(Source { hangs: true, ..Source::default() });
+        let failure = of_chain(Some(source), &Words::default(), Duration::from_millis(1)).await.unwrap_err();
+        assert_eq!(failure.code, "credentials_timeout");
+    }
+
+    #[tokio::test]
+    async fn credentials_are_handed_on_until_they_expire() {
+        for (lifetime, loads) in
+            [(None, 1), (Some(Duration::from_secs(3600)), 1), (Some(Duration::from_secs(30)), 3)]
+        {
+            let source = Source { lifetime, ..Source::default() };
+            let provider = SharedCredentialsProvider::new(source.clone());
+            let checked = of_chain(Some(provider), &Words::default(), LONGEST_WAIT).await.unwrap();
+            for _ in 0..2 {
+                checked.provide_credentials().await.unwrap();
+            }
+            assert_eq!(source.asked.load(std::sync::atomic::Ordering::SeqCst), loads, "{lifetime:?}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 
 use super::S3Store;
 use super::traffic::TooLong;
+use super::url::without_user;
 use crate::failure::Failure;
 use crate::human;
 
@@ -31,14 +32,16 @@ impl S3Store {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        match (error.code().unwrap_or_default(), status(error)) {
-            ("NoSuchKey" | "NotFound", _) | ("", Some(404)) => Failure::bad(
-                "object_gone",
-                format!("{doing}: the object is not in {} any more", self.place()),
-            )
-            .hint("a lifecycle rule or a clean-up job may have removed it; look at the bucket's rules"),
+        match error.code() {
+            Some("NoSuchKey" | "NotFound") => self.gone(doing),
             _ => self.failure(doing, error),
         }
+    }
+
+    /// An object that was listed is not there.
+    pub(super) fn gone(&self, doing: &str) -> Failure {
+        Failure::bad("object_gone", format!("{doing}: the object is not in {} any more", self.place()))
+            .hint("a lifecycle rule or a clean-up job may have removed it; look at the bucket's rules")
     }
 
     /// An SDK error as a failure: what it means for the backup, and what to do.
@@ -142,7 +145,7 @@ impl S3Store {
         }
     }
 
-    fn no_store(&self, message: &str) -> Failure {
+    pub(super) fn no_store(&self, message: &str) -> Failure {
         Failure::inconclusive("store_error", message).hint(
             "look at store.endpoint: the page of a proxy, a sign-in or a web console may answer there; the store's own log tells more",
         )
@@ -222,6 +225,11 @@ pub(super) fn status<E>(error: &SdkError<E>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
+/// Whether somebody answers that there is nothing, and not in the words of S3: a gateway, while it has no store.
+pub(super) fn is_foreign_404<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    status(error) == Some(404) && error.code().is_none()
+}
+
 /// Whether the store answers that the object is not the one that was asked for.
 pub(super) fn says_replaced<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     error.code() == Some("PreconditionFailed")
@@ -266,21 +274,12 @@ fn origin(url: &str) -> Option<String> {
     Some(without_user(&format!("{scheme}://{host}")))
 }
 
-/// A URL without the name and the password in it.
-pub fn without_user(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    format!("{scheme}://{}{path}", authority.rsplit_once('@').map_or(authority, |(_, host)| host))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn addresses_are_shown_without_what_may_be_secret_in_them() {
-        assert_eq!(without_user("https://k:s@h:1/p"), "https://h:1/p");
-        assert_eq!(without_user("https://h/p@q"), "https://h/p@q");
         assert_eq!(origin("https://u:p@h:1/b?X-Amz-Signature=1").as_deref(), Some("https://h:1"));
         assert_eq!(origin("/relative"), None);
     }

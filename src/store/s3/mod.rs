@@ -3,9 +3,12 @@
 mod credentials;
 mod error;
 mod facts;
+mod head;
 mod listing;
 mod network;
+mod proxy;
 mod range;
+mod region;
 mod traffic;
 mod upload;
 mod url;
@@ -15,6 +18,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_config::identity::IdentityCache;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::Client;
@@ -23,20 +27,16 @@ use aws_sdk_s3::config::{Credentials, RequestChecksumCalculation, ResponseChecks
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta};
 
-use self::network::Network;
+use self::network::{Network, Variable};
 use self::traffic::Meter;
 use self::words::Words;
 use super::{BucketFacts, ObjectFacts, ObjectMeta, Page, PageRequest, RestoreTier, Store, Traffic, Upload};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::names::ObjectKey;
 use crate::secret::Secret;
 use crate::template;
 
-pub use self::error::without_user;
-pub use self::url::S3Url;
-
-/// The region of a store that has none, and of AWS where nothing names one.
-const NO_REGION: &str = "us-east-1";
+pub use self::url::{S3Url, without_user};
 
 /// A bucket.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ impl S3Store {
     ///
     /// # Errors
     /// `credentials_missing`, `credentials_invalid`, `region_invalid`, `ca_bundle_unreadable`, `proxy_invalid` or
-    /// `store_url_invalid`: configuration errors.
+    /// `store_url_invalid`: configuration errors. And `credentials_timeout`.
     pub async fn connect(settings: &template::Store) -> Result<Self> {
         Self::connect_inner(settings, None).await
     }
@@ -79,14 +79,16 @@ impl S3Store {
         let url = S3Url::parse(&settings.url)?;
         let endpoint = Some(settings.endpoint.clone()).filter(|endpoint| !endpoint.is_empty());
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let network = Network::of_environment(endpoint.as_deref(), &variable)?;
-        // Whoever hands out credentials is reached over TLS, or is on this machine's own network.
-        let loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(Network::of_environment(None, &variable)?.client());
-        let shared = load(loader, settings, credentials, endpoint.is_some()).await;
-        let region = region(&shared)?;
+        let to_credentials = Network::to_credentials(&variable)?;
+        let shared = load(settings, credentials, &to_credentials, &variable).await;
+        let region = region::checked(&shared)?;
+        let target = endpoint.clone().unwrap_or_else(|| network::of_aws(&url.bucket, &region));
+        let network = Network::to(&target, &variable)?;
         let words = Words::default();
-        let checked = credentials::of_chain(&shared, &words).await?;
+        let provider = shared.credentials_provider();
+        let checked = credentials::of_chain(provider, &words, credentials::LONGEST_WAIT)
+            .await
+            .map_err(|failure| to_credentials.refused().unwrap_or(failure))?;
         let meter = Meter::default();
         let mut config = aws_sdk_s3::config::Builder::from(&shared)
             .http_client(network.client())
@@ -107,7 +109,7 @@ impl S3Store {
             bucket: url.bucket,
             endpoint,
             region,
-            proxy: network.proxy_shown,
+            proxy: network.proxy_shown(),
             meter,
             words,
         })
@@ -115,12 +117,15 @@ impl S3Store {
 }
 
 async fn load(
-    mut loader: aws_config::ConfigLoader,
     settings: &template::Store,
     credentials: Option<Credentials>,
-    own_endpoint: bool,
+    network: &Network,
+    variable: Variable<'_>,
 ) -> aws_config::SdkConfig {
-    loader = loader
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(network.client())
+        // As long as for those that a command begins with, and not the SDK's five seconds.
+        .identity_cache(IdentityCache::lazy().load_timeout(credentials::LONGEST_WAIT).build())
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(Duration::from_secs(5))
@@ -128,30 +133,15 @@ async fn load(
                 .build(),
         )
         .retry_config(RetryConfig::standard().with_max_attempts(4));
+    let named = region::named(settings, credentials.is_some(), variable);
     if let Some(credentials) = credentials {
-        loader = loader.credentials_provider(credentials).region(Region::new(NO_REGION));
+        loader = loader.credentials_provider(credentials);
     }
-    if !settings.region.is_empty() {
-        loader = loader.region(Region::new(settings.region.clone()));
-    } else if own_endpoint
-        && ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().all(|name| std::env::var_os(name).is_none())
-    {
-        // A store of one's own has no region; the SDK would ask the machine's metadata service for one.
-        loader = loader.region(Region::new(NO_REGION));
-    }
+    loader = match named {
+        Some(region) => loader.region(Region::new(region)),
+        None => loader.region(region::of_machine(network.client())),
+    };
     loader.load().await
-}
-
-/// The region requests are signed for. It stands in a header of each, where not every text fits.
-fn region(shared: &aws_config::SdkConfig) -> Result<String> {
-    let region = shared.region().map_or(NO_REGION, |region| region.as_ref());
-    if !region.is_empty() && region.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-    {
-        return Ok(region.to_owned());
-    }
-    let message = format!("the region `{}` of the store is none", region.escape_debug());
-    Err(Failure::config("region_invalid", message)
-        .hint("look at store.region, AWS_REGION, AWS_DEFAULT_REGION and the profile; a region is written like eu-central-1"))
 }
 
 fn meta_time(time: Option<&aws_sdk_s3::primitives::DateTime>) -> Option<DateTime<chrono::Utc>> {
@@ -173,9 +163,8 @@ impl Store for S3Store {
     }
 
     async fn object_facts(&self, key: &ObjectKey) -> Result<ObjectFacts> {
-        let head = self.client.head_object().bucket(&self.bucket).key(key.as_str()).send().await;
-        head.map(|head| facts::of_head(&head))
-            .map_err(|error| self.object_failure(&format!("looking at {key}"), &error))
+        let head = self.head(key).await?;
+        head.map(|head| facts::of_head(&head)).ok_or_else(|| self.gone(&format!("looking at {key}")))
     }
 
     async fn bucket_facts(&self) -> BucketFacts {
@@ -195,20 +184,13 @@ impl Store for S3Store {
     }
 
     async fn stat(&self, key: &ObjectKey) -> Result<Option<ObjectMeta>> {
-        match self.client.head_object().bucket(&self.bucket).key(key.as_str()).send().await {
-            Ok(head) => Ok(Some(ObjectMeta {
-                key: key.clone(),
-                size_bytes: size(head.content_length),
-                last_modified: meta_time(head.last_modified.as_ref()),
-                storage_class: facts::of_head(&head).storage_class,
-                etag: head.e_tag,
-            })),
-            // A HEAD has no body, so the answer to a missing bucket looks the same; the listing tells them apart.
-            Err(error) if error.raw_response().is_some_and(|response| response.status().as_u16() == 404) => {
-                Ok(None)
-            }
-            Err(error) => Err(self.failure(&format!("looking at {key}"), &error)),
-        }
+        Ok(self.head(key).await?.map(|head| ObjectMeta {
+            key: key.clone(),
+            size_bytes: size(head.content_length),
+            last_modified: meta_time(head.last_modified.as_ref()),
+            storage_class: facts::of_head(&head).storage_class,
+            etag: head.e_tag,
+        }))
     }
 
     async fn read(&self, key: &ObjectKey, etag: Option<&str>, range: Range<u64>) -> Result<Bytes> {

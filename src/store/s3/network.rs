@@ -3,60 +3,93 @@
 //! The SDK for Rust heeds neither `AWS_CA_BUNDLE` nor the variables that name proxies, as every other one does. A drill
 //! in a company's network needs both.
 
+use std::sync::Arc;
+
 use aws_sdk_s3::config::SharedHttpClient;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::http::{HttpClient as _, http_client_fn};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use super::proxy::{Guard, Proxy};
 use crate::failure::{Failure, Result};
 
-/// Never through a proxy: this machine itself, and the addresses where clouds hand out credentials. What `NO_PROXY`
-/// names comes on top.
-const NEVER: &str = "localhost,127.0.0.0/8,::1,169.254.0.0/16,fd00:ec2::254";
-
 /// A variable of the environment; empty ones are none.
-type Variable<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub(super) type Variable<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// The way to a store.
+/// The way to a store, or to whoever hands out its credentials.
 #[derive(Debug)]
 pub(super) struct Network {
     tls: TlsContext,
-    proxy: ProxyConfig,
-    /// The proxy that is used unless `NO_PROXY` names the host, as it may be shown.
-    pub proxy_shown: Option<String>,
+    /// None where nothing goes through one.
+    proxy: Option<Arc<Proxy>>,
 }
 
 impl Network {
-    /// What the environment says of the way to this endpoint; AWS's where there is none.
+    /// What the environment says of the way to this URL.
     ///
     /// # Errors
-    /// `ca_bundle_unreadable`, `proxy_invalid`: configuration errors.
-    pub fn of_environment(endpoint: Option<&str>, variable: Variable<'_>) -> Result<Self> {
+    /// `ca_bundle_unreadable`; and `proxy_invalid`, if requests would go through a proxy that cannot be used.
+    pub fn to(url: &str, variable: Variable<'_>) -> Result<Self> {
+        let proxy = Proxy::of_environment(url, variable).filter(|proxy| proxy.takes(url));
+        if let Some(failure) = proxy.as_ref().and_then(Proxy::unusable) {
+            return Err(failure);
+        }
+        Self::through(proxy, variable)
+    }
+
+    /// The way to whoever hands out credentials: over TLS, or on this machine's own network. Nobody may be asked at
+    /// all, so a proxy that cannot be used is no error before somebody is.
+    ///
+    /// # Errors
+    /// `ca_bundle_unreadable`.
+    pub fn to_credentials(variable: Variable<'_>) -> Result<Self> {
+        Self::through(Proxy::of_environment("https://credentials", variable), variable)
+    }
+
+    fn through(proxy: Option<Proxy>, variable: Variable<'_>) -> Result<Self> {
         let tls = TlsContext::builder().with_trust_store(trust_store(variable)?).build();
         let tls = tls.map_err(|error| Failure::config("ca_bundle_unreadable", error.to_string()))?;
-        let http = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
-        let (proxy, proxy_shown) = match proxy(http, variable)? {
-            Some(Proxy { config, shown }) => (config, Some(shown)),
-            None => (ProxyConfig::disabled(), None),
-        };
-        Ok(Self { tls, proxy, proxy_shown })
+        Ok(Self { tls, proxy: proxy.map(Arc::new) })
+    }
+
+    /// The proxy that requests go through, as it may be shown.
+    pub fn proxy_shown(&self) -> Option<String> {
+        self.proxy.as_ref().map(|proxy| proxy.shown.clone())
+    }
+
+    /// That requests were not made, since they would have gone through a proxy that cannot be used.
+    pub fn refused(&self) -> Option<Failure> {
+        self.proxy.as_ref().and_then(|proxy| proxy.refused())
     }
 
     /// A client that goes this way. Connections are kept by it.
     pub fn client(&self) -> SharedHttpClient {
-        let (context, proxy) = (self.tls.clone(), self.proxy.clone());
-        Builder::new().build_with_connector_fn(move |settings, components| {
-            let mut connector = Connector::builder().proxy_config(proxy.clone());
+        let context = self.tls.clone();
+        let config = self.proxy.as_ref().map_or_else(ProxyConfig::disabled, |proxy| proxy.config());
+        let client = Builder::new().build_with_connector_fn(move |settings, components| {
+            let mut connector = Connector::builder().proxy_config(config.clone());
             connector.set_connector_settings(settings.cloned());
             connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
             connector
                 .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
                 .tls_context(context.clone())
                 .build()
-        })
+        });
+        match self.proxy.clone().filter(|proxy| proxy.unusable().is_some()) {
+            None => client,
+            Some(proxy) => http_client_fn(move |settings, components| {
+                Guard::before(client.http_connector(settings, components), Arc::clone(&proxy))
+            }),
+        }
     }
+}
+
+/// Where AWS has a bucket.
+pub(super) fn of_aws(bucket: &str, region: &str) -> String {
+    format!("https://{bucket}.s3.{region}.amazonaws.com")
 }
 
 /// The authorities of `AWS_CA_BUNDLE`, and no others, as everywhere else; without it those of the machine.
@@ -81,42 +114,12 @@ fn trust_store(variable: Variable<'_>) -> Result<TrustStore> {
     Ok(TrustStore::empty().with_pem_certificate(pem))
 }
 
-struct Proxy {
-    config: ProxyConfig,
-    shown: String,
-}
-
-/// The proxy for requests over `http` or over TLS. As curl and the other SDKs do, lower case is looked at first.
-fn proxy(http: bool, variable: Variable<'_>) -> Result<Option<Proxy>> {
-    let names = if http { ["http_proxy", "HTTP_PROXY"] } else { ["https_proxy", "HTTPS_PROXY"] };
-    let named = names.into_iter().chain(["all_proxy", "ALL_PROXY"]);
-    let Some((name, value)) = named.filter_map(|name| Some((name, variable(name)?))).next() else {
-        return Ok(None);
-    };
-    let url = if value.contains("://") { value } else { format!("http://{value}") };
-    let config = if http { ProxyConfig::http(url.as_str()) } else { ProxyConfig::https(url.as_str()) };
-    // The value may hold a password, and so may the error.
-    let config = config.map_err(|_| {
-        Failure::config("proxy_invalid", format!("{name} is not the URL of an HTTP proxy"))
-            .hint("write it as http://HOST:PORT or http://USER:PASSWORD@HOST:PORT; proxies of other kinds are not used, and NO_PROXY names hosts that need none")
-    })?;
-    let others = ["no_proxy", "NO_PROXY"].into_iter().find_map(variable);
-    let config =
-        config.no_proxy(others.map_or_else(|| NEVER.to_owned(), |others| format!("{others},{NEVER}")));
-    let (scheme, rest) = url.split_once("://").unwrap_or(("http", &url));
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    Ok(Some(Proxy { config, shown: format!("{scheme}://{host}") }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn network(endpoint: Option<&str>, set: &[(&str, &str)]) -> Result<Network> {
-        Network::of_environment(endpoint, &|name| {
-            set.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
-        })
+    fn network(url: &str, set: &[(&str, &str)]) -> Result<Network> {
+        Network::to(url, &|name| set.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned()))
     }
 
     #[test]
@@ -126,24 +129,50 @@ mod tests {
             ("http_proxy", "plain.example:8080"),
             ("HTTP_PROXY", "http://other.example:1"),
         ];
-        let shown = |endpoint| network(endpoint, &set).unwrap().proxy_shown;
-        assert_eq!(shown(None).as_deref(), Some("http://proxy.example:3128"));
-        assert_eq!(shown(Some("https://s3.example")).as_deref(), Some("http://proxy.example:3128"));
-        assert_eq!(shown(Some("http://s3.example")).as_deref(), Some("http://plain.example:8080"));
-        let all = network(None, &[("ALL_PROXY", "http://all.example:1")]).unwrap().proxy_shown;
-        assert_eq!(all.as_deref(), Some("http://all.example:1"));
-        assert_eq!(network(None, &[("NO_PROXY", "*")]).unwrap().proxy_shown, None);
+        let shown = |url: &str| network(url, &set).unwrap().proxy_shown();
+        assert_eq!(shown(&of_aws("b", "eu-north-1")).as_deref(), Some("http://proxy.example:3128"));
+        assert_eq!(shown("https://s3.example").as_deref(), Some("http://proxy.example:3128"));
+        assert_eq!(shown("http://s3.example").as_deref(), Some("http://plain.example:8080"));
+        let all = network("https://s3.example", &[("ALL_PROXY", "http://all.example:1")]).unwrap();
+        assert_eq!(all.proxy_shown().as_deref(), Some("http://all.example:1"));
+        assert_eq!(network("https://s3.example", &[("NO_PROXY", "*")]).unwrap().proxy_shown(), None);
     }
 
     #[test]
     fn a_proxy_that_cannot_be_used_is_named_without_its_value() {
         for value in ["socks5://user:hunter2@h:1", "http://", "http://h:hunter2:x"] {
-            let failure = network(None, &[("HTTPS_PROXY", value)]).unwrap_err();
+            let failure = network("https://s3.example", &[("HTTPS_PROXY", value)]).unwrap_err();
             assert_eq!(failure.code, "proxy_invalid", "{value}");
             assert!(
                 failure.message.contains("HTTPS_PROXY") && !failure.message.contains("hunter2"),
                 "{failure}"
             );
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_used_is_nothing_to_a_store_that_needs_none() {
+        let is_fine = |url: &str, others: &str| {
+            network(url, &[("ALL_PROXY", "socks5h://h:1"), ("NO_PROXY", others)]).is_ok()
+        };
+        for (url, others) in [
+            ("http://127.0.0.1:9000", ""),
+            ("https://minio.example:9000", "minio.example"),
+            ("https://minio.example:9000", "a.example minio.example:9000"),
+            ("https://minio.example", "a.example, .example:443 b.example"),
+            ("https://[fd00::9]:9000", "a,[fd00::9]:9000"),
+            ("https://[fd00::9]:9000", "fd00::/8"),
+            ("https://b.s3.eu-north-1.amazonaws.com", ".amazonaws.com"),
+            ("http://minio.example", "*"),
+        ] {
+            assert!(is_fine(url, others), "{url} with {others}");
+        }
+        for (url, others) in [
+            ("https://minio.example:9000", ""),
+            ("https://minio.example:9000", "minio.example:9001 other.example"),
+            ("https://minio.example", "minio.example:80"),
+        ] {
+            assert!(!is_fine(url, others), "{url} with {others}");
         }
     }
 
@@ -156,7 +185,7 @@ mod tests {
             path.display().to_string()
         };
         let certificate = rcgen::generate_simple_self_signed(["s3.example".to_owned()]).unwrap().cert.pem();
-        assert!(network(None, &[("AWS_CA_BUNDLE", &file("good.pem", &certificate))]).is_ok());
+        assert!(network("https://s3.example", &[("AWS_CA_BUNDLE", &file("good.pem", &certificate))]).is_ok());
         let rubbish = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         for (path, words) in [
             ("/nonexistent/ca.pem".to_owned(), "cannot be read"),
@@ -165,7 +194,7 @@ mod tests {
             (file("second.pem", &format!("{certificate}{rubbish}")), "cannot be used, number 2"),
             (file("cut.pem", "-----BEGIN CERTIFICATE-----\nAAAA"), "is not in PEM form"),
         ] {
-            let failure = network(None, &[("AWS_CA_BUNDLE", &path)]).unwrap_err();
+            let failure = network("https://s3.example", &[("AWS_CA_BUNDLE", &path)]).unwrap_err();
             assert_eq!(failure.code, "ca_bundle_unreadable");
             assert!(failure.message.contains(words) && failure.message.contains(&path), "{failure}");
         }

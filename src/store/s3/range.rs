@@ -8,7 +8,7 @@ use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use bytes::{Bytes, BytesMut};
 
 use super::S3Store;
-use super::error::{replaced, root_cause, says_replaced};
+use super::error::{is_foreign_404, replaced, root_cause, says_replaced};
 use super::traffic::LONGEST_ANSWER;
 use crate::failure::{Failure, Result};
 use crate::human;
@@ -20,6 +20,15 @@ const ATTEMPTS: u32 = 4;
 
 /// Longer ranges are read in pieces: no answer needs to be longer than others.
 const PIECE: u64 = LONGEST_ANSWER / 4;
+
+/// Why a range is worth another attempt.
+#[derive(Debug)]
+enum Again {
+    /// Its body ended too early.
+    BrokeOff(String),
+    /// Somebody other than the store answered.
+    Foreign(Failure),
+}
 
 /// What a store answers a request for a range with.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,11 +72,12 @@ impl S3Store {
             match self.read_once(key, etag, &range).await? {
                 Ok(bytes) => return Ok(bytes),
                 Err(why) if attempt < ATTEMPTS => {
-                    tracing::debug!(%key, start = range.start, why, "a range broke off; reading it again");
+                    tracing::debug!(%key, start = range.start, ?why, "a range did not come; reading it again");
                     tokio::time::sleep(Duration::from_millis(200) * 2u32.pow(attempt)).await;
                     attempt += 1;
                 }
-                Err(why) => {
+                Err(Again::Foreign(failure)) => return Err(failure),
+                Err(Again::BrokeOff(why)) => {
                     let message = format!("reading {key}: the transfer broke off {attempt} times ({why})");
                     return Err(Failure::inconclusive("transfer_broken", message)
                         .hint("check the network between this machine and the store"));
@@ -82,7 +92,7 @@ impl S3Store {
         key: &ObjectKey,
         etag: Option<&str>,
         range: &Range<u64>,
-    ) -> Result<Result<Bytes, String>> {
+    ) -> Result<Result<Bytes, Again>> {
         let doing = format!("reading {key}");
         let response = match self.get(key, etag, range).await {
             // Nor does every store that heeds the condition judge it rightly.
@@ -91,7 +101,12 @@ impl S3Store {
             }
             response => response,
         };
-        let response = response.map_err(|error| self.object_failure(&doing, &error))?;
+        let response = match response {
+            Err(error) if is_foreign_404(&error) => {
+                return Ok(Err(Again::Foreign(self.failure(&doing, &error))));
+            }
+            response => response.map_err(|error| self.object_failure(&doing, &error))?,
+        };
         // Not every store heeds the condition, and a range of another object must not be taken for one of this.
         if let (Some(asked), Some(found)) = (etag, response.e_tag())
             && unquoted(asked) != unquoted(found)
@@ -118,7 +133,7 @@ impl S3Store {
         while let Some(chunk) = body.next().await {
             let chunk = match chunk {
                 Ok(chunk) => chunk,
-                Err(error) => return Ok(Err(self.words.fit(&root_cause(&error)))),
+                Err(error) => return Ok(Err(Again::BrokeOff(self.words.fit(&root_cause(&error))))),
             };
             if bytes.len() + chunk.len() > wanted {
                 return Err(self.range_ignored(&doing, None, range));
@@ -128,7 +143,7 @@ impl S3Store {
         if bytes.len() == wanted {
             Ok(Ok(bytes.freeze()))
         } else {
-            Ok(Err(format!("{} bytes of {wanted} came", bytes.len())))
+            Ok(Err(Again::BrokeOff(format!("{} bytes of {wanted} came", bytes.len()))))
         }
     }
 

@@ -10,7 +10,8 @@ use bytes::{Bytes, BytesMut};
 use md5::{Digest as _, Md5};
 use tokio::task::JoinSet;
 
-use super::S3Store;
+use super::error::status;
+use super::{S3Store, size};
 use crate::failure::{Failure, Result};
 use crate::names::ObjectKey;
 use crate::store::{Store, Upload};
@@ -22,6 +23,18 @@ const UPLOADS_IN_FLIGHT: usize = 3;
 const SMALL_PART: usize = 8 * 1024 * 1024;
 const LARGE_PART: usize = 64 * 1024 * 1024;
 const SMALL_PARTS: i32 = 1000;
+/// The object's metadata with a random word. When the answer to a completed upload gets lost, the SDK asks again, and the
+/// store refuses: the upload is over, and there is an object. By the word it is known for our own.
+const MARK: &str = "restore-drill-upload";
+
+/// What is under the key of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    /// What this upload made.
+    Own,
+    Other,
+}
 
 impl S3Store {
     /// Begins a multipart upload of an object that is not there yet.
@@ -30,12 +43,14 @@ impl S3Store {
             return Err(exists(key));
         }
         let doing = format!("uploading {key}");
+        let mark = hex::encode(rand::random::<[u8; 16]>());
         let response = self
             .client
             .create_multipart_upload()
             .bucket(&self.bucket)
             .key(key.as_str())
             .content_type("application/octet-stream")
+            .metadata(MARK, &mark)
             .send()
             .await
             .map_err(|error| self.failure(&doing, &error))?;
@@ -46,6 +61,8 @@ impl S3Store {
             store: self.clone(),
             key: key.clone(),
             upload_id,
+            mark,
+            size_bytes: 0,
             buffer: BytesMut::new(),
             next_part: 1,
             in_flight: JoinSet::new(),
@@ -72,6 +89,9 @@ struct S3Upload {
     store: S3Store,
     key: ObjectKey,
     upload_id: String,
+    /// What tells its object from everybody else's.
+    mark: String,
+    size_bytes: u64,
     buffer: BytesMut,
     next_part: i32,
     in_flight: JoinSet<Result<CompletedPart>>,
@@ -87,6 +107,7 @@ impl S3Upload {
         while self.in_flight.len() >= UPLOADS_IN_FLIGHT {
             self.collect_one().await?;
         }
+        self.size_bytes += body.len() as u64;
         let number = self.next_part;
         self.next_part += 1;
         let (store, key, upload_id) = (self.store.clone(), self.key.clone(), self.upload_id.clone());
@@ -183,15 +204,26 @@ impl S3Upload {
         self.parts.sort_by_key(CompletedPart::part_number);
         let doing = format!("completing {}", self.key);
         let Err(error) = self.complete(true).await else { return Ok(()) };
-        match error.raw_response().map(|response| response.status().as_u16()) {
-            Some(409 | 412) => return Err(exists(&self.key)),
-            // Stores without conditional writes say so in one of these ways, and another look has to do for them.
-            Some(400 | 501) => {}
+        // Whatever was answered, or was not: the store may have done it.
+        match (status(&error), self.found().await) {
+            (_, Ok(Found::Own)) => return Ok(()),
+            (Some(409 | 412), _) | (Some(400 | 501), Ok(Found::Other)) => return Err(exists(&self.key)),
+            // Stores without conditional writes say so in one of these ways, and the look at the key has to do for them.
+            (Some(400 | 501), Ok(Found::Nothing)) => {}
+            (Some(400 | 501), Err(failure)) => return Err(failure),
             _ => return Err(self.store.failure(&doing, &error)),
         }
-        if self.store.stat(&self.key).await?.is_some() {
-            return Err(exists(&self.key));
+        let Err(error) = self.complete(false).await else { return Ok(()) };
+        match self.found().await {
+            Ok(Found::Own) => Ok(()),
+            _ => Err(self.store.failure(&doing, &error)),
         }
-        self.complete(false).await.map_err(|error| self.store.failure(&doing, &error))
+    }
+
+    async fn found(&self) -> Result<Found> {
+        let Some(head) = self.store.head(&self.key).await? else { return Ok(Found::Nothing) };
+        let mark = head.metadata().and_then(|metadata| metadata.get(MARK));
+        let is_own = mark == Some(&self.mark) && size(head.content_length()) == self.size_bytes;
+        Ok(if is_own { Found::Own } else { Found::Other })
     }
 }
