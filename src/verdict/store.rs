@@ -21,8 +21,8 @@ impl StoreRecord {
         let url = match S3Url::parse(&settings.url) {
             Ok(S3Url { bucket, prefix }) if prefix.is_empty() => format!("s3://{bucket}"),
             Ok(S3Url { bucket, prefix }) => format!("s3://{bucket}/{prefix}"),
-            // Nothing is drilled with it.
-            Err(_) => settings.url.clone(),
+            // Nothing is drilled with it, and it may hold a password.
+            Err(_) => String::new(),
         };
         let endpoint = without_user(settings.endpoint.trim_end_matches('/'));
         Self { url, endpoint: Some(endpoint).filter(|endpoint| !endpoint.is_empty()) }
@@ -33,6 +33,12 @@ impl StoreRecord {
 mod tests {
     use super::*;
     use crate::engine::test_verdict::template;
+
+    #[test]
+    fn a_url_that_is_refused_is_not_recorded() {
+        let settings = template::Store { url: "s3://AK:hunter2@b/nightly".to_owned(), ..template().store };
+        assert_eq!(StoreRecord::of(&settings).url, "");
+    }
 
     #[test]
     fn a_store_is_told_by_its_bucket_prefix_and_endpoint_and_by_no_credential() {
