@@ -201,13 +201,14 @@ mod tests {
     use super::*;
     use std::collections::VecDeque;
 
+    /// Far more than the faults of these tests take on a slow machine, and less than a person minds.
     const QUICK: Patience = Patience {
-        refused: Duration::from_millis(20),
-        busy: Duration::from_millis(40),
-        silent: Duration::from_millis(60),
+        refused: Duration::from_millis(500),
+        busy: Duration::from_millis(800),
+        silent: Duration::from_secs(2),
         pause: Duration::from_millis(1),
-        look: Duration::from_millis(20),
-        item: Duration::from_millis(20),
+        look: Duration::from_secs(2),
+        item: Duration::from_secs(2),
     };
 
     fn owned(kind: OwnedKind, name: &str) -> Owned {
