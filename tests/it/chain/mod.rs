@@ -2,6 +2,7 @@
 //! every damage is found, with its code and its row. And roots against their snapshot in the store.
 
 mod command;
+mod disorder;
 mod roots;
 mod schemes;
 mod server;
