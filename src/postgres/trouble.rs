@@ -13,6 +13,8 @@ use crate::stack::tunnel::{LOOPBACK, Tunnel};
 
 /// How long a server may take to answer again: it may be recovering from a crash.
 const RECOVERY: Duration = Duration::from_secs(30);
+/// How long the engine may take to note that a container has ended.
+const NOTED: Duration = Duration::from_secs(5);
 /// Answers of a server that is not there for anybody: it starts, ends, or recovers.
 const NOT_NOW: [&str; 3] = ["57P01", "57P02", "57P03"];
 /// Where the kernel counts processes of the container that it killed for memory (control groups of either version).
@@ -44,6 +46,19 @@ impl Server {
         self.crash(since).await
     }
 
+    /// What befell the container, if it ends in this moment: the engine notes its end some time after the programs in it
+    /// were killed.
+    pub(super) async fn ends_soon(&self) -> Option<Failure> {
+        let deadline = Instant::now() + NOTED;
+        loop {
+            match self.require_running().await {
+                Err(failure) => return Some(failure),
+                Ok(()) if Instant::now() >= deadline => return None,
+                Ok(()) => tokio::time::sleep(RETRY).await,
+            }
+        }
+    }
+
     /// The failure's cause, if the server's trouble is; the failure itself otherwise.
     pub async fn blame(&self, failure: Failure, since: Instant) -> Failure {
         if failure.class == Class::Inconclusive && MAY_BE_TROUBLE.contains(&failure.code) {
@@ -70,7 +85,7 @@ impl Server {
 
     /// A crash of one process restarts the others. The checkpointer is never restarted otherwise.
     async fn crash(&self, since: Instant) -> Option<Failure> {
-        let client = self.connect(MAINTENANCE).await.ok()?;
+        let Ok(client) = self.connect(MAINTENANCE).await else { return self.ends_soon().await };
         let sql = "SELECT pg_catalog.date_part('epoch', \
                        pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) backend_start) \
                    FROM pg_catalog.pg_stat_activity WHERE backend_type OPERATOR(pg_catalog.=) 'checkpointer'";

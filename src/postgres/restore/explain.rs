@@ -46,6 +46,11 @@ impl Server {
         if let Some(trouble) = self.trouble(began).await {
             return Ok(Explained::Failed(trouble));
         }
+        if run.exit_code > KILLED_FROM
+            && let Some(ended) = self.ends_soon().await
+        {
+            return Ok(Explained::Failed(ended));
+        }
         if let Some(failure) = of_the_program(run).or_else(|| of_the_machine(run)) {
             return Ok(Explained::Failed(failure));
         }
@@ -74,12 +79,15 @@ impl Server {
     }
 }
 
+/// What a shell adds to the number of the signal that killed a program.
+const KILLED_FROM: i64 = 128;
+
 /// `pg_restore` itself could not run, or was stopped. No dump has a hand in that: it runs as another user than the server.
 fn of_the_program(run: &Run) -> Option<Failure> {
     match run.exit_code {
         126 | 127 => Some(unusable(run)),
-        129.. => {
-            let message = format!("pg_restore was killed by signal {}", run.exit_code - 128);
+        code if code > KILLED_FROM => {
+            let message = format!("pg_restore was killed by signal {}", code - KILLED_FROM);
             Some(Failure::inconclusive("restore_killed", message).hint(
                 "this says nothing about the backup: the container may have run out of memory (postgres.memory)",
             ))
