@@ -88,6 +88,9 @@ impl Server {
         let client = self.connect(MAINTENANCE).await?;
         let mut left_out = Vec::new();
         for setting in &settings {
+            if database_settings::is_of_every_drill(setting) {
+                continue;
+            }
             if !database_settings::is_kept(setting) {
                 left_out.push(database_settings::shown(setting));
                 continue;

@@ -59,6 +59,11 @@ pub fn is_kept(setting: &DatabaseSetting) -> bool {
         }
 }
 
+/// Whether a drill sets it itself, whatever the dump says: that it is not the dump's is no news.
+pub fn is_of_every_drill(setting: &DatabaseSetting) -> bool {
+    setting.name.eq_ignore_ascii_case("event_triggers")
+}
+
 /// The setting as a warning names it: without its values, which may be secret.
 pub fn shown(setting: &DatabaseSetting) -> String {
     let name = crate::human::one_line(&setting.name, 60);

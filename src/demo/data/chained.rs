@@ -81,16 +81,17 @@ impl ChainedEvents {
         };
         let head = &mut self.heads[event.tenant][usize::from(event.shard)];
         // Two writers at once have seen the same newest row: they fork the chain.
-        let prev_hash =
-            head.and_then(|head| if event.is_concurrent { head.prev_hash } else { Some(head.hash) });
+        let prev_hash = head.and_then(|head| if event.forks() { head.prev_hash } else { Some(head.hash) });
         let version = HashVersion::from_column(event.hash_version).expect("events have version null, 1 or 2");
         let event_hash = self
             .hasher
             .event_hash(prev_hash.as_ref().map_or(GENESIS, HexDigest::as_str), &row, version)
             .expect("events have metadata and timestamps that can be hashed");
         let new = Head { hash: event_hash, prev_hash, place: (event.at, event.id) };
-        // As the writer finds it: by time, and then by id.
-        *head = Some(head.filter(|head| head.place > new.place).unwrap_or(new));
+        // As the writer finds it: by time, and then by id. Two rows of a fork that have no request are the same row to a hash
+        // without their time, and here no row is there twice.
+        let newest = head.filter(|head| event.request_id.is_some() && head.place > new.place);
+        *head = Some(newest.unwrap_or(new));
         Some(ChainedEvent { event, prev_hash, event_hash })
     }
 }

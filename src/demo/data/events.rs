@@ -48,6 +48,11 @@ impl Event {
         if self.sequence <= old { old + 1 - self.sequence } else { self.sequence }
     }
 
+    /// Whether it names the row that the event before names.
+    pub(super) fn forks(&self) -> bool {
+        self.is_concurrent && self.request_id.is_some()
+    }
+
     /// Whether its hash covers its time: the writer of the last rows left it out.
     pub(super) fn is_timed(&self, rows: u64) -> bool {
         self.sequence * 2 <= rows
