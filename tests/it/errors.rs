@@ -340,11 +340,12 @@ fn an_unknown_key_in_a_template_is_refused_with_its_line() {
 fn what_is_wrong_with_the_store_is_told_before_anything_is_written() {
     let mut world = sound("store-settings").without_engine();
     let endpoint = std::mem::replace(&mut world.template.endpoint, "127.0.0.1:9000".to_owned());
-    world.drill(&[]).refused(2, &["store.endpoint", "127.0.0.1:9000", "http://HOST:PORT"]);
+    // The values are not shown: people write keys into them.
+    world.drill(&[]).refused(2, &["store.endpoint", "http://HOST:PORT"]);
     world.template.endpoint = endpoint;
     for url in ["https://backups.example.org", "s3://"] {
         world.template.url = url.to_owned();
-        world.drill(&[]).refused(2, &[url, "s3://bucket/prefix"]);
+        world.drill(&[]).refused(2, &["store.url is not an S3 URL", "s3://bucket/prefix"]);
     }
     world.assert_nothing_written();
 }
