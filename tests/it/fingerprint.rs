@@ -244,7 +244,8 @@ fn without_a_manifest_a_set_still_drills_and_the_verdict_says_what_was_not_possi
     let summary = check["summary"].as_str().unwrap();
     let told = "not possible for 2 databases; the first, shop: there is no manifest nightly/manifest_";
     assert!(summary.starts_with(told), "{drill}");
-    assert_eq!(verdict["warnings"], json!([format!("check source: {summary}")]), "{drill}");
+    let warnings = verdict["warnings"].as_array().unwrap();
+    assert!(warnings.contains(&json!(format!("check source: {summary}"))), "{drill}");
     assert_eq!(findings(&drill).len(), 2, "{drill}");
     assert!(drill.stdout.contains("not possible"), "{drill}");
     // A drill that can verify nothing else proves nothing.
