@@ -12,12 +12,12 @@ use restore_drill::check::Outcome;
 use restore_drill::check::verify_chain::{Layout, Order, RowFold, Step, Watch, verify};
 use restore_drill::clock::Clock;
 use restore_drill::demo::data::data_set;
-use restore_drill::failure::Result;
-use restore_drill::human;
-use restore_drill::postgres::chain_rows::ChainTable;
-use restore_drill::postgres::{Database, Server};
+use restore_drill::model::failure::Result;
+use restore_drill::model::human;
+use restore_drill::model::verdict::CheckStatus;
+use restore_drill::target::postgres::chain_rows::ChainTable;
+use restore_drill::target::postgres::{Database, Server};
 use restore_drill::template::{Chain, TableName, VerifyChain};
-use restore_drill::verdict::CheckStatus;
 
 use common::{option, report, with_server};
 

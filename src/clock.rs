@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::human;
+use crate::model::human;
 
 /// Clocks that differ by less than this agree.
 const TOLERANCE: Duration = Duration::from_secs(5);

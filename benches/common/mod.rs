@@ -8,15 +8,15 @@ use futures_util::FutureExt;
 use restore_drill::clock::Clock;
 use restore_drill::demo::data::DataSet;
 use restore_drill::demo::source::Source;
-use restore_drill::engine::teardown;
-use restore_drill::failure::{Failure, Result};
-use restore_drill::human;
-use restore_drill::names::{DrillId, ProjectName};
-use restore_drill::postgres::Server;
-use restore_drill::stack::docker::Engine;
-use restore_drill::stack::labels::Ownership;
-use restore_drill::stack::owner::Owner;
-use restore_drill::verdict::TeardownStatus;
+use restore_drill::drill::teardown;
+use restore_drill::model::failure::{Failure, Result};
+use restore_drill::model::human;
+use restore_drill::model::names::{DrillId, ProjectName};
+use restore_drill::model::verdict::TeardownStatus;
+use restore_drill::sandbox::docker::Engine;
+use restore_drill::sandbox::labels::Ownership;
+use restore_drill::sandbox::owner::Owner;
+use restore_drill::target::postgres::Server;
 
 /// How long a crashed benchmark's server stands before `restore-drill reap` removes it.
 const LEASE: TimeDelta = TimeDelta::hours(2);

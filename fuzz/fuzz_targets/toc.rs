@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use restore_drill::archive::{Limits, Status, TocReader};
+use restore_drill::format::pg_custom::{Limits, Status, TocReader};
 use restore_drill::plan::contents::Contents;
 
 fuzz_target!(|input: &[u8]| {

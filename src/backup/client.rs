@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::failure::Result;
-use crate::names::DatabaseName;
-use crate::postgres::source::SourceServer;
-use crate::stack::docker::{Engine, ExecSpec};
-use crate::stack::labels::Ownership;
-use crate::stack::spec::{Attachment, ContainerSpec, container_name};
+use crate::model::failure::Result;
+use crate::model::names::DatabaseName;
+use crate::sandbox::docker::{Engine, ExecSpec};
+use crate::sandbox::labels::Ownership;
+use crate::sandbox::spec::{Attachment, ContainerSpec, container_name};
+use crate::target::postgres::source::SourceServer;
 use crate::template::Backup;
 
 /// Waits to be removed; ends at once when it is told to.

@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::Uploaded;
 use super::dump::{Task, dump};
-use crate::failure::{Class, Failure, Result};
-use crate::manifest::{FingerprintKey, Rows, Source, Table};
-use crate::postgres::snapshot::Snapshot;
+use crate::model::failure::{Class, Failure, Result};
+use crate::model::manifest::{FingerprintKey, Rows, Source, Table};
+use crate::target::postgres::snapshot::Snapshot;
 
 /// For how long a connection that was closed may still count on the server.
 const LINGERS: Duration = Duration::from_secs(5);
@@ -49,7 +49,7 @@ pub(super) struct SourceContent {
 
 impl SourceContent {
     fn unread(source: Option<Source>, failure: &Failure) -> Self {
-        Self { source, unread: Some(crate::human::one_line(&failure.message, 300)), ..Self::default() }
+        Self { source, unread: Some(crate::model::human::one_line(&failure.message, 300)), ..Self::default() }
     }
 
     /// What was read; nothing, if the tables could not be.
@@ -64,7 +64,8 @@ impl SourceContent {
                     fingerprinted.rows += count;
                 }
                 Rows::Unread { reason } => {
-                    let name = crate::human::one_line(&format!("{}.{}", table.schema, table.name), 140);
+                    let name =
+                        crate::model::human::one_line(&format!("{}.{}", table.schema, table.name), 140);
                     fingerprinted.unread.push(format!("{name}: {reason}"));
                 }
             }
@@ -187,7 +188,7 @@ async fn dump_under(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{Fingerprint, Rows};
+    use crate::model::manifest::{Fingerprint, Rows};
 
     fn table(name: &str, rows: Rows) -> Table {
         Table { schema: "public".to_owned(), name: name.to_owned(), columns: Vec::new(), rows }

@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 use super::Uploaded;
 use super::client::Client;
 use super::explain::judge;
-use crate::crypt::Recipients;
-use crate::crypt::pipe::{CHANNEL_DEPTH, Passage, encrypt_blocking};
-use crate::failure::{Failure, Result};
-use crate::names::{DatabaseName, ObjectKey};
-use crate::stack::docker::Output;
+use crate::layer::Recipients;
+use crate::layer::pipe::{CHANNEL_DEPTH, Passage, encrypt_blocking};
+use crate::model::failure::{Failure, Result};
+use crate::model::names::{DatabaseName, ObjectKey};
+use crate::sandbox::docker::Output;
 use crate::store::{Store, Upload};
 
 /// Bytes of `pg_dump`'s words that are kept.

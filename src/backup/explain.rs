@@ -3,7 +3,7 @@
 //! The words are those of `pg_dump` 13 to 17 and of libpq. They only choose a hint: whatever they say, no dump was made.
 
 use crate::backup::client::KILLED;
-use crate::failure::{Failure, Result};
+use crate::model::failure::{Failure, Result};
 
 /// Words, and what to do about them. The first that fit count.
 const HINTS: &[(&[&str], &str)] = &[
@@ -58,7 +58,7 @@ const OTHERWISE: &str = "pg_dump's own words are above; the same pg_dump by hand
 
 /// Judges a `pg_dump` that ended: with this status, these words, so many bytes written, and so much memory allowed.
 pub(super) fn judge(status: i64, stderr: &[u8], bytes: usize, memory_bytes: u64) -> Result<()> {
-    let said = crate::human::one_line(String::from_utf8_lossy(stderr).trim(), 400);
+    let said = crate::model::human::one_line(String::from_utf8_lossy(stderr).trim(), 400);
     match status {
         0 if bytes == 0 => {
             Err(Failure::bad("empty_dump", "pg_dump succeeded and wrote nothing, so nothing was uploaded")
@@ -66,7 +66,7 @@ pub(super) fn judge(status: i64, stderr: &[u8], bytes: usize, memory_bytes: u64)
         }
         0 => Ok(()),
         KILLED => {
-            let memory = crate::human::bytes(memory_bytes);
+            let memory = crate::model::human::bytes(memory_bytes);
             let message = format!(
                 "pg_dump was killed, most likely because its container may use {memory} of memory, and nothing was uploaded"
             );
@@ -89,7 +89,7 @@ fn hint(said: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Class;
+    use crate::model::failure::Class;
 
     #[test]
     fn a_hint_fits_its_cause() {

@@ -10,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 use super::content::SourceContent;
 use super::report::timed_out;
 use super::{Dump, Job};
-use crate::crypt;
-use crate::failure::{Failure, FailureRecord, Result};
-use crate::manifest::{ALGORITHM, Content, Database, FingerprintKey, Manifest, SCHEMA_VERSION};
-use crate::names::ObjectKey;
+use crate::layer;
+use crate::model::failure::{Failure, FailureRecord, Result};
+use crate::model::manifest::{ALGORITHM, Content, Database, FingerprintKey, Manifest, SCHEMA_VERSION};
+use crate::model::names::ObjectKey;
 use crate::store;
 
 /// More than the manifest of a hundred thousand tables has.
@@ -112,7 +112,7 @@ impl Job {
     }
 
     async fn upload_manifest(&self, manifest: &Manifest, written: &mut Written) -> Result<()> {
-        let sealed = Bytes::from(crypt::seal(&manifest.to_json(), &self.recipients)?);
+        let sealed = Bytes::from(layer::seal(&manifest.to_json(), &self.recipients)?);
         let mut upload = self.store.create(&written.key).await.map_err(|failure| match failure.code {
             "object_exists" => failure.hint(
                 "two backups of the same time, by store.timestamp, have one manifest; --no-manifest leaves it out",
@@ -133,7 +133,7 @@ impl Job {
         if back != sealed {
             return Err(differs(&written.key, "its bytes are others"));
         }
-        let opened = crypt::open_as("the manifest", &back, identities)?;
+        let opened = layer::open_as("the manifest", &back, identities)?;
         if Manifest::parse(&opened).as_ref() != Ok(manifest) {
             return Err(differs(&written.key, "it says something else"));
         }
@@ -151,7 +151,7 @@ fn differs(key: &ObjectKey, how: &str) -> Failure {
 mod tests {
     use super::*;
     use crate::backup::Uploaded;
-    use crate::manifest::{Source, Table};
+    use crate::model::manifest::{Source, Table};
 
     fn dump(uploaded: bool, tables: Option<Vec<Table>>, unread: Option<&str>) -> Dump {
         let uploaded = uploaded.then(|| Uploaded {

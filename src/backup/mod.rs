@@ -21,14 +21,14 @@ use futures_util::stream::{self, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::crypt::{Identities, Recipients};
-use crate::engine::{self, key_pattern, teardown};
-use crate::failure::{Failure, Result};
-use crate::manifest::FingerprintKey;
-use crate::names::{DatabaseName, DrillId, ProjectName};
-use crate::stack::docker::Engine;
-use crate::stack::labels::Ownership;
-use crate::stack::owner::Owner;
+use crate::drill::{self, key_pattern, teardown};
+use crate::layer::{Identities, Recipients};
+use crate::model::failure::{Failure, Result};
+use crate::model::manifest::FingerprintKey;
+use crate::model::names::{DatabaseName, DrillId, ProjectName};
+use crate::sandbox::docker::Engine;
+use crate::sandbox::labels::Ownership;
+use crate::sandbox::owner::Owner;
 use crate::store::Store;
 use crate::template::{Backup, Template};
 use content::SourceContent;
@@ -66,7 +66,7 @@ pub struct Job {
 /// # Errors
 /// `only_unknown`, a configuration error.
 pub fn databases(template: &Template, only: &[DatabaseName]) -> Result<Vec<DatabaseName>> {
-    engine::require_known(template, only)?;
+    drill::require_known(template, only)?;
     let wanted = |name: &DatabaseName| only.is_empty() || only.contains(name);
     Ok(template.databases.iter().map(|database| database.name.clone()).filter(wanted).collect())
 }
@@ -189,13 +189,13 @@ impl Job {
             Some(key) => content::dump_and_read(task, key, cancel).await?,
             None => (dump::dump(task, None, None, cancel).await?, Ok(SourceContent::default())),
         };
-        progress(&format!("{}: uploaded {}", dump.database, crate::human::bytes(uploaded.size_bytes)));
+        progress(&format!("{}: uploaded {}", dump.database, crate::model::human::bytes(uploaded.size_bytes)));
         let expected = dump.uploaded.insert(uploaded);
         dump.content = content?;
         dump.fingerprinted = dump.content.fingerprinted();
         if let Some(read) = &dump.fingerprinted {
-            let (rows, tables) = (read.rows, crate::human::things(read.tables as u64, "table"));
-            let rows = crate::human::things(rows, "row");
+            let (rows, tables) = (read.rows, crate::model::human::things(read.tables as u64, "table"));
+            let rows = crate::model::human::things(rows, "row");
             progress(&format!("{}: read {rows} in {tables} for the manifest", dump.database));
         }
         let Some(identities) = &self.verify_with else { return Ok(()) };

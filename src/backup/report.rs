@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::content::{Fingerprinted, SourceContent};
 use super::manifest::Written;
-use crate::failure::{Class, Failure, FailureRecord};
-use crate::names::{DatabaseName, ObjectKey};
-use crate::verdict::Teardown;
+use crate::model::failure::{Class, Failure, FailureRecord};
+use crate::model::names::{DatabaseName, ObjectKey};
+use crate::model::verdict::Teardown;
 
 /// What a backup would write.
 #[derive(Debug, Clone, Serialize)]
@@ -131,7 +131,7 @@ impl Dump {
 
 /// Something that was not done when the backup's time was up.
 pub(super) fn timed_out(what: impl std::fmt::Display, limit: std::time::Duration) -> Failure {
-    let limit = crate::human::duration(limit.as_secs_f64());
+    let limit = crate::model::human::duration(limit.as_secs_f64());
     Failure::inconclusive("timed_out", format!("{what}: not done within the time limit of {limit}"))
 }
 

@@ -9,11 +9,11 @@ use tokio::sync::mpsc;
 
 use super::client::{Client, KILLED};
 use super::{Uploaded, Verified};
-use crate::crypt::Identities;
-use crate::crypt::pipe::{CHANNEL_DEPTH, PARTS_WAITING, decrypt_blocking};
-use crate::failure::{Failure, Result};
-use crate::names::ObjectKey;
-use crate::stack::docker::Captured;
+use crate::layer::Identities;
+use crate::layer::pipe::{CHANNEL_DEPTH, PARTS_WAITING, decrypt_blocking};
+use crate::model::failure::{Failure, Result};
+use crate::model::names::ObjectKey;
+use crate::sandbox::docker::Captured;
 use crate::store::{self, Store};
 
 /// Bytes of the list that are counted: enough for hundreds of thousands of entries.
@@ -58,7 +58,7 @@ pub async fn verify(
         .hint("the container ran out of memory: raise backup.memory in the template"));
     }
     if !listed.ok() {
-        let said = crate::human::one_line(listed.stderr.trim(), 300);
+        let said = crate::model::human::one_line(listed.stderr.trim(), 300);
         return Err(Failure::bad(
             "not_an_archive",
             format!("pg_restore cannot list the dump that was just made: {said}"),

@@ -3,11 +3,11 @@
 use futures_util::FutureExt;
 
 use super::{Context, Findings, Outcome, Verified, each_database};
-use crate::failure::{Failure, Result};
-use crate::human;
-use crate::names::DatabaseName;
+use crate::model::failure::{Failure, Result};
+use crate::model::human;
+use crate::model::names::DatabaseName;
+use crate::model::verdict::{Finding, Severity};
 use crate::template::Amcheck;
-use crate::verdict::{Finding, Severity};
 
 /// What was found in a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -117,7 +117,7 @@ fn report(database: &DatabaseName, relation: &RelationExamined, findings: &mut F
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::CheckStatus;
+    use crate::model::verdict::CheckStatus;
 
     fn relation(is_index: bool, faults: &[&str], total: u64, not_checked: Option<&str>) -> RelationExamined {
         RelationExamined {

@@ -10,14 +10,14 @@ use futures_util::stream::BoxStream;
 use uuid::Uuid;
 
 use super::{Context, Findings, Outcome, Stack, Verified};
-use crate::failure::{Failure, Result};
-use crate::human;
-use crate::secret::Secret;
-use crate::stack::docker::{Engine, ObservedContainer, Output, Owned, OwnedKind};
-use crate::stack::isolation;
-use crate::stack::spec::{self, ContainerSpec, POSTGRES};
+use crate::model::failure::{Failure, Result};
+use crate::model::human;
+use crate::model::secret::Secret;
+use crate::model::verdict::{Finding, Severity};
+use crate::sandbox::docker::{Engine, ObservedContainer, Output, Owned, OwnedKind};
+use crate::sandbox::isolation;
+use crate::sandbox::spec::{self, ContainerSpec, POSTGRES};
 use crate::template::Command;
-use crate::verdict::{Finding, Severity};
 use tail::{Stream, Tail};
 
 /// How a program ended.
@@ -221,7 +221,7 @@ fn judge(check: &Command, ending: Ending, lines: &[String], total: u64) -> Outco
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::CheckStatus;
+    use crate::model::verdict::CheckStatus;
 
     fn smoke() -> Command {
         toml::from_str("name = \"smoke\"\nimage = \"x\"\ndatabases = [\"d\"]").unwrap()

@@ -7,11 +7,11 @@
 use futures_util::FutureExt;
 
 use super::{Context, Findings, Outcome, Verified, each_database};
-use crate::failure::Result;
-use crate::human;
-use crate::names::DatabaseName;
+use crate::model::failure::Result;
+use crate::model::human;
+use crate::model::names::DatabaseName;
+use crate::model::verdict::{Finding, Severity};
 use crate::template::{Constraints, NotValid};
-use crate::verdict::{Finding, Severity};
 
 /// A constraint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,7 +135,7 @@ fn violated(violations: u64, keys: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::CheckStatus;
+    use crate::model::verdict::CheckStatus;
 
     fn recheck(validated: bool, found: Found) -> Recheck {
         let rule = RecheckedRule {

@@ -1,7 +1,7 @@
 //! What a check saw: a bounded list, an exact count.
 
 use super::Outcome;
-use crate::verdict::{CheckStatus, Finding, Severity};
+use crate::model::verdict::{CheckStatus, Finding, Severity};
 
 /// What an outcome rests on.
 ///

@@ -9,13 +9,13 @@ mod manifests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Context, Findings, Outcome, Tools, Verified};
-use crate::failure::Result;
-use crate::human;
-use crate::manifest::{Content, Database, FingerprintKey, Table};
-use crate::names::DatabaseName;
-use crate::postgres::content::{Shape, Wanted};
+use crate::model::failure::Result;
+use crate::model::human;
+use crate::model::manifest::{Content, Database, FingerprintKey, Table};
+use crate::model::names::DatabaseName;
+use crate::model::verdict::{CheckStatus, Finding, Severity};
+use crate::target::postgres::content::{Shape, Wanted};
 use crate::template::{self, TableName};
-use crate::verdict::{CheckStatus, Finding, Severity};
 use judge::{Found, Restored};
 use manifests::{Look, Manifests};
 

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Context, Findings, Outcome, Verified};
-use crate::failure::{Failure, Result};
-use crate::human;
-use crate::stack::http::{self, Reply};
+use crate::model::failure::{Failure, Result};
+use crate::model::human;
+use crate::model::verdict::{Finding, Severity};
+use crate::sandbox::http::{self, Reply};
 use crate::template::Http;
-use crate::verdict::{Finding, Severity};
 
 /// Between two requests.
 const RETRY: std::time::Duration = std::time::Duration::from_millis(300);
@@ -156,7 +156,7 @@ fn failed(check: &Http, (code, actual): Wrong, requests: u64) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::CheckStatus;
+    use crate::model::verdict::CheckStatus;
 
     fn check(more: &str) -> Http {
         let text = format!("name = \"c\"\ndatabases = [\"d\"]\nservice = \"app\"\nport = 80\n{more}");

@@ -5,6 +5,7 @@
 //! file here, an arm in [`run`].
 
 mod amcheck;
+pub mod chain;
 mod command;
 mod constraints;
 mod findings;
@@ -26,20 +27,20 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 
-use crate::crypt::Identities;
-use crate::failure::Result;
-use crate::names::DatabaseName;
+use crate::layer::Identities;
+use crate::model::failure::Result;
+use crate::model::names::DatabaseName;
+use crate::model::verdict::{ChainHeads, CheckStatus, Finding, RecoverySet, Severity};
 use crate::plan::earlier::EarlierDrills;
 use crate::plan::key::KeyPattern;
-use crate::postgres::Server;
-use crate::postgres::catalog::Contents;
-use crate::postgres::connections::Connections;
-use crate::stack::docker::Engine;
-use crate::stack::labels::Ownership;
-use crate::stack::spec::StackNetwork;
+use crate::sandbox::docker::Engine;
+use crate::sandbox::labels::Ownership;
+use crate::sandbox::spec::StackNetwork;
 use crate::store::Store;
+use crate::target::postgres::Server;
+use crate::target::postgres::catalog::Contents;
+use crate::target::postgres::connections::Connections;
 use crate::template;
-use crate::verdict::{ChainHeads, CheckStatus, Finding, RecoverySet, Severity};
 
 pub use amcheck::{Examined, RelationExamined};
 pub use constraints::{Found, Recheck, RecheckedRule};

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::verify_chain::HEADS_NOT_COMPARED;
 use super::{Outcome, fingerprint, http, reconcile, row_counts};
-use crate::human;
-use crate::names::DatabaseName;
+use crate::model::human;
+use crate::model::names::DatabaseName;
+use crate::model::verdict::{CheckStatus, Finding, Severity};
 use crate::template::{Check, Template};
-use crate::verdict::{CheckStatus, Finding, Severity};
 
 /// Codes of findings that say so, with what was not done to their subjects.
 const UNJUDGED: [(&str, &str); 10] = [
@@ -100,7 +100,7 @@ pub fn looked_at_by_no_check(template: &Template) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::check::{Findings, Verified};
-    use crate::engine::test_verdict::template;
+    use crate::drill::test_verdict::template;
 
     fn outcome(findings: &[(&'static str, &str)]) -> Outcome {
         let mut all = Findings::default();

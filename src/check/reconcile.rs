@@ -9,10 +9,10 @@ use chrono::{DateTime, Utc};
 use futures_util::future::try_join;
 
 use super::{Context, Findings, Outcome, Verified};
-use crate::failure::Result;
-use crate::human;
+use crate::model::failure::Result;
+use crate::model::human;
+use crate::model::verdict::{CheckStatus, Finding, Severity};
 use crate::template::Reconcile;
-use crate::verdict::{CheckStatus, Finding, Severity};
 
 /// Rows of each kind of finding that are named; the rest is counted.
 const SAMPLE: u64 = 10;
@@ -255,7 +255,7 @@ pub async fn run(check: &Reconcile, context: &Context<'_>) -> Result<Outcome> {
         facts.push(format!(
             "{}: {}",
             fact.label,
-            crate::human::one_line(value.as_deref().unwrap_or("none"), 80)
+            crate::model::human::one_line(value.as_deref().unwrap_or("none"), 80)
         ));
     }
     Ok(merge.finish(&facts))

@@ -1,8 +1,8 @@
 //! `required-tables`: tables that must be there.
 
 use super::{Findings, Outcome, Restored, Verified};
+use crate::model::verdict::{Finding, Severity};
 use crate::template::RequiredTables;
-use crate::verdict::{Finding, Severity};
 
 /// Looks for every required table.
 pub fn judge(check: &RequiredTables, restored: &Restored<'_>) -> Outcome {
@@ -34,8 +34,8 @@ pub fn judge(check: &RequiredTables, restored: &Restored<'_>) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::postgres::catalog::Contents;
-    use crate::verdict::CheckStatus;
+    use crate::model::verdict::CheckStatus;
+    use crate::target::postgres::catalog::Contents;
 
     fn judged(tables: &[&str]) -> Outcome {
         let database = "a".parse().unwrap();

@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 
 use super::{Findings, Outcome, Restored, Verified};
-use crate::human;
-use crate::names::DatabaseName;
+use crate::model::human;
+use crate::model::names::DatabaseName;
+use crate::model::verdict::{Finding, Severity};
 use crate::plan::earlier::{EarlierDrill, EarlierDrills};
 use crate::template::{RowCounts, RowRule, Share};
-use crate::verdict::{Finding, Severity};
 
 /// The code of tables that no earlier drill tells of.
 pub const NO_EARLIER_DRILL: &str = "no_earlier_drill";
@@ -121,9 +121,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::model::verdict::CheckStatus;
     use crate::plan::earlier::EarlierDatabase;
-    use crate::postgres::catalog::Contents;
-    use crate::verdict::CheckStatus;
+    use crate::target::postgres::catalog::Contents;
 
     fn rule(min: Option<u64>, max: Option<u64>, exact: Option<u64>) -> RowRule {
         RowRule {

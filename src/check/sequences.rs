@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use futures_util::FutureExt;
 
 use super::{Context, Findings, Outcome, Verified, each_database};
-use crate::failure::Result;
-use crate::human;
-use crate::names::DatabaseName;
+use crate::model::failure::Result;
+use crate::model::human;
+use crate::model::names::DatabaseName;
+use crate::model::verdict::{Finding, Severity};
 use crate::template::{Sequences, TableName};
-use crate::verdict::{Finding, Severity};
 
 /// A sequence, and the columns it numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +139,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::verdict::CheckStatus;
+    use crate::model::verdict::CheckStatus;
 
     fn sequence(increment: i64, last_value: i64, is_called: bool, furthest: &[Option<i64>]) -> SequenceState {
         SequenceState {

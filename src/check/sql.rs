@@ -3,11 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Context, Findings, Outcome, Verified};
-use crate::failure::Result;
-use crate::human;
-use crate::postgres::assertion::{Answer, Moment};
+use crate::model::failure::Result;
+use crate::model::human;
+use crate::model::verdict::{Finding, Severity};
+use crate::target::postgres::assertion::{Answer, Moment};
 use crate::template::{Expected, Sql};
-use crate::verdict::{Finding, Severity};
 
 /// Rows that should not be there and are named; the rest is counted.
 const NAMED: u32 = 10;

@@ -11,11 +11,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 
 use super::{Context, Findings, Outcome, Restored};
-use crate::chain::{KeyRing, same_fingerprint, verify_receipt};
-use crate::failure::{Failure, Result};
-use crate::human;
+use crate::check::chain::{KeyRing, same_fingerprint, verify_receipt};
+use crate::model::failure::{Failure, Result};
+use crate::model::human;
+use crate::model::verdict::{Finding, Severity};
 use crate::template::{self, TableName};
-use crate::verdict::{Finding, Severity};
 use leaves::Tails;
 use links::EarlierRoots;
 use snapshot::Snapshot;

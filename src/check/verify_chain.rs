@@ -29,8 +29,8 @@ mod tree;
 mod value;
 
 use super::{Context, Outcome};
-use crate::failure::{Failure, Result};
-use crate::postgres::Database;
+use crate::model::failure::{Failure, Result};
+use crate::target::postgres::Database;
 use crate::template;
 
 pub use extents::Extents;

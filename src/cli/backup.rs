@@ -7,15 +7,15 @@ use super::common::{self, Format, TemplateArg};
 use super::signals::{Interrupted, Stop};
 use crate::backup::{self, Job, Plan, Report};
 use crate::clock::Clock;
-use crate::crypt::{Identities, Recipients};
-use crate::exit::ExitCode;
-use crate::failure::Result;
-use crate::human;
-use crate::names::DatabaseName;
-use crate::report::{Page, stderr};
+use crate::layer::{Identities, Recipients};
+use crate::model::exit::ExitCode;
+use crate::model::failure::Result;
+use crate::model::human;
+use crate::model::names::DatabaseName;
+use crate::model::verdict::TeardownStatus;
 use crate::store::S3Store;
 use crate::template::{self, Environment, Purpose};
-use crate::verdict::TeardownStatus;
+use crate::view::{Page, stderr};
 
 const EXAMPLES: &str = "\
 Each database is dumped with pg_dump --format=custom --no-owner --no-privileges, encrypted with age and uploaded as

@@ -11,17 +11,18 @@ use serde::Serialize;
 
 use super::signals::Stop;
 use crate::clock::{Clock, Timer};
-use crate::crypt::Identities;
-use crate::engine::{self, Drill, Journal, Sink};
-use crate::exit::ExitCode;
-use crate::failure::{Class, Failure, Result};
-use crate::human;
-use crate::names::DatabaseName;
-use crate::report::stderr::{self, Stderr};
-use crate::report::{DrillLog, LiveProgress, PlainLog, VerdictFile, json, last_line, seal, summary};
+use crate::drill::{self, Drill, Journal, Sink};
+use crate::evidence::{DrillLog, VerdictFile, json, seal};
+use crate::layer::Identities;
+use crate::model::exit::ExitCode;
+use crate::model::failure::{Class, Failure, Result};
+use crate::model::human;
+use crate::model::names::DatabaseName;
+use crate::model::verdict::Verdict;
 use crate::store::{S3Store, Store};
 use crate::template::{self, Environment, Purpose, Template};
-use crate::verdict::Verdict;
+use crate::view::stderr::{self, Stderr};
+use crate::view::{LiveProgress, PlainLog, last_line, summary};
 
 /// Where reports go.
 pub const DEFAULT_REPORTS: &str = "reports";
@@ -59,7 +60,7 @@ impl TemplateArg {
     /// stop at once, so the key is asked for even where nothing is decrypted.
     pub async fn open(&self, only: &[DatabaseName]) -> Result<Opened> {
         let template = template::load(&self.template, &Environment::of_process(), Purpose::Drill)?;
-        let template = engine::narrow(template, only)?;
+        let template = drill::narrow(template, only)?;
         let identities = Arc::new(Identities::load(&template.encryption.identities)?);
         let store = Arc::new(S3Store::connect(&template.store).await?);
         Ok(Opened { template, identities, store })

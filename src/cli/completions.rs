@@ -5,8 +5,8 @@ use clap_complete::Shell;
 
 use super::Cli;
 use super::common;
-use crate::exit::ExitCode;
-use crate::failure::Result;
+use crate::model::exit::ExitCode;
+use crate::model::failure::Result;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -12,12 +12,12 @@ use crate::clock::Clock;
 use crate::demo::breakage::{self, Breakage};
 use crate::demo::data::DEFAULT_ROWS;
 use crate::demo::stage::Stage;
-use crate::engine::{Drill, Options};
-use crate::exit::ExitCode;
-use crate::failure::{Failure, Result};
+use crate::drill::{Drill, Options};
+use crate::evidence::earlier_drills;
+use crate::model::exit::ExitCode;
+use crate::model::failure::{Failure, Result};
+use crate::model::verdict::{Status, Verdict};
 use crate::plan::earlier::EarlierDrills;
-use crate::report::earlier_drills;
-use crate::verdict::{Status, Verdict};
 
 static HELP: LazyLock<String> = LazyLock::new(|| {
     format!(
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_first_drill_that_is_interrupted_is_no_failure_of_the_demo() {
-        let mut verdict = crate::engine::test_verdict::passing();
+        let mut verdict = crate::drill::test_verdict::passing();
         for (status, code) in [
             (Status::Pass, ExitCode::Ok),
             (Status::Cancelled, ExitCode::Interrupted),

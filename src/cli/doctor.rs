@@ -6,12 +6,13 @@ use std::time::Duration;
 use super::common::{self, Format, TemplateArg};
 use crate::clock::Clock;
 use crate::doctor;
-use crate::engine;
-use crate::exit::ExitCode;
-use crate::failure::Result;
-use crate::report::{doctor_text, past_drills};
+use crate::drill;
+use crate::evidence::past_drills;
+use crate::model::exit::ExitCode;
+use crate::model::failure::Result;
 use crate::store::{S3Store, Store};
 use crate::template::{self, Environment, Purpose};
+use crate::view::doctor_text;
 
 const EXAMPLES: &str = "\
 Looks at the keys, the store, each recovery point's header, the engine, its images, memory and disk, the clock, and
@@ -50,7 +51,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         let store = store.as_ref().map(|store| store as &dyn Store).map_err(Clone::clone);
         Ok(doctor::examine(&template, store, &past, &Clock::system()).await)
     };
-    let examination = engine::in_time(LIMIT, "looking at the store and the engine", looking).await?;
+    let examination = drill::in_time(LIMIT, "looking at the store and the engine", looking).await?;
     let printed = match args.format {
         Format::Json => common::print_json(&examination),
         Format::Human => {

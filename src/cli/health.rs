@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::common::{self, Format, Opened, TemplateArg};
 use crate::clock::Clock;
-use crate::engine;
-use crate::exit::ExitCode;
-use crate::failure::Result;
+use crate::drill;
+use crate::evidence::{earlier_drills, past_drills};
 use crate::health::{self, HealthStatus};
-use crate::report::{earlier_drills, health_text, past_drills};
+use crate::model::exit::ExitCode;
+use crate::model::failure::Result;
+use crate::view::health_text;
 
 const EXAMPLES: &str = "\
 Looks at the newest recovery points, their ages and tables of contents, and at the verdict of the last drill. Reads
@@ -50,10 +51,10 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         let Opened { template, identities, store } = args.template.open(&[]).await?;
         let past = past_drills(&args.reports, &template);
         let earlier = earlier_drills(&args.reports, &template);
-        let plan = engine::make_plan(&template, &store, &identities, now, now, past, &earlier).await?;
+        let plan = drill::make_plan(&template, &store, &identities, now, now, past, &earlier).await?;
         Ok((template, plan))
     };
-    let (template, plan) = engine::in_time(LIMIT, "looking at the store", looking).await?;
+    let (template, plan) = drill::in_time(LIMIT, "looking at the store", looking).await?;
     let health =
         health::judge(&template, &plan, health::drills(&args.reports, &template, template.timeout, now));
     let printed = match args.format {

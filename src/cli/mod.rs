@@ -19,8 +19,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::prelude::*;
 
-use crate::exit::ExitCode;
-use crate::report::stderr::{self, Stderr};
+use crate::model::exit::ExitCode;
+use crate::view::stderr::{self, Stderr};
 
 const EXAMPLES: &str = "\
 Examples:

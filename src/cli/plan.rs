@@ -7,13 +7,14 @@ use chrono::{DateTime, Utc};
 
 use super::common::{self, Format, Opened, TemplateArg};
 use crate::clock::Clock;
-use crate::engine;
-use crate::exit::ExitCode;
-use crate::failure::Result;
-use crate::names::DatabaseName;
+use crate::drill;
+use crate::evidence::{earlier_drills, past_drills, write_plan};
+use crate::model::exit::ExitCode;
+use crate::model::failure::Result;
+use crate::model::names::DatabaseName;
 use crate::plan::DrillPlan;
-use crate::report::{earlier_drills, past_drills, plan_text, write_plan};
 use crate::store::{ArchiveRestore, ObjectFacts, RestoreTier, Store};
+use crate::view::plan_text;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -96,10 +97,10 @@ pub async fn show(request: &Request<'_>) -> Result<ExitCode> {
         let Opened { template, identities, store } = request.template.open(request.only).await?;
         let past = past_drills(reports, &template);
         let earlier = earlier_drills(reports, &template);
-        let plan = engine::make_plan(&template, &store, &identities, at, now, past, &earlier).await?;
+        let plan = drill::make_plan(&template, &store, &identities, at, now, past, &earlier).await?;
         Ok((store, plan))
     };
-    let (store, plan) = engine::in_time(LIMIT, "planning", planning).await?;
+    let (store, plan) = drill::in_time(LIMIT, "planning", planning).await?;
     if let Some(reports) = request.reports {
         write_plan(reports, &plan, now)?;
     }

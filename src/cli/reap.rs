@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use super::common;
 use crate::clock::Clock;
-use crate::engine::{may_reap, may_reap_by_name, remove_all};
-use crate::exit::ExitCode;
-use crate::failure::{Failure, Result};
-use crate::report::{Page, removed_things};
-use crate::stack::docker::{Engine, LabelFilter, Owned};
-use crate::stack::labels;
-use crate::verdict::TeardownStatus;
+use crate::drill::{may_reap, may_reap_by_name, remove_all};
+use crate::model::exit::ExitCode;
+use crate::model::failure::{Failure, Result};
+use crate::model::verdict::TeardownStatus;
+use crate::sandbox::docker::{Engine, LabelFilter, Owned};
+use crate::sandbox::labels;
+use crate::view::{Page, removed_things};
 
 const EXAMPLES: &str = "\
 A drill's things are removed if its lease has expired, or if it ran on this machine and its process is gone.

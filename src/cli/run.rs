@@ -8,11 +8,11 @@ use super::common::{self, EvidenceArgs, Format, Opened, TemplateArg};
 use super::plan;
 use super::signals::{Interrupted, Stop};
 use crate::clock::Clock;
-use crate::engine::{Drill, Options};
-use crate::exit::ExitCode;
-use crate::failure::Result;
-use crate::names::DatabaseName;
-use crate::report::earlier_drills;
+use crate::drill::{Drill, Options};
+use crate::evidence::earlier_drills;
+use crate::model::exit::ExitCode;
+use crate::model::failure::Result;
+use crate::model::names::DatabaseName;
 
 const EXAMPLES: &str = "\
 Examples:

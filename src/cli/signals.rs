@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use super::common::complain;
-use crate::engine::{Event, Sink};
-use crate::exit::ExitCode;
-use crate::report::stderr;
-use crate::verdict::{TeardownStatus, Verdict};
+use crate::drill::{Event, Sink};
+use crate::model::exit::ExitCode;
+use crate::model::verdict::{TeardownStatus, Verdict};
+use crate::view::stderr;
 
 /// What is interrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_not_said_to_be_removed() {
         let stop = Stop { token: CancellationToken::new(), remains: Arc::default() };
-        let mut verdict = crate::engine::test_verdict::passing();
+        let mut verdict = crate::drill::test_verdict::passing();
         for (status, first, again) in [
             (TeardownStatus::Kept, "is left standing, as asked", "reap --drill ID"),
             (TeardownStatus::Leaked, "removing everything", "`restore-drill reap` removes"),

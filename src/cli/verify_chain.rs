@@ -6,16 +6,16 @@ use std::time::Instant;
 
 use super::common::{self, Format};
 use super::signals::{Interrupted, Stop};
-use crate::chain::{Encoding, HashFunction};
 use crate::check::Outcome;
+use crate::check::chain::{Encoding, HashFunction};
 use crate::check::verify_chain::{Watch, verify, verify_jsonl};
-use crate::exit::ExitCode;
-use crate::failure::{Failure, Result};
-use crate::human;
-use crate::postgres::{Database, Direct};
-use crate::report::Page;
+use crate::model::exit::ExitCode;
+use crate::model::failure::{Failure, Result};
+use crate::model::human;
+use crate::model::verdict::{self, CheckStatus, Severity};
+use crate::target::postgres::{Database, Direct};
 use crate::template::{self, ChainScheme, Check, Environment, JoinForm, Purpose, TableName, VerifyChain};
-use crate::verdict::{self, CheckStatus, Severity};
+use crate::view::Page;
 
 const EXAMPLES: &str = "\
 Where the rows are: a JSON export (--jsonl), or a database, named by DATABASE_URL, by the URL in --database-url-file, or

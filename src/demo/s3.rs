@@ -15,8 +15,8 @@ use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::failure::{Failure, Result};
-use crate::secret::Secret;
+use crate::model::failure::{Failure, Result};
+use crate::model::secret::Secret;
 
 fn failed(why: impl std::fmt::Display) -> Failure {
     Failure::inconclusive("demo_s3_failed", format!("the demo's S3 server does not start: {why}"))

@@ -6,14 +6,14 @@ use tokio::io::AsyncWriteExt;
 
 use super::breakage::Edit;
 use super::data::DataSet;
-use crate::failure::{Failure, Result};
-use crate::names::DatabaseName;
-use crate::postgres::{Server, settings};
-use crate::secret::Secret;
-use crate::stack::docker::{Engine, ExecSpec, Output};
-use crate::stack::labels::Ownership;
-use crate::stack::postgres_image::PostgresImage;
-use crate::stack::spec::{self, Attachment, PostgresNeeds};
+use crate::model::failure::{Failure, Result};
+use crate::model::names::DatabaseName;
+use crate::model::secret::Secret;
+use crate::sandbox::docker::{Engine, ExecSpec, Output};
+use crate::sandbox::labels::Ownership;
+use crate::sandbox::postgres_image::PostgresImage;
+use crate::sandbox::spec::{self, Attachment, PostgresNeeds};
+use crate::target::postgres::{Server, settings};
 use crate::template::Tuning;
 
 /// Memory of the source server.
@@ -108,7 +108,7 @@ impl Source {
             0 => Ok(dump),
             _ => Err(Failure::inconclusive(
                 "demo_break_failed",
-                format!("pg_dump: {}", crate::human::one_line(&String::from_utf8_lossy(&said), 300)),
+                format!("pg_dump: {}", crate::model::human::one_line(&String::from_utf8_lossy(&said), 300)),
             )),
         }
     }

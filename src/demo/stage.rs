@@ -14,17 +14,17 @@ use super::s3::S3Server;
 use super::source::Source;
 use crate::backup::{self, Job, Report};
 use crate::clock::Clock;
-use crate::crypt::{self, Identities, Recipients, generate_key};
-use crate::engine::teardown;
-use crate::failure::{Failure, Result};
-use crate::names::{DatabaseName, DrillId, ProjectName};
-use crate::secret::Secret;
-use crate::stack::docker::Engine;
-use crate::stack::labels::Ownership;
-use crate::stack::owner::Owner;
+use crate::drill::teardown;
+use crate::layer::{self, Identities, Recipients, generate_key};
+use crate::model::failure::{Failure, Result};
+use crate::model::names::{DatabaseName, DrillId, ProjectName};
+use crate::model::secret::Secret;
+use crate::model::verdict::TeardownStatus;
+use crate::sandbox::docker::Engine;
+use crate::sandbox::labels::Ownership;
+use crate::sandbox::owner::Owner;
 use crate::store::S3Store;
 use crate::template::{self, Environment, Purpose, Template};
-use crate::verdict::TeardownStatus;
 
 /// The template that is drilled.
 const TEMPLATE: &str = "aegis";
@@ -170,7 +170,7 @@ impl Stage {
             Some(How::WithoutPostData(database)) => {
                 let name: DatabaseName = database.parse().expect("the sample data's names are names");
                 let dump = source.dump_without_post_data(&name).await?;
-                let sealed = crypt::seal(&dump, &self.recipients()?)?;
+                let sealed = layer::seal(&dump, &self.recipients()?)?;
                 fs::write(self.path_of(&report, &name)?, sealed).map_err(no_directory)?;
                 self.say(&format!("broken: {name}"));
             }
@@ -216,7 +216,7 @@ impl Stage {
     ) -> Result<Job> {
         let mut template = self.template.clone();
         if let Some(backup) = &mut template.backup {
-            backup.host = crate::stack::spec::POSTGRES.to_owned();
+            backup.host = crate::sandbox::spec::POSTGRES.to_owned();
             backup.network.clone_from(&source.network);
             backup.password = source.server.password.clone();
         }

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{Health, Item};
-use crate::chain::parse_public_key;
-use crate::crypt::Identities;
-use crate::failure::Failure;
+use crate::check::chain::parse_public_key;
+use crate::layer::Identities;
+use crate::model::failure::Failure;
 use crate::template::{Check, Template};
 
 /// Looks at the key files a template names. The identities are handed on if they can be used.

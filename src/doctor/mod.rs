@@ -13,8 +13,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::clock::Clock;
-use crate::exit::ExitCode;
-use crate::failure::{Class, Failure};
+use crate::model::exit::ExitCode;
+use crate::model::failure::{Class, Failure};
 use crate::plan::forecast::{self, PastDrill};
 use crate::store::Store;
 use crate::template::Template;
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn an_examination_for_people_is_this() {
-        insta::assert_snapshot!(crate::report::doctor_text(&troubled()).0, @"
+        insta::assert_snapshot!(crate::view::doctor_text(&troubled()).0, @"
                  Looked at                                 Seen
         ok       age identities                            age1shop
         FAILED   header of shop_20260517T033111Z.dump.age  no identity opens it

@@ -4,16 +4,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 
 use super::{Health, Item};
-use crate::crypt::{DecryptFailure, Identities, decrypt};
-use crate::engine::key_pattern;
-use crate::failure::{Failure, Result};
-use crate::human;
-use crate::names::DatabaseName;
+use crate::drill::key_pattern;
+use crate::layer::{DecryptFailure, Identities, decrypt};
+use crate::model::failure::{Failure, Result};
+use crate::model::human;
+use crate::model::names::DatabaseName;
+use crate::model::verdict::{RecoveryPoint, RecoverySet};
 use crate::plan;
 use crate::store::{S3Url, Store};
 use crate::survey;
 use crate::template::Template;
-use crate::verdict::{RecoveryPoint, RecoverySet};
 
 /// An age file's header is smaller than this, unless it has a hundred recipients.
 const HEADER: u64 = 16 * 1024;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::names::{COMPACT_TIMESTAMP, DatabaseName};
-use crate::report::{Lineage, PlanPart, Unread, read_verdict, verdict_paths};
-use crate::stack::owner::Owner;
+use crate::evidence::{Lineage, PlanPart, Unread, read_verdict, verdict_paths};
+use crate::model::names::{COMPACT_TIMESTAMP, DatabaseName};
+use crate::sandbox::owner::Owner;
 use crate::template::Template;
 
 /// Verdicts opened at most, the newest first, whatever template they are of: a probe that asks every minute must not read
@@ -196,7 +196,7 @@ fn sighting(path: &Path, lineage: &Lineage, longest: Duration, now: DateTime<Utc
         at: record.at.unwrap_or(finished_at),
         status: record.status,
         only: record.only,
-        failure: record.failure.map(|failure| crate::human::one_line(&failure.message, 300)),
+        failure: record.failure.map(|failure| crate::model::human::one_line(&failure.message, 300)),
         verdict: path.display().to_string(),
     }))
 }
@@ -220,8 +220,8 @@ fn runs_no_more(owner: Option<&Owner>, began: DateTime<Utc>, longest: Duration, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::test_verdict::template;
-    use crate::report::verdict_directory_of_test as written;
+    use crate::drill::test_verdict::template;
+    use crate::evidence::verdict_directory_of_test as written;
 
     fn now() -> DateTime<Utc> {
         "2026-05-17T08:31:11Z".parse().unwrap()

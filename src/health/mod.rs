@@ -10,11 +10,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::human;
-use crate::names::DatabaseName;
+use crate::model::human;
+use crate::model::names::DatabaseName;
+use crate::model::verdict::{Finding, Severity};
 use crate::plan::DrillPlan;
 use crate::template::Template;
-use crate::verdict::{Finding, Severity};
 
 pub use drills::{BrokenOff, Drills, EndedDrill, Sighting, drills};
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::test_verdict::{start, template};
+use crate::drill::test_verdict::{start, template};
 use crate::plan::key::KeyPattern;
 use crate::plan::{Listing, Survey, plan};
 use crate::store::ObjectMeta;

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDateTime;
 use serde::Serialize;
 
-use crate::archive::{Compression, Data, QualifiedName, Toc};
-use crate::human::one_line;
+use crate::format::pg_custom::{Compression, Data, QualifiedName, Toc};
+use crate::model::human::one_line;
+use crate::model::verdict::Archive;
 use crate::template::TableName;
-use crate::verdict::Archive;
 
 /// Names listed of each kind; the totals count all.
 const LISTED: usize = 5000;
@@ -295,7 +295,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::archive::read_toc;
+    use crate::format::pg_custom::read_toc;
 
     fn name(text: &str) -> QualifiedName {
         QualifiedName { schema: "public".to_owned(), name: text.to_owned() }

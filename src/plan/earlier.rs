@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::names::DatabaseName;
+use crate::model::names::DatabaseName;
+use crate::model::verdict::ChainHeads;
 use crate::template::TableName;
-use crate::verdict::ChainHeads;
 
 /// Earlier drills of the template and its store that passed, the newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

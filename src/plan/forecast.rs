@@ -10,10 +10,10 @@ use serde::Serialize;
 use super::contents::Contents;
 use super::finding;
 use super::survey::FreeDisk;
-use crate::human;
-use crate::names::DatabaseName;
+use crate::model::human;
+use crate::model::names::DatabaseName;
+use crate::model::verdict::{Finding, RecoveryPoint, RecoverySet, Severity};
 use crate::template::{Objectives, Template};
-use crate::verdict::{Finding, RecoveryPoint, RecoverySet, Severity};
 
 /// Restored bytes for each byte of a dump whose rows are compressed, where no drill tells: rows are about a quarter of
 /// their size in a dump, and indexes come on top.
@@ -314,7 +314,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::engine::test_verdict::{point, template};
+    use crate::drill::test_verdict::{point, template};
 
     fn drill(timestamp: &str, sizes: [u64; 2], restore: f64, phase: f64) -> PastDrill {
         let database = |size_bytes| PastDatabase {

@@ -9,11 +9,11 @@ use super::contents::Contents;
 use super::earlier::{EarlierDatabase, EarlierDrill};
 use super::finding;
 use super::image::{ImageFacts, is_supplied};
-use crate::archive::QualifiedName;
-use crate::human;
-use crate::names::DatabaseName;
+use crate::format::pg_custom::QualifiedName;
+use crate::model::human;
+use crate::model::names::DatabaseName;
+use crate::model::verdict::{Finding, RecoveryPoint, Severity};
 use crate::template::{Check, RecoverySetRules, TableName, Template};
-use crate::verdict::{Finding, RecoveryPoint, Severity};
 
 /// Zones lie up to 14 hours from UTC (Kiritimati, UTC+14); dumps and their keys may be an hour apart.
 const ZONES_AND_TOLERANCE: TimeDelta = TimeDelta::hours(15);

@@ -4,7 +4,7 @@ use chrono::format::{Item, Numeric, Pad, StrftimeItems};
 use chrono::{DateTime, Utc};
 
 use super::key_time;
-use crate::names::{DatabaseName, ObjectKey};
+use crate::model::names::{DatabaseName, ObjectKey};
 
 const DATABASE: &str = "{database}";
 const TIMESTAMP: &str = "{timestamp}";

@@ -21,11 +21,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::failure::{Failure, FailureRecord};
-use crate::names::{DatabaseName, ObjectKey};
+use crate::model::failure::{Failure, FailureRecord};
+use crate::model::names::{DatabaseName, ObjectKey};
+use crate::model::verdict::{Archive, Finding, Objective, RecoveryPoint, RecoverySet, Severity, Status};
 use crate::store::{BucketFacts, Fact, ObjectFacts, ObjectMeta, S3Url};
 use crate::template::Template;
-use crate::verdict::{Archive, Finding, Objective, RecoveryPoint, RecoverySet, Severity, Status};
 use contents::{Contents, ContentsRecord};
 use forecast::{Forecast, Room};
 use image::ImageFacts;
@@ -441,8 +441,8 @@ fn rpo_finding(rpo: &Objective, set: &RecoverySet) -> Option<Finding> {
         severity: Severity::Error,
         code: "rpo_missed",
         subject: oldest.database.to_string(),
-        expected: format!("a recovery point not older than {}", crate::human::duration(target)),
-        actual: format!("its newest recovery point is {} old", crate::human::duration(actual)),
+        expected: format!("a recovery point not older than {}", crate::model::human::duration(target)),
+        actual: format!("its newest recovery point is {} old", crate::model::human::duration(actual)),
     })
 }
 

@@ -1,7 +1,7 @@
 //! What a drill of a plan needs of its server, before that starts.
 
 use super::DrillPlan;
-use crate::postgres::needs::Needs;
+use crate::target::postgres::needs::Needs;
 
 impl DrillPlan {
     /// What the dumps need of the server before it starts.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::names::DatabaseName;
+use crate::model::names::DatabaseName;
 use crate::template::Database;
 
 /// Groups databases into waves: each database stands in the first wave after all of its parents.

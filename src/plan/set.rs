@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::finding;
 use super::key::KeyPattern;
-use crate::human;
-use crate::names::DatabaseName;
+use crate::model::human;
+use crate::model::names::DatabaseName;
+use crate::model::verdict::{Finding, RecoveryPoint, RecoverySet, Severity};
 use crate::store::ObjectMeta;
 use crate::template::RecoverySetRules;
-use crate::verdict::{Finding, RecoveryPoint, RecoverySet, Severity};
 
 /// With fewer recovery points before it, a size is not compared with theirs.
 const ENOUGH_FOR_MEDIAN: usize = 3;
@@ -235,7 +235,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::engine::test_verdict::{point, start};
+    use crate::drill::test_verdict::{point, start};
 
     fn rules() -> RecoverySetRules {
         RecoverySetRules { schedule: Some(Duration::from_secs(86_400)), ..RecoverySetRules::default() }

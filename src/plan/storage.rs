@@ -5,10 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::finding;
-use crate::human;
+use crate::model::human;
+use crate::model::verdict::{Finding, RecoveryPoint, Severity};
 use crate::store::{ArchiveRestore, BucketFacts, Fact, LifecycleRule, ObjectFacts};
 use crate::template::RecoverySetRules;
-use crate::verdict::{Finding, RecoveryPoint, Severity};
 
 /// A recovery point that cannot be read now, and how it could be.
 pub fn archived(
@@ -175,7 +175,7 @@ fn not_known<T>(what: &str, subject: impl ToString, expected: &str, fact: &Fact<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::test_verdict::{point, start};
+    use crate::drill::test_verdict::{point, start};
     use crate::store::ObjectLock;
 
     fn locked(days: i64) -> Fact<ObjectFacts> {

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::contents::Contents;
 use super::earlier::EarlierDrills;
 use super::forecast::PastDrill;
-use crate::failure::Failure;
-use crate::names::DatabaseName;
+use crate::model::failure::Failure;
+use crate::model::names::DatabaseName;
 use crate::store::{BucketFacts, Fact, ObjectFacts, ObjectMeta, Traffic};
 
 /// What the store holds for each database.

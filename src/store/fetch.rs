@@ -11,8 +11,8 @@ use futures_util::TryStreamExt;
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::Store;
-use crate::failure::{Failure, Result};
-use crate::names::ObjectKey;
+use crate::model::failure::{Failure, Result};
+use crate::model::names::ObjectKey;
 use tokio::sync::mpsc;
 
 /// Bytes of one range.
@@ -44,7 +44,7 @@ pub async fn pump(
 pub async fn whole(store: &Arc<dyn Store>, key: &ObjectKey, limit: u64) -> Result<Option<Bytes>> {
     let Some(meta) = store.stat(key).await? else { return Ok(None) };
     if meta.size_bytes > limit {
-        let (size, limit) = (crate::human::bytes(meta.size_bytes), crate::human::bytes(limit));
+        let (size, limit) = (crate::model::human::bytes(meta.size_bytes), crate::model::human::bytes(limit));
         let message = format!("{key} has {size}, and at most {limit} are read at once");
         return Err(Failure::inconclusive("object_too_large", message).hint(
             "the limit guards against what is no such object; please report a real one that is over it",

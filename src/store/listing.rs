@@ -2,8 +2,8 @@
 //! machine that drills.
 
 use super::ObjectMeta;
-use crate::failure::{Failure, Result};
-use crate::human;
+use crate::model::failure::{Failure, Result};
+use crate::model::human;
 
 /// Pages of one listing; stores make them of a thousand objects.
 const PAGES: u32 = 2000;
@@ -61,7 +61,7 @@ fn size(object: &ObjectMeta) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::ObjectKey;
+    use crate::model::names::ObjectKey;
 
     fn objects(count: usize, length: usize) -> Vec<ObjectMeta> {
         let object = ObjectMeta {

@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::failure::{Failure, Result};
-use crate::names::ObjectKey;
+use crate::model::failure::{Failure, Result};
+use crate::model::names::ObjectKey;
 
 pub use facts::{
     ArchiveRestore, BucketFacts, BucketLock, Fact, LifecycleRule, ObjectFacts, ObjectLock, Traffic,

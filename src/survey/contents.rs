@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::archive::{ArchiveError, Limits, LineFeeds, Status, TocReader};
-use crate::crypt::{DecryptFailure, Identities, decrypt};
-use crate::failure::{Failure, Result};
+use crate::format::pg_custom::{ArchiveError, Limits, LineFeeds, Status, TocReader};
+use crate::layer::{DecryptFailure, Identities, decrypt};
+use crate::model::failure::{Failure, Result};
+use crate::model::verdict::RecoveryPoint;
 use crate::plan::contents::Contents;
-use crate::postgres::restore;
 use crate::store::Store;
-use crate::verdict::RecoveryPoint;
+use crate::target::postgres::restore;
 
 /// The first range. Most tables of contents fit.
 const FIRST: u64 = 256 * 1024;
@@ -174,9 +174,9 @@ pub fn archive_failure(error: &ArchiveError, feeds: LineFeeds) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypt::testing::{key, sealed};
     use crate::demo::breakage::objects::through_a_terminal;
-    use crate::names::ObjectKey;
+    use crate::layer::testing::{key, sealed};
+    use crate::model::names::ObjectKey;
 
     fn dump() -> Vec<u8> {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/archive/pg17-gzip.dump");
@@ -280,7 +280,10 @@ mod tests {
     fn a_table_of_contents_over_the_limit_says_nothing_of_the_backup() {
         let failure =
             archive_failure(&ArchiveError::TooLarge { limit: LARGEST, unit: "bytes" }, LineFeeds::default());
-        assert_eq!((failure.code, failure.class), ("archive_too_large", crate::failure::Class::Inconclusive));
+        assert_eq!(
+            (failure.code, failure.class),
+            ("archive_too_large", crate::model::failure::Class::Inconclusive)
+        );
     }
 
     /// Archives that go on for longer than is read at once, one for each key. Notes which was read from so far in.

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use crate::disk::free_bytes;
 use crate::plan::FreeDisk;
 use crate::plan::forecast::PastDrill;
-use crate::stack::docker::is_local;
-use crate::stack::owner;
+use crate::sandbox::disk::free_bytes;
+use crate::sandbox::docker::is_local;
+use crate::sandbox::owner;
 
 /// Where a Docker engine on this machine keeps its volumes, unless it is told otherwise.
 const DOCKER_ROOT: &str = "/var/lib/docker";

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use crate::failure::Result;
-use crate::names::DatabaseName;
+use crate::model::failure::Result;
+use crate::model::names::DatabaseName;
 use crate::plan::Listing;
 use crate::plan::key::KeyPattern;
 use crate::store::{Gathered, ObjectMeta, PageRequest, Store};
@@ -55,7 +55,7 @@ pub async fn list_points(
         .map(|(prefix, names)| async move {
             let group = Group { store, pattern, prefix, names, history };
             let objects = group.list(at, window).await?;
-            Ok::<_, crate::failure::Failure>((group.names, objects))
+            Ok::<_, crate::model::failure::Failure>((group.names, objects))
         })
         .buffer_unordered(AT_ONCE)
         .try_collect()

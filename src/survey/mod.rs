@@ -18,16 +18,16 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::crypt::Identities;
-use crate::failure::{Class, Failure, Result};
-use crate::names::DatabaseName;
+use crate::layer::Identities;
+use crate::model::failure::{Class, Failure, Result};
+use crate::model::names::DatabaseName;
+use crate::model::verdict::RecoveryPoint;
 use crate::plan::earlier::EarlierDrills;
 use crate::plan::forecast::PastDrill;
 use crate::plan::key::KeyPattern;
 use crate::plan::{self, Cost, Look, Survey};
 use crate::store::{Fact, ObjectFacts, Store};
 use crate::template::Template;
-use crate::verdict::RecoveryPoint;
 
 pub use contents::{Peek, archive_failure, peek, read_contents};
 pub use disk::free_disk;

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::listing::LAST;
-use crate::failure::Result;
-use crate::names::DatabaseName;
+use crate::model::failure::Result;
+use crate::model::names::DatabaseName;
 use crate::plan::key::KeyPattern;
 use crate::plan::{Unnamed, UnnamedDatabase};
 use crate::store::{PageRequest, Store};
@@ -67,7 +67,7 @@ pub async fn find_unnamed(
             break;
         }
     }
-    let ended = format!("the search ended at {}", crate::human::one_line(&search.cursor, 200));
+    let ended = format!("the search ended at {}", crate::model::human::one_line(&search.cursor, 200));
     Ok(search.finish(Some(ended)))
 }
 
@@ -127,7 +127,7 @@ impl Search<'_> {
         if !self.known.contains(&name) {
             let entry = UnnamedDatabase {
                 database: name.clone(),
-                key: crate::human::one_line(key, 300),
+                key: crate::model::human::one_line(key, 300),
                 recent: is_recent,
             };
             let known = self.found.entry(name).or_insert_with(|| entry.clone());
@@ -146,7 +146,7 @@ impl Search<'_> {
 
     fn finish(self, incomplete: Option<String>) -> Unnamed {
         let skipped = self.skipped.map(|beginning| {
-            let beginning = crate::human::one_line(&beginning, 200);
+            let beginning = crate::model::human::one_line(&beginning, 200);
             format!("keys that begin with {beginning} and a digit were passed over together")
         });
         let incomplete = incomplete.or(skipped);
@@ -160,7 +160,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::names::ObjectKey;
+    use crate::model::names::ObjectKey;
     use crate::store::{ObjectMeta, Upload};
 
     /// A store of these keys that counts what it is asked.

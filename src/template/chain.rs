@@ -6,8 +6,8 @@ use std::num::NonZeroU16;
 use serde::Deserialize;
 
 use super::schema::TableName;
-use crate::chain::{Encoding, GENESIS, HashFunction, Join, SHARDS};
-use crate::names::DatabaseName;
+use crate::check::chain::{Encoding, GENESIS, HashFunction, Join, SHARDS};
+use crate::model::names::DatabaseName;
 
 /// A tamper-evident chain that must be unbroken. [`VerifyChain::chain`] says what the keys amount to.
 #[derive(Debug, Clone, Deserialize)]

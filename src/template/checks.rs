@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::chain::VerifyChain;
 use super::schema::{TableName, Template};
-use crate::names::DatabaseName;
+use crate::model::names::DatabaseName;
 
 mod data;
 mod stack;

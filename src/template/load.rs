@@ -9,8 +9,8 @@ use super::checks::Check;
 use super::interpolate::{Environment, MissingVariable, expand_all};
 use super::schema::Template;
 use super::{Purpose, validate};
-use crate::failure::{Failure, Result};
-use crate::human::inert;
+use crate::model::failure::{Failure, Result};
+use crate::model::human::inert;
 
 /// Where templates are looked up by name, relative to the working directory.
 const TEMPLATE_DIRECTORY: &str = "drill-templates";

@@ -9,9 +9,9 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
-use crate::foreign::Foreign;
-use crate::names::{DatabaseName, ProjectPrefix, qualified, split_qualified};
-use crate::secret::Secret;
+use crate::model::foreign::Foreign;
+use crate::model::names::{DatabaseName, ProjectPrefix, qualified, split_qualified};
+use crate::model::secret::Secret;
 
 use super::checks::Check;
 
@@ -403,7 +403,7 @@ mod defaults {
     }
 
     pub fn timestamp() -> String {
-        crate::names::COMPACT_TIMESTAMP.to_owned()
+        crate::model::names::COMPACT_TIMESTAMP.to_owned()
     }
 
     pub fn port() -> String {

@@ -7,7 +7,7 @@ use chrono::format::{Item, StrftimeItems};
 
 use super::checks::{Check, RowRule};
 use super::schema::{RecoverySetRules, StackNetworkKind, Template};
-use crate::names::DatabaseName;
+use crate::model::names::DatabaseName;
 use crate::plan::{key, key_time, order};
 
 /// Checks a template's inner consistency; an error is a sentence for a person.

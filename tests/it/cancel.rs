@@ -10,13 +10,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use restore_drill::clock::{Clock, Timer};
-use restore_drill::crypt::Identities;
-use restore_drill::engine::{DatabaseEvent, Drill, Event, Journal, Options, Phase, Sink};
-use restore_drill::failure::Class;
-use restore_drill::secret::Secret;
+use restore_drill::drill::{DatabaseEvent, Drill, Event, Journal, Options, Phase, Sink};
+use restore_drill::layer::Identities;
+use restore_drill::model::failure::Class;
+use restore_drill::model::secret::Secret;
+use restore_drill::model::verdict::{DatabaseStatus, Status, TeardownStatus, Verdict};
 use restore_drill::store::S3Store;
 use restore_drill::template::{self, Environment, Purpose};
-use restore_drill::verdict::{DatabaseStatus, Status, TeardownStatus, Verdict};
 use tokio_util::sync::CancellationToken;
 
 use super::compose::alone_with_reap;

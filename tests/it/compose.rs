@@ -4,8 +4,8 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::join_all;
-use restore_drill::stack::docker::{Engine, Owned, OwnedKind};
-use restore_drill::stack::labels::Labels;
+use restore_drill::sandbox::docker::{Engine, Owned, OwnedKind};
+use restore_drill::sandbox::labels::Labels;
 
 use super::cancel::{Running, assert_interrupted, slow_world};
 use super::fixtures::{LIFETIME, dump};

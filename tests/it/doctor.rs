@@ -67,7 +67,7 @@ fn a_key_file_that_everybody_may_read_is_a_warning() {
 #[test]
 fn a_dump_that_the_identity_does_not_open_is_a_bad_backup() {
     let mut world = sound("doctor-other-key");
-    let (_, stranger) = restore_drill::crypt::generate_key();
+    let (_, stranger) = restore_drill::layer::generate_key();
     world.put(&world.key("ledger", ago(30)), &seal(dump("ledger"), &[&stranger]));
     world.put(&world.key("quiet", ago(30)), b"");
     world.database("ledger", &[]).database("quiet", &[]);

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use restore_drill::crypt;
+use restore_drill::layer;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -375,7 +375,7 @@ fn ssh_keygen(path: &Path, passphrase: &str) {
 #[test]
 fn keys_of_every_kind_from_several_files_open_their_recovery_points() {
     let mut world = World::new("keys");
-    let ((second, second_public), (third, third_public)) = (crypt::generate_key(), crypt::generate_key());
+    let ((second, second_public), (third, third_public)) = (layer::generate_key(), layer::generate_key());
     let several = format!("# two keys\n{}\n\n{}\n", second.expose(), third.expose());
     world.secrets.extend([second.expose().to_owned(), third.expose().to_owned()]);
     let several = world.write("several.key", several);

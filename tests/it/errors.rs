@@ -1,7 +1,7 @@
 //! What is broken, and what is said about it: the exit code, the stable code, the reason, and what to do.
 
-use restore_drill::crypt;
-use restore_drill::names::compact;
+use restore_drill::layer;
+use restore_drill::model::names::compact;
 use serde_json::{Value, json};
 
 use super::fixtures::dump;
@@ -144,7 +144,7 @@ fn an_object_that_is_not_encrypted_fails_the_drill() {
 
 #[test]
 fn a_recovery_point_for_another_key_tells_its_type_and_the_keys_tried() {
-    let (_, stranger) = crypt::generate_key();
+    let (_, stranger) = layer::generate_key();
     let outcome = drill_of("wrong-key", |_| seal(dump("layers"), &[&stranger]), "no_identity_fits");
     let message = outcome.verdict()["failure"]["message"].as_str().unwrap();
     assert!(message.contains("X25519"), "{message}");

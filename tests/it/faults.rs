@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use restore_drill::failure::{Class, Failure};
-use restore_drill::names::ObjectKey;
-use restore_drill::secret::Secret;
+use restore_drill::model::failure::{Class, Failure};
+use restore_drill::model::names::ObjectKey;
+use restore_drill::model::secret::Secret;
 use restore_drill::store::{PageRequest, S3Store, Store};
 
 use super::fault_s3::{Answer, ENDLESS, FaultS3, Request, entry};

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use restore_drill::crypt;
-use restore_drill::manifest::{FingerprintKey, Rows};
-use restore_drill::postgres::source::SourceServer;
+use restore_drill::layer;
+use restore_drill::model::manifest::{FingerprintKey, Rows};
+use restore_drill::target::postgres::source::SourceServer;
 use serde_json::{Value, json};
 
 use super::fixtures::{LIFETIME, Source, reload};
@@ -281,7 +281,7 @@ fn a_manifest_that_cannot_be_used_is_told() {
     backed_up(&site);
     let (path, mut manifest) = manifest(&site);
     let ours = site.world.recipient.clone();
-    let (_, other) = crypt::generate_key();
+    let (_, other) = layer::generate_key();
     let json = manifest.to_string();
     for (what, sealed, said) in [
         ("another key", seal(json.as_bytes(), &[&other]), "no identity opens the manifest"),

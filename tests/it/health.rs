@@ -28,7 +28,7 @@ fn probe(world: &World, arguments: &[&str]) -> (Outcome, Value) {
 /// A verdict of a drill that ended so many minutes ago.
 fn drilled(world: &World, status: &str, minutes: i64) {
     let finished = ago(minutes);
-    let name = restore_drill::names::compact(finished);
+    let name = restore_drill::model::names::compact(finished);
     let verdict = json!({
         "template": world.name, "status": status, "finished_at": finished,
         "failure": (status == "FAIL").then(|| json!({"message": "check rows failed"})),
@@ -62,10 +62,11 @@ fn fresh_backups_that_were_drilled_are_healthy() {
 fn drills_that_broke_off_are_a_warning_until_another_passes() {
     let world = backed_up("health-broken-off");
     drilled(&world, "PASS", 90);
-    let name =
-        |minutes| format!("reports/restore_drill/{}.json", restore_drill::names::compact(ago(minutes)));
+    let name = |minutes| {
+        format!("reports/restore_drill/{}.json", restore_drill::model::names::compact(ago(minutes)))
+    };
     // The world of a moment ago: its process began at another time than the one that has its number now.
-    let this = restore_drill::stack::owner::Owner::this_process().to_string();
+    let this = restore_drill::sandbox::owner::Owner::this_process().to_string();
     let dead = format!("{}:1", this.rsplit_once(':').expect("four parts").0);
     let running =
         json!({"template": world.name, "status": "RUNNING", "finished_at": null, "runner": {"owner": dead}});

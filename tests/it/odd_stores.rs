@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use restore_drill::demo::s3::S3Server;
-use restore_drill::failure::Class;
-use restore_drill::names::ObjectKey;
+use restore_drill::model::failure::Class;
+use restore_drill::model::names::ObjectKey;
 use restore_drill::store::{S3Store, Store};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
@@ -141,7 +141,7 @@ fn odd(oddity: Oddity) -> (S3Store, S3Server, TempDir) {
     (RUNTIME.block_on(store).unwrap(), server, directory)
 }
 
-fn upload(store: &S3Store, key: &str, bytes: &'static [u8]) -> restore_drill::failure::Result<()> {
+fn upload(store: &S3Store, key: &str, bytes: &'static [u8]) -> restore_drill::model::failure::Result<()> {
     RUNTIME.block_on(async {
         let mut upload = store.create(&ObjectKey::new(key)).await?;
         upload.write(Bytes::from_static(bytes)).await?;
@@ -149,7 +149,7 @@ fn upload(store: &S3Store, key: &str, bytes: &'static [u8]) -> restore_drill::fa
     })
 }
 
-fn read(store: &S3Store, key: &str, etag: Option<&str>) -> restore_drill::failure::Result<Bytes> {
+fn read(store: &S3Store, key: &str, etag: Option<&str>) -> restore_drill::model::failure::Result<Bytes> {
     RUNTIME.block_on(store.read(&ObjectKey::new(key), etag, 0..5))
 }
 

@@ -94,7 +94,7 @@ fn a_missing_table_is_found_before_anything_is_restored() {
 #[test]
 fn what_cannot_be_opened_is_told_for_each_point() {
     let (mut world, s3, _) = sound("unopened");
-    let (_, stranger) = restore_drill::crypt::generate_key();
+    let (_, stranger) = restore_drill::layer::generate_key();
     let whole = seal(&archive("pg17-gzip"), &[&world.recipient]);
     let mut flipped = seal(&vec![7; 3 << 20], &[&world.recipient]);
     flipped[70_000] ^= 1;

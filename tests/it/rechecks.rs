@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use restore_drill::check::{Examined, Found, Recheck};
-use restore_drill::names::DatabaseName;
-use restore_drill::postgres::Server;
-use restore_drill::postgres::connections::Connections;
-use restore_drill::secret::Secret;
-use restore_drill::stack::docker::Engine;
+use restore_drill::model::names::DatabaseName;
+use restore_drill::model::secret::Secret;
+use restore_drill::sandbox::docker::Engine;
+use restore_drill::target::postgres::Server;
+use restore_drill::target::postgres::connections::Connections;
 use restore_drill::template::{Amcheck, ConstraintKind, Constraints};
 
 use super::fixtures::Source;

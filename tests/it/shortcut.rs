@@ -2,8 +2,8 @@
 
 use std::os::unix::net::UnixListener;
 
-use restore_drill::stack::docker::Engine;
-use restore_drill::stack::shortcut::open_socket;
+use restore_drill::sandbox::docker::Engine;
+use restore_drill::sandbox::shortcut::open_socket;
 
 use super::fixtures::Source;
 use super::world::{RUNTIME, docker};

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use chrono::TimeDelta;
 use restore_drill::clock::Clock;
 use restore_drill::demo::source::Source;
-use restore_drill::names::{DatabaseName, DrillId, ProjectName};
-use restore_drill::postgres::session::Session;
-use restore_drill::stack::docker::Engine;
-use restore_drill::stack::labels::Ownership;
-use restore_drill::stack::owner::Owner;
+use restore_drill::model::names::{DatabaseName, DrillId, ProjectName};
+use restore_drill::sandbox::docker::Engine;
+use restore_drill::sandbox::labels::Ownership;
+use restore_drill::sandbox::owner::Owner;
+use restore_drill::target::postgres::session::Session;
 
 use super::world::{BUCKET, Outcome, RUNTIME, World, docker, image};
 
@@ -58,7 +58,7 @@ impl Site {
                 source.server.create_database(&name, *encoding, false).await?;
                 source.server.session(&name).await?.execute(sql, "filling").await?;
             }
-            Ok::<_, restore_drill::failure::Failure>(source)
+            Ok::<_, restore_drill::model::failure::Failure>(source)
         });
         let source = source.unwrap();
         let password = source.server.password.expose().to_owned();

@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use rand::{RngExt, SeedableRng};
 use restore_drill::clock::Clock;
-use restore_drill::names::{DrillId, ProjectName};
-use restore_drill::stack::labels::Ownership;
-use restore_drill::stack::owner::Owner;
+use restore_drill::model::names::{DrillId, ProjectName};
+use restore_drill::sandbox::labels::Ownership;
+use restore_drill::sandbox::owner::Owner;
 
 use super::cancel::Running;
 use super::compose::alone_with_reap;

@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use restore_drill::demo::s3::S3Server;
-use restore_drill::failure::{Class, Failure};
-use restore_drill::names::ObjectKey;
-use restore_drill::secret::Secret;
+use restore_drill::model::failure::{Class, Failure};
+use restore_drill::model::names::ObjectKey;
+use restore_drill::model::secret::Secret;
 use restore_drill::store::{S3Store, Store, pump};
 use tempfile::TempDir;
 use tokio::sync::mpsc;

@@ -10,10 +10,10 @@ use std::sync::{LazyLock, OnceLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use restore_drill::clock::Clock;
-use restore_drill::crypt;
 use restore_drill::demo::s3::S3Server;
-use restore_drill::names::compact;
-use restore_drill::secret::Secret;
+use restore_drill::layer;
+use restore_drill::model::names::compact;
+use restore_drill::model::secret::Secret;
 use restore_drill::template;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -217,7 +217,7 @@ impl World {
     }
 
     fn on(name: &str, s3: S3Server, directory: TempDir) -> Self {
-        let (secret, recipient) = crypt::generate_key();
+        let (secret, recipient) = layer::generate_key();
         let password = Secret::random();
         let template = Template {
             image: "${DRILL_POSTGRES_IMAGE}".to_owned(),

@@ -1,4 +1,4 @@
-"""Writes what Python prints for floats, strings and JSON documents, for the tests of `src/chain`.
+"""Writes what Python prints for floats, strings and JSON documents, for the tests of `src/check/chain`.
 
 Run with any Python 3 from this directory; the output does not change from run to run.
 """

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::human;
-use crate::secret::Secret;
+use crate::model::human;
+use crate::model::secret::Secret;
 
 /// What stands in the place of a secret.
 const MASK: &str = "***";

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{NO_FINGERPRINT, finding, subject};
-use crate::human;
-use crate::manifest::{Column, Database, Extension, Rows, Table};
-use crate::names::DatabaseName;
-use crate::postgres::content::Folded;
+use crate::model::human;
+use crate::model::manifest::{Column, Database, Extension, Rows, Table};
+use crate::model::names::DatabaseName;
+use crate::model::verdict::{Finding, RecoveryPoint, Severity};
+use crate::target::postgres::content::Folded;
 use crate::template::{self, TableName};
-use crate::verdict::{Finding, RecoveryPoint, Severity};
 
 /// What was found in a restored database.
 pub struct Restored {

@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 
 use super::Context;
 use crate::backup::MANIFEST_SIZE_LIMIT;
-use crate::crypt;
-use crate::failure::{Failure, Result};
-use crate::manifest::{Database, FingerprintKey, Manifest, ManifestError};
-use crate::names::{DatabaseName, ObjectKey};
+use crate::layer;
+use crate::model::failure::{Failure, Result};
+use crate::model::manifest::{Database, FingerprintKey, Manifest, ManifestError};
+use crate::model::names::{DatabaseName, ObjectKey};
 use crate::store;
 
 /// What there is for a database.
@@ -69,7 +69,7 @@ async fn read(context: &Context<'_>, key: &ObjectKey) -> Result<Read> {
     let Some(sealed) = store::whole(&tools.store, key, MANIFEST_SIZE_LIMIT).await? else {
         return Ok(Read::None);
     };
-    let json = match crypt::open_as(&format!("the manifest {key}"), &sealed, &tools.identities) {
+    let json = match layer::open_as(&format!("the manifest {key}"), &sealed, &tools.identities) {
         Ok(json) => json,
         Err(failure) => return Ok(Read::Unreadable(failure.message)),
     };

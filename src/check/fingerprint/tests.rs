@@ -1,8 +1,8 @@
 use super::*;
-use crate::manifest::tests::of_rows;
-use crate::manifest::{Column, Extension, RowHasher, Rows, TableFold};
-use crate::postgres::content::Folded;
-use crate::verdict::RecoveryPoint;
+use crate::model::manifest::tests::of_rows;
+use crate::model::manifest::{Column, Extension, RowHasher, Rows, TableFold};
+use crate::model::verdict::RecoveryPoint;
+use crate::target::postgres::content::Folded;
 
 fn check(require_manifest: bool) -> template::Fingerprint {
     template::Fingerprint {
@@ -126,7 +126,7 @@ fn rows_that_the_backup_could_not_read_are_a_warning_unless_they_are_required() 
 }
 
 fn point(ciphertext: &str, plaintext: &str) -> RecoveryPoint {
-    let mut point = crate::engine::test_verdict::point("shop", 1, 10);
+    let mut point = crate::drill::test_verdict::point("shop", 1, 10);
     point.ciphertext_sha256 = Some(ciphertext.to_owned());
     point.plaintext_sha256 = Some(plaintext.to_owned());
     point

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::verdict::CheckStatus;
+use crate::model::verdict::CheckStatus;
 
 fn check(rule: &str) -> Sql {
     toml::from_str(&format!("name = \"c\"\ndatabase = \"d\"\nquery = \"SELECT 1\"\n{rule}")).unwrap()

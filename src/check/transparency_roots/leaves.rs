@@ -7,9 +7,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 
 use super::{RootFold, RootRow};
-use crate::chain::{EmptyRootVersion, empty_day_root};
-use crate::human;
-use crate::verdict::{Finding, Severity};
+use crate::check::chain::{EmptyRootVersion, empty_day_root};
+use crate::model::human;
+use crate::model::verdict::{Finding, Severity};
 
 /// Audit rows that were written after their root was computed for the last time.
 #[derive(Debug, Default)]

@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::RootRow;
 use crate::check::Findings;
-use crate::human;
-use crate::verdict::{Finding, Severity};
+use crate::model::human;
+use crate::model::verdict::{Finding, Severity};
 
 /// A root as a snapshot has it. Other keys are not looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

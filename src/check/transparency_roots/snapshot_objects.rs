@@ -7,12 +7,12 @@ use tokio::sync::mpsc;
 
 use super::snapshot::{Snapshot, SnapshotRoot};
 use crate::check::Findings;
-use crate::crypt::Identities;
-use crate::crypt::pipe::{CHANNEL_DEPTH, PARTS_WAITING, decrypt_blocking};
-use crate::failure::{Class, Failure, Result};
-use crate::human;
+use crate::layer::Identities;
+use crate::layer::pipe::{CHANNEL_DEPTH, PARTS_WAITING, decrypt_blocking};
+use crate::model::failure::{Class, Failure, Result};
+use crate::model::human;
+use crate::model::verdict::{Finding, Severity};
 use crate::store::{self, ObjectMeta, Store};
-use crate::verdict::{Finding, Severity};
 
 /// Endings of the objects that are read, and of their encrypted form.
 const ENDINGS: [&str; 3] = [".jsonl", ".ndjson", ".json"];

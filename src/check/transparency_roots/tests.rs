@@ -5,8 +5,8 @@ use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use chrono::{Days, Duration};
 
 use super::*;
-use crate::chain::{EmptyRootVersion, Receipt, empty_day_root, fingerprint, sign_receipt};
-use crate::verdict::CheckStatus;
+use crate::check::chain::{EmptyRootVersion, Receipt, empty_day_root, fingerprint, sign_receipt};
+use crate::model::verdict::CheckStatus;
 
 fn signer(seed: u8) -> (SigningKey, String) {
     let key = SigningKey::from_bytes(&[seed; 32]);

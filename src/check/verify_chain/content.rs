@@ -3,8 +3,8 @@
 use super::layout::{AegisAt, ContentAt, Index, PreimageAt};
 use super::links::Rules;
 use super::value::{Kind, Value};
-use crate::chain::{AuditRow, HashError, HashVersion, HexDigest, RowHasher, chain_shard};
-use crate::human;
+use crate::check::chain::{AuditRow, HashError, HashVersion, HexDigest, RowHasher, chain_shard};
+use crate::model::human;
 use crate::template::HashChain;
 
 /// The fields of a row.

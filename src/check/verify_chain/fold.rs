@@ -15,8 +15,8 @@ use super::sightings::{At, Sightings, Words};
 use super::tree::{Followed, Tree};
 use super::value::Kind;
 use crate::check::Outcome;
-use crate::human;
-use crate::verdict::Severity;
+use crate::model::human;
+use crate::model::verdict::Severity;
 
 /// How rows come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use super::fold::{Order, RowFold};
 use super::layout::{ContentAt, Layout, Want};
 use super::value::{Kind, Value};
 use crate::check::Outcome;
-use crate::failure::{Failure, Result};
+use crate::model::failure::{Failure, Result};
 use crate::template::{Chain, Content, Preimage, Scheme};
 
 /// The longest line that is read. An audit row with its metadata is a few kilobytes.
@@ -191,9 +191,9 @@ fn raw_bytes(text: Vec<u8>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chain::{Encoding, HashFunction, Join};
+    use crate::check::chain::{Encoding, HashFunction, Join};
+    use crate::model::verdict::CheckStatus;
     use crate::template::VerifyChain;
-    use crate::verdict::CheckStatus;
 
     /// How a hash of this encoding stands in an export.
     fn written(encoding: Encoding, bytes: &[u8]) -> String {

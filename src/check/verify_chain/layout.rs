@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::content::Fields;
 use super::limits::Limits;
 use super::links::{Link, Rules};
-use crate::chain::Encoding;
+use crate::check::chain::Encoding;
 use crate::template::{Chain, Content, HashChain, Preimage, Scheme};
 
 /// A field to read.
@@ -106,7 +106,7 @@ pub struct AegisAt {
 #[derive(Debug, Clone)]
 pub enum PreimageAt {
     /// Columns, joined.
-    Columns(Vec<Index>, crate::chain::Join),
+    Columns(Vec<Index>, crate::check::chain::Join),
     /// One field that is the preimage itself.
     Whole(Index),
 }

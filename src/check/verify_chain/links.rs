@@ -8,8 +8,8 @@ use super::limits::Limits;
 use super::place;
 use super::sightings::{At, Sightings, Words};
 use super::tree::Followed;
-use crate::human;
-use crate::verdict::Severity;
+use crate::model::human;
+use crate::model::verdict::Severity;
 
 /// Characters of a hash that are shown.
 const HASH_SHOWN: usize = 140;

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 
 use super::value::{Kind, Value, show_moment};
-use crate::human;
+use crate::model::human;
 
 /// Ends a part of a key; no byte of UTF-8.
 const END: u8 = 0xff;

@@ -12,13 +12,13 @@ use super::heads::Watch;
 use super::layout::{ContentAt, Layout};
 use super::limits::Limits;
 use super::value::Kind;
-use crate::chain::Encoding;
-use crate::failure::{Failure, Result};
-use crate::human;
-use crate::postgres::Database;
-use crate::postgres::chain_rows::{ChainTable, PageRange, Selection};
+use crate::check::chain::Encoding;
+use crate::model::failure::{Failure, Result};
+use crate::model::human;
+use crate::model::verdict::{Finding, Severity};
+use crate::target::postgres::Database;
+use crate::target::postgres::chain_rows::{ChainTable, PageRange, Selection};
 use crate::template::{Chain, TableName};
-use crate::verdict::{Finding, Severity};
 
 /// Ranges that may be done before the first of them is joined, for each reader.
 const AHEAD: usize = 4;

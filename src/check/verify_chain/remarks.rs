@@ -1,8 +1,8 @@
 //! What many rows have in common, as one finding with their number.
 
 use super::links::Rules;
-use crate::human;
-use crate::verdict::{Finding, Severity};
+use crate::model::human;
+use crate::model::verdict::{Finding, Severity};
 
 /// Rows that name a parent which another row names too, with one of the parents.
 pub fn forks(rules: &Rules, count: u64, chain: &[u8], parent: &[u8]) -> Finding {

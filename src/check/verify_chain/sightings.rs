@@ -6,7 +6,7 @@
 use std::collections::BinaryHeap;
 
 use crate::check::findings::{FINDINGS_KEPT, Findings};
-use crate::verdict::{Finding, Severity};
+use crate::model::verdict::{Finding, Severity};
 
 /// What and where, in the order it is shown.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]

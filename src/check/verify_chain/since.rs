@@ -8,12 +8,12 @@
 use std::collections::BTreeMap;
 
 use super::{Head, Verified, Watch};
-use crate::chain::HexDigest;
 use crate::check::Outcome;
-use crate::human;
+use crate::check::chain::HexDigest;
+use crate::model::human;
+use crate::model::verdict::{ChainHead, ChainHeads, CheckStatus, Finding, Severity};
 use crate::plan::earlier::{EarlierDrill, EarlierDrills};
 use crate::template::VerifyChain;
-use crate::verdict::{ChainHead, ChainHeads, CheckStatus, Finding, Severity};
 
 /// Heads that a verdict has. With more chains than this the first by their keys are compared.
 const RECORDED: usize = 1000;

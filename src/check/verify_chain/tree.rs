@@ -22,7 +22,7 @@ use super::fold::Order;
 use super::links::{Link, Rules, null_link};
 use super::recent::{ByKey, Recent, Seen, key};
 use super::sightings::{At, Words};
-use crate::verdict::Severity;
+use crate::model::verdict::Severity;
 
 use chain::{Chain, FIRST_ROWS, Siblings};
 pub use followed::Followed;

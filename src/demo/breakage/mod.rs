@@ -7,7 +7,7 @@ mod kinds;
 pub mod objects;
 
 use crate::demo::data::Tampering;
-use crate::names::DatabaseName;
+use crate::model::names::DatabaseName;
 
 pub use kinds::ALL;
 pub use objects::ObjectChange;

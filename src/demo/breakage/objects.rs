@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::crypt::{self, Identities, Recipients, generate_key};
-use crate::failure::{Failure, Result};
+use crate::layer::{self, Identities, Recipients, generate_key};
+use crate::model::failure::{Failure, Result};
 
 /// A change of objects in the store.
 #[derive(Debug, Clone, Copy)]
@@ -56,16 +56,16 @@ pub fn apply(
         ObjectChange::FlipBit(_) => flipped(object),
         ObjectChange::Empty(_) => Vec::new(),
         ObjectChange::TruncateDump(_) => {
-            let dump = crypt::open(&object, identities)?;
-            crypt::seal(&dump[..dump.len() / 3 * 2], recipients)?
+            let dump = layer::open(&object, identities)?;
+            layer::seal(&dump[..dump.len() / 3 * 2], recipients)?
         }
-        ObjectChange::EmptyDump(_) => crypt::seal(&[], recipients)?,
+        ObjectChange::EmptyDump(_) => layer::seal(&[], recipients)?,
         ObjectChange::Terminal(_) => {
-            crypt::seal(&through_a_terminal(&crypt::open(&object, identities)?), recipients)?
+            layer::seal(&through_a_terminal(&layer::open(&object, identities)?), recipients)?
         }
         ObjectChange::OtherKey(_) => {
             let (_, stranger) = generate_key();
-            crypt::seal(&crypt::open(&object, identities)?, &Recipients::parse(&[stranger])?)?
+            layer::seal(&layer::open(&object, identities)?, &Recipients::parse(&[stranger])?)?
         }
         ObjectChange::Swap(_, other) => {
             fs::read(newest(directory, other)?).map_err(|error| failed(&error))?

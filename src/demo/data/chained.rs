@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::Plan;
 use super::events::{Event, Events};
-use crate::chain::{AuditRow, GENESIS, HashVersion, HexDigest, RowHasher, SHARDS};
+use crate::check::chain::{AuditRow, GENESIS, HashVersion, HexDigest, RowHasher, SHARDS};
 
 /// Generates the audit rows in the order they were recorded, each linked to the newest row of its chain.
 pub(super) struct ChainedEvents {

@@ -8,7 +8,7 @@ use std::io::Write;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::chain::push_iso_timestamp;
+use crate::check::chain::push_iso_timestamp;
 
 /// A chunk is handed out once it has this many bytes, so it is at most one row larger.
 pub(super) const CHUNK_BYTES: usize = 256 * 1024;

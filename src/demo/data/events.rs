@@ -13,7 +13,7 @@ use super::Plan;
 use super::calendar::SECOND;
 use super::variety;
 use super::world::{AGENTS_PER_TENANT, Stream, Tenant, random_uuid, stream};
-use crate::chain::{SHARDS, chain_shard};
+use crate::check::chain::{SHARDS, chain_shard};
 
 /// One audit row without its hashes.
 #[derive(Debug, Clone)]

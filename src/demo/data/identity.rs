@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::calendar::{DAY, midnight};
 use super::{DemoDatabase, DemoTable, Plan};
-use crate::chain::HexDigest;
+use crate::check::chain::HexDigest;
 
 pub(super) fn identity(plan: &Arc<Plan>) -> DemoDatabase {
     DemoDatabase {

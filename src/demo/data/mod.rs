@@ -2,7 +2,7 @@
 //!
 //! All of it follows from a number of audit rows, a seed and a moment: the same three give the same bytes, and no
 //! table is ever held in memory. The audit chains and the signed daily roots are real ones, made with
-//! [`crate::chain`], and the usage records agree with the audit rows, so that every check of the Aegis template
+//! [`crate::check::chain`], and the usage records agree with the audit rows, so that every check of the Aegis template
 //! has something to prove.
 //!
 //! To load a database: run [`DemoDatabase::schema`], stream each table's [`DemoTable::chunks`] into its

@@ -20,7 +20,7 @@ use super::chained::ChainedEvents;
 use super::copy::RowWriter;
 use super::world::{Stream, random_uuid, stream};
 use super::{DemoTable, Plan};
-use crate::chain::{
+use crate::check::chain::{
     EmptyRootVersion, HexDigest, Receipt, empty_day_root, fingerprint, push_iso_timestamp, sign_receipt,
 };
 

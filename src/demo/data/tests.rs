@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::copy::CHUNK_BYTES;
 use super::*;
-use crate::chain::{
+use crate::check::chain::{
     AuditRow, EmptyRootVersion, GENESIS, HashVersion, KeyRing, RowHasher, SHARDS, chain_shard,
     empty_day_root, verify_receipt,
 };

@@ -2,7 +2,7 @@ use chrono::TimeDelta;
 
 use super::forecast::{PastDatabase, PastDrill};
 use super::*;
-use crate::failure::Class;
+use crate::model::failure::Class;
 use crate::store::{BucketLock, ObjectLock};
 use crate::template::{Environment, Purpose, parse};
 

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_full_plan_for_people_is_this() {
-    insta::assert_snapshot!(crate::report::plan_text(&super::super::plan(&demanding(), &pattern(), &rich(), now())), @r#"
+    insta::assert_snapshot!(crate::view::plan_text(&super::super::plan(&demanding(), &pattern(), &rich(), now())), @r#"
     Plan of a restore drill of shop from s3://backups/nightly, as of 2026-05-17 08:31:11Z
 
     Order  Database     Taken                 Age  Uploaded                   Size      Usual  Server  Tables    Restored     Time  Class
@@ -70,7 +70,7 @@ fn a_plan_as_json_is_this() {
 
 #[test]
 fn a_sound_plan_for_people_is_this() {
-    insta::assert_snapshot!(crate::report::plan_text(&planned(&good())), @r#"
+    insta::assert_snapshot!(crate::view::plan_text(&planned(&good())), @r#"
     Plan of a restore drill of shop from s3://backups/nightly, as of 2026-05-17 08:31:11Z
 
     Order  Database     Taken                 Age  Uploaded                   Size  Usual  Server  Tables  Restored  Time  Class
@@ -96,7 +96,7 @@ fn a_sound_plan_for_people_is_this() {
 
 #[test]
 fn an_unsound_plan_for_people_is_this() {
-    insta::assert_snapshot!(crate::report::plan_text(&troubled()), @r#"
+    insta::assert_snapshot!(crate::view::plan_text(&troubled()), @r#"
     Plan of a restore drill of shop from s3://backups/nightly, as of 2026-05-17 08:31:11Z
 
     Order  Database     Taken                   Age  Uploaded                   Size  Usual  Server  Tables  Restored  Time  Class

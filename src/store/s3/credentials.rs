@@ -15,7 +15,7 @@ use aws_sdk_s3::config::{Credentials, ProvideCredentials, SharedCredentialsProvi
 
 use super::error::root_cause;
 use super::words::Words;
-use crate::failure::{Failure, Result};
+use crate::model::failure::{Failure, Result};
 
 /// How long credentials may take to come.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60);

@@ -10,8 +10,8 @@ use chrono::TimeDelta;
 use super::S3Store;
 use super::traffic::TooLong;
 use super::url::without_user;
-use crate::failure::Failure;
-use crate::human;
+use crate::model::failure::Failure;
+use crate::model::human;
 
 /// Answers that say that the bucket is elsewhere.
 const ELSEWHERE: [&str; 4] = [

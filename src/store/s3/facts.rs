@@ -11,8 +11,8 @@ use aws_sdk_s3::types::{
 
 use super::words::Words;
 use super::{S3Store, meta_time};
-use crate::failure::Result;
-use crate::names::ObjectKey;
+use crate::model::failure::Result;
+use crate::model::names::ObjectKey;
 use crate::store::{
     ArchiveRestore, BucketFacts, BucketLock, Fact, LifecycleRule, ObjectFacts, ObjectLock, RestoreTier,
     Transition,

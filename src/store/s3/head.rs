@@ -4,8 +4,8 @@ use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 
 use super::S3Store;
 use super::error::status;
-use crate::failure::Result;
-use crate::names::ObjectKey;
+use crate::model::failure::Result;
+use crate::model::names::ObjectKey;
 use crate::store::PageRequest;
 
 impl S3Store {

@@ -8,8 +8,8 @@ use aws_sdk_s3::types::EncodingType;
 use percent_encoding::percent_decode_str;
 
 use super::{S3Store, meta_time, size};
-use crate::failure::{Failure, Result};
-use crate::names::ObjectKey;
+use crate::model::failure::{Failure, Result};
+use crate::model::names::ObjectKey;
 use crate::store::{Gathered, ObjectMeta, Page, PageRequest};
 
 /// Pages without anything in them, one after another, that are taken for a store's way of going on.

@@ -31,9 +31,9 @@ use self::network::{Network, Variable};
 use self::traffic::Meter;
 use self::words::Words;
 use super::{BucketFacts, ObjectFacts, ObjectMeta, Page, PageRequest, RestoreTier, Store, Traffic, Upload};
-use crate::failure::Result;
-use crate::names::ObjectKey;
-use crate::secret::Secret;
+use crate::model::failure::Result;
+use crate::model::names::ObjectKey;
+use crate::model::secret::Secret;
 use crate::template;
 
 pub use self::url::{S3Url, without_user};

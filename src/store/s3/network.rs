@@ -14,7 +14,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::proxy::{Guard, Proxy};
-use crate::failure::{Failure, Result};
+use crate::model::failure::{Failure, Result};
 
 /// A variable of the environment; empty ones are none.
 pub(super) type Variable<'a> = &'a dyn Fn(&str) -> Option<String>;

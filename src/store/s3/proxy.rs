@@ -11,7 +11,7 @@ use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 
 use super::network::Variable;
-use crate::failure::Failure;
+use crate::model::failure::Failure;
 
 /// Never through a proxy: this machine itself, and the addresses where clouds hand out credentials. What `NO_PROXY`
 /// names comes on top.

@@ -10,9 +10,9 @@ use bytes::{Bytes, BytesMut};
 use super::S3Store;
 use super::error::{is_foreign_404, replaced, root_cause, says_replaced};
 use super::traffic::LONGEST_ANSWER;
-use crate::failure::{Failure, Result};
-use crate::human;
-use crate::names::ObjectKey;
+use crate::model::failure::{Failure, Result};
+use crate::model::human;
+use crate::model::names::ObjectKey;
 use crate::store::Store;
 
 /// How often a range is read again when its body breaks off; requests that fail outright are retried by the SDK.

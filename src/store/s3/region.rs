@@ -8,7 +8,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_sdk_s3::config::SharedHttpClient;
 
 use super::network::Variable;
-use crate::failure::{Failure, Result};
+use crate::model::failure::{Failure, Result};
 use crate::template;
 
 /// The region of a store that has none, and of AWS where nothing names one.

@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 
 use super::error::status;
 use super::{S3Store, size};
-use crate::failure::{Failure, Result};
-use crate::names::ObjectKey;
+use crate::model::failure::{Failure, Result};
+use crate::model::names::ObjectKey;
 use crate::store::{Store, Upload};
 
 /// Parts in flight during an upload.

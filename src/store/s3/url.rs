@@ -1,6 +1,6 @@
 //! `s3://bucket/prefix`.
 
-use crate::failure::{Failure, Result};
+use crate::model::failure::{Failure, Result};
 
 /// `s3://bucket/prefix`, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use regex::{Captures, Regex};
 
-use crate::human;
-use crate::secret::Secret;
+use crate::model::human;
+use crate::model::secret::Secret;
 
 /// Characters of a text that are shown.
 const SHOWN: usize = 300;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::names::DatabaseName;
+use crate::model::names::DatabaseName;
 use crate::template::TableName;
 
 /// A query that must hold.

@@ -7,8 +7,8 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::data::positive;
-use crate::names::DatabaseName;
-use crate::secret::Secret;
+use crate::model::names::DatabaseName;
+use crate::model::secret::Secret;
 use crate::template::Template;
 
 /// A service of the stack that must answer.

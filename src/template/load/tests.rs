@@ -1,6 +1,6 @@
 use super::*;
-use crate::failure::Class;
-use crate::names::DatabaseName;
+use crate::model::failure::Class;
+use crate::model::names::DatabaseName;
 
 const MINIMAL: &str = r#"schema_version = 1
 name = "shop"

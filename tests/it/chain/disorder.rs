@@ -2,10 +2,10 @@
 
 use restore_drill::check::Outcome;
 use restore_drill::check::verify_chain::{Limits, Watch, verify_within};
-use restore_drill::failure::Result;
-use restore_drill::postgres::{Database, Direct};
+use restore_drill::model::failure::Result;
+use restore_drill::model::verdict::{CheckStatus, Severity};
+use restore_drill::target::postgres::{Database, Direct};
 use restore_drill::template::VerifyChain;
-use restore_drill::verdict::{CheckStatus, Severity};
 
 use super::super::world::RUNTIME;
 use super::server::{PASSWORD, Server};

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use restore_drill::clock::Clock;
-use restore_drill::names::{DrillId, ProjectName};
-use restore_drill::stack::docker::{Engine, ObservedContainer};
-use restore_drill::stack::isolation;
-use restore_drill::stack::labels::Ownership;
-use restore_drill::stack::owner::Owner;
-use restore_drill::stack::probe::{self, Attempt, Canary, Planned};
-use restore_drill::stack::spec::{self, Attachment, ContainerSpec, NetworkSpec};
+use restore_drill::model::names::{DrillId, ProjectName};
+use restore_drill::model::verdict::{Assertion, Probe};
+use restore_drill::sandbox::docker::{Engine, ObservedContainer};
+use restore_drill::sandbox::isolation;
+use restore_drill::sandbox::labels::Ownership;
+use restore_drill::sandbox::owner::Owner;
+use restore_drill::sandbox::probe::{self, Attempt, Canary, Planned};
+use restore_drill::sandbox::spec::{self, Attachment, ContainerSpec, NetworkSpec};
 use restore_drill::template;
-use restore_drill::verdict::{Assertion, Probe};
 
 use super::super::fixtures::LIFETIME;
 use super::super::world::{RUNTIME, docker, image, labelled};
@@ -141,7 +141,7 @@ impl Lab {
         let on = format!("--network={}", network.name);
         // The client reads a profile from a file.
         let profile =
-            concat!("--security-opt=seccomp=", env!("CARGO_MANIFEST_DIR"), "/src/stack/seccomp.json");
+            concat!("--security-opt=seccomp=", env!("CARGO_MANIFEST_DIR"), "/src/sandbox/seccomp.json");
         let strict = [
             "--cap-drop=ALL",
             "--security-opt=no-new-privileges",

@@ -3,10 +3,10 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::chain::{AuditRow, GENESIS, HashVersion, RowHasher, SHARDS, chain_shard};
+use crate::check::chain::{AuditRow, GENESIS, HashVersion, RowHasher, SHARDS, chain_shard};
 use crate::check::verify_chain::layout::Want;
+use crate::model::verdict::{CheckStatus, Finding, Severity};
 use crate::template::VerifyChain;
-use crate::verdict::{CheckStatus, Finding, Severity};
 
 /// Microseconds from the Unix epoch to Postgres's own.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;

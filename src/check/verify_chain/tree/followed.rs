@@ -6,7 +6,7 @@ use super::super::heads::Heads;
 use super::super::links::Rules;
 use super::super::recent::{ByKey, chain_key, key};
 use super::super::sightings::{At, Sightings, Words};
-use crate::verdict::Severity;
+use crate::model::verdict::Severity;
 
 /// Hashes that are there twice and are told apart; more are not counted.
 const DUPLICATES: usize = 10_000;

@@ -5,7 +5,7 @@ use super::super::search::{FoundParents, Wanted};
 use super::super::sightings::{At, Words};
 use super::followed::Followed;
 use super::{Chain, Siblings, Tree};
-use crate::verdict::Severity;
+use crate::model::verdict::Severity;
 
 impl Tree {
     /// Ends the following. Then [`Tree::wanted`] says what has to be looked up.

@@ -3,7 +3,7 @@ use crate::check::verify_chain::limits::Limits;
 use crate::check::verify_chain::place;
 use crate::check::verify_chain::search::FoundParents;
 use crate::check::verify_chain::value::{Kind, Value};
-use crate::verdict::Finding;
+use crate::model::verdict::Finding;
 
 const LIMITS: Limits = Limits { latest: 4_000, waiting: 1_000, pieces: 1_000 };
 

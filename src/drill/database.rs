@@ -1,0 +1,199 @@
+//! One database of a drill: fetched, restored, counted.
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
+
+use super::event::{DatabaseEvent, Event};
+use super::fetch::{Arrived, Fetcher};
+use super::journal::Journal;
+use crate::model::failure::{Failure, Result};
+use crate::model::names::DatabaseName;
+use crate::model::verdict::RecoveryPoint;
+use crate::target::postgres::catalog::Contents;
+use crate::target::postgres::restore::Explained;
+
+/// Dumps of at least this size are restored by several workers; for smaller ones starting them costs more.
+const LARGE_DUMP: u64 = 32 * 1024 * 1024;
+
+/// How far a database is, for those that wait for it.
+#[derive(Debug, Clone)]
+pub enum Progress {
+    /// Not yet restored.
+    Pending,
+    /// Restored and counted.
+    Restored(Arc<Contents>),
+    /// It will not be.
+    Lost,
+}
+
+/// Waits until a database is restored, or will not be.
+pub async fn settled(mut progress: watch::Receiver<Progress>) -> Option<Arc<Contents>> {
+    let end = progress.wait_for(|progress| !matches!(progress, Progress::Pending)).await;
+    match end.as_deref() {
+        Ok(Progress::Restored(contents)) => Some(Arc::clone(contents)),
+        // A sender that is gone without a word belongs to a database that was given up.
+        Ok(Progress::Lost | Progress::Pending) | Err(_) => None,
+    }
+}
+
+/// One database, and what it shares with the others.
+pub struct Task {
+    /// Its recovery point.
+    pub point: RecoveryPoint,
+    /// Its parents.
+    pub parents: Vec<(DatabaseName, watch::Receiver<Progress>)>,
+    /// Tells those that wait for it.
+    pub done: watch::Sender<Progress>,
+    /// All of the drill's databases.
+    pub siblings: Arc<[DatabaseName]>,
+    /// What fetches.
+    pub fetcher: Fetcher,
+    /// How many may fetch at once.
+    pub fetching: Arc<Semaphore>,
+    /// Restore workers, shared by all.
+    pub workers: Arc<Semaphore>,
+    /// All of them.
+    pub jobs: usize,
+    /// The locale for a database whose own the image lacks.
+    pub locale: Option<String>,
+    /// The journal.
+    pub journal: Journal,
+}
+
+impl Task {
+    /// Restores the database; how it went is in the journal. The failure is returned for the drill's own.
+    pub async fn run(self) -> Option<Failure> {
+        let began = Instant::now();
+        match self.restore().await {
+            Ok(Some(contents)) => {
+                self.done.send_replace(Progress::Restored(Arc::new(contents)));
+                None
+            }
+            // Skipped: the parent's failure is the cause.
+            Ok(None) => {
+                self.done.send_replace(Progress::Lost);
+                None
+            }
+            Err(failure) => {
+                let failure = self.fetcher.server.blame(failure, began).await;
+                self.record(DatabaseEvent::Failed(failure.clone()));
+                self.done.send_replace(Progress::Lost);
+                Some(failure.context(&self.point.database))
+            }
+        }
+    }
+
+    async fn restore(&self) -> Result<Option<Contents>> {
+        let fetched = {
+            let _permit = self.fetching.acquire().await.expect("never closed");
+            if self.parents.iter().any(|(_, parent)| matches!(*parent.borrow(), Progress::Lost)) {
+                None
+            } else {
+                self.record(DatabaseEvent::Fetching);
+                Some(self.fetcher.fetch(&self.point, &self.journal).await?)
+            }
+        };
+        self.record(DatabaseEvent::Waiting);
+        for (name, parent) in &self.parents {
+            if settled(parent.clone()).await.is_none() {
+                let failure =
+                    Failure::bad("parent_failed", format!("not restored, because its parent {name} was not"))
+                        .hint(format!("see the error of {name}"));
+                self.record(DatabaseEvent::Skipped(failure));
+                return Ok(None);
+            }
+        }
+        let Some(arrived) = fetched else { return Ok(None) };
+        self.require_own_dump(&arrived)?;
+        self.warn_of_empty_tables(&arrived);
+        self.pg_restore(&arrived).await?;
+        self.record(DatabaseEvent::Counting);
+        let began = Instant::now();
+        let contents = self.fetcher.server.contents(&self.point.database).await?;
+        let seconds = began.elapsed().as_secs_f64();
+        if let Some(restored_bytes) = self.fetcher.server.size_of(&self.point.database).await {
+            self.record(DatabaseEvent::Measured { restored_bytes });
+        }
+        self.record(DatabaseEvent::Restored { contents: contents.clone(), seconds });
+        Ok(Some(contents))
+    }
+
+    async fn pg_restore(&self, arrived: &Arrived) -> Result<()> {
+        let (database, server) = (&self.point.database, &self.fetcher.server);
+        let jobs = if arrived.plaintext_bytes >= LARGE_DUMP { self.jobs } else { 1 };
+        let permits = u32::try_from(jobs).unwrap_or(u32::MAX);
+        let _permits = self.workers.acquire_many(permits).await.expect("never closed");
+        let roles = arrived.toc.roles();
+        if !roles.is_empty() {
+            server.create_roles(roles.iter().map(String::as_str)).await?;
+        }
+        for warning in server.create_as_dumped(database, &arrived.toc, self.locale.as_deref()).await? {
+            self.warn(&warning);
+        }
+        self.record(DatabaseEvent::Restoring { jobs });
+        let began = Instant::now();
+        let mut run = server.pg_restore(database, jobs).await?;
+        if !run.is_clean()
+            && let Some((again, roles)) = server.restore_again_with_roles(database, &run).await?
+        {
+            if again.is_clean() {
+                self.warn(&format!(
+                    "the dump names roles that it does not hold ({}): they were created without login, and what needed \
+                     them was restored then; postgres.roles in the template spares that",
+                    crate::model::human::one_line(&roles.join(", "), 200)
+                ));
+            }
+            run = again;
+        }
+        let seconds = began.elapsed().as_secs_f64();
+        self.record(DatabaseEvent::PgRestore { outcome: run.record(&arrived.toc), seconds });
+        if !run.is_clean() {
+            match server.explain(database, &run, &arrived.toc, began).await? {
+                Explained::Complete(warning) => self.warn(&warning),
+                Explained::Failed(failure) => return Err(failure),
+            }
+        }
+        server.remove_scratch(database).await
+    }
+
+    /// A dump of another of the template's databases under this one's key means that the backup job mixed them up: this
+    /// one has no backup. Any other name may be a rename.
+    fn require_own_dump(&self, arrived: &Arrived) -> Result<()> {
+        let (name, dumped) = (self.point.database.as_str(), &arrived.toc.header.database);
+        if name == dumped {
+            return Ok(());
+        }
+        let dumped_shown = crate::model::human::one_line(dumped, 80);
+        let text = format!("the dump under {} was made of a database named {dumped_shown}", self.point.key);
+        if self.siblings.iter().any(|sibling| sibling.as_str() == dumped) {
+            return Err(Failure::bad("wrong_database", text).hint(
+                "the backup job mixed databases up: compare its database names with its object names",
+            ));
+        }
+        self.journal.record(&Event::Warning(format!("{name}: {text}")));
+        Ok(())
+    }
+
+    /// Tables whose rows were left out of the dump restore as empty ones, without a word from `pg_restore`.
+    fn warn_of_empty_tables(&self, arrived: &Arrived) {
+        let empty: Vec<String> = arrived.toc.tables_without_data().iter().map(ToString::to_string).collect();
+        if !empty.is_empty() {
+            let names = crate::model::human::one_line(&empty.join(", "), 400);
+            let text = format!(
+                "{}: the dump holds no rows of {names}: they were left out on purpose",
+                self.point.database
+            );
+            self.journal.record(&Event::Warning(text));
+        }
+    }
+
+    fn warn(&self, text: &str) {
+        self.journal.record(&Event::Warning(format!("{}: {text}", self.point.database)));
+    }
+
+    fn record(&self, event: DatabaseEvent) {
+        self.journal.record(&Event::Database(self.point.database.clone(), event));
+    }
+}

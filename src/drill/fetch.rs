@@ -1,0 +1,121 @@
+//! One recovery point on its way: store → decrypt → scratch volume, all at once and in bounded memory.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::event::{DatabaseEvent, Event, Fetched};
+use super::journal::Journal;
+use crate::format::pg_custom::{Limits, LineFeeds, Status, Toc, TocReader};
+use crate::layer::Identities;
+use crate::layer::pipe::{CHANNEL_DEPTH, PARTS_WAITING, Passage, decrypt_blocking};
+use crate::model::failure::{Failure, Result};
+use crate::model::verdict::RecoveryPoint;
+use crate::plan::contents;
+use crate::store::{self, Store};
+use crate::survey::archive_failure;
+use crate::target::postgres::{Server, restore};
+
+/// What recovery points are fetched with.
+#[derive(Clone)]
+pub struct Fetcher {
+    /// Where they are.
+    pub store: Arc<dyn Store>,
+    /// What opens them.
+    pub identities: Arc<Identities>,
+    /// Where they go.
+    pub server: Server,
+    /// The major version of that server.
+    pub server_major: u32,
+}
+
+/// What lies in the scratch volume now.
+pub struct Arrived {
+    /// Its table of contents.
+    pub toc: Toc,
+    /// Its size.
+    pub plaintext_bytes: u64,
+}
+
+impl Fetcher {
+    /// Streams a recovery point into the scratch volume. Only a dump that decrypted to its very end, and that begins
+    /// with a readable table of contents, counts as arrived.
+    pub async fn fetch(&self, point: &RecoveryPoint, journal: &Journal) -> Result<Arrived> {
+        let (ciphertext_in, ciphertext_out) = mpsc::channel(PARTS_WAITING);
+        let (plaintext_in, plaintext_out) = mpsc::channel(CHANNEL_DEPTH);
+        let feeding = store::pump(
+            Arc::clone(&self.store),
+            point.key.clone(),
+            point.etag.clone(),
+            point.size_bytes,
+            ciphertext_in,
+        );
+        let identities = Arc::clone(&self.identities);
+        let decrypting = tokio::task::spawn_blocking(move || {
+            let mut contents = ContentsReader::new();
+            let passage =
+                decrypt_blocking(ciphertext_out, &plaintext_in, &identities, |chunk| contents.push(chunk))?;
+            Ok((passage, contents.finish()?))
+        });
+        let record = |event| journal.record(&Event::Database(point.database.clone(), event));
+        let writing = self.server.write_scratch(&point.database, plaintext_out, |bytes| {
+            record(DatabaseEvent::Bytes(bytes));
+        });
+        let ((), decrypted, written) = tokio::join!(feeding, decrypting, writing);
+        // A writer that stopped taking makes the decryption break off, so its reason comes first.
+        let written = written?;
+        let (passage, toc): (Passage, Toc) = decrypted.expect("decryption does not panic")?;
+        if written != passage.plaintext_bytes {
+            return Err(Failure::inconclusive(
+                "scratch_failed",
+                format!(
+                    "the container has {written} bytes of the dump, and {} were sent",
+                    passage.plaintext_bytes
+                ),
+            ));
+        }
+        let archive = contents::archive(&toc);
+        let plaintext_bytes = passage.plaintext_bytes;
+        record(DatabaseEvent::Fetched(Box::new(Fetched { passage, archive })));
+        self.require_restorable(&toc)?;
+        Ok(Arrived { toc, plaintext_bytes })
+    }
+
+    /// The plan judges by the same rule.
+    fn require_restorable(&self, toc: &Toc) -> Result<()> {
+        let header = &toc.header;
+        match contents::needs_major(toc) {
+            Some(major) if major > self.server_major => Err(restore::newer_than_image(&format!(
+                "the dump is of PostgreSQL {} by pg_dump {} in format {}, and the image's is PostgreSQL {}",
+                header.server_version, header.dump_version, header.format_version, self.server_major
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads the table of contents on the way, and knows what its absence means.
+struct ContentsReader {
+    reader: TocReader,
+    feeds: LineFeeds,
+    complete: bool,
+}
+
+impl ContentsReader {
+    fn new() -> Self {
+        Self { reader: TocReader::new(Limits::default()), feeds: LineFeeds::default(), complete: false }
+    }
+
+    fn push(&mut self, chunk: &[u8]) -> Result<()> {
+        if !self.complete {
+            self.feeds.see(chunk);
+            let status = self.reader.push(chunk).map_err(|error| archive_failure(&error, self.feeds))?;
+            self.complete = status == Status::Done;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Toc> {
+        self.reader.finish().map_err(|error| archive_failure(&error, self.feeds))
+    }
+}

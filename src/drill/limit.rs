@@ -1,0 +1,70 @@
+//! Time limits, and what is said when one is reached: what was going on.
+
+use std::time::Duration;
+
+use crate::model::failure::{Failure, Result};
+use crate::model::human;
+use crate::model::verdict::{Database, DatabaseStatus, Verdict};
+
+/// A drill that reached the template's time limit.
+pub(super) fn timed_out(limit: Duration, verdict: &Verdict, running_checks: &[String]) -> Failure {
+    let phase = verdict.phases.last().map_or("plan", |phase| phase.name);
+    let limit = human::duration(limit.as_secs_f64());
+    let mut message = format!("the drill reached its time limit of {limit} in the phase {phase}");
+    let pending = |database: &&Database| database.status == DatabaseStatus::Pending;
+    let open: Vec<_> = verdict.databases.iter().filter(pending).map(|open| open.name.to_string()).collect();
+    for (what, names) in [("not restored yet", open.as_slice()), ("checks at work", running_checks)] {
+        if !names.is_empty() {
+            message.push_str(&format!("; {what}: {}", names.join(", ")));
+        }
+    }
+    Failure::inconclusive("timed_out", message).hint(
+        "phases and databases[].seconds in the verdict say where the time went; `timeout` in the template sets the limit",
+    )
+}
+
+/// Looks at the store, for an answer that somebody waits for. A store that hangs must not hang who asks.
+///
+/// # Errors
+/// `timed_out`, and those of the work.
+pub async fn in_time<T>(limit: Duration, doing: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+        let limit = human::duration(limit.as_secs_f64());
+        let message = format!("{doing} took longer than {limit}, and was given up");
+        Err(Failure::inconclusive("timed_out", message)
+            .hint("the store or the network is slow, or hangs; nothing was learnt about the backups"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Phase;
+    use super::super::event::Event;
+    use super::super::record;
+    use super::super::test_verdict::{fresh, start};
+    use super::*;
+
+    #[test]
+    fn the_limit_names_what_was_going_on() {
+        let mut verdict = fresh();
+        record::apply(&mut verdict, &Event::Phase(Phase::Restore), start());
+        let limit = Duration::from_secs(40);
+        let message = |verdict: &Verdict, running: &[&str]| {
+            let running: Vec<String> = running.iter().map(|name| (*name).to_owned()).collect();
+            timed_out(limit, verdict, &running).message
+        };
+        let begins = "the drill reached its time limit of 40s in the phase restore";
+        assert_eq!(message(&verdict, &[]), format!("{begins}; not restored yet: a, b"));
+        verdict.databases.iter_mut().for_each(|database| database.status = DatabaseStatus::Restored);
+        assert_eq!(message(&verdict, &["chain", "roots"]), format!("{begins}; checks at work: chain, roots"));
+        assert_eq!(message(&verdict, &[]), begins);
+    }
+
+    #[tokio::test]
+    async fn work_that_does_not_end_is_given_up() {
+        let never = std::future::pending::<Result<()>>();
+        let failure = in_time(Duration::from_millis(1), "planning", never).await.unwrap_err();
+        assert_eq!(failure.code, "timed_out");
+        assert!(failure.message.starts_with("planning took longer than "), "{failure}");
+    }
+}

@@ -1,0 +1,129 @@
+//! Budgets against measurements. Pure.
+
+use crate::model::failure::Failure;
+use crate::model::human;
+use crate::model::verdict::{Objective, Objectives, PhaseObjective, Verdict};
+use crate::template::Template;
+
+/// Judges every objective of a drill whose data is restored and verified after so many seconds.
+pub fn judge(template: &Template, verdict: &Verdict, recovery_seconds: f64) -> Objectives {
+    let budgets = &template.objectives;
+    let mut phases = Vec::new();
+    for database in &verdict.databases {
+        let measured = [
+            ("download", budgets.download, database.seconds.download),
+            ("decrypt", budgets.decrypt, database.seconds.decrypt),
+            ("restore", budgets.restore, database.seconds.restore),
+        ];
+        for (name, budget, seconds) in measured {
+            if let (Some(budget), Some(seconds)) = (budget, seconds) {
+                phases.push(phase(name, Some(database), Objective::judge(Some(budget), seconds)));
+            }
+        }
+    }
+    if let (Some(budget), Some(seconds)) = (budgets.verification, verdict.verification_seconds) {
+        phases.push(phase("verification", None, Objective::judge(Some(budget), seconds)));
+    }
+    Objectives {
+        rto: Objective::judge(budgets.rto, recovery_seconds),
+        rpo: verdict.objectives.rpo.clone(),
+        phases,
+    }
+}
+
+fn phase(
+    name: &'static str,
+    database: Option<&crate::model::verdict::Database>,
+    objective: Objective,
+) -> PhaseObjective {
+    PhaseObjective {
+        name,
+        database: database.map(|database| database.name.clone()),
+        target_seconds: objective.target_seconds,
+        actual_seconds: objective.actual_seconds,
+        met: objective.met,
+    }
+}
+
+/// The gravest objective that was missed.
+pub fn missed(verdict: &Verdict) -> Option<Failure> {
+    let objectives = &verdict.objectives;
+    if let (Some(false), Some(target), Some(actual)) =
+        (objectives.rpo.met, objectives.rpo.target_seconds, objectives.rpo.actual_seconds)
+    {
+        let oldest = verdict.recovery_set.points.iter().min_by_key(|point| point.taken_at)?;
+        return Some(
+            Failure::bad(
+                "rpo_missed",
+                format!(
+                    "RPO missed: the recovery point of {} is {} old, the objective is {}",
+                    oldest.database,
+                    human::duration(actual),
+                    human::duration(target)
+                ),
+            )
+            .hint("everything written since would be lost; look at the backup job's last runs"),
+        );
+    }
+    if let (Some(false), Some(target), Some(actual)) =
+        (objectives.rto.met, objectives.rto.target_seconds, objectives.rto.actual_seconds)
+    {
+        return Some(
+            Failure::bad(
+                "rto_missed",
+                format!(
+                    "RTO missed: recovery took {}, the objective is {}",
+                    human::duration(actual),
+                    human::duration(target)
+                ),
+            )
+            .hint(
+                slowest_stage(verdict)
+                    .unwrap_or_else(|| "phases in the verdict say where the time went".to_owned()),
+            ),
+        );
+    }
+    let late = objectives.phases.iter().find(|phase| phase.met == Some(false))?;
+    let of = late.database.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
+    Some(
+        Failure::bad(
+            "phase_budget_missed",
+            format!(
+                "{}{of} took {}, its budget is {}",
+                late.name,
+                human::duration(late.actual_seconds.unwrap_or_default()),
+                human::duration(late.target_seconds.unwrap_or_default())
+            ),
+        )
+        .hint(
+            slowest_stage(verdict).unwrap_or_else(|| "objectives in the verdict has every budget".to_owned()),
+        ),
+    )
+}
+
+/// Which stage of which database took longest, and its rate.
+fn slowest_stage(verdict: &Verdict) -> Option<String> {
+    let stages = verdict.databases.iter().flat_map(|database| {
+        let seconds = &database.seconds;
+        [
+            ("download", seconds.download),
+            ("decrypt", seconds.decrypt),
+            ("write", seconds.write),
+            ("restore", seconds.restore),
+            ("count", seconds.count),
+        ]
+        .into_iter()
+        .filter_map(move |(name, seconds)| Some((database, name, seconds?)))
+    });
+    let (database, stage, seconds) = stages.max_by(|a, b| a.2.total_cmp(&b.2))?;
+    let point = verdict.recovery_set.point(&database.name)?;
+    Some(format!(
+        "the longest stage was the {stage} of {}: {} at {}",
+        database.name,
+        human::duration(seconds),
+        human::rate(point.plaintext_bytes.unwrap_or(point.size_bytes), seconds)
+    ))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,249 @@
+//! Restoring all databases, parents before children, and checking each as soon as what it looks at is there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::database::{Progress, Task, settled};
+use super::event::Event;
+use super::fetch::Fetcher;
+use super::journal::Journal;
+use super::stack::Up;
+use super::{Drill, key_pattern};
+use crate::check;
+use crate::model::failure::{Class, Failure, Result};
+use crate::model::names::DatabaseName;
+use crate::model::verdict::{Check, CheckStatus};
+use crate::plan::DrillPlan;
+use crate::target::postgres::Server;
+use crate::target::postgres::connections::Connections;
+use crate::template;
+
+/// Recovery points fetched at once: enough to keep the network busy, few enough to keep memory small.
+const FETCHES: usize = 3;
+
+type Waiting = BTreeMap<DatabaseName, watch::Receiver<Progress>>;
+
+/// Restores and checks everything. Goes on after a failure with whatever does not depend on it, so that one run
+/// tells all that is wrong.
+///
+/// # Errors
+/// The first failure of a database or a check; a bad backup before anything inconclusive.
+pub async fn restore_and_check(drill: &Drill, plan: &DrillPlan, up: &Up, journal: &Journal) -> Result<()> {
+    let mut tasks = JoinSet::new();
+    let jobs = drill.jobs(up.server.engine.info());
+    let waiting = spawn_databases(drill, plan, up, jobs, journal, &mut tasks);
+    let tools = Arc::new(check::Tools {
+        server: up.server.clone(),
+        points: plan.recovery_set.clone(),
+        store: Arc::clone(&drill.store),
+        identities: Arc::clone(&drill.identities),
+        keys: key_pattern(&drill.template)?,
+        jobs,
+        connections: Connections::new(jobs),
+        earlier: Arc::clone(&drill.earlier),
+        stack: up.for_checks(),
+    });
+    for sentence in check::looked_at_by_no_check(&drill.template) {
+        journal.record(&Event::NotVerified(sentence));
+    }
+    let mut checks = JoinSet::new();
+    for (place, check) in drill.template.checks.iter().cloned().enumerate() {
+        let (waiting, journal, tools) = (waiting.clone(), journal.clone(), Arc::clone(&tools));
+        checks.spawn(async move { (place, run_check(&check, &tools, &waiting, &journal).await) });
+    }
+    let mut failures = Vec::new();
+    while let Some(ended) = tasks.join_next().await {
+        failures.extend(ended.unwrap_or_else(|error| Some(defect(&error))));
+    }
+    let mut intervals = Vec::new();
+    let mut failed_checks = BTreeMap::new();
+    while let Some(ended) = checks.join_next().await {
+        match ended {
+            Ok((place, (began, ended, failure))) => {
+                failed_checks.extend(failure.map(|failure| (place, failure)));
+                intervals.push((began, ended));
+            }
+            Err(error) => failures.push(defect(&error)),
+        }
+    }
+    // In the template's order, not in the one in which they happened to end: the same backup, the same failure.
+    failures.extend(failed_checks.into_values());
+    journal.record(&Event::ChecksFinished { seconds: covered(intervals).as_secs_f64() });
+    // Stable: among equals the first to be reported stays first.
+    failures.sort_by_key(|failure| failure.class != Class::Bad);
+    failures.into_iter().next().map_or(Ok(()), Err)
+}
+
+/// A task that panicked: reported like anything else that keeps a drill from its verdict, so that teardown runs.
+fn defect(error: &tokio::task::JoinError) -> Failure {
+    Failure::inconclusive("internal_error", format!("a part of the drill broke off: {error}"))
+        .hint("this is a defect of restore-drill; please report it with the verdict")
+}
+
+/// The time during which at least one of the intervals ran. Between two checks the drill may be restoring what the
+/// later one needs, and that is not verification.
+fn covered(mut intervals: Vec<(Instant, Instant)>) -> Duration {
+    intervals.sort();
+    let mut total = Duration::ZERO;
+    let mut reached: Option<Instant> = None;
+    for (began, ended) in intervals {
+        let from = reached.map_or(began, |reached| reached.max(began));
+        total += ended.saturating_duration_since(from);
+        reached = Some(reached.map_or(ended, |reached| reached.max(ended)));
+    }
+    total
+}
+
+fn spawn_databases(
+    drill: &Drill,
+    plan: &DrillPlan,
+    up: &Up,
+    jobs: usize,
+    journal: &Journal,
+    tasks: &mut JoinSet<Option<Failure>>,
+) -> Waiting {
+    let workers = Arc::new(Semaphore::new(jobs));
+    let fetching = Arc::new(Semaphore::new(FETCHES));
+    let fetcher = Fetcher {
+        store: Arc::clone(&drill.store),
+        identities: Arc::clone(&drill.identities),
+        server: up.server.clone(),
+        server_major: up.version.major,
+    };
+    let siblings: Arc<[DatabaseName]> = plan.waves.iter().flatten().cloned().collect();
+    let mut waiting = Waiting::new();
+    // In restore order, so that every parent has its channel before its children look for it.
+    for name in plan.waves.iter().flatten() {
+        let (Some(point), Some(database)) = (plan.point(name), drill.template.database(name)) else {
+            continue;
+        };
+        let (done, progress) = watch::channel(Progress::Pending);
+        let parents =
+            database.after.iter().filter_map(|parent| Some((parent.clone(), waiting.get(parent)?.clone())));
+        let task = Task {
+            point: point.clone(),
+            parents: parents.collect(),
+            done,
+            siblings: Arc::clone(&siblings),
+            fetcher: fetcher.clone(),
+            fetching: Arc::clone(&fetching),
+            workers: Arc::clone(&workers),
+            jobs,
+            locale: drill.template.postgres.locale.clone(),
+            journal: journal.clone(),
+        };
+        waiting.insert(name.clone(), progress);
+        tasks.spawn(task.run());
+    }
+    waiting
+}
+
+/// Waits for what a check looks at, and runs it. Returns when it ran, and its failure if it did not hold.
+async fn run_check(
+    check: &template::Check,
+    tools: &check::Tools,
+    waiting: &Waiting,
+    journal: &Journal,
+) -> (Instant, Instant, Option<Failure>) {
+    let mut restored = BTreeMap::new();
+    let mut lost = Vec::new();
+    for name in check.databases() {
+        match waiting.get(name) {
+            Some(progress) => match settled(progress.clone()).await {
+                Some(contents) => drop(restored.insert(name, contents)),
+                None => lost.push(name.as_str()),
+            },
+            None => lost.push(name.as_str()),
+        }
+    }
+    let began = Instant::now();
+    let mut record = Check {
+        name: check.name().to_owned(),
+        kind: check.kind(),
+        status: CheckStatus::Skipped,
+        seconds: 0.0,
+        rows_verified: 0,
+        summary: format!("not restored: {}", lost.join(", ")),
+        findings: Vec::new(),
+        findings_total: 0,
+        heads: None,
+    };
+    // What is lost has failed the drill already; a check without its data adds nothing to that.
+    let mut failure = None;
+    if lost.is_empty() {
+        journal.record(&Event::CheckStarted(record.name.clone()));
+        let restored = restored.iter().map(|(name, contents)| (*name, &**contents)).collect();
+        let fetched = journal.verdict().recovery_set;
+        let ran = check::run(check, &check::Context { tools, restored, fetched }).await;
+        match unless_the_server_failed(ran, &tools.server, began).await {
+            Ok(outcome) => {
+                for sentence in outcome.not_verified() {
+                    let sentence = format!("check {}: {sentence}", record.name);
+                    journal.record(&Event::Warning(sentence.clone()));
+                    let told = check::in_plain_words(check, &outcome, &sentence);
+                    journal.record(&Event::NotVerified(told));
+                }
+                if outcome.status == CheckStatus::Fail {
+                    let message = format!("check {} failed: {}", record.name, outcome.summary);
+                    failure = Some(
+                        Failure::bad(outcome.failing_code(), message)
+                            .hint("checks[].findings in the verdict has what it saw"),
+                    );
+                }
+                // Those of chains that do not hold are nothing to compare with.
+                record.heads = outcome.heads.filter(|_| outcome.status == CheckStatus::Pass);
+                record.status = outcome.status;
+                record.rows_verified = outcome.rows_verified;
+                record.summary = outcome.summary;
+                record.findings = outcome.findings;
+                record.findings_total = outcome.findings_total;
+            }
+            Err(error) => {
+                record.status = CheckStatus::Error;
+                record.summary = error.message.clone();
+                failure = Some(error.context(format!("check {} could not be run", record.name)));
+            }
+        }
+    }
+    let ended = Instant::now();
+    record.seconds = (ended - began).as_secs_f64();
+    journal.record(&Event::CheckFinished(record));
+    (began, ended, failure)
+}
+
+/// What a check found out, unless the server's trouble is the cause of that: then it found out nothing.
+async fn unless_the_server_failed(
+    ran: Result<check::Outcome>,
+    server: &Server,
+    began: Instant,
+) -> Result<check::Outcome> {
+    match ran {
+        Ok(outcome) if outcome.status == CheckStatus::Fail => {
+            server.trouble(began).await.map_or(Ok(outcome), Err)
+        }
+        Ok(outcome) => Ok(outcome),
+        Err(failure) => Err(server.blame(failure, began).await),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verification_is_the_time_in_which_any_check_ran() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let seconds = |intervals: &[(u64, u64)]| {
+            covered(intervals.iter().map(|(a, b)| (at(*a), at(*b))).collect()).as_secs()
+        };
+        assert_eq!(seconds(&[]), 0);
+        assert_eq!(seconds(&[(0, 2), (100, 103)]), 5, "what lies between is not verification");
+        assert_eq!(seconds(&[(0, 10), (2, 4), (8, 12)]), 12, "overlaps count once");
+    }
+}

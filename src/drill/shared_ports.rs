@@ -1,0 +1,106 @@
+//! Two services on one port of one loopback. The second to come does not get it; if it goes on without, the first answers in its
+//! place, and a check of the one would be passed by the other. So what the images say of their ports is compared before
+//! anything starts.
+
+use std::collections::BTreeMap;
+
+use super::stack::Images;
+use crate::model::failure::{Failure, Result};
+use crate::sandbox::spec::POSTGRES;
+use crate::template::{Check, Service, StackNetworkKind, Template};
+
+/// Refuses a template in which two would listen on one port.
+///
+/// # Errors
+/// `services_share_port`.
+pub(super) fn refuse(template: &Template, images: &Images) -> Result<()> {
+    if template.isolation.network != StackNetworkKind::Loopback {
+        return Ok(());
+    }
+    let asked = template.checks.iter().filter_map(|check| match check {
+        Check::Http(http) => Some((http.port, &*http.service)),
+        _ => None,
+    });
+    let mut owners: BTreeMap<u16, &str> = [(5432, POSTGRES)].into_iter().chain(asked).collect();
+    let exposed: Vec<u16> =
+        template.services.values().flat_map(|service| &images[&service.image].ports).copied().collect();
+    for (name, service) in &template.services {
+        if listens_elsewhere(service, &exposed) {
+            continue;
+        }
+        for port in &images[&service.image].ports {
+            let owner = *owners.entry(*port).or_insert(name);
+            if owner != name {
+                return Err(shared(name, owner, *port));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the template may have told a service to listen elsewhere than its image says: by a command of its own, or by a number
+/// in its environment that could be a port and is nobody else's.
+fn listens_elsewhere(service: &Service, exposed: &[u16]) -> bool {
+    let is_another = |text: &str| {
+        text.parse::<u16>().is_ok_and(|port| port != 5432 && port >= 80 && !exposed.contains(&port))
+    };
+    let told = |value: &str| value.split(|c: char| !c.is_ascii_digit()).any(is_another);
+    !service.command.is_empty() || service.environment.values().any(|value| told(value.expose()))
+}
+
+fn shared(name: &str, owner: &str, port: u16) -> Failure {
+    Failure::config(
+        "services_share_port",
+        format!(
+            "the image of services.{name} listens on port {port}, which is {owner}'s: on one loopback it has room for one, and \
+             one could answer for the other"
+        ),
+    )
+    .hint("isolation.network = \"bridge\" gives each an address of its own; or give one another port, by its `command` or `environment`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::docker::ImageFacts;
+    use crate::template::{Purpose, parse};
+
+    /// What is said of services `a` and `b`, whose images listen on these ports, with more in the template.
+    fn refused(ports: [&[u16]; 2], of_b: &str, more: &str) -> Option<String> {
+        let text = format!(
+            "schema_version = 1\nname = \"t\"\nproject_prefix = \"t\"\n[store]\nurl = \"s3://b\"\n[encryption]\n\
+             identities = [\"k\"]\n[postgres]\nimage = \"p\"\n[services.a]\nimage = \"a\"\n[services.b]\nimage = \"b\"\n\
+             {of_b}\n[[databases]]\nname = \"d\"\n[[checks]]\ntype = \"required-tables\"\nname = \"r\"\n\
+             tables = {{ d = [\"t\"] }}\n{more}"
+        );
+        let template = parse(&text, "t.toml", &std::iter::empty().collect(), Purpose::Drill).unwrap();
+        let image = |name: &str, ports: &[u16]| {
+            let facts = ImageFacts { name: name.to_owned(), ports: ports.to_vec(), ..ImageFacts::default() };
+            (name.to_owned(), facts)
+        };
+        let images = [image("a", ports[0]), image("b", ports[1])].into();
+        refuse(&template, &images).err().map(|failure| failure.message)
+    }
+
+    #[test]
+    fn two_on_one_port_are_refused_unless_the_template_may_have_parted_them() {
+        assert_eq!(refused([&[8080], &[8081]], "", ""), None);
+        let said = refused([&[8080, 9090], &[9090]], "", "").expect("b has the port of a");
+        assert!(said.contains("services.b listens on port 9090, which is a's"), "{said}");
+        assert!(refused([&[8080], &[5432]], "", "").is_some(), "as Postgres");
+        let env = |value: &str| format!("environment = {{ X = \"{value}\" }}");
+        assert_eq!(refused([&[8080], &[8080]], "command = [\"x\"]", ""), None);
+        assert_eq!(refused([&[8080], &[8080]], &env("0.0.0.0:8099"), ""), None);
+        assert!(refused([&[8080], &[8080]], &env("http://a:8080 postgres:5432"), "").is_some());
+        let bridge = "[isolation]\nnetwork = \"bridge\"\n";
+        assert_eq!(refused([&[8080], &[8080]], "", bridge), None);
+    }
+
+    #[test]
+    fn a_port_that_is_asked_of_one_service_is_not_another_images() {
+        let http =
+            "[[checks]]\ntype = \"http\"\nname = \"h\"\ndatabases = [\"d\"]\nservice = \"a\"\nport = 3000\n";
+        assert_eq!(refused([&[3000], &[8080]], "", http), None);
+        assert!(refused([&[], &[3000]], "", http).is_some());
+    }
+}

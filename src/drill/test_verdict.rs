@@ -1,0 +1,199 @@
+//! A verdict that passes, for tests to spoil.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::record;
+use crate::model::names::{DatabaseName, DrillId, ObjectKey, ProjectName};
+use crate::model::verdict::{
+    Assertion, Check, CheckStatus, Database, DatabaseStatus, Isolation, IsolationStatus, Objective,
+    Objectives, PlanRecord, Probe, RecoveryPoint, RecoverySet, Removed, Runner, Stack, StageSeconds, Status,
+    StoreRecord, Teardown, TeardownStatus, Tool, Verdict,
+};
+use crate::plan::{Cost, DrillPlan, Unnamed, forecast, image};
+use crate::template::{Environment, Purpose, Template, parse};
+
+/// When the drill began.
+pub fn start() -> DateTime<Utc> {
+    "2026-05-17T08:31:11Z".parse().unwrap()
+}
+
+/// A template of the databases `a` and `b`, without budgets.
+pub fn template() -> Template {
+    let text = r#"
+        schema_version = 1
+        name = "shop"
+        project_prefix = "shop_drill"
+        store = { url = "s3://backups" }
+        encryption = { identities = ["key.txt"] }
+        postgres = { image = "postgres:17" }
+        databases = [{ name = "a" }, { name = "b", after = ["a"] }]
+        checks = [{ type = "required-tables", name = "tables", tables = { a = ["t"] } }]
+    "#;
+    parse(text, "shop.toml", &Environment::default(), Purpose::Drill).unwrap()
+}
+
+/// The verdict of a drill of that template that has only begun.
+pub fn fresh() -> Verdict {
+    let template = template();
+    Verdict {
+        schema_version: 1,
+        drill_id: DrillId::random(),
+        template: template.name.clone(),
+        timestamp: crate::model::names::compact(start()),
+        project: ProjectName::new(&template.project_prefix, start()),
+        status: Status::Running,
+        operator: "system".to_owned(),
+        started_at: start(),
+        finished_at: None,
+        duration_seconds: None,
+        at: start(),
+        tool: Tool { version: "0.0.0" },
+        runner: Runner { hostname: "ci".to_owned(), ..Runner::default() },
+        recovery_set: RecoverySet::default(),
+        plan: PlanRecord { store: Some(StoreRecord::of(&template.store)), ..PlanRecord::default() },
+        databases: template.databases.iter().map(|d| record::pending(&d.name, &d.after)).collect(),
+        stack: Stack::default(),
+        isolation: Isolation::default(),
+        checks: Vec::new(),
+        verification_seconds: None,
+        objectives: Objectives::default(),
+        rows_verified: 0,
+        kept: false,
+        teardown: Teardown::default(),
+        phases: Vec::new(),
+        only: Vec::new(),
+        failure: None,
+        warnings: Vec::new(),
+        not_verified: Vec::new(),
+    }
+}
+
+/// The same drill at its end, before it is concluded: nothing is wrong with it.
+pub fn passing() -> Verdict {
+    let mut verdict = fresh();
+    verdict.recovery_set = RecoverySet::of(vec![point("a", 5, 1 << 20), point("b", 4, 2 << 20)]);
+    for (database, rows) in verdict.databases.iter_mut().zip([12_450, 3]) {
+        database.status = DatabaseStatus::Restored;
+        database.tables = Some(1);
+        database.rows = Some(rows);
+        database.table_rows = BTreeMap::from([("public.t".to_owned(), rows)]);
+        database.seconds = StageSeconds {
+            download: Some(0.5),
+            decrypt: Some(0.1),
+            write: Some(0.2),
+            restore: Some(1.25),
+            count: Some(0.01),
+        };
+    }
+    verdict.rows_verified = 12_453;
+    verdict.isolation = Isolation {
+        status: IsolationStatus::Proved,
+        assertions: vec![Assertion {
+            subject: "net".to_owned(),
+            property: "internal",
+            expected: "true".to_owned(),
+            actual: "true".to_owned(),
+            ok: true,
+        }],
+        probes: vec![Probe {
+            from: "postgres".to_owned(),
+            target: "example.com".to_owned(),
+            reason: "a public name".to_owned(),
+            expect: "unresolvable",
+            observed: "does not resolve".to_owned(),
+            ok: true,
+        }],
+        not_probed: Vec::new(),
+        confirmed_at: Some(start()),
+    };
+    verdict.checks = vec![check(CheckStatus::Pass)];
+    verdict.verification_seconds = Some(0.2);
+    verdict.objectives.rto =
+        Objective { target_seconds: Some(900.0), actual_seconds: Some(41.2), met: Some(true) };
+    verdict.teardown = Teardown {
+        status: TeardownStatus::Clean,
+        removed: Removed { containers: 2, networks: 1, volumes: 0 },
+        ..Teardown::default()
+    };
+    verdict
+}
+
+/// A check with this outcome.
+pub fn check(status: CheckStatus) -> Check {
+    Check {
+        name: "tables".to_owned(),
+        kind: "required-tables",
+        status,
+        seconds: 0.2,
+        rows_verified: 12_450,
+        summary: "1 tables in 1 databases".to_owned(),
+        findings: Vec::new(),
+        findings_total: 0,
+        heads: None,
+    }
+}
+
+/// A recovery point taken so many hours before the drill.
+pub fn point(database: &str, hours: i64, size_bytes: u64) -> RecoveryPoint {
+    let taken_at = start() - TimeDelta::hours(hours);
+    RecoveryPoint {
+        database: database.parse().unwrap(),
+        key: ObjectKey::new(format!("{database}_{}.dump.age", crate::model::names::compact(taken_at))),
+        size_bytes,
+        taken_at,
+        last_modified: Some(taken_at + TimeDelta::minutes(1)),
+        storage_class: "STANDARD".to_owned(),
+        etag: None,
+        ciphertext_sha256: None,
+        plaintext_sha256: None,
+        plaintext_bytes: None,
+    }
+}
+
+/// A plan of that drill, with these databases missing.
+pub fn plan(missing: &[&str]) -> DrillPlan {
+    let names: Vec<DatabaseName> = ["a", "b"].map(|name| name.parse().unwrap()).into();
+    let missing: Vec<DatabaseName> = missing.iter().map(|name| name.parse().unwrap()).collect();
+    let there = names.iter().filter(|name| !missing.contains(name));
+    let set = RecoverySet::of(there.map(|name| point(name.as_str(), 5, 1 << 20)).collect());
+    DrillPlan {
+        schema_version: 1,
+        template: "shop".to_owned(),
+        status: Status::DryRun,
+        at: start(),
+        store: "s3://backups".to_owned(),
+        sound: missing.is_empty(),
+        room: forecast::room(&set, &BTreeMap::new(), &[], None),
+        recovery_set: set,
+        points: Vec::new(),
+        unnamed: Unnamed::default(),
+        bucket: None,
+        image: image::facts(&template().postgres, None),
+        forecast: None,
+        cost: Cost::default(),
+        waves: names.iter().map(|name| vec![name.clone()]).collect(),
+        missing,
+        rpo: Objective { target_seconds: Some(86_400.0), actual_seconds: Some(18_000.0), met: Some(true) },
+        findings: Vec::new(),
+    }
+}
+
+/// A database of the verdict.
+pub fn database<'a>(verdict: &'a mut Verdict, name: &str) -> &'a mut Database {
+    verdict.databases.iter_mut().find(|database| database.name.as_str() == name).unwrap()
+}
+
+/// Changes what a database's stages took, and the size of its dump.
+pub fn restored_at(
+    verdict: &mut Verdict,
+    name: &str,
+    change: impl FnOnce(&mut StageSeconds),
+    plaintext_bytes: u64,
+) {
+    change(&mut database(verdict, name).seconds);
+    let points = &mut verdict.recovery_set.points;
+    let point = points.iter_mut().find(|point| point.database.as_str() == name).unwrap();
+    point.plaintext_bytes = Some(plaintext_bytes);
+}

@@ -1,0 +1,54 @@
+//! Whose drills are compared with each other.
+//!
+//! A template may take its bucket from the environment, so that one of its name drills production today and staging
+//! tomorrow. What was found in one says nothing of the other, so drills are of one kind if both are of the same store.
+
+use serde::Deserialize;
+
+use crate::model::verdict::StoreRecord;
+use crate::template::Template;
+
+/// A template and the store it drills.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lineage {
+    template: String,
+    store: StoreRecord,
+}
+
+/// Whether a verdict is of the same store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SameStore {
+    /// It is.
+    Yes,
+    /// It is of another one.
+    No,
+    /// It does not say: an earlier version wrote it.
+    Unknown,
+}
+
+/// What of a verdict's `plan` is read back.
+#[derive(Debug, Default, Deserialize)]
+pub struct PlanPart {
+    store: Option<StoreRecord>,
+}
+
+impl Lineage {
+    /// That of this template.
+    pub fn of(template: &Template) -> Self {
+        Self { template: template.name.clone(), store: StoreRecord::of(&template.store) }
+    }
+
+    /// Whether a verdict of the template of this name is of the same store; none if it is of another template.
+    pub fn judge(&self, template: &str, plan: &PlanPart) -> Option<SameStore> {
+        (self.template == template).then_some(match &plan.store {
+            None => SameStore::Unknown,
+            Some(store) if *store == self.store => SameStore::Yes,
+            Some(_) => SameStore::No,
+        })
+    }
+
+    /// Whether a verdict counts where one that does not say its store does.
+    pub fn may_be(&self, template: &str, plan: &PlanPart) -> bool {
+        self.judge(template, plan).is_some_and(|store| store != SameStore::No)
+    }
+}

@@ -1,0 +1,10 @@
+//! What everybody speaks of. No I/O.
+
+pub mod exit;
+pub mod failure;
+pub mod foreign;
+pub mod human;
+pub mod manifest;
+pub mod names;
+pub mod secret;
+pub mod verdict;

@@ -1,0 +1,102 @@
+//! What became of each database.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::model::failure::FailureRecord;
+use crate::model::names::DatabaseName;
+
+/// How far a database got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DatabaseStatus {
+    /// Not yet begun.
+    Pending,
+    /// Restored without an error.
+    Restored,
+    /// It could not be restored.
+    Failed,
+    /// There is no recovery point.
+    Missing,
+    /// Not tried, because a parent failed or the drill ended before.
+    Skipped,
+}
+
+/// What became of one database.
+#[derive(Debug, Clone, Serialize)]
+pub struct Database {
+    /// Its name.
+    pub name: DatabaseName,
+    /// Its parents.
+    pub after: Vec<DatabaseName>,
+    /// How far it got.
+    pub status: DatabaseStatus,
+    /// User tables restored.
+    pub tables: Option<u64>,
+    /// Rows in them, counted.
+    pub rows: Option<u64>,
+    /// The restored database's size.
+    pub restored_bytes: Option<u64>,
+    /// Rows of each table, by `schema.table`.
+    pub table_rows: BTreeMap<String, u64>,
+    /// What each stage took.
+    pub seconds: StageSeconds,
+    /// What the dump says about itself.
+    pub archive: Option<Archive>,
+    /// How `pg_restore` went.
+    pub pg_restore: Option<PgRestore>,
+    /// Why it failed or was skipped.
+    pub error: Option<FailureRecord>,
+}
+
+/// What each stage took. Stages overlap.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct StageSeconds {
+    /// Waiting for the store.
+    pub download: Option<f64>,
+    /// Decrypting and hashing.
+    pub decrypt: Option<f64>,
+    /// Waiting for the container to take the dump in.
+    pub write: Option<f64>,
+    /// `pg_restore`.
+    pub restore: Option<f64>,
+    /// Counting rows.
+    pub count: Option<f64>,
+}
+
+/// What a dump says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Archive {
+    /// The version of pg_dump's archive format.
+    pub format: String,
+    /// The database's name where it was dumped.
+    pub database: String,
+    /// The server it came from.
+    pub server_version: String,
+    /// The pg_dump that made it.
+    pub pg_dump_version: String,
+    /// Compression of its data.
+    pub compression: String,
+    /// When it was made, in the source's local time.
+    pub created_at: Option<String>,
+    /// Entries in its table of contents.
+    pub entries: usize,
+    /// Tables in it.
+    pub tables: usize,
+    /// Entries that are made after the rows: indexes, keys, constraints, triggers.
+    pub post_data: usize,
+}
+
+/// How `pg_restore` went.
+#[derive(Debug, Clone, Serialize)]
+pub struct PgRestore {
+    /// Its exit status.
+    pub exit_code: i64,
+    /// Workers it was given.
+    pub jobs: usize,
+    /// What it said, bounded.
+    pub stderr: Vec<String>,
+    /// Lines left out.
+    pub stderr_lines_dropped: u64,
+}

@@ -1,0 +1,157 @@
+//! The verdict: what a drill found out, as JSON, schema version 1.
+//!
+//! These types are the contract with scripts, CI jobs and auditors: keys are added, never renamed or removed.
+//! Times are RFC 3339 in UTC, durations are seconds, sizes are bytes. Durations of stages that overlap are
+//! measured for each stage, so they need not add up to the total.
+
+mod checks;
+mod databases;
+mod heads;
+mod objectives;
+mod points;
+mod stack;
+mod store;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::model::failure::FailureRecord;
+use crate::model::names::{DatabaseName, DrillId, ProjectName};
+
+pub use checks::{Check, CheckStatus, Finding, Severity};
+pub use databases::{Archive, Database, DatabaseStatus, PgRestore, StageSeconds};
+pub use heads::{ChainHead, ChainHeads};
+pub use objectives::{Objective, Objectives, PhaseObjective, PhaseTime};
+pub use points::{PlanRecord, RecoveryPoint, RecoverySet};
+pub use stack::{
+    Assertion, Isolation, IsolationStatus, Probe, Removed, Stack, StackService, Teardown, TeardownStatus,
+};
+pub use store::StoreRecord;
+
+/// How a drill ended, or that it has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// Still running, or ended without a word.
+    #[default]
+    Running,
+    /// Everything was restored, every check held, every objective was met.
+    Pass,
+    /// The backup, the data or an objective is bad.
+    Fail,
+    /// The drill could not be run to a verdict.
+    Inconclusive,
+    /// Somebody stopped it.
+    Cancelled,
+    /// Nothing was restored: this is a plan.
+    DryRun,
+}
+
+impl Status {
+    /// The word that stands in verdicts and in the drill log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Pass => "PASS",
+            Self::Fail => "FAIL",
+            Self::Inconclusive => "INCONCLUSIVE",
+            Self::Cancelled => "CANCELLED",
+            Self::DryRun => "DRY_RUN",
+        }
+    }
+}
+
+/// The outcome of one drill.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verdict {
+    /// Version of this schema.
+    pub schema_version: u32,
+    /// Identifies the drill.
+    pub drill_id: DrillId,
+    /// The template's name.
+    pub template: String,
+    /// When it began, as `20260517T083111Z`.
+    pub timestamp: String,
+    /// The Compose project.
+    pub project: ProjectName,
+    /// The outcome.
+    pub status: Status,
+    /// Who ran it.
+    pub operator: String,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended, teardown included, by the clock as it went at the start.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// From `started_at` to `finished_at`, by a clock that nobody can set.
+    pub duration_seconds: Option<f64>,
+    /// The point in time it drilled for.
+    pub at: DateTime<Utc>,
+    /// What ran it.
+    pub tool: Tool,
+    /// Where it ran.
+    pub runner: Runner,
+    /// The recovery points used.
+    pub recovery_set: RecoverySet,
+    /// What the plan found, and what making it cost.
+    pub plan: PlanRecord,
+    /// What became of each database.
+    pub databases: Vec<Database>,
+    /// The stack it was restored into.
+    pub stack: Stack,
+    /// That the stack could reach nothing.
+    pub isolation: Isolation,
+    /// What was verified.
+    pub checks: Vec<Check>,
+    /// The time during which at least one check ran.
+    pub verification_seconds: Option<f64>,
+    /// Budgets against measurements.
+    pub objectives: Objectives,
+    /// Rows read back and counted in the restored databases.
+    pub rows_verified: u64,
+    /// Whether the stack was left standing on request.
+    pub kept: bool,
+    /// What was removed, and what was not.
+    pub teardown: Teardown,
+    /// When each phase began, and what it took.
+    pub phases: Vec<PhaseTime>,
+    /// The databases the drill was narrowed to; empty for all.
+    pub only: Vec<DatabaseName>,
+    /// The first thing that went wrong.
+    pub failure: Option<FailureRecord>,
+    /// What an operator should know though it decides nothing.
+    pub warnings: Vec<String>,
+    /// What was not verified, though no check failed for that. A PASS says nothing of it.
+    pub not_verified: Vec<String>,
+}
+
+/// The program.
+#[derive(Debug, Clone, Serialize)]
+pub struct Tool {
+    /// Its version.
+    pub version: &'static str,
+}
+
+/// The machine and the engine.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Runner {
+    /// The host the program ran on.
+    pub hostname: String,
+    /// The process: host, boot and PID namespace, process id, and when it began. Tells whether a drill that is RUNNING does.
+    pub owner: String,
+    /// The Docker engine's version.
+    pub engine_version: Option<String>,
+    /// The API version spoken with it.
+    pub api_version: Option<String>,
+    /// Where the engine was reached, as `DOCKER_HOST` has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine_endpoint: Option<String>,
+    /// The Docker context that named it, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine_context: Option<String>,
+    /// The engine's processors.
+    pub cpus: Option<u64>,
+    /// The engine's memory.
+    pub memory_bytes: Option<u64>,
+    /// Bytes free on the disk that databases were restored to, before they were.
+    pub disk_free_bytes: Option<u64>,
+}

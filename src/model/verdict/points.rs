@@ -1,0 +1,58 @@
+//! The recovery set: what a drill restores from.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::{Finding, StoreRecord};
+use crate::model::names::{DatabaseName, ObjectKey};
+use crate::plan::Cost;
+
+/// What the plan found before the drill began.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct PlanRecord {
+    /// The store that is drilled. Drills of another are nothing to compare with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreRecord>,
+    /// What is wrong with the recovery set, or worth knowing.
+    pub findings: Vec<Finding>,
+    /// What making the plan cost.
+    pub cost: Cost,
+}
+
+/// The recovery points one drill uses.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RecoverySet {
+    /// When the oldest was taken.
+    pub oldest: Option<DateTime<Utc>>,
+    /// When the newest was taken.
+    pub newest: Option<DateTime<Utc>>,
+    /// The seconds between them.
+    pub skew_seconds: Option<i64>,
+    /// The points, in restore order.
+    pub points: Vec<RecoveryPoint>,
+}
+
+/// One backup object of one database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RecoveryPoint {
+    /// The database.
+    pub database: DatabaseName,
+    /// The object's key in the store.
+    pub key: ObjectKey,
+    /// Its size as stored, encrypted.
+    pub size_bytes: u64,
+    /// When the dump was taken, by its key.
+    pub taken_at: DateTime<Utc>,
+    /// When the object was uploaded, by the store.
+    pub last_modified: Option<DateTime<Utc>>,
+    /// Its storage class.
+    pub storage_class: String,
+    /// Its entity tag: the object that is read must still have it.
+    pub etag: Option<String>,
+    /// SHA-256 of the object as stored, once read.
+    pub ciphertext_sha256: Option<String>,
+    /// SHA-256 of the dump, once decrypted.
+    pub plaintext_sha256: Option<String>,
+    /// The dump's size, once decrypted.
+    pub plaintext_bytes: Option<u64>,
+}

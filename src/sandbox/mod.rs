@@ -1,0 +1,20 @@
+//! The stack: a drill's own Compose project, its containers and anonymous volumes, and the network namespace they share.
+//!
+//! [`spec`] says purely what is to be made, [`docker`] makes it (and is the only folder that imports bollard),
+//! [`isolation`] proves that what was made can reach nothing, [`tunnel`] is the way in, and `shortcut` a faster one where
+//! this machine allows it.
+
+pub mod disk;
+pub mod docker;
+pub mod http;
+pub mod isolation;
+pub mod labels;
+pub mod owner;
+pub mod ports;
+pub mod postgres_image;
+pub mod probe;
+pub mod seccomp;
+#[cfg(target_os = "linux")]
+pub mod shortcut;
+pub mod spec;
+pub mod tunnel;

@@ -1,0 +1,131 @@
+//! Connecting to the server of a drill, with settings that nothing in it has a say in.
+
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_postgres::{Client, Connection, NoTls};
+
+use super::frames::Bounded;
+use super::pins::Pins;
+use super::sessions::Pinned;
+use super::{Server, drive, error_text};
+use crate::model::failure::{Failure, Result};
+use crate::model::secret::Secret;
+use crate::sandbox::docker::Engine;
+use crate::sandbox::tunnel::{LOOPBACK, Tunnel};
+
+impl Server {
+    /// The server in this container.
+    pub fn new(engine: Engine, container: String, password: Secret) -> Self {
+        Self { engine, container, password, major: Arc::default() }
+    }
+
+    /// Connects to a database as the superuser, to set something up in it. Whatever the database holds by then, its
+    /// settings have no say in this connection.
+    ///
+    /// # Errors
+    /// `authentication_failed`, `server_unreachable`.
+    pub async fn connect(&self, database: &str) -> Result<Client> {
+        Ok(self.connect_pinned(database, &Pins::setup()).await?.client)
+    }
+
+    /// Connects with settings that a dump has no say in.
+    pub(super) async fn connect_pinned(&self, database: &str, pins: &Pins) -> Result<Pinned> {
+        self.require_major(database).await?;
+        let tunnel = Tunnel::open(&self.engine, &self.container, LOOPBACK, "5432").await?;
+        let pinned = self.start(tunnel, database, &self.options(pins)).await;
+        pinned.map_err(|error| connect_failure(database, &error))
+    }
+
+    /// As [`Server::connect_pinned`], by the shortest way there is: for those who read much, or ask often.
+    pub(super) async fn connect_nearest(&self, database: &str, pins: &Pins) -> Result<Pinned> {
+        #[cfg(target_os = "linux")]
+        if let Some(socket) = crate::sandbox::shortcut::open_socket(&self.engine, &self.container).await {
+            self.require_major(database).await?;
+            if let Ok(pinned) = self.start(socket, database, &self.options(pins)).await {
+                return Ok(pinned);
+            }
+        }
+        self.connect_pinned(database, pins).await
+    }
+
+    /// Connects without any settings, to load data into a database of our own.
+    pub(super) async fn connect_unpinned(&self, database: &str) -> Result<Client> {
+        let tunnel = Tunnel::open(&self.engine, &self.container, LOOPBACK, "5432").await?;
+        let pinned = self.start(tunnel, database, "").await;
+        Ok(pinned.map_err(|error| connect_failure(database, &error))?.client)
+    }
+
+    pub(super) fn options(&self, pins: &Pins) -> String {
+        pins.options(self.major.get().copied().unwrap_or(0))
+    }
+
+    /// Knows the server's version from here on: the first connection to it is made before any data is.
+    async fn require_major(&self, database: &str) -> Result<()> {
+        if self.major.get().is_none() {
+            let tunnel = Tunnel::open(&self.engine, &self.container, LOOPBACK, "5432").await?;
+            let options = Pins::catalog().options(0);
+            self.start(tunnel, database, &options)
+                .await
+                .map_err(|error| connect_failure(database, &error))?;
+        }
+        Ok(())
+    }
+
+    /// What to connect with.
+    pub(super) fn config(&self, database: &str, options: &str) -> tokio_postgres::Config {
+        let mut config = tokio_postgres::Config::new();
+        config
+            .user("postgres")
+            .password(self.password.expose())
+            .dbname(database)
+            .application_name("restore-drill")
+            .options(options);
+        config
+    }
+
+    async fn start<S>(
+        &self,
+        stream: S,
+        database: &str,
+        options: &str,
+    ) -> Result<Pinned, tokio_postgres::Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let config = self.config(database, options);
+        // Nothing on this way is encrypted, so whatever comes is a message.
+        let (client, connection) = config.connect_raw(Bounded::new(stream), NoTls).await?;
+        let is_ascii = connection.parameter("server_encoding") == Some("SQL_ASCII");
+        if let Some(major) = major(&connection) {
+            self.major.get_or_init(|| major);
+        }
+        drive(connection);
+        let pinned = Pinned { client, is_ascii };
+        pinned.take_any_bytes().await?;
+        Ok(pinned)
+    }
+}
+
+/// The major version that a server reports with its first messages.
+fn major<S, T>(connection: &Connection<S, T>) -> Option<u32>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let version = connection.parameter("server_version")?;
+    let end = version.find(|c: char| !c.is_ascii_digit()).unwrap_or(version.len());
+    version[..end].parse().ok()
+}
+
+fn connect_failure(database: &str, error: &tokio_postgres::Error) -> Failure {
+    let text = error_text(error);
+    match error.code().map(tokio_postgres::error::SqlState::code) {
+        Some("28P01" | "28000") => {
+            Failure::inconclusive("authentication_failed", format!("the drill's Postgres refused the drill's own credentials ({text})"))
+                .hint("RESTORE_DB_PASSWORD sets the password of the drill's server, not of production's; unset it for a random one")
+        }
+        _ => Failure::inconclusive("server_unreachable", format!("cannot connect to {database} in the drill's Postgres ({text})"))
+            .hint("this says nothing about the backup: look at the engine's free memory and disk space; --keep leaves the container to look at"),
+    }
+}

@@ -1,0 +1,134 @@
+//! Constraints, checked again against the data: no index is trusted, and no word of the catalog that one is valid.
+
+mod catalog;
+mod queries;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio_postgres::Error;
+
+use super::connections::Connections;
+use super::sessions::ForeignSession;
+use super::{Pins, Server};
+use crate::check::{Found, Recheck};
+use crate::model::failure::{Failure, Result};
+use crate::model::human;
+use crate::model::names::DatabaseName;
+use crate::template::ConstraintKind;
+use queries::Unit;
+
+/// Rows that violate a constraint and are named; the rest is counted.
+const NAMED: usize = 5;
+
+/// Makes every query read the tables themselves: an index that is wrong would hide what is wrong with the data.
+const TRUST_NO_INDEX: [(&str, &str); 4] = [
+    ("enable_indexscan", "off"),
+    ("enable_indexonlyscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("constraint_exclusion", "off"),
+];
+
+impl Server {
+    /// Checks every constraint of these kinds of a database, on several connections. The caller holds a permit for the
+    /// first.
+    ///
+    /// # Errors
+    /// `query_timed_out`, `query_failed`.
+    pub async fn recheck_constraints(
+        &self,
+        database: &DatabaseName,
+        kinds: &BTreeSet<ConstraintKind>,
+        connections: &Connections,
+        timeout: Duration,
+    ) -> Result<Vec<Recheck>> {
+        let catalog::Found { mut units, left_out } = {
+            let session = self.catalog(database.as_str()).await?;
+            catalog::read(&session, kinds).await?
+        };
+        // The largest first, so that no connection is left alone with it at the end.
+        units.sort_by_key(|unit| std::cmp::Reverse(unit.size));
+        let pins = Pins::expressions().timeout(timeout).with(TRUST_NO_INDEX);
+        let work =
+            |session: Arc<ForeignSession>, unit: Unit| async move { recheck(&session, unit).await }.boxed();
+        let done = self.on_connections(database, connections, &pins, units, work).await?;
+        Ok(done.into_iter().flatten().chain(left_out).collect())
+    }
+}
+
+/// Checks the constraints of a unit in one pass; if the pass fails, one by one, so that one that cannot be evaluated
+/// does not hide the others.
+async fn recheck(session: &ForeignSession, unit: Unit) -> Result<Vec<Recheck>> {
+    let counts = match session.numbers(&unit.count).await {
+        Ok(counts) => counts,
+        Err(error) if must_end(&error) => return Err(failed(&unit, &error)),
+        Err(error) if unit.rules.len() == 1 => {
+            let rules = unit.rules.into_iter();
+            return Ok(rules
+                .map(|probe| Recheck { rows: 0, rule: probe.rule, found: Found::Failed(why(&error)) })
+                .collect());
+        }
+        Err(_) => {
+            let mut one_by_one = Vec::new();
+            for single in unit.split() {
+                one_by_one.extend(Box::pin(recheck(session, single)).await?);
+            }
+            return Ok(one_by_one);
+        }
+    };
+    let counts: Option<Vec<u64>> =
+        counts.into_iter().map(|count| count.and_then(|count| u64::try_from(count).ok())).collect();
+    let Some((mut rows, violations)) =
+        counts.as_ref().and_then(|counts| counts.split_first()).map(|(rows, violations)| (*rows, violations))
+    else {
+        let message =
+            format!("checking the constraints of {}: the server's answer is no number", unit.table());
+        return Err(Failure::inconclusive("query_failed", message));
+    };
+    let mut rechecks = Vec::new();
+    for (probe, violations) in unit.rules.iter().zip(violations.iter().copied()) {
+        let keys = if violations == 0 { Vec::new() } else { keys(session, &unit, &probe.keys).await? };
+        rechecks.push(Recheck { rows, rule: probe.rule.clone(), found: Found::Violations(violations, keys) });
+        // Those of a table are counted once.
+        rows = 0;
+    }
+    Ok(rechecks)
+}
+
+async fn keys(session: &ForeignSession, unit: &Unit, sql: &str) -> Result<Vec<String>> {
+    let rows = match session.rows(&format!("{sql} LIMIT {NAMED}")).await {
+        Ok(rows) => rows,
+        Err(error) if must_end(&error) => return Err(failed(unit, &error)),
+        // They are named for convenience; the count stands.
+        Err(_) => return Ok(Vec::new()),
+    };
+    Ok(rows.into_iter().flatten().flatten().map(|key| human::one_line(&key, 120)).collect())
+}
+
+/// Whether an error is none of the constraint's own: the connection is gone, time or disk ran out.
+fn must_end(error: &Error) -> bool {
+    let code = error.code().map(tokio_postgres::error::SqlState::code);
+    code.is_none_or(|code| {
+        code == super::frames::TOO_LONG
+            || code.starts_with("57")
+            || code.starts_with("53")
+            || code.starts_with("58")
+            || code.starts_with("XX")
+    })
+}
+
+fn failed(unit: &Unit, error: &Error) -> Failure {
+    super::own_failure(&format!("checking the constraints of {}", unit.table()), error)
+}
+
+/// Why a constraint could not be evaluated. Only what names objects is quoted: other messages quote values.
+fn why(error: &Error) -> String {
+    let code = error.code().map_or("unknown", |code| code.code());
+    if code.starts_with("42") {
+        format!("{} (SQLSTATE {code})", super::error_text(error))
+    } else {
+        format!("its evaluation fails with SQLSTATE {code}")
+    }
+}

@@ -1,0 +1,36 @@
+//! A database, however it is reached.
+
+use tokio_postgres::Client;
+
+use super::{Direct, Pins, Server};
+use crate::model::failure::Result;
+use crate::model::names::DatabaseName;
+
+/// A database that checks can connect to, as often as they like.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// In a stack, by the shortest way there is.
+    InStack(Server, DatabaseName),
+    /// In a stack, through the engine, which is the way that is always there.
+    ThroughEngine(Server, DatabaseName),
+    /// Anywhere else, where a URL or the environment says.
+    Direct(Direct),
+}
+
+impl Database {
+    /// Opens a connection.
+    ///
+    /// # Errors
+    /// If there is none to be had.
+    pub async fn connect(&self) -> Result<Client> {
+        match self {
+            Self::InStack(server, name) => {
+                Ok(server.connect_nearest(name.as_str(), &Pins::template()).await?.client)
+            }
+            Self::ThroughEngine(server, name) => {
+                Ok(server.connect_pinned(name.as_str(), &Pins::template()).await?.client)
+            }
+            Self::Direct(direct) => direct.connect().await,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Which settings of a dumped database (`ALTER DATABASE … SET`) the drill's database gets.
+//!
+//! A CHECK may read a setting of the application's own, and what a text means as a date depends on one, so a restore
+//! without them fails good backups. Others say how a server works, and not what its rows mean: they would slow the drill
+//! down, bind it to what only production has, write into logs, or let the dump run code in every session.
+
+use crate::format::pg_custom::DatabaseSetting;
+
+/// Settings of PostgreSQL's own that decide what values mean, how they are written, or which names are found.
+const KEPT: [&str; 20] = [
+    "array_nulls",
+    "backslash_quote",
+    "bytea_output",
+    "datestyle",
+    "default_text_search_config",
+    "default_toast_compression",
+    "escape_string_warning",
+    "extra_float_digits",
+    "intervalstyle",
+    "lc_monetary",
+    "lc_numeric",
+    "lc_time",
+    "quote_all_identifiers",
+    "search_path",
+    "standard_conforming_strings",
+    "timezone",
+    "timezone_abbreviations",
+    "transform_null_equals",
+    "xmlbinary",
+    "xmloption",
+];
+
+/// Modules whose settings run code, reach out, or write into logs.
+const MODULES_LEFT_OUT: [&str; 14] = [
+    "anon",
+    "auto_explain",
+    "cron",
+    "http",
+    "pg_net",
+    "pgaudit",
+    "pljava",
+    "plperl",
+    "plperlu",
+    "plpython",
+    "pltcl",
+    "plv8",
+    "set_user",
+    "timescaledb",
+];
+
+/// Whether the drill's database gets this setting. Those of a role are for its own sessions, and no role but the drill's
+/// own logs in.
+pub fn is_kept(setting: &DatabaseSetting) -> bool {
+    let name = setting.name.to_ascii_lowercase();
+    setting.role.is_none()
+        && match name.split_once('.') {
+            Some((module, _)) => !MODULES_LEFT_OUT.contains(&module),
+            None => KEPT.contains(&name.as_str()),
+        }
+}
+
+/// Whether a drill sets it itself, whatever the dump says: that it is not the dump's is no news.
+pub fn is_of_every_drill(setting: &DatabaseSetting) -> bool {
+    setting.name.eq_ignore_ascii_case("event_triggers")
+}
+
+/// The setting as a warning names it: without its values, which may be secret.
+pub fn shown(setting: &DatabaseSetting) -> String {
+    let name = crate::model::human::one_line(&setting.name, 60);
+    match &setting.role {
+        Some(role) => format!("{name} of role {}", crate::model::human::one_line(role, 60)),
+        None => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting(role: Option<&str>, name: &str) -> DatabaseSetting {
+        DatabaseSetting { role: role.map(str::to_owned), name: name.to_owned(), values: vec!["x".to_owned()] }
+    }
+
+    #[test]
+    fn what_decides_what_values_mean_is_kept() {
+        for name in ["app.tenant", "DateStyle", "TimeZone", "search_path", "App.y.z", "plpgsql.extra_errors"]
+        {
+            assert!(is_kept(&setting(None, name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_runs_code_reaches_out_or_weakens_the_drill_is_left_out() {
+        for name in [
+            "session_preload_libraries",
+            "local_preload_libraries",
+            "dynamic_library_path",
+            "default_transaction_read_only",
+            "session_replication_role",
+            "event_triggers",
+            "log_statement",
+            "log_min_messages",
+            "statement_timeout",
+            "work_mem",
+            "role",
+            "plperl.on_init",
+            "PLTCL.start_proc",
+            "auto_explain.log_min_duration",
+            "ignore_checksum_failure",
+            "zero_damaged_pages",
+            "check_function_bodies",
+        ] {
+            assert!(!is_kept(&setting(None, name)), "{name}");
+        }
+        assert!(!is_kept(&setting(Some("postgres"), "app.tenant")));
+        assert_eq!(shown(&setting(Some("ann"), "app.x")), "app.x of role ann");
+    }
+}

@@ -1,0 +1,242 @@
+//! Why a restore did not go clean, and who is to blame.
+//!
+//! The backup is, unless the machine or the image can be shown to be: by asking the engine, the server and the image, and
+//! never by what an error says, since any dump can write `out of memory`. So a dump can make itself fail by its words, and
+//! nothing else.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use tokio::time::Instant;
+
+use super::shown::{self, Names};
+use super::words::Words;
+use super::{Run, newer_than_image};
+use crate::format::pg_custom::Toc;
+use crate::model::failure::{Failure, Result};
+use crate::model::names::DatabaseName;
+use crate::target::postgres::Server;
+
+/// Room on a disk that counts as none: it is seen once a second, and much is written in one.
+const FULL: u64 = 256 * 1024 * 1024;
+/// Roles that are looked for at once.
+const ROLES: usize = 50;
+
+/// What a restore that did not go clean means.
+#[derive(Debug)]
+pub enum Explained {
+    /// All rows are there, and what is not cannot be here; an operator should know.
+    Complete(String),
+    /// It failed.
+    Failed(Failure),
+}
+
+impl Server {
+    /// Explains why a restore that began at `began` did not go clean.
+    ///
+    /// # Errors
+    /// If that cannot be found out.
+    pub async fn explain(
+        &self,
+        database: &DatabaseName,
+        run: &Run,
+        toc: &Toc,
+        began: Instant,
+    ) -> Result<Explained> {
+        if let Some(trouble) = self.trouble(began).await {
+            return Ok(Explained::Failed(trouble));
+        }
+        if run.exit_code > KILLED_FROM
+            && let Some(ended) = self.ends_soon().await
+        {
+            return Ok(Explained::Failed(ended));
+        }
+        if let Some(failure) = of_the_program(run).or_else(|| of_the_machine(run)) {
+            return Ok(Explained::Failed(failure));
+        }
+        let names = Names::of(toc);
+        let first = shown::first(&run.words, &names, run.exit_code);
+        let blamed = of_the_backup(&run.words, first);
+        // What can only be wrong with the rows is, whatever else is missing.
+        if run.words.are_forged() || blamed.code != "restore_failed" {
+            return Ok(Explained::Failed(blamed));
+        }
+        if let Some(warning) = self.views_that_reach_out(database, run, toc).await? {
+            return Ok(Explained::Complete(warning));
+        }
+        Ok(Explained::Failed(self.lack(database, &run.words, toc).await?.unwrap_or(blamed)))
+    }
+
+    /// Those of these roles that the server does not have.
+    pub(super) async fn absent_roles(&self, named: &[String]) -> Result<Vec<String>> {
+        let client = self.connect(crate::target::postgres::MAINTENANCE).await?;
+        let sql = "SELECT name FROM pg_catalog.unnest($1::pg_catalog.text[]) AS name \
+                   WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles \
+                                     WHERE rolname OPERATOR(pg_catalog.=) name::pg_catalog.name)";
+        let rows = client.query(sql, &[&named]).await;
+        let rows = rows.map_err(|error| crate::target::postgres::own_failure("looking for roles", &error))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+}
+
+/// What a shell adds to the number of the signal that killed a program.
+const KILLED_FROM: i64 = 128;
+
+/// `pg_restore` itself could not run, or was stopped. No dump has a hand in that: it runs as another user than the server.
+fn of_the_program(run: &Run) -> Option<Failure> {
+    match run.exit_code {
+        126 | 127 => Some(unusable(run)),
+        code if code > KILLED_FROM => {
+            let message = format!("pg_restore was killed by signal {}", code - KILLED_FROM);
+            Some(Failure::inconclusive("restore_killed", message).hint(
+                "this says nothing about the backup: the container may have run out of memory (postgres.memory)",
+            ))
+        }
+        _ if !run.words.spoke => Some(unusable(run)),
+        _ => None,
+    }
+}
+
+fn unusable(run: &Run) -> Failure {
+    let said = run.words.before.as_deref().unwrap_or("it says nothing");
+    let message = format!("the image's pg_restore cannot run: {}", crate::model::human::one_line(said, 200));
+    Failure::inconclusive("pg_restore_unusable", message)
+        .hint("this says nothing about the backup: name another image in postgres.image")
+}
+
+/// The machine failed: shown by more than words.
+fn of_the_machine(run: &Run) -> Option<Failure> {
+    let says = |words: &str| run.words.complaints.iter().any(|complaint| complaint.words.contains(words));
+    if says("No space left on device") && run.lowest_free.is_some_and(|free| free < FULL) {
+        return Some(Failure::disk_full("the engine's disk is full: the restored database does not fit"));
+    }
+    // Before a word of the dump was read.
+    let gave_up = run.words.last_error_if_it_gave_up().filter(|_| run.words.seen == 1)?;
+    if gave_up.starts_with("unsupported version") {
+        return Some(newer_than_image(&format!(
+            "pg_restore: error: {}",
+            crate::model::human::one_line(gave_up, 200)
+        )));
+    }
+    gave_up.starts_with("connection to server").then(|| {
+        let message = format!(
+            "pg_restore could not connect to the drill's Postgres: {}",
+            crate::model::human::one_line(gave_up, 200)
+        );
+        Failure::inconclusive("server_trouble", message)
+            .hint("this says nothing about the backup: give the drill fewer workers (--jobs)")
+    })
+}
+
+/// What is wrong with the backup, by the words: a dump may say the worst of itself.
+fn of_the_backup(words: &Words, first: String) -> Failure {
+    let says = |some: &[&str]| {
+        !words.are_forged()
+            && words.complaints.iter().any(|complaint| some.iter().any(|one| complaint.words.contains(one)))
+    };
+    if says(&["violates foreign key constraint"]) {
+        return Failure::bad("foreign_key_violated", first)
+            .hint("rows refer to rows that are not in the dump: was it taken from one snapshot, and whole?");
+    }
+    if words.last_error_if_it_gave_up().is_some()
+        && says(&["unexpected end of file", "could not read from input file"])
+    {
+        return Failure::bad("dump_truncated", first)
+            .hint("the dump ends early: look at the exit status of pg_dump in the backup job");
+    }
+    Failure::bad("restore_failed", first).hint(
+        "databases[].pg_restore.stderr in the verdict has the errors; --keep leaves the server to look at",
+    )
+}
+
+/// Roles that errors say are not there.
+pub(super) fn roles_named(words: &Words) -> Vec<String> {
+    static ROLE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"ERROR:  role "([^"]{1,63})" does not exist$"#).expect("a constant"));
+    let mut named: Vec<String> = words
+        .complaints
+        .iter()
+        .filter(|complaint| !complaint.raised)
+        .filter_map(|complaint| Some(ROLE.captures(&complaint.words)?[1].to_owned()))
+        .collect();
+    named.sort();
+    named.dedup();
+    named.truncate(ROLES);
+    named
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::words::Complaint;
+    use super::*;
+    use crate::model::failure::Class;
+
+    fn run(exit_code: i64, errors: &[&str], ignored: Option<u64>, lowest_free: Option<u64>) -> Run {
+        let complaint = |words: &&str| Complaint { entry: None, words: (*words).to_owned(), raised: false };
+        let complaints: Vec<Complaint> = errors.iter().map(complaint).collect();
+        let words = Words { seen: complaints.len() as u64, complaints, ignored, spoke: true, before: None };
+        Run { exit_code, jobs: 1, words, lowest_free }
+    }
+
+    fn judged(run: &Run) -> Failure {
+        of_the_program(run)
+            .or_else(|| of_the_machine(run))
+            .unwrap_or_else(|| of_the_backup(&run.words, "first".to_owned()))
+    }
+
+    #[test]
+    fn words_alone_blame_the_backup() {
+        for words in [
+            "ERROR:  out of memory",
+            "ERROR:  could not extend file: No space left on device",
+            "FATAL:  terminating connection due to administrator command",
+            "ERROR:  could not resize shared memory segment",
+            "ERROR:  unsupported version (1.16) in file header",
+            "ERROR:  collation \"collation_rules\" does not exist",
+        ] {
+            let failure = judged(&run(1, &[words], Some(1), Some(1 << 40)));
+            assert_eq!((failure.code, failure.class), ("restore_failed", Class::Bad), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_disk_that_was_seen_full_is_the_machines() {
+        let words = &["COPY failed for table \"t\": ERROR:  could not extend file: No space left on device"];
+        assert_eq!(judged(&run(1, words, Some(1), Some(1 << 20))).code, "disk_full");
+        assert_eq!(judged(&run(1, &["ERROR:  x"], Some(1), Some(1 << 20))).code, "restore_failed");
+    }
+
+    #[test]
+    fn a_program_that_cannot_run_or_was_killed_says_nothing_about_the_backup() {
+        for (exit_code, code) in
+            [(126, "pg_restore_unusable"), (127, "pg_restore_unusable"), (137, "restore_killed")]
+        {
+            let failure = judged(&run(exit_code, &[], None, None));
+            assert_eq!((failure.code, failure.class), (code, Class::Inconclusive));
+        }
+        assert_eq!(judged(&run(1, &[], None, None)).class, Class::Bad);
+    }
+
+    #[test]
+    fn what_pg_restore_says_before_it_reads_a_word_of_the_dump_is_its_own() {
+        let said = |words: &[&str]| judged(&run(1, words, None, None)).code;
+        assert_eq!(said(&["unsupported version (1.16) in file header"]), "dump_newer_than_image");
+        assert_eq!(
+            said(&["connection to server on socket \"x\" failed: FATAL:  too many clients"]),
+            "server_trouble"
+        );
+        assert_eq!(said(&["ERROR:  x", "connection to server on socket failed"]), "restore_failed");
+        assert_eq!(said(&["ERROR:  x", "could not read from input file: end of file"]), "dump_truncated");
+    }
+
+    #[test]
+    fn roles_are_looked_for_only_where_the_server_misses_them() {
+        let missing = "COPY failed for table \"t\": ERROR:  role \"app\" does not exist";
+        let mut run = run(1, &[missing, missing, "ERROR:  type \"x\" does not exist"], Some(3), None);
+        assert_eq!(roles_named(&run.words), ["app"]);
+        for complaint in &mut run.words.complaints {
+            complaint.raised = true;
+        }
+        assert_eq!(roles_named(&run.words), [""; 0]);
+    }
+}

@@ -1,0 +1,171 @@
+//! What an image lacks that a dump needs: found by trying it in a new database, in which no word of the dump ever ran.
+
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+use uuid::Uuid;
+
+use super::shown;
+use super::words::Words;
+use crate::format::pg_custom::{Collation, Toc};
+use crate::model::failure::{Failure, Result};
+use crate::model::human::one_line;
+use crate::model::names::DatabaseName;
+use crate::target::postgres::{
+    MAINTENANCE, Server, error_text, execute, own_failure, quote_identifier, quote_literal,
+};
+
+/// Objects of each kind that are tried.
+const TRIED: usize = 200;
+/// Kinds of entries that fail when a view does.
+const VIEWS: [&str; 6] =
+    ["VIEW", "MATERIALIZED VIEW", "MATERIALIZED VIEW DATA", "RULE", "TRIGGER", "COMMENT"];
+
+impl Server {
+    /// What the image lacks that this dump needs, if anything.
+    pub(super) async fn lack(
+        &self,
+        database: &DatabaseName,
+        words: &Words,
+        toc: &Toc,
+    ) -> Result<Option<Failure>> {
+        let maintenance = self.connect(MAINTENANCE).await?;
+        let name = format!("restore_drill_{}", Uuid::new_v4().simple());
+        let quoted = quote_identifier(&name);
+        let make = format!("CREATE DATABASE {quoted} TEMPLATE template0");
+        execute(&maintenance, &make, "making a database to try the image in").await?;
+        let tried = async {
+            let client = self.connect(&name).await?;
+            let probe = Probe { client: &client };
+            if let Some(failure) = probe.extensions(toc).await? {
+                return Ok(Some(failure));
+            }
+            if let Some(failure) = probe.libraries(toc).await? {
+                return Ok(Some(failure));
+            }
+            if let Some(failure) = probe.collations(toc).await? {
+                return Ok(Some(failure));
+            }
+            probe.major(database, words, toc).await
+        };
+        let lack = tried.await;
+        execute(&maintenance, &format!("DROP DATABASE {quoted}"), "removing that database").await?;
+        lack
+    }
+}
+
+/// A new database, as the image has it.
+struct Probe<'a> {
+    client: &'a Client,
+}
+
+impl Probe<'_> {
+    /// The server's words, if it refuses this.
+    async fn refused(&self, sql: &str, doing: &str) -> Result<Option<(SqlState, String)>> {
+        match self.client.batch_execute(sql).await {
+            Ok(()) => Ok(None),
+            Err(error) => match error.code() {
+                Some(code) => Ok(Some((code.clone(), error_text(&error)))),
+                None => Err(own_failure(doing, &error)),
+            },
+        }
+    }
+
+    async fn extensions(&self, toc: &Toc) -> Result<Option<Failure>> {
+        let wanted: Vec<&str> = toc.extensions().take(TRIED).collect();
+        let sql = "SELECT name FROM pg_catalog.unnest($1::pg_catalog.text[]) AS name \
+                   WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions e \
+                                     WHERE e.name OPERATOR(pg_catalog.=) name.name::pg_catalog.name) LIMIT 1";
+        let absent = self.client.query_opt(sql, &[&wanted]).await;
+        let absent = absent.map_err(|error| own_failure("looking for extensions", &error))?;
+        if let Some(row) = absent {
+            let name = one_line(row.get(0), 80);
+            return Ok(Some(
+                Failure::inconclusive("extension_missing", format!("the image lacks the extension {name}"))
+                    .hint("name an image that has it in postgres.image"),
+            ));
+        }
+        for name in wanted {
+            let sql = format!("CREATE EXTENSION IF NOT EXISTS {} CASCADE", quote_identifier(name));
+            if let Some((_, why)) = self.refused(&sql, "trying an extension").await? {
+                let name = one_line(name, 80);
+                let message =
+                    format!("the image has the extension {name}, and it does not work there: {why}");
+                return Ok(Some(Failure::inconclusive("extension_unusable", message).hint(
+                    "if it must be loaded at the start, set shared_preload_libraries in postgres.settings; or name another image in postgres.image",
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn libraries(&self, toc: &Toc) -> Result<Option<Failure>> {
+        for library in toc.libraries().into_iter().take(TRIED) {
+            let sql = format!("LOAD {}", quote_literal(&format!("$libdir/{library}")));
+            if let Some((_, why)) = self.refused(&sql, "trying a library").await? {
+                let message = format!("functions of the dump need the library {library}: {why}");
+                return Ok(Some(
+                    Failure::inconclusive("library_missing", message)
+                        .hint("name an image that has the library in postgres.image"),
+                ));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn collations(&self, toc: &Toc) -> Result<Option<Failure>> {
+        let missing = |name: &str, why: &str| {
+            let message = format!("the image lacks what the collation {} needs: {why}", one_line(name, 80));
+            Failure::inconclusive("collation_missing", message)
+                .hint("name an image that has the source's locales in postgres.image")
+        };
+        for collation in toc.collations().iter().take(TRIED) {
+            if let Some((_, why)) = self.refused(&creation(collation), "trying a collation").await? {
+                return Ok(Some(missing(&collation.name, &why)));
+            }
+        }
+        let used: Vec<String> = toc.system_collations().into_iter().take(TRIED).collect();
+        let sql = "SELECT name FROM pg_catalog.unnest($1::pg_catalog.text[]) AS name \
+                   WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_collation c \
+                                     WHERE c.collname OPERATOR(pg_catalog.=) name.name::pg_catalog.name) LIMIT 1";
+        let absent = self.client.query_opt(sql, &[&used]).await;
+        let absent = absent.map_err(|error| own_failure("looking for collations", &error))?;
+        Ok(absent.map(|row| missing(row.get(0), "it is a locale of the source's machine")))
+    }
+
+    /// Views over the system's own views and tables: these are others in another major version.
+    async fn major(&self, database: &DatabaseName, words: &Words, toc: &Toc) -> Result<Option<Failure>> {
+        let asked = self
+            .client
+            .query_one("SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4", &[])
+            .await;
+        let has =
+            asked.map_err(|error| own_failure("asking for the version", &error))?.get::<_, i32>(0) / 10_000;
+        let Some(of_dump) = toc.header.server_major().filter(|major| i64::from(*major) < i64::from(has))
+        else {
+            return Ok(None);
+        };
+        let entries: Option<Vec<_>> =
+            words.complaints.iter().map(|complaint| shown::entry_of(toc, complaint)).collect();
+        let Some(entries) = entries.filter(|_| words.entries().is_some()) else { return Ok(None) };
+        let all_views = entries.iter().all(|entry| VIEWS.contains(&entry.desc.as_str()));
+        let first = entries.first().filter(|first| all_views && first.defn.contains("pg_"));
+        Ok(first.map(|view| {
+            let message = format!(
+                "{database} was dumped from PostgreSQL {of_dump}, and the image's {has} does not take its view {}.{}, which reads the system's own",
+                one_line(view.namespace.as_deref().unwrap_or_default(), 80),
+                one_line(&view.tag, 80)
+            );
+            Failure::inconclusive("major_differs", message).hint(format!(
+                "drill with an image of PostgreSQL {of_dump}; such views must be dropped before an upgrade"
+            ))
+        }))
+    }
+}
+
+fn creation(collation: &Collation) -> String {
+    // Words such as `false` may be quoted as well (`defGetBoolean`, `defGetString`).
+    let options: Vec<String> =
+        collation.options.iter().map(|(name, value)| format!("{name} = {}", quote_literal(value))).collect();
+    let name = quote_identifier(&format!("try_{}", Uuid::new_v4().simple()));
+    format!("CREATE COLLATION public.{name} ({})", options.join(", "))
+}

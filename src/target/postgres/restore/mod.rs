@@ -1,0 +1,139 @@
+//! `pg_restore`: run, listened to, and explained.
+
+mod explain;
+mod lacks;
+mod refresh;
+mod shown;
+mod words;
+
+use futures_util::TryStreamExt;
+use tokio::io::AsyncWriteExt;
+
+use super::{Pins, Server, scratch};
+use crate::format::pg_custom::Toc;
+use crate::model::failure::{Failure, Result};
+use crate::model::names::DatabaseName;
+use crate::model::secret::Secret;
+use crate::model::verdict::PgRestore;
+use crate::sandbox::docker::{ExecSpec, Output};
+use crate::sandbox::spec::SCRATCH;
+use words::{Listener, Words};
+
+pub use explain::Explained;
+
+/// Runs `pg_restore` and looks at the disk's free room beside it: after an error the server gives room back, so whether
+/// the disk was full can only be seen while it is. The room goes to stdout, which `pg_restore` does not use here.
+const WATCHED: &str = r#"while df -Pk "$0" 2>/dev/null; do sleep 1 >/dev/null 2>&1 </dev/null || break; done &
+watch=$!; "$@"; status=$?; kill "$watch" 2>/dev/null; exit "$status""#;
+
+/// How `pg_restore` went.
+#[derive(Debug)]
+pub struct Run {
+    exit_code: i64,
+    jobs: usize,
+    words: Words,
+    /// The least room that was seen on the disk, in bytes.
+    lowest_free: Option<u64>,
+}
+
+impl Run {
+    /// Whether everything was restored.
+    pub fn is_clean(&self) -> bool {
+        self.exit_code == 0
+    }
+
+    /// What a verdict keeps of it.
+    pub fn record(&self, toc: &Toc) -> PgRestore {
+        let (stderr, stderr_lines_dropped) = shown::lines(&self.words, &shown::Names::of(toc));
+        PgRestore { exit_code: self.exit_code, jobs: self.jobs, stderr, stderr_lines_dropped }
+    }
+}
+
+impl Server {
+    /// Restores a database's dump from the scratch volume. How it went is in the result: a dump that does not
+    /// restore clean is not an `Err`.
+    ///
+    /// Owners, privileges, tablespaces and security labels belong to the machine a dump was made on, and a
+    /// subscription would reach out to its publisher; none of them is part of "every row is there".
+    pub async fn pg_restore(&self, database: &DatabaseName, jobs: usize) -> Result<Run> {
+        self.run_pg_restore(database, jobs, &[]).await
+    }
+
+    /// Restores entries that could not be restored once more, now that the roles are there that they name. None if
+    /// nothing was missing, or if it is not sure which entries those are.
+    ///
+    /// A dump can say that it lacks a role, and lie. It cannot make its entries go through by that.
+    pub async fn restore_again_with_roles(
+        &self,
+        database: &DatabaseName,
+        run: &Run,
+    ) -> Result<Option<(Run, Vec<String>)>> {
+        let named = explain::roles_named(&run.words);
+        let Some(entries) = run.words.entries().filter(|_| !named.is_empty() && !run.words.are_forged())
+        else {
+            return Ok(None);
+        };
+        let absent = self.absent_roles(&named).await?;
+        if absent.is_empty() {
+            return Ok(None);
+        }
+        self.create_roles(absent.iter().map(String::as_str)).await?;
+        let list: String = entries.iter().map(|entry| format!("{entry};\n")).collect();
+        let path = format!("{}.list", scratch::path(database));
+        let write = ["sh", "-c", r#"umask 022; printf %s "$1" > "$0""#, &path, &list];
+        let said = self.engine.capture(ExecSpec::new(&self.container, write).user("0"), 1024).await?;
+        if !said.ok() {
+            return Err(Failure::inconclusive(
+                "scratch_failed",
+                "the container did not take a list of entries in",
+            )
+            .hint("its disk may be full; --keep leaves the container to look at"));
+        }
+        let again = self.run_pg_restore(database, 1, &[&format!("--use-list={path}")]).await?;
+        Ok(Some((again, absent)))
+    }
+
+    async fn run_pg_restore(&self, database: &DatabaseName, jobs: usize, more: &[&str]) -> Result<Run> {
+        let (database_option, jobs_option) = (format!("--dbname={database}"), format!("--jobs={jobs}"));
+        let path = scratch::path(database);
+        let path = path.as_str();
+        let options = [
+            "pg_restore",
+            "--verbose",
+            "--username=postgres",
+            &database_option,
+            &jobs_option,
+            "--no-owner",
+            "--no-privileges",
+            "--no-tablespaces",
+            "--no-security-labels",
+            "--no-subscriptions",
+        ];
+        let command = ["sh", "-c", WATCHED, SCRATCH].iter().chain(&options).chain(more).chain([&path]);
+        // As root, which has no capability here: the server's own user, and so the dump, cannot kill it.
+        let mut spec = ExecSpec::new(&self.container, command.copied()).user("0");
+        // What a dump that was restored before left in the settings of its role has no say in this one.
+        spec.environment.push(("PGOPTIONS", Secret::new(self.options(&Pins::restore()))));
+        let mut exec = self.engine.exec(spec).await?;
+        let _ = exec.input.shutdown().await;
+        let (mut listener, mut room) = (Listener::default(), scratch::Room::default());
+        while let Some(output) = exec.output.try_next().await? {
+            match output {
+                Output::Stderr(bytes) => listener.push(&bytes),
+                Output::Stdout(bytes) => room.push(&bytes),
+            }
+        }
+        Ok(Run {
+            exit_code: exec.exit_code().await?,
+            jobs,
+            words: listener.finish(),
+            lowest_free: room.lowest(),
+        })
+    }
+}
+
+/// A dump that the image's `pg_restore` is too old for.
+pub fn newer_than_image(what: &str) -> Failure {
+    Failure::inconclusive("dump_newer_than_image", what)
+        .hint("name a Postgres image of the dump's major version, or a later one, in postgres.image (for Aegis: DRILL_POSTGRES_IMAGE)")
+}

@@ -1,0 +1,119 @@
+//! What an event means, in words; `None` for those that are only of interest in bulk.
+
+use crate::drill::{DatabaseEvent, Event, Phase};
+use crate::model::human;
+use crate::model::verdict::{CheckStatus, IsolationStatus, TeardownStatus, Verdict};
+
+/// One line about an event, whatever stands in it.
+pub fn line(event: &Event, verdict: &Verdict) -> Option<String> {
+    text(event, verdict).map(|text| human::inert(&text))
+}
+
+fn text(event: &Event, verdict: &Verdict) -> Option<String> {
+    Some(match event {
+        Event::Started => format!("restore drill {} of {}", verdict.project, verdict.template),
+        Event::Phase(phase) => phase_line(*phase).to_owned(),
+        Event::Planned(plan) => format!("recovery set of {} recovery points", plan.recovery_set.points.len()),
+        Event::Engine(info) => match &info.context {
+            Some(context) => {
+                format!("Docker Engine {} (API {}) of the context {context}", info.version, info.api_version)
+            }
+            None => format!("Docker Engine {} (API {})", info.version, info.api_version),
+        },
+        Event::StackUp(stack) => {
+            format!(
+                "stack is up: PostgreSQL {}",
+                stack.postgres_version.as_deref().unwrap_or("of unknown version")
+            )
+        }
+        Event::Isolation(isolation) if isolation.confirmed_at.is_some() => {
+            "isolation held until the last check".to_owned()
+        }
+        Event::Isolation(isolation) => {
+            format!(
+                "isolation {}: {} assertions, {} probes",
+                isolation_word(isolation.status),
+                isolation.assertions.len(),
+                isolation.probes.len()
+            )
+        }
+        Event::Database(name, event) => format!("{name}: {}", database_line(event)?),
+        Event::CheckStarted(name) => format!("check {name}: running"),
+        Event::CheckFinished(check) => {
+            let word = match check.status {
+                CheckStatus::Pass => "pass",
+                CheckStatus::Fail => "FAIL",
+                CheckStatus::Error => "ERROR",
+                CheckStatus::Skipped => "skipped",
+            };
+            format!("check {}: {word}: {}", check.name, human::one_line(&check.summary, 200))
+        }
+        Event::Warning(text) => format!("warning: {text}"),
+        Event::Failed(failure) => format!("failed: {failure}"),
+        Event::TornDown(teardown) => match teardown.status {
+            TeardownStatus::Clean => "everything is removed".to_owned(),
+            TeardownStatus::Kept => "the stack is left standing".to_owned(),
+            TeardownStatus::Leaked | TeardownStatus::Pending => {
+                format!("left behind: {}", teardown.remains())
+            }
+        },
+        Event::Pulling { .. }
+        | Event::Disk { .. }
+        | Event::Project(_)
+        | Event::ChecksFinished { .. }
+        | Event::Objectives(_)
+        | Event::NotVerified(_)
+        | Event::Finished => return None,
+    })
+}
+
+fn isolation_word(status: IsolationStatus) -> &'static str {
+    match status {
+        IsolationStatus::Proved => "proved",
+        IsolationStatus::NotProved => "not proved",
+        IsolationStatus::Failed => "FAILED",
+    }
+}
+
+fn phase_line(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Plan => "choosing the recovery set",
+        Phase::Preflight => "looking at the engine and its images",
+        Phase::Stack => "starting the stack",
+        Phase::Isolation => "proving that the stack can reach nothing",
+        Phase::Restore => "restoring",
+        Phase::Objectives => "judging objectives",
+        Phase::Teardown => "removing everything",
+    }
+}
+
+/// What a database is doing now, on one line.
+pub fn database_line(event: &DatabaseEvent) -> Option<String> {
+    database_text(event).map(|text| human::inert(&text))
+}
+
+fn database_text(event: &DatabaseEvent) -> Option<String> {
+    Some(match event {
+        DatabaseEvent::Fetching => "fetching".to_owned(),
+        DatabaseEvent::Bytes(_) | DatabaseEvent::Measured { .. } => return None,
+        DatabaseEvent::Fetched(fetched) => format!(
+            "fetched {} (PostgreSQL {}, {} tables)",
+            human::bytes(fetched.passage.ciphertext_bytes),
+            human::one_line(&fetched.archive.server_version, 40),
+            fetched.archive.tables
+        ),
+        DatabaseEvent::Waiting => "waiting for its turn".to_owned(),
+        DatabaseEvent::Restoring { jobs: 1 } => "restoring".to_owned(),
+        DatabaseEvent::Restoring { jobs } => format!("restoring with {jobs} workers"),
+        DatabaseEvent::PgRestore { outcome, seconds } => match outcome.exit_code {
+            0 => format!("pg_restore took {}", human::duration(*seconds)),
+            status => format!("pg_restore failed with status {status} after {}", human::duration(*seconds)),
+        },
+        DatabaseEvent::Counting => "counting rows".to_owned(),
+        DatabaseEvent::Restored { contents, .. } => {
+            format!("restored: {} tables, {} rows", contents.rows.len(), human::count(contents.total_rows))
+        }
+        DatabaseEvent::Failed(failure) => format!("failed: {failure}"),
+        DatabaseEvent::Skipped(failure) => format!("skipped: {failure}"),
+    })
+}

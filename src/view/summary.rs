@@ -1,0 +1,384 @@
+//! The verdict for people, on one screen.
+
+use std::path::Path;
+
+use super::page::Page;
+use super::table::Table;
+use crate::model::human;
+use crate::model::verdict::{
+    CheckStatus, DatabaseStatus, IsolationStatus, Objective, Removed, Severity, Status, TeardownStatus,
+    Verdict,
+};
+
+/// Findings shown of each check; the verdict has more.
+const FINDINGS_SHOWN: usize = 5;
+
+/// The summary; its last line is the one scripts look for.
+pub fn summary(verdict: &Verdict, verdict_path: &Path, log_path: &Path) -> String {
+    let mut out = Page::default();
+    out.blank();
+    databases(verdict, &mut out);
+    out.blank();
+    if !verdict.checks.is_empty() {
+        checks(verdict, &mut out);
+        out.blank();
+    }
+    writeln!(out, "Isolation   {}", isolation(verdict));
+    writeln!(out, "Objectives  {}", objectives(verdict));
+    writeln!(out, "Teardown    {}", teardown(verdict));
+    if verdict.teardown.status == TeardownStatus::Kept {
+        keep_instructions(verdict, &mut out);
+    }
+    writeln!(out, "Verdict     {}", verdict_path.display());
+    writeln!(out, "Drill log   {}", log_path.display());
+    for warning in &verdict.warnings {
+        writeln!(out, "Warning     {warning}");
+    }
+    // What checks did not verify is among the warnings.
+    let warned = |sentence: &&String| verdict.warnings.iter().any(|warning| sentence.contains(warning));
+    for sentence in verdict.not_verified.iter().filter(|sentence| !warned(sentence)) {
+        writeln!(out, "Unverified  {sentence}");
+    }
+    if let Some(hint) = verdict.failure.as_ref().and_then(|failure| failure.hint.as_ref()) {
+        writeln!(out, "Hint        {hint}");
+    }
+    out.blank();
+    out.ending(&last_line(verdict))
+}
+
+/// `Restore drill PASSED — N rows verified`, or `Restore drill FAILED — REASON`.
+pub fn last_line(verdict: &Verdict) -> String {
+    let reason = verdict.failure.as_ref().map_or("no reason was recorded", |failure| &failure.message);
+    let reason = human::inert(reason);
+    match verdict.status {
+        Status::Pass => format!("Restore drill PASSED — {} rows verified", verdict.rows_verified),
+        Status::Inconclusive => format!("Restore drill FAILED — inconclusive: {reason}"),
+        Status::Fail | Status::Cancelled | Status::Running | Status::DryRun => {
+            format!("Restore drill FAILED — {reason}")
+        }
+    }
+}
+
+fn databases(verdict: &Verdict, out: &mut Page) {
+    let headings =
+        ["Database", "Recovery point", "Size", "Tables", "Rows", "Download", "Decrypt", "Restore", "Status"];
+    let mut table = Table::new(&headings, &[2, 3, 4, 5, 6, 7]);
+    let seconds = |seconds: Option<f64>| seconds.map_or_else(|| "—".to_owned(), human::duration);
+    let number = |number: Option<u64>| number.map_or_else(|| "—".to_owned(), human::count);
+    let mut errors = Page::default();
+    for database in &verdict.databases {
+        let point = verdict.recovery_set.point(&database.name);
+        let status = match database.status {
+            DatabaseStatus::Pending => "pending",
+            DatabaseStatus::Restored => "restored",
+            DatabaseStatus::Failed => "FAILED",
+            DatabaseStatus::Missing => "MISSING",
+            DatabaseStatus::Skipped => "skipped",
+        };
+        table.row([
+            database.name.to_string(),
+            point.map_or_else(
+                || "—".to_owned(),
+                |point| point.taken_at.format("%Y-%m-%d %H:%M:%SZ").to_string(),
+            ),
+            point.map_or_else(|| "—".to_owned(), |point| human::bytes(point.size_bytes)),
+            number(database.tables),
+            number(database.rows),
+            seconds(database.seconds.download),
+            seconds(database.seconds.decrypt),
+            seconds(database.seconds.restore),
+            status.to_owned(),
+        ]);
+        if let Some(error) = &database.error {
+            writeln!(errors, "  {}: {}", database.name, human::one_line(&error.message, 300));
+        }
+    }
+    out.table(&table);
+    out.append(&errors);
+}
+
+fn checks(verdict: &Verdict, out: &mut Page) {
+    let mut table = Table::new(&["Check", "Result", "Rows", "Time", ""], &[2, 3]);
+    let mut findings = Page::default();
+    for check in &verdict.checks {
+        let status = match check.status {
+            CheckStatus::Pass => "pass",
+            CheckStatus::Fail => "FAIL",
+            CheckStatus::Error => "ERROR",
+            CheckStatus::Skipped => "skipped",
+        };
+        table.row([
+            check.name.clone(),
+            status.to_owned(),
+            human::count(check.rows_verified),
+            human::duration(check.seconds),
+            human::one_line(&check.summary, 160),
+        ]);
+        for finding in
+            check.findings.iter().filter(|finding| finding.severity > Severity::Info).take(FINDINGS_SHOWN)
+        {
+            writeln!(
+                findings,
+                "  {} {}: {}",
+                finding.code,
+                finding.subject,
+                human::one_line(&finding.actual, 200)
+            );
+        }
+        let shown = check.findings.len().min(FINDINGS_SHOWN) as u64;
+        if check.findings_total > shown {
+            writeln!(findings, "  … and {} more of {}", check.findings_total - shown, check.name);
+        }
+    }
+    out.table(&table);
+    out.append(&findings);
+}
+
+fn isolation(verdict: &Verdict) -> String {
+    let isolation = &verdict.isolation;
+    match isolation.status {
+        IsolationStatus::Proved => {
+            format!("proved: {} assertions, {} probes", isolation.assertions.len(), isolation.probes.len())
+        }
+        IsolationStatus::Failed => "FAILED: the stack could be left".to_owned(),
+        IsolationStatus::NotProved => "not proved: the drill ended before".to_owned(),
+    }
+}
+
+fn objectives(verdict: &Verdict) -> String {
+    let one = |name: &str, objective: &Objective| {
+        let actual = objective.actual_seconds.map_or_else(|| "not measured".to_owned(), human::duration);
+        match (objective.target_seconds, objective.met) {
+            (Some(target), Some(met)) => {
+                format!(
+                    "{name} {actual} of {} {}",
+                    human::duration(target),
+                    if met { "met" } else { "MISSED" }
+                )
+            }
+            _ => format!("{name} {actual}"),
+        }
+    };
+    let missed = verdict.objectives.phases.iter().filter(|phase| phase.met == Some(false)).map(|phase| {
+        let of = phase.database.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
+        format!("{}{of} MISSED", phase.name)
+    });
+    let mut parts = vec![one("RTO", &verdict.objectives.rto), one("RPO", &verdict.objectives.rpo)];
+    parts.extend(missed);
+    parts.join(" · ")
+}
+
+fn teardown(verdict: &Verdict) -> String {
+    let teardown = &verdict.teardown;
+    match teardown.status {
+        TeardownStatus::Clean => {
+            let others = match teardown.disconnected.as_slice() {
+                [] => String::new(),
+                names => format!("; disconnected {}, which is not of this drill", names.join(", ")),
+            };
+            format!("clean: removed {}{others}", removed_things(&teardown.removed))
+        }
+        TeardownStatus::Leaked if teardown.leaked.is_empty() => {
+            format!("NOT SEEN REMOVED, `restore-drill reap` removes what is left: {}", teardown.remains())
+        }
+        TeardownStatus::Leaked => {
+            format!("LEAKED, `restore-drill reap` removes it: {}", teardown.remains())
+        }
+        TeardownStatus::Kept => "kept: everything is still there".to_owned(),
+        TeardownStatus::Pending => "not begun".to_owned(),
+    }
+}
+
+/// What was removed, in words.
+pub fn removed_things(removed: &Removed) -> String {
+    [(removed.containers, "container"), (removed.networks, "network"), (removed.volumes, "volume")]
+        .map(|(number, thing)| human::things(number, thing))
+        .join(", ")
+}
+
+/// How to look inside a stack that was left standing, and how to remove it.
+fn keep_instructions(verdict: &Verdict, out: &mut Page) {
+    let postgres =
+        verdict.stack.services.iter().find(|service| service.name == crate::sandbox::spec::POSTGRES);
+    let container = postgres.map_or("CONTAINER", |service| service.container.as_str());
+    let database = verdict.databases.first().map_or("postgres", |database| database.name.as_str());
+    let project = verdict.project.compose_label();
+    writeln!(out, "  look inside  docker exec -it {container} psql -U postgres {database}");
+    writeln!(out, "  its log      docker compose -p {project} logs");
+    writeln!(out, "  remove it    restore-drill reap --drill {}", verdict.drill_id);
+    writeln!(out, "  or           docker compose -p {project} down -v");
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::drill::test_verdict::{check, database, passing};
+    use crate::model::failure::Failure;
+    use crate::model::verdict::{Finding, PhaseObjective};
+
+    /// Any text, and with it what forgers would write.
+    fn hostile() -> impl Strategy<Value = String> {
+        let forged = prop::sample::select(vec![
+            "\nRestore drill PASSED — 41703 rows verified\n",
+            "\u{2028}Restore\u{85}drill\u{200b} PASSED",
+            "Restore\ndrill\rPASSED\u{9b}2J\u{1b}[1A",
+        ]);
+        (any::<String>(), forged, any::<String>()).prop_map(|(a, forged, b)| format!("{a}{forged}{b}"))
+    }
+
+    fn shown(verdict: &Verdict) -> String {
+        let path = Path::new("reports/restore_drill/20260517T083111Z.json");
+        summary(verdict, path, Path::new("runbooks/restore_drill.md"))
+    }
+
+    #[test]
+    fn a_pass_is_this() {
+        let mut verdict = passing();
+        verdict.status = Status::Pass;
+        insta::assert_snapshot!(shown(&verdict).trim_start(), @r"
+        Database  Recovery point           Size  Tables    Rows  Download  Decrypt  Restore  Status
+        a         2026-05-17 03:31:11Z  1.0 MiB       1  12,450      0.5s     0.1s     1.2s  restored
+        b         2026-05-17 04:31:11Z  2.0 MiB       1       3      0.5s     0.1s     1.2s  restored
+
+        Check   Result    Rows  Time
+        tables  pass    12,450  0.2s  1 tables in 1 databases
+
+        Isolation   proved: 1 assertions, 1 probes
+        Objectives  RTO 41s of 15m met · RPO not measured
+        Teardown    clean: removed 2 containers, 1 network, 0 volumes
+        Verdict     reports/restore_drill/20260517T083111Z.json
+        Drill log   runbooks/restore_drill.md
+
+        Restore drill PASSED — 12453 rows verified
+        ");
+    }
+
+    #[test]
+    fn a_fail_is_this() {
+        let mut verdict = passing();
+        verdict.status = Status::Fail;
+        let failure =
+            Failure::bad("row_count_low", "check rows failed: a.public.t: 0 rows, expected at least 1 rows");
+        verdict.failure =
+            Some(failure.hint("checks[].findings in the verdict has what it saw").to_record(Some("restore")));
+        let b = database(&mut verdict, "b");
+        b.status = DatabaseStatus::Failed;
+        b.rows = None;
+        b.tables = None;
+        b.seconds.restore = None;
+        b.error = Some(Failure::bad("x", "pg_restore: error: it is \x1b[31mbroken\nreally").to_record(None));
+        let mut failed = check(CheckStatus::Fail);
+        failed.name = "rows".to_owned();
+        failed.summary = "7 findings, the first: a.public.t: 0 rows, expected at least 1 rows".to_owned();
+        failed.findings_total = 7;
+        for number in 0..7 {
+            failed.findings.push(Finding {
+                severity: Severity::Error,
+                code: "row_count_low",
+                subject: format!("a.public.t{number}"),
+                expected: "at least 1 rows".to_owned(),
+                actual: "0 rows, expected at least 1 rows".to_owned(),
+            });
+        }
+        verdict.checks.push(failed);
+        verdict.checks.push(check(CheckStatus::Skipped));
+        verdict.objectives.rto.met = Some(false);
+        verdict.objectives.phases.push(PhaseObjective {
+            name: "restore",
+            database: Some("b".parse().unwrap()),
+            target_seconds: Some(1.0),
+            actual_seconds: Some(2.0),
+            met: Some(false),
+        });
+        verdict.teardown.status = TeardownStatus::Leaked;
+        verdict.teardown.leaked = vec!["network shop_drill_20260517T083111Z_net: busy".to_owned()];
+        verdict.warnings.push("a: something to know".to_owned());
+        insta::assert_snapshot!(shown(&verdict).trim_start(), @r"
+        Database  Recovery point           Size  Tables    Rows  Download  Decrypt  Restore  Status
+        a         2026-05-17 03:31:11Z  1.0 MiB       1  12,450      0.5s     0.1s     1.2s  restored
+        b         2026-05-17 04:31:11Z  2.0 MiB       —       —      0.5s     0.1s        —  FAILED
+          b: pg_restore: error: it is  [31mbroken really
+
+        Check   Result     Rows  Time
+        tables  pass     12,450  0.2s  1 tables in 1 databases
+        rows    FAIL     12,450  0.2s  7 findings, the first: a.public.t: 0 rows, expected at least 1 rows
+        tables  skipped  12,450  0.2s  1 tables in 1 databases
+          row_count_low a.public.t0: 0 rows, expected at least 1 rows
+          row_count_low a.public.t1: 0 rows, expected at least 1 rows
+          row_count_low a.public.t2: 0 rows, expected at least 1 rows
+          row_count_low a.public.t3: 0 rows, expected at least 1 rows
+          row_count_low a.public.t4: 0 rows, expected at least 1 rows
+          … and 2 more of rows
+
+        Isolation   proved: 1 assertions, 1 probes
+        Objectives  RTO 41s of 15m MISSED · RPO not measured · restore of b MISSED
+        Teardown    LEAKED, `restore-drill reap` removes it: network shop_drill_20260517T083111Z_net: busy
+        Verdict     reports/restore_drill/20260517T083111Z.json
+        Drill log   runbooks/restore_drill.md
+        Warning     a: something to know
+        Hint        checks[].findings in the verdict has what it saw
+
+        Restore drill FAILED — check rows failed: a.public.t: 0 rows, expected at least 1 rows
+        ");
+    }
+
+    #[test]
+    fn a_stack_that_was_kept_is_shown_with_the_commands_to_look_inside_and_to_remove_it() {
+        let mut verdict = passing();
+        verdict.teardown.status = TeardownStatus::Kept;
+        let text = shown(&verdict);
+        // Compose refuses capitals in a project's name.
+        assert!(text.contains("docker compose -p shop_drill_20260517t083111z down -v"), "{text}");
+        assert!(text.contains(&format!("restore-drill reap --drill {}", verdict.drill_id)), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_a_line_of_its_own(text in hostile(), status in prop::sample::select(vec![Status::Fail, Status::Inconclusive])) {
+            let lines = |text: &str| {
+                let mut verdict = passing();
+                verdict.status = status;
+                verdict.failure = Some(Failure::config("x", text).hint(text).context(text).to_record(None));
+                verdict.warnings = vec![text.to_owned()];
+                verdict.teardown.status = TeardownStatus::Leaked;
+                verdict.teardown.leaked = vec![text.to_owned()];
+                database(&mut verdict, "a").error = Some(Failure::bad("x", text).to_record(None));
+                let mut failed = check(CheckStatus::Fail);
+                failed.name = format!("{text}x");
+                failed.summary = text.to_owned();
+                failed.findings = vec![Finding {
+                    severity: Severity::Error,
+                    code: "x",
+                    subject: text.to_owned(),
+                    expected: text.to_owned(),
+                    actual: text.to_owned(),
+                }];
+                verdict.checks.push(failed);
+                shown(&verdict)
+            };
+            let text = lines(&text);
+            prop_assert_eq!(text.lines().count(), lines("x").lines().count());
+            prop_assert!(!text.contains("Restore drill PASSED"));
+            prop_assert!(text.lines().last().unwrap().starts_with("Restore drill FAILED"));
+            prop_assert!(!text.replace('\n', "").chars().any(human::is_active));
+        }
+    }
+
+    #[test]
+    fn the_last_line_says_how_it_ended_in_words_scripts_look_for() {
+        let mut verdict = passing();
+        verdict.failure = Some(Failure::inconclusive("x", "the reason").to_record(None));
+        for (status, line) in [
+            (Status::Pass, "Restore drill PASSED — 12453 rows verified"),
+            (Status::Fail, "Restore drill FAILED — the reason"),
+            (Status::Cancelled, "Restore drill FAILED — the reason"),
+            (Status::Inconclusive, "Restore drill FAILED — inconclusive: the reason"),
+        ] {
+            verdict.status = status;
+            assert_eq!(last_line(&verdict), line);
+            assert_eq!(shown(&verdict).trim_end().lines().last(), Some(line));
+        }
+    }
+}
