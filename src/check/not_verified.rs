@@ -100,7 +100,7 @@ pub fn looked_at_by_no_check(template: &Template) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::check::{Findings, Verified};
-    use crate::drill::test_verdict::template;
+    use crate::template::testing::template;
 
     fn outcome(findings: &[(&'static str, &str)]) -> Outcome {
         let mut all = Findings::default();

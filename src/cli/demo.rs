@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_first_drill_that_is_interrupted_is_no_failure_of_the_demo() {
-        let mut verdict = crate::drill::test_verdict::passing();
+        let mut verdict = crate::model::testing::passing();
         for (status, code) in [
             (Status::Pass, ExitCode::Ok),
             (Status::Cancelled, ExitCode::Interrupted),

@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_not_said_to_be_removed() {
         let stop = Stop { token: CancellationToken::new(), remains: Arc::default() };
-        let mut verdict = crate::drill::test_verdict::passing();
+        let mut verdict = crate::model::testing::passing();
         for (status, first, again) in [
             (TeardownStatus::Kept, "is left standing, as asked", "reap --drill ID"),
             (TeardownStatus::Leaked, "removing everything", "`restore-drill reap` removes"),

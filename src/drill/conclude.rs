@@ -73,9 +73,9 @@ fn was_not_possible(check: &Check) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_verdict::{check, database, fresh, passing};
     use super::*;
     use crate::model::exit::ExitCode;
+    use crate::model::testing::{check, database, fresh, passing};
     use crate::model::verdict::{Finding, Severity, TeardownStatus};
 
     fn concluded(spoil: impl FnOnce(&mut Verdict)) -> Verdict {

@@ -101,10 +101,10 @@ impl Journal {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use super::super::test_verdict::{fresh, start};
     use super::*;
     use crate::clock::{Clock, Reading};
     use crate::drill::Phase;
+    use crate::model::testing::{fresh, start};
 
     struct AlwaysFails(u32);
 

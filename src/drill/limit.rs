@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
-use crate::model::verdict::{Database, DatabaseStatus, Verdict};
+use crate::model::verdict::{DatabaseRecord, DatabaseStatus, Verdict};
 
 /// A drill that reached the template's time limit.
 pub(super) fn timed_out(limit: Duration, verdict: &Verdict, running_checks: &[String]) -> Failure {
     let phase = verdict.phases.last().map_or("plan", |phase| phase.name);
     let limit = human::duration(limit.as_secs_f64());
     let mut message = format!("the drill reached its time limit of {limit} in the phase {phase}");
-    let pending = |database: &&Database| database.status == DatabaseStatus::Pending;
+    let pending = |database: &&DatabaseRecord| database.status == DatabaseStatus::Pending;
     let open: Vec<_> = verdict.databases.iter().filter(pending).map(|open| open.name.to_string()).collect();
     for (what, names) in [("not restored yet", open.as_slice()), ("checks at work", running_checks)] {
         if !names.is_empty() {
@@ -41,8 +41,8 @@ mod tests {
     use super::super::Phase;
     use super::super::event::Event;
     use super::super::record;
-    use super::super::test_verdict::{fresh, start};
     use super::*;
+    use crate::model::testing::{fresh, start};
 
     #[test]
     fn the_limit_names_what_was_going_on() {

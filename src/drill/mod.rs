@@ -15,8 +15,6 @@ mod scope;
 mod shared_ports;
 mod stack;
 mod teardown;
-#[cfg(test)]
-pub(crate) mod test_verdict;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -144,7 +142,11 @@ impl Drill {
                 store: Some(verdict::StoreRecord::of(&template.store)),
                 ..verdict::PlanRecord::default()
             },
-            databases: template.databases.iter().map(|d| record::pending(&d.name, &d.after)).collect(),
+            databases: template
+                .databases
+                .iter()
+                .map(|d| verdict::DatabaseRecord::pending(&d.name, &d.after))
+                .collect(),
             stack: Stack::default(),
             isolation: verdict::Isolation::default(),
             checks: Vec::new(),

@@ -33,7 +33,7 @@ pub fn judge(template: &Template, verdict: &Verdict, recovery_seconds: f64) -> O
 
 fn phase(
     name: &'static str,
-    database: Option<&crate::model::verdict::Database>,
+    database: Option<&crate::model::verdict::DatabaseRecord>,
     objective: Objective,
 ) -> PhaseObjective {
     PhaseObjective {

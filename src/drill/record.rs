@@ -7,9 +7,7 @@ use super::event::{DatabaseEvent, Event, Phase};
 use crate::clock::seconds_between;
 use crate::model::failure::Class;
 use crate::model::names::DatabaseName;
-use crate::model::verdict::{
-    Database, DatabaseStatus, PhaseTime, Runner, Severity, StageSeconds, Status, TeardownStatus, Verdict,
-};
+use crate::model::verdict::{DatabaseStatus, PhaseTime, Runner, Severity, Status, TeardownStatus, Verdict};
 use crate::plan::{DrillPlan, POST_DATA_MISSING};
 
 /// Takes an event that happened `now`, by a clock that never goes back, into the verdict.
@@ -144,23 +142,6 @@ fn database(verdict: &mut Verdict, name: &DatabaseName, event: &DatabaseEvent) {
     }
 }
 
-/// A database nothing has happened to yet.
-pub fn pending(name: &DatabaseName, after: &[DatabaseName]) -> Database {
-    Database {
-        name: name.clone(),
-        after: after.to_vec(),
-        status: DatabaseStatus::Pending,
-        tables: None,
-        rows: None,
-        restored_bytes: None,
-        table_rows: std::collections::BTreeMap::new(),
-        seconds: StageSeconds::default(),
-        archive: None,
-        pg_restore: None,
-        error: None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -168,11 +149,12 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::super::event::Fetched;
-    use super::super::test_verdict::{check, database as named, fresh, passing, plan, start};
     use super::*;
     use crate::layer::pipe::Passage;
     use crate::model::failure::Failure;
+    use crate::model::testing::{check, database as named, fresh, passing, start};
     use crate::model::verdict::{Archive, CheckStatus, Isolation, IsolationStatus, PgRestore};
+    use crate::plan::testing::plan;
     use crate::target::postgres::catalog::Contents;
 
     fn fold(verdict: &mut Verdict, events: &[Event]) {

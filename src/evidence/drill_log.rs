@@ -206,10 +206,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_row_is_one_line_of_six_cells_whatever_stands_in_it(operator in any::<String>(), forged in any::<bool>()) {
-            let mut verdict = crate::drill::test_verdict::passing();
+            let mut verdict = crate::model::testing::passing();
             let more = if forged { "\n| 2026-05-17 | x | x | 1s | x | PASS |\n## Drill Log\n" } else { "" };
             verdict.operator = format!("{operator}{more}{operator}");
-            let row = row(&verdict, &crate::drill::test_verdict::template());
+            let row = row(&verdict, &crate::template::testing::template());
             prop_assert!(!row.chars().any(crate::model::human::is_active), "{row}");
             let plain = row.replace("\\\\", "").replace("\\|", "");
             prop_assert_eq!(plain.matches('|').count(), 7, "{}", row);
@@ -226,14 +226,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log.md");
         fs::write(&path, &text).unwrap();
-        DrillLog::new(path.clone(), crate::drill::test_verdict::template()).try_out().unwrap();
+        DrillLog::new(path.clone(), crate::template::testing::template()).try_out().unwrap();
         append_row(&path, ROW).unwrap();
         assert_eq!(fs::read(&path).unwrap(), [&text, ROW.as_bytes(), b"\n"].concat());
     }
 
     #[test]
     fn the_row_of_a_pass_tells_how_many_checks_were_skipped() {
-        use crate::drill::test_verdict::{check, passing, template};
+        use crate::model::testing::{check, passing};
+        use crate::template::testing::template;
         let mut verdict = passing();
         verdict.status = Status::Pass;
         assert!(!row(&verdict, &template()).contains("skipped"));

@@ -181,9 +181,10 @@ impl Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drill::test_verdict::{passing, point, template};
     use crate::evidence::verdict_directory_of_test as written;
+    use crate::model::testing::{passing, point};
     use crate::model::verdict::Status;
+    use crate::template::testing::template;
 
     const DAY: &str = "20260514T000000Z";
 

@@ -219,8 +219,9 @@ pub fn written(reports: &Path, name: &str, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drill::test_verdict::{passing, template};
+    use crate::model::testing::passing;
     use crate::model::verdict::Status;
+    use crate::template::testing::template;
 
     #[test]
     fn verdicts_of_the_template_are_read_back_the_newest_first_and_others_are_passed_over() {

@@ -55,7 +55,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::drill::test_verdict::{passing, start, template};
+    use crate::model::testing::{passing, start};
+    use crate::template::testing::template;
     use crate::view::last_line;
 
     /// A drill that passed, sealed after `spoil` did something to its directory: the verdict, what the file says, and the

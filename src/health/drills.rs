@@ -220,8 +220,8 @@ fn runs_no_more(owner: Option<&Owner>, began: DateTime<Utc>, longest: Duration, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drill::test_verdict::template;
     use crate::evidence::verdict_directory_of_test as written;
+    use crate::template::testing::template;
 
     fn now() -> DateTime<Utc> {
         "2026-05-17T08:31:11Z".parse().unwrap()

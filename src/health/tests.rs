@@ -1,8 +1,9 @@
 use super::*;
-use crate::drill::test_verdict::{start, template};
+use crate::model::testing::start;
 use crate::plan::key::KeyPattern;
 use crate::plan::{Listing, Survey, plan};
 use crate::store::ObjectMeta;
+use crate::template::testing::template;
 
 /// A plan over listings: for each database the hours ago of its recovery points.
 fn planned(template: &Template, points: &[(&str, &[i64])]) -> DrillPlan {

@@ -54,7 +54,7 @@ impl From<ExitCode> for std::process::ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drill::test_verdict::passing;
+    use crate::model::testing::passing;
 
     #[test]
     fn every_class_has_its_code() {

@@ -7,4 +7,6 @@ pub mod human;
 pub mod manifest;
 pub mod names;
 pub mod secret;
+#[cfg(test)]
+pub mod testing;
 pub mod verdict;

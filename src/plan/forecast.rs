@@ -314,7 +314,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::drill::test_verdict::{point, template};
+    use crate::model::testing::point;
+    use crate::template::testing::template;
 
     fn drill(timestamp: &str, sizes: [u64; 2], restore: f64, phase: f64) -> PastDrill {
         let database = |size_bytes| PastDatabase {

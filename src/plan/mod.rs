@@ -15,6 +15,8 @@ pub mod order;
 pub mod set;
 mod storage;
 pub mod survey;
+#[cfg(test)]
+pub mod testing;
 
 use std::collections::BTreeMap;
 

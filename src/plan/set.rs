@@ -235,7 +235,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::drill::test_verdict::{point, start};
+    use crate::model::testing::{point, start};
 
     fn rules() -> RecoverySetRules {
         RecoverySetRules { schedule: Some(Duration::from_secs(86_400)), ..RecoverySetRules::default() }

@@ -175,7 +175,7 @@ fn not_known<T>(what: &str, subject: impl ToString, expected: &str, fact: &Fact<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drill::test_verdict::{point, start};
+    use crate::model::testing::{point, start};
     use crate::store::ObjectLock;
 
     fn locked(days: i64) -> Fact<ObjectFacts> {

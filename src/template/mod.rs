@@ -9,6 +9,8 @@ mod checks;
 mod interpolate;
 mod load;
 mod schema;
+#[cfg(test)]
+pub mod testing;
 mod validate;
 
 pub use chain::{

@@ -214,8 +214,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::drill::test_verdict::{check, database, passing};
     use crate::model::failure::Failure;
+    use crate::model::testing::{check, database, passing};
     use crate::model::verdict::{Finding, PhaseObjective};
 
     /// Any text, and with it what forgers would write.

@@ -126,7 +126,7 @@ fn rows_that_the_backup_could_not_read_are_a_warning_unless_they_are_required() 
 }
 
 fn point(ciphertext: &str, plaintext: &str) -> RecoveryPoint {
-    let mut point = crate::drill::test_verdict::point("shop", 1, 10);
+    let mut point = crate::model::testing::point("shop", 1, 10);
     point.ciphertext_sha256 = Some(ciphertext.to_owned());
     point.plaintext_sha256 = Some(plaintext.to_owned());
     point

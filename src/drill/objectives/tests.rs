@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::drill::test_verdict::{database, passing, restored_at, template};
 use crate::model::failure::Class;
+use crate::model::testing::{database, passing, restored_at};
+use crate::template::testing::template;
 
 fn judged(template: &Template, mut verdict: Verdict, seconds_taken: u32) -> Verdict {
     verdict.objectives = judge(template, &verdict, f64::from(seconds_taken));

@@ -25,7 +25,7 @@ pub enum DatabaseStatus {
 
 /// What became of one database.
 #[derive(Debug, Clone, Serialize)]
-pub struct Database {
+pub struct DatabaseRecord {
     /// Its name.
     pub name: DatabaseName,
     /// Its parents.
@@ -48,6 +48,25 @@ pub struct Database {
     pub pg_restore: Option<PgRestore>,
     /// Why it failed or was skipped.
     pub error: Option<FailureRecord>,
+}
+
+impl DatabaseRecord {
+    /// A database nothing has happened to yet.
+    pub fn pending(name: &DatabaseName, after: &[DatabaseName]) -> Self {
+        Self {
+            name: name.clone(),
+            after: after.to_vec(),
+            status: DatabaseStatus::Pending,
+            tables: None,
+            rows: None,
+            restored_bytes: None,
+            table_rows: BTreeMap::new(),
+            seconds: StageSeconds::default(),
+            archive: None,
+            pg_restore: None,
+            error: None,
+        }
+    }
 }
 
 /// What each stage took. Stages overlap.

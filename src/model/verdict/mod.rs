@@ -19,7 +19,7 @@ use crate::model::failure::FailureRecord;
 use crate::model::names::{DatabaseName, DrillId, ProjectName};
 
 pub use checks::{Check, CheckStatus, Finding, Severity};
-pub use databases::{Archive, Database, DatabaseStatus, PgRestore, StageSeconds};
+pub use databases::{Archive, DatabaseRecord, DatabaseStatus, PgRestore, StageSeconds};
 pub use heads::{ChainHead, ChainHeads};
 pub use objectives::{Objective, Objectives, PhaseObjective, PhaseTime};
 pub use points::{PlanRecord, RecoveryPoint, RecoverySet};
@@ -95,7 +95,7 @@ pub struct Verdict {
     /// What the plan found, and what making it cost.
     pub plan: PlanRecord,
     /// What became of each database.
-    pub databases: Vec<Database>,
+    pub databases: Vec<DatabaseRecord>,
     /// The stack it was restored into.
     pub stack: Stack,
     /// That the stack could reach nothing.

@@ -32,7 +32,7 @@ impl StoreRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drill::test_verdict::template;
+    use crate::template::testing::template;
 
     #[test]
     fn a_url_that_is_refused_is_not_recorded() {

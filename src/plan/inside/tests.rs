@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
 
 use super::*;
-use crate::drill::test_verdict::{point, start};
+use crate::model::testing::{point, start};
 use crate::model::verdict::Archive;
 use crate::template::{Environment, Purpose, parse};
 

@@ -4,45 +4,27 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::record;
-use crate::model::names::{DatabaseName, DrillId, ObjectKey, ProjectName};
+use crate::model::names::{DatabaseName, DrillId, ObjectKey, ProjectName, compact};
 use crate::model::verdict::{
-    Assertion, Check, CheckStatus, Database, DatabaseStatus, Isolation, IsolationStatus, Objective,
+    Assertion, Check, CheckStatus, DatabaseRecord, DatabaseStatus, Isolation, IsolationStatus, Objective,
     Objectives, PlanRecord, Probe, RecoveryPoint, RecoverySet, Removed, Runner, Stack, StageSeconds, Status,
     StoreRecord, Teardown, TeardownStatus, Tool, Verdict,
 };
-use crate::plan::{Cost, DrillPlan, Unnamed, forecast, image};
-use crate::template::{Environment, Purpose, Template, parse};
 
 /// When the drill began.
 pub fn start() -> DateTime<Utc> {
     "2026-05-17T08:31:11Z".parse().unwrap()
 }
 
-/// A template of the databases `a` and `b`, without budgets.
-pub fn template() -> Template {
-    let text = r#"
-        schema_version = 1
-        name = "shop"
-        project_prefix = "shop_drill"
-        store = { url = "s3://backups" }
-        encryption = { identities = ["key.txt"] }
-        postgres = { image = "postgres:17" }
-        databases = [{ name = "a" }, { name = "b", after = ["a"] }]
-        checks = [{ type = "required-tables", name = "tables", tables = { a = ["t"] } }]
-    "#;
-    parse(text, "shop.toml", &Environment::default(), Purpose::Drill).unwrap()
-}
-
-/// The verdict of a drill of that template that has only begun.
+/// The verdict of a drill that has only begun: of the template of `template::testing`, databases `a` and `b`.
 pub fn fresh() -> Verdict {
-    let template = template();
+    let [a, b] = ["a", "b"].map(|name| -> DatabaseName { name.parse().unwrap() });
     Verdict {
         schema_version: 1,
         drill_id: DrillId::random(),
-        template: template.name.clone(),
-        timestamp: crate::model::names::compact(start()),
-        project: ProjectName::new(&template.project_prefix, start()),
+        template: "shop".to_owned(),
+        timestamp: compact(start()),
+        project: ProjectName::new(&"shop_drill".parse().unwrap(), start()),
         status: Status::Running,
         operator: "system".to_owned(),
         started_at: start(),
@@ -52,8 +34,14 @@ pub fn fresh() -> Verdict {
         tool: Tool { version: "0.0.0" },
         runner: Runner { hostname: "ci".to_owned(), ..Runner::default() },
         recovery_set: RecoverySet::default(),
-        plan: PlanRecord { store: Some(StoreRecord::of(&template.store)), ..PlanRecord::default() },
-        databases: template.databases.iter().map(|d| record::pending(&d.name, &d.after)).collect(),
+        plan: PlanRecord {
+            store: Some(StoreRecord { url: "s3://backups".to_owned(), endpoint: None }),
+            ..PlanRecord::default()
+        },
+        databases: vec![
+            DatabaseRecord::pending(&a, &[]),
+            DatabaseRecord::pending(&b, std::slice::from_ref(&a)),
+        ],
         stack: Stack::default(),
         isolation: Isolation::default(),
         checks: Vec::new(),
@@ -140,7 +128,7 @@ pub fn point(database: &str, hours: i64, size_bytes: u64) -> RecoveryPoint {
     let taken_at = start() - TimeDelta::hours(hours);
     RecoveryPoint {
         database: database.parse().unwrap(),
-        key: ObjectKey::new(format!("{database}_{}.dump.age", crate::model::names::compact(taken_at))),
+        key: ObjectKey::new(format!("{database}_{}.dump.age", compact(taken_at))),
         size_bytes,
         taken_at,
         last_modified: Some(taken_at + TimeDelta::minutes(1)),
@@ -152,36 +140,8 @@ pub fn point(database: &str, hours: i64, size_bytes: u64) -> RecoveryPoint {
     }
 }
 
-/// A plan of that drill, with these databases missing.
-pub fn plan(missing: &[&str]) -> DrillPlan {
-    let names: Vec<DatabaseName> = ["a", "b"].map(|name| name.parse().unwrap()).into();
-    let missing: Vec<DatabaseName> = missing.iter().map(|name| name.parse().unwrap()).collect();
-    let there = names.iter().filter(|name| !missing.contains(name));
-    let set = RecoverySet::of(there.map(|name| point(name.as_str(), 5, 1 << 20)).collect());
-    DrillPlan {
-        schema_version: 1,
-        template: "shop".to_owned(),
-        status: Status::DryRun,
-        at: start(),
-        store: "s3://backups".to_owned(),
-        sound: missing.is_empty(),
-        room: forecast::room(&set, &BTreeMap::new(), &[], None),
-        recovery_set: set,
-        points: Vec::new(),
-        unnamed: Unnamed::default(),
-        bucket: None,
-        image: image::facts(&template().postgres, None),
-        forecast: None,
-        cost: Cost::default(),
-        waves: names.iter().map(|name| vec![name.clone()]).collect(),
-        missing,
-        rpo: Objective { target_seconds: Some(86_400.0), actual_seconds: Some(18_000.0), met: Some(true) },
-        findings: Vec::new(),
-    }
-}
-
 /// A database of the verdict.
-pub fn database<'a>(verdict: &'a mut Verdict, name: &str) -> &'a mut Database {
+pub fn database<'a>(verdict: &'a mut Verdict, name: &str) -> &'a mut DatabaseRecord {
     verdict.databases.iter_mut().find(|database| database.name.as_str() == name).unwrap()
 }
 
