@@ -76,7 +76,7 @@ fn require_sound(outcome: &Outcome, rows: u64) {
 /// Rows as they came, one behind the other.
 struct Gathered {
     layout: Arc<Layout>,
-    kinds: Arc<[restore_drill::check::verify_chain::Kind]>,
+    kinds: Arc<[restore_drill::target::postgres::chain_rows::FieldKind]>,
     bytes: Vec<u8>,
     /// Of each field its length; none for null.
     lengths: Vec<Option<u32>>,

@@ -7,31 +7,8 @@ use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
+use crate::target::postgres::amcheck::{AmcheckReport, ExaminedRelation};
 use crate::template::Amcheck;
-
-/// What was found in a database.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Examined {
-    /// Its indexes and tables.
-    pub relations: Vec<RelationExamined>,
-    /// Whether the server's extension can check tables: those of PostgreSQL 14 and later can.
-    pub tables_possible: bool,
-}
-
-/// What was found in an index or a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RelationExamined {
-    /// `schema.name`.
-    pub name: String,
-    /// Whether it is an index.
-    pub is_index: bool,
-    /// Its faults, bounded.
-    pub faults: Vec<String>,
-    /// How many there are.
-    pub total: u64,
-    /// Why it could not be checked to its end.
-    pub not_checked: Option<String>,
-}
 
 /// Checks every database, several at once.
 ///
@@ -60,7 +37,7 @@ fn unavailable(required: bool) -> Result<Outcome> {
     Ok(Outcome::not_possible("amcheck", why))
 }
 
-fn judge(check: &Amcheck, found: &[(&DatabaseName, Examined)], rows: u64) -> Outcome {
+fn judge(check: &Amcheck, found: &[(&DatabaseName, AmcheckReport)], rows: u64) -> Outcome {
     let mut findings = Findings::default();
     let (mut indexes, mut tables, mut errors, mut not_checked) = (0u64, 0u64, 0u64, 0u64);
     let mut tables_possible = true;
@@ -97,7 +74,7 @@ fn things(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", human::count(number), if number == 1 { one } else { many })
 }
 
-fn report(database: &DatabaseName, relation: &RelationExamined, findings: &mut Findings) {
+fn report(database: &DatabaseName, relation: &ExaminedRelation, findings: &mut Findings) {
     let finding = |severity, code, actual: &str| Finding {
         severity,
         code,
@@ -119,8 +96,8 @@ mod tests {
     use super::*;
     use crate::model::verdict::CheckStatus;
 
-    fn relation(is_index: bool, faults: &[&str], total: u64, not_checked: Option<&str>) -> RelationExamined {
-        RelationExamined {
+    fn relation(is_index: bool, faults: &[&str], total: u64, not_checked: Option<&str>) -> ExaminedRelation {
+        ExaminedRelation {
             name: "public.t".to_owned(),
             is_index,
             faults: faults.iter().map(|fault| (*fault).to_owned()).collect(),
@@ -129,9 +106,9 @@ mod tests {
         }
     }
 
-    fn judged(relations: Vec<RelationExamined>, tables_possible: bool) -> Outcome {
+    fn judged(relations: Vec<ExaminedRelation>, tables_possible: bool) -> Outcome {
         let check = toml::from_str("name = \"c\"\ndatabases = [\"d\"]").unwrap();
-        judge(&check, &[(&"d".parse().unwrap(), Examined { relations, tables_possible })], 7)
+        judge(&check, &[(&"d".parse().unwrap(), AmcheckReport { relations, tables_possible })], 7)
     }
 
     #[test]

@@ -11,44 +11,8 @@ use crate::model::failure::Result;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
+use crate::target::postgres::constraints::{Recheck, RecheckResult};
 use crate::template::{Constraints, NotValid};
-
-/// A constraint.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecheckedRule {
-    /// What it is, in words.
-    pub kind: &'static str,
-    /// Its table's schema.
-    pub schema: String,
-    /// Its table.
-    pub table: String,
-    /// Its name; a column's where constraints of columns have none.
-    pub name: String,
-    /// Whether the catalog says that all rows have been checked.
-    pub validated: bool,
-}
-
-/// A constraint, checked again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recheck {
-    /// The constraint.
-    pub rule: RecheckedRule,
-    /// Rows read for it, where they are not counted with another's.
-    pub rows: u64,
-    /// What was found.
-    pub found: Found,
-}
-
-/// What was found of a constraint.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    /// So many rows violate it, and these are the keys of some.
-    Violations(u64, Vec<String>),
-    /// It could not be evaluated, and why.
-    Failed(String),
-    /// It is of a kind that is not checked, and why.
-    LeftOut(&'static str),
-}
 
 /// Checks every constraint of every database, several databases at once.
 ///
@@ -72,16 +36,16 @@ fn judge(not_valid: NotValid, found: &[(&DatabaseName, Vec<Recheck>)]) -> Outcom
             rows += recheck.rows;
             let rule = &recheck.rule;
             unvalidated += u64::from(!rule.validated);
-            judged += u64::from(matches!(recheck.found, Found::Violations(..)));
+            judged += u64::from(matches!(recheck.found, RecheckResult::Violations(..)));
             let (severity, code, actual) = match &recheck.found {
-                Found::Violations(0, _) => {
+                RecheckResult::Violations(0, _) => {
                     held += 1;
                     continue;
                 }
-                Found::Violations(violations, keys) if rule.validated => {
+                RecheckResult::Violations(violations, keys) if rule.validated => {
                     (Severity::Error, "constraint_violated", violated(*violations, keys))
                 }
-                Found::Violations(violations, keys) => {
+                RecheckResult::Violations(violations, keys) => {
                     let severity =
                         if not_valid == NotValid::Fail { Severity::Error } else { Severity::Warning };
                     (
@@ -90,11 +54,11 @@ fn judge(not_valid: NotValid, found: &[(&DatabaseName, Vec<Recheck>)]) -> Outcom
                         format!("{}; it is NOT VALID", violated(*violations, keys)),
                     )
                 }
-                Found::Failed(why) => {
+                RecheckResult::Failed(why) => {
                     unchecked += 1;
                     (Severity::Warning, "constraint_not_checked", human::one_line(why, 300))
                 }
-                Found::LeftOut(why) => {
+                RecheckResult::LeftOut(why) => {
                     unchecked += 1;
                     (Severity::Info, "constraint_left_out", (*why).to_owned())
                 }
@@ -136,8 +100,9 @@ fn violated(violations: u64, keys: &[String]) -> String {
 mod tests {
     use super::*;
     use crate::model::verdict::CheckStatus;
+    use crate::target::postgres::constraints::RecheckedRule;
 
-    fn recheck(validated: bool, found: Found) -> Recheck {
+    fn recheck(validated: bool, found: RecheckResult) -> Recheck {
         let rule = RecheckedRule {
             kind: "foreign key",
             schema: "s".to_owned(),
@@ -156,7 +121,10 @@ mod tests {
     fn constraints_that_hold_are_counted() {
         let outcome = judged(
             NotValid::Fail,
-            vec![recheck(true, Found::Violations(0, vec![])), recheck(false, Found::Violations(0, vec![]))],
+            vec![
+                recheck(true, RecheckResult::Violations(0, vec![])),
+                recheck(false, RecheckResult::Violations(0, vec![])),
+            ],
         );
         assert_eq!((outcome.status, outcome.rows_verified), (CheckStatus::Pass, 6));
         assert_eq!(outcome.summary, "2 constraints in 1 database; 1 NOT VALID");
@@ -165,7 +133,7 @@ mod tests {
     #[test]
     fn violations_are_counted_and_named() {
         let keys = vec!["7".to_owned(), "9".to_owned()];
-        let outcome = judged(NotValid::Warn, vec![recheck(true, Found::Violations(12, keys))]);
+        let outcome = judged(NotValid::Warn, vec![recheck(true, RecheckResult::Violations(12, keys))]);
         assert_eq!((outcome.status, outcome.failing_code()), (CheckStatus::Fail, "constraint_violated"));
         assert_eq!(outcome.findings[0].subject, "d.s.t fk");
         assert_eq!(outcome.findings[0].actual, "12 rows violate it: 7; 9, …");
@@ -173,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_a_constraint_that_is_not_valid_means_is_the_templates_to_say() {
-        let rechecks = || vec![recheck(false, Found::Violations(1, vec!["7".to_owned()]))];
+        let rechecks = || vec![recheck(false, RecheckResult::Violations(1, vec!["7".to_owned()]))];
         let outcome = judged(NotValid::Fail, rechecks());
         assert_eq!((outcome.status, outcome.failing_code()), (CheckStatus::Fail, "not_valid_violated"));
         let outcome = judged(NotValid::Warn, rechecks());
@@ -182,12 +150,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_evaluated_is_said_and_does_not_fail() {
-        let sound = || recheck(true, Found::Violations(0, vec![]));
-        let raised = || recheck(true, Found::Failed("no function".to_owned()));
+        let sound = || recheck(true, RecheckResult::Violations(0, vec![]));
+        let raised = || recheck(true, RecheckResult::Failed("no function".to_owned()));
         let outcome = judged(NotValid::Fail, vec![sound(), raised()]);
         assert_eq!((outcome.status, outcome.findings[0].code), (CheckStatus::Pass, "constraint_not_checked"));
         assert!(outcome.summary.ends_with("1 not checked"));
-        let outcome = judged(NotValid::Fail, vec![sound(), recheck(true, Found::LeftOut("too much"))]);
+        let outcome =
+            judged(NotValid::Fail, vec![sound(), recheck(true, RecheckResult::LeftOut("too much"))]);
         assert_eq!((outcome.status, outcome.findings[0].severity), (CheckStatus::Pass, Severity::Info));
         let outcome = judged(NotValid::Fail, vec![raised(), raised()]).allow_empty(true);
         assert_eq!(outcome.status, CheckStatus::Skipped, "none of them could be checked");

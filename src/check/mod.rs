@@ -42,14 +42,10 @@ use crate::target::postgres::catalog::Contents;
 use crate::target::postgres::connections::Connections;
 use crate::template;
 
-pub use amcheck::{Examined, RelationExamined};
-pub use constraints::{Found, Recheck, RecheckedRule};
 use findings::NOTHING;
 pub use findings::{FINDINGS_KEPT, Findings, NOTHING_VERIFIED, Verified};
 pub use not_verified::{in_plain_words, looked_at_by_no_check};
-pub use reconcile::KeyRow;
-pub use sequences::{Numbered, SequenceState};
-pub use transparency_roots::{RootFold, RootRow};
+pub use transparency_roots::RootFold;
 
 /// What the restored databases hold.
 pub type Restored<'a> = BTreeMap<&'a DatabaseName, &'a Contents>;

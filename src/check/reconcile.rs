@@ -12,6 +12,7 @@ use super::{Context, Findings, Outcome, Verified};
 use crate::model::failure::Result;
 use crate::model::human;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
+use crate::target::postgres::key_rows::KeyRow;
 use crate::template::Reconcile;
 
 /// Rows of each kind of finding that are named; the rest is counted.
@@ -19,17 +20,6 @@ const SAMPLE: u64 = 10;
 
 /// The code of a side most of whose rows could not be judged.
 pub const MOSTLY_YOUNG: &str = "mostly_too_young";
-
-/// A row of one side.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyRow {
-    /// What the other side knows it by.
-    pub key: String,
-    /// When it was written, where that is known.
-    pub at: Option<DateTime<Utc>>,
-    /// Whether the other side must have it. Rows that it need not have still answer for its own.
-    pub required: bool,
-}
 
 /// Which stream to read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,39 +12,8 @@ use crate::model::failure::Result;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
+use crate::target::postgres::sequences::SequenceState;
 use crate::template::{Sequences, TableName};
-
-/// A sequence, and the columns it numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SequenceState {
-    /// Its schema.
-    pub schema: String,
-    /// Its name.
-    pub name: String,
-    /// From one value to the next; below zero for one that descends.
-    pub increment: i64,
-    /// The least value it can give.
-    pub min: i64,
-    /// The greatest.
-    pub max: i64,
-    /// Whether it begins anew at its end.
-    pub cycles: bool,
-    /// The value it gave last, or will give first.
-    pub last_value: i64,
-    /// Whether it gave that value already.
-    pub is_called: bool,
-    /// The columns.
-    pub columns: Vec<Numbered>,
-}
-
-/// A column that a sequence numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Numbered {
-    /// `schema.table.column`.
-    pub column: String,
-    /// Its value that is furthest in the sequence's direction; absent if there is none.
-    pub furthest: Option<i64>,
-}
 
 /// Reads the sequences of every database, several databases at once.
 ///
@@ -140,6 +109,7 @@ mod tests {
 
     use super::*;
     use crate::model::verdict::CheckStatus;
+    use crate::target::postgres::sequences::NumberedColumn;
 
     fn sequence(increment: i64, last_value: i64, is_called: bool, furthest: &[Option<i64>]) -> SequenceState {
         SequenceState {
@@ -153,7 +123,7 @@ mod tests {
             is_called,
             columns: furthest
                 .iter()
-                .map(|furthest| Numbered { column: "public.t.id".to_owned(), furthest: *furthest })
+                .map(|furthest| NumberedColumn { column: "public.t.id".to_owned(), furthest: *furthest })
                 .collect(),
         }
     }

@@ -37,12 +37,11 @@ pub use extents::Extents;
 pub use fold::{Order, RowFold, Step, Verified};
 pub use heads::{Head, Heads, Sighted, Watch};
 pub use jsonl::verify_jsonl;
-pub use layout::{Layout, PartitionAt, Want};
+pub use layout::Layout;
 pub use limits::Limits;
 pub use read::{verify, verify_within};
 pub use search::{FoundParents, Wanted};
 pub use since::HEADS_NOT_COMPARED;
-pub use value::Kind;
 
 /// Verifies the chains of a restored table.
 ///

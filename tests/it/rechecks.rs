@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use restore_drill::check::{Examined, Found, Recheck};
 use restore_drill::model::names::DatabaseName;
 use restore_drill::model::secret::Secret;
 use restore_drill::sandbox::docker::Engine;
 use restore_drill::target::postgres::Server;
+use restore_drill::target::postgres::amcheck::AmcheckReport;
 use restore_drill::target::postgres::connections::Connections;
+use restore_drill::target::postgres::constraints::{Recheck, RecheckResult};
 use restore_drill::template::{Amcheck, ConstraintKind, Constraints};
 
 use super::fixtures::Source;
@@ -85,8 +86,8 @@ fn every_kind_of_constraint_is_checked_against_the_data_and_not_by_the_catalog()
     let mut violated: Vec<(String, String, u64, String)> = found
         .iter()
         .filter_map(|one| match &one.found {
-            Found::Violations(0, _) => None,
-            Found::Violations(rows, keys) => {
+            RecheckResult::Violations(0, _) => None,
+            RecheckResult::Violations(rows, keys) => {
                 let mut keys = keys.clone();
                 keys.sort();
                 // The rows of a table without a key are named by their place.
@@ -117,10 +118,13 @@ fn a_constraint_that_cannot_be_evaluated_hides_no_other() {
     source.dump("failing", sql, &["--schema-only"]);
     let found = recheck(&server(&source), &"failing".parse().unwrap());
     let of = |name: &str| &found.iter().find(|one| one.rule.name == name).unwrap().found;
-    assert_eq!(of("asks"), &Found::Failed("relation \"gone\" does not exist (SQLSTATE 42P01)".to_owned()));
-    assert_eq!(of("positive"), &Found::Violations(1, vec!["1".to_owned()]));
-    assert_eq!(of("b"), &Found::Violations(0, vec![]));
-    assert_eq!(of("t_pkey"), &Found::Violations(0, vec![]));
+    assert_eq!(
+        of("asks"),
+        &RecheckResult::Failed("relation \"gone\" does not exist (SQLSTATE 42P01)".to_owned())
+    );
+    assert_eq!(of("positive"), &RecheckResult::Violations(1, vec!["1".to_owned()]));
+    assert_eq!(of("b"), &RecheckResult::Violations(0, vec![]));
+    assert_eq!(of("t_pkey"), &RecheckResult::Violations(0, vec![]));
 }
 
 /// Overwrites the second block of a relation's file with this, from that offset on: in a copy of the database that no
@@ -142,13 +146,13 @@ fn overwrite(source: &Source, relation: &str, offset: u64, bytes: &[u8]) -> Data
     "damaged".parse().unwrap()
 }
 
-fn examine(source: &Source, database: &DatabaseName, more: &str) -> Option<Examined> {
+fn examine(source: &Source, database: &DatabaseName, more: &str) -> Option<AmcheckReport> {
     let check: Amcheck = toml::from_str(&format!("name = \"c\"\ndatabases = []\n{more}")).unwrap();
     RUNTIME.block_on(server(source).examine(database, &check, &Connections::new(2))).unwrap()
 }
 
 /// The relations with faults.
-fn faulty(examined: &Examined) -> Vec<(&str, bool)> {
+fn faulty(examined: &AmcheckReport) -> Vec<(&str, bool)> {
     let faulty = examined.relations.iter().filter(|relation| relation.total > 0);
     faulty.map(|relation| (relation.name.as_str(), relation.is_index)).collect()
 }

@@ -2,16 +2,17 @@
 
 use super::layout::{AegisAt, ContentAt, Index, PreimageAt};
 use super::links::Rules;
-use super::value::{Kind, Value};
+use super::value::Value;
 use crate::check::chain::{AuditRow, HashError, HashVersion, HexDigest, RowHasher, chain_shard};
 use crate::model::human;
+use crate::target::postgres::chain_rows::FieldKind;
 use crate::template::HashChain;
 
 /// The fields of a row.
 #[derive(Debug, Clone, Copy)]
 pub struct Fields<'a> {
     /// What they are.
-    pub kinds: &'a [Kind],
+    pub kinds: &'a [FieldKind],
     /// Their bytes.
     pub raw: &'a [Option<&'a [u8]>],
 }
@@ -23,7 +24,7 @@ impl<'a> Fields<'a> {
     }
 
     fn maybe(&self, index: Option<Index>) -> Value<'a> {
-        index.map_or(Value { kind: Kind::Text, raw: None }, |index| self.get(index))
+        index.map_or(Value { kind: FieldKind::Text, raw: None }, |index| self.get(index))
     }
 }
 
@@ -177,7 +178,8 @@ impl ContentJudge {
         let action = plain(fields.get(at.action)).map_err(utf8)?;
         let decision = plain(fields.get(at.decision)).map_err(utf8)?;
         let metadata = fields.maybe(at.metadata).text(&mut spare).map_err(utf8)?;
-        let moment = if is_timed { fields.get(at.timestamp) } else { Value { kind: Kind::Text, raw: None } };
+        let moment =
+            if is_timed { fields.get(at.timestamp) } else { Value { kind: FieldKind::Text, raw: None } };
         let timestamp_micros = moment.micros();
         if version >= HashVersion::V2 && moment.raw.is_some() && timestamp_micros.is_none() {
             return Err("a timestamp that cannot be read".to_owned());

@@ -102,13 +102,14 @@ impl Extents {
 
 #[cfg(test)]
 mod tests {
-    use super::super::value::{Kind, Value};
+    use super::super::value::Value;
     use super::*;
+    use crate::target::postgres::chain_rows::FieldKind;
 
     fn place(number: i64) -> Vec<u8> {
         let mut key = Vec::new();
         let raw = number.to_be_bytes();
-        place::push_order(&mut key, &Value { kind: Kind::Int, raw: Some(&raw) });
+        place::push_order(&mut key, &Value { kind: FieldKind::Int, raw: Some(&raw) });
         key
     }
 
@@ -137,7 +138,7 @@ mod tests {
         let mut extents = Extents::default();
         for text in [&b"x"[..], b"y"] {
             let mut key = Vec::new();
-            place::push_order(&mut key, &Value { kind: Kind::Text, raw: Some(text) });
+            place::push_order(&mut key, &Value { kind: FieldKind::Text, raw: Some(text) });
             extents.push(b"a", &key, false);
         }
         assert_eq!(extents.last(b"a"), None);

@@ -13,10 +13,10 @@ use super::runs::Runs;
 use super::search::{FoundParents, Wanted};
 use super::sightings::{At, Sightings, Words};
 use super::tree::{Followed, Tree};
-use super::value::Kind;
 use crate::check::Outcome;
 use crate::model::human;
 use crate::model::verdict::Severity;
+use crate::target::postgres::chain_rows::FieldKind;
 
 /// How rows come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub struct Verified {
 #[derive(Debug)]
 pub struct RowFold {
     layout: Arc<Layout>,
-    kinds: Arc<[Kind]>,
+    kinds: Arc<[FieldKind]>,
     order: Order,
     following: Following,
     content: Sightings,
@@ -136,7 +136,7 @@ impl Fold for RowFold {
 #[derive(Debug)]
 pub struct Search {
     layout: Arc<Layout>,
-    kinds: Arc<[Kind]>,
+    kinds: Arc<[FieldKind]>,
     row: Located,
     /// What was found.
     pub found: FoundParents,
@@ -144,7 +144,10 @@ pub struct Search {
 
 impl Search {
     /// Makes searches for rows of this layout.
-    pub fn of(layout: &Arc<Layout>, wanted: Wanted) -> impl Fn(Arc<[Kind]>) -> Self + Send + Sync + 'static {
+    pub fn of(
+        layout: &Arc<Layout>,
+        wanted: Wanted,
+    ) -> impl Fn(Arc<[FieldKind]>) -> Self + Send + Sync + 'static {
         let layout = Arc::clone(layout);
         move |kinds| Self {
             layout: Arc::clone(&layout),
@@ -170,13 +173,16 @@ impl Fold for Search {
 
 impl RowFold {
     /// Makes folds for rows of this layout that come in any order.
-    pub fn any(layout: &Arc<Layout>, watch: &Watch) -> impl Fn(Arc<[Kind]>) -> Self + Send + Sync + 'static {
+    pub fn any(
+        layout: &Arc<Layout>,
+        watch: &Watch,
+    ) -> impl Fn(Arc<[FieldKind]>) -> Self + Send + Sync + 'static {
         let (layout, watch) = (Arc::clone(layout), watch.clone());
         move |kinds| Self::new(Arc::clone(&layout), kinds, Order::Any).watching(watch.clone())
     }
 
     /// No rows yet. Their fields are those of the layout, and of these kinds.
-    pub fn new(layout: Arc<Layout>, kinds: Arc<[Kind]>, order: Order) -> Self {
+    pub fn new(layout: Arc<Layout>, kinds: Arc<[FieldKind]>, order: Order) -> Self {
         let rules = || Arc::clone(&layout.rules);
         let following = match order {
             _ if layout.rules.follows_links => Following::Tree(Box::new(Tree::new(rules(), order))),

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::fold::{Order, RowFold};
-use super::layout::{ContentAt, Layout, Want};
-use super::value::{Kind, Value};
+use super::layout::{ContentAt, Layout};
+use super::value::Value;
 use crate::check::Outcome;
 use crate::model::failure::{Failure, Result};
+use crate::target::postgres::chain_rows::{FieldKind, FieldQuery};
 use crate::template::{Chain, Content, Preimage, Scheme};
 
 /// The longest line that is read. An audit row with its metadata is a few kilobytes.
@@ -92,14 +93,14 @@ impl Folding {
     fn new(chain: &Chain, first: &HashMap<String, &RawValue>) -> Result<Self> {
         let layout = Arc::new(layout(chain, first)?);
         let raw_hashes = layout.rules.raw_hashes;
-        let kinds: Vec<Kind> = layout
+        let kinds: Vec<FieldKind> = layout
             .wanted
             .iter()
             .enumerate()
             .map(|(index, want)| match want {
-                _ if raw_hashes && (index == layout.hash || index == layout.link) => Kind::Bytes,
-                Want::Column(_) => Kind::Loose,
-                Want::Text(_) | Want::Sql(_) => Kind::Text,
+                _ if raw_hashes && (index == layout.hash || index == layout.link) => FieldKind::Bytes,
+                FieldQuery::Column(_) => FieldKind::Loose,
+                FieldQuery::Text(_) | FieldQuery::Sql(_) => FieldKind::Text,
             })
             .collect();
         let fold = RowFold::new(Arc::clone(&layout), kinds.into(), Order::Interleaved);
@@ -109,7 +110,7 @@ impl Folding {
     fn push(&mut self, row: &HashMap<String, &RawValue>) -> Result<(), String> {
         self.fields.clear();
         for (index, want) in self.layout.wanted.iter().enumerate() {
-            let (Want::Column(name) | Want::Text(name) | Want::Sql(name)) = want;
+            let (FieldQuery::Column(name) | FieldQuery::Text(name) | FieldQuery::Sql(name)) = want;
             let mut field = row.get(name).and_then(|value| text(value));
             if self.raw_hashes && (index == self.layout.hash || index == self.layout.link) {
                 field = field.map(raw_bytes);
@@ -125,7 +126,7 @@ impl Folding {
     /// Between places that are no whole numbers no gap could be seen.
     fn require_countable(&self, fields: &[Option<&[u8]>]) -> Result<(), String> {
         let Layout { order, rules, .. } = &*self.layout;
-        let countable = |raw| Value { kind: Kind::Loose, raw }.int().is_some();
+        let countable = |raw| Value { kind: FieldKind::Loose, raw }.int().is_some();
         if rules.contiguous && !order.iter().all(|index| countable(fields[*index])) {
             return Err(format!("{} is no whole number, which contiguous needs", rules.order_name));
         }

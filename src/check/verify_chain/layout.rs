@@ -8,31 +8,21 @@ use super::content::Fields;
 use super::limits::Limits;
 use super::links::{Link, Rules};
 use crate::check::chain::Encoding;
+use crate::target::postgres::chain_rows::{ChainOrder, FieldQuery, PartitionField};
 use crate::template::{Chain, Content, HashChain, Preimage, Scheme};
 
-/// A field to read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Want {
-    /// A column, in the form its type has.
-    Column(String),
-    /// A column, as text.
-    Text(String),
-    /// What an SQL expression returns: text or bytes.
-    Sql(String),
-}
-
-/// Where a field stands.
+/// The place of a field among those that are read.
 pub type Index = usize;
 
 /// Which fields are read, and what each is for.
 #[derive(Debug, Clone)]
 pub struct Layout {
     /// The fields, in the order they are read.
-    pub wanted: Vec<Want>,
+    pub wanted: Vec<FieldQuery>,
     /// What names a row.
     pub id: Vec<Index>,
     /// What tells chains apart.
-    pub partition: Vec<PartitionAt>,
+    pub partition: Vec<PartitionField>,
     /// What orders a chain.
     pub order: Vec<Index>,
     /// A row's hash.
@@ -55,15 +45,6 @@ pub struct NumberAt {
     /// The version: rows of version 2 were written when there were numbers, and those of version 1 may have got theirs
     /// later, in whatever order they lay.
     pub version: Index,
-}
-
-/// A column that tells chains apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PartitionAt {
-    /// Where it stands; none where the table lacks it.
-    pub index: Option<Index>,
-    /// What null, and a column that is lacking, stand for.
-    pub absent: Option<i16>,
 }
 
 /// Where the fields stand that are hashed.
@@ -114,13 +95,13 @@ pub enum PreimageAt {
 /// Gathers fields, each once.
 struct Wants<'a> {
     columns: &'a BTreeSet<String>,
-    wanted: Vec<Want>,
+    wanted: Vec<FieldQuery>,
     missing: BTreeSet<String>,
 }
 
 impl Wants<'_> {
-    fn add(&mut self, want: Want) -> Index {
-        if let Want::Column(name) | Want::Text(name) = &want
+    fn add(&mut self, want: FieldQuery) -> Index {
+        if let FieldQuery::Column(name) | FieldQuery::Text(name) = &want
             && !self.columns.contains(name)
         {
             self.missing.insert(name.clone());
@@ -132,7 +113,7 @@ impl Wants<'_> {
     }
 
     fn column(&mut self, name: &str) -> Index {
-        self.add(Want::Column(name.to_owned()))
+        self.add(FieldQuery::Column(name.to_owned()))
     }
 
     fn optional(&mut self, name: &str) -> Option<Index> {
@@ -153,7 +134,7 @@ impl Layout {
             // Rows from before there were shards are those of shard 0.
             let absent = (is_aegis && name == "chain_shard").then_some(0);
             let index = if absent.is_some() { wants.optional(name) } else { Some(wants.column(name)) };
-            PartitionAt { index, absent }
+            PartitionField { index, absent }
         });
         let partition = partition.collect();
         let order_by = chain.order_by.clone().unwrap_or_else(|| {
@@ -190,6 +171,20 @@ impl Layout {
         Link { id, chain, order, hash, link, number, is_numbered_in_order }
     }
 
+    /// The order in which chains are read one after another. Rows of one place and id are ordered by their hashes, so that
+    /// findings do not depend on where rows lie.
+    pub fn sorted(&self) -> ChainOrder {
+        let name = |index: &Index| match &self.wanted[*index] {
+            FieldQuery::Column(name) => Some(name.clone()),
+            FieldQuery::Text(_) | FieldQuery::Sql(_) => None,
+        };
+        ChainOrder {
+            partition: self.partition.clone(),
+            columns: self.order.iter().filter_map(name).collect(),
+            ties: self.id.iter().chain([&self.hash, &self.link]).copied().collect(),
+        }
+    }
+
     /// The same without what is hashed: narrow rows, for judging links alone.
     pub fn links_only(&self) -> Self {
         let mut kept: Vec<Index> = self.id.clone();
@@ -206,7 +201,7 @@ impl Layout {
             partition: self
                 .partition
                 .iter()
-                .map(|at| PartitionAt { index: at.index.map(place), absent: at.absent })
+                .map(|at| PartitionField { index: at.index.map(place), absent: at.absent })
                 .collect(),
             order: self.order.iter().map(|index| place(*index)).collect(),
             hash: place(self.hash),
@@ -246,16 +241,16 @@ fn general(wants: &mut Wants<'_>, scheme: &HashChain) -> ContentAt {
         Content::One(preimage) => (None, vec![(String::new(), preimage)]),
         Content::Versions { column, preimages } => {
             let by_version = preimages.iter().map(|(version, preimage)| (version.clone(), preimage));
-            (Some(wants.add(Want::Text(column.clone()))), by_version.collect())
+            (Some(wants.add(FieldQuery::Text(column.clone()))), by_version.collect())
         }
     };
     let preimages = preimages.into_iter().map(|(version, preimage)| {
         let at = match preimage {
             Preimage::Columns(columns, join) => {
-                let columns = columns.iter().map(|name| wants.add(Want::Text(name.clone()))).collect();
+                let columns = columns.iter().map(|name| wants.add(FieldQuery::Text(name.clone()))).collect();
                 PreimageAt::Columns(columns, join.clone())
             }
-            Preimage::Sql(sql) => PreimageAt::Whole(wants.add(Want::Sql(sql.clone()))),
+            Preimage::Sql(sql) => PreimageAt::Whole(wants.add(FieldQuery::Sql(sql.clone()))),
         };
         (version, at)
     });
@@ -311,7 +306,7 @@ mod tests {
         let layout = Layout::new(&chain("scheme = \"aegis-audit\""), &columns(old)).unwrap();
         assert_eq!(layout.rules.order_name, "timestamp, id");
         assert_eq!(layout.partition.len(), 2);
-        assert_eq!(layout.partition[1], PartitionAt { index: None, absent: Some(0) });
+        assert_eq!(layout.partition[1], PartitionField { index: None, absent: Some(0) });
         let ContentAt::Aegis(at) = layout.content else { panic!("another scheme") };
         assert!(at.version.is_none() && at.reason.is_none() && at.metadata.is_none());
         let missing =
@@ -327,11 +322,11 @@ mod tests {
         let keys = "scheme = \"hash-chain\"\nid = [\"k\"]\npartition_by = [\"a\"]\norder_by = [\"n\"]\nhash_column = \"h\"\n\
                     link_column = \"p\"\npreimage = \"a || b\"";
         let layout = Layout::new(&chain(keys), &columns("a n k h p")).unwrap();
-        assert!(layout.wanted.contains(&Want::Sql("a || b".to_owned())));
+        assert!(layout.wanted.contains(&FieldQuery::Sql("a || b".to_owned())));
         let narrow = layout.links_only();
         assert_eq!(narrow.wanted.len(), 5);
-        assert_eq!(narrow.wanted[narrow.hash], Want::Column("h".to_owned()));
-        assert_eq!(narrow.wanted[narrow.partition[0].index.unwrap()], Want::Column("a".to_owned()));
-        assert_eq!(narrow.wanted[narrow.id[0]], Want::Column("k".to_owned()));
+        assert_eq!(narrow.wanted[narrow.hash], FieldQuery::Column("h".to_owned()));
+        assert_eq!(narrow.wanted[narrow.partition[0].index.unwrap()], FieldQuery::Column("a".to_owned()));
+        assert_eq!(narrow.wanted[narrow.id[0]], FieldQuery::Column("k".to_owned()));
     }
 }

@@ -5,8 +5,9 @@
 
 use std::cmp::Ordering;
 
-use super::value::{Kind, Value, show_moment};
+use super::value::{Value, show_moment};
 use crate::model::human;
+use crate::target::postgres::chain_rows::FieldKind;
 
 /// Ends a part of a key; no byte of UTF-8.
 const END: u8 = 0xff;
@@ -49,16 +50,16 @@ pub fn partitions(key: &[u8]) -> impl Iterator<Item = Option<&str>> {
 /// Appends one order column to an order key.
 pub fn push_order(key: &mut Vec<u8>, value: &Value<'_>) {
     let Some(raw) = value.raw else { return key.push(NULL) };
-    if let (Kind::Int | Kind::Loose, Some(number)) = (value.kind, value.int()) {
+    if let (FieldKind::Int | FieldKind::Loose, Some(number)) = (value.kind, value.int()) {
         key.push(INT);
         key.extend_from_slice(&(number ^ i64::MIN).to_be_bytes());
-    } else if let (Kind::Moment | Kind::Loose, Some(micros)) = (value.kind, value.micros()) {
+    } else if let (FieldKind::Moment | FieldKind::Loose, Some(micros)) = (value.kind, value.micros()) {
         key.push(MOMENT);
         key.extend_from_slice(&(micros ^ i64::MIN).to_be_bytes());
-    } else if value.kind == Kind::Uuid && raw.len() == 16 {
+    } else if value.kind == FieldKind::Uuid && raw.len() == 16 {
         key.push(UUID);
         key.extend_from_slice(raw);
-    } else if let (Kind::Date, Ok(days)) = (value.kind, raw.try_into().map(i32::from_be_bytes)) {
+    } else if let (FieldKind::Date, Ok(days)) = (value.kind, raw.try_into().map(i32::from_be_bytes)) {
         key.push(DATE);
         key.extend_from_slice(&(days ^ i32::MIN).to_be_bytes());
     } else {
@@ -136,14 +137,14 @@ pub fn show(key: &[u8]) -> String {
     let flipped = |bytes: &[u8]| bytes.try_into().map_or(0, |bytes| i64::from_be_bytes(bytes) ^ i64::MIN);
     let values = parts(key).map(|part| match part {
         Part::Null => "null".to_owned(),
-        Part::Text(bytes) => shown(Kind::Text, bytes),
+        Part::Text(bytes) => shown(FieldKind::Text, bytes),
         Part::Ordered(INT, bytes) => flipped(bytes).to_string(),
         Part::Ordered(MOMENT, bytes) => show_moment(flipped(bytes)),
         Part::Ordered(DATE, bytes) => {
             let days = bytes.try_into().map_or(0, |bytes| i32::from_be_bytes(bytes) ^ i32::MIN);
-            shown(Kind::Date, &days.to_be_bytes())
+            shown(FieldKind::Date, &days.to_be_bytes())
         }
-        Part::Ordered(_, bytes) => shown(Kind::Uuid, bytes),
+        Part::Ordered(_, bytes) => shown(FieldKind::Uuid, bytes),
     });
     values.collect::<Vec<_>>().join(", ")
 }
@@ -152,14 +153,14 @@ pub fn show(key: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn order(values: &[(Kind, Option<&[u8]>)]) -> Vec<u8> {
+    fn order(values: &[(FieldKind, Option<&[u8]>)]) -> Vec<u8> {
         let mut key = Vec::new();
         values.iter().for_each(|(kind, raw)| push_order(&mut key, &Value { kind: *kind, raw: *raw }));
         key
     }
 
     fn loose(text: &str) -> Vec<u8> {
-        order(&[(Kind::Loose, Some(text.as_bytes()))])
+        order(&[(FieldKind::Loose, Some(text.as_bytes()))])
     }
 
     #[test]
@@ -167,7 +168,7 @@ mod tests {
         let key = |values: &[Option<&str>]| {
             let mut key = Vec::new();
             for text in values {
-                push_partition(&mut key, &Value { kind: Kind::Text, raw: text.map(str::as_bytes) });
+                push_partition(&mut key, &Value { kind: FieldKind::Text, raw: text.map(str::as_bytes) });
             }
             key
         };
@@ -186,7 +187,7 @@ mod tests {
 
     #[test]
     fn keys_compare_like_their_values() {
-        let int = |number: i64| order(&[(Kind::Int, Some(&number.to_be_bytes()))]);
+        let int = |number: i64| order(&[(FieldKind::Int, Some(&number.to_be_bytes()))]);
         for (a, b) in [(-2, -1), (-1, 0), (0, 1), (i64::MIN, i64::MAX)] {
             assert_eq!(compare(&int(a), &int(b)), Some(Ordering::Less));
         }
@@ -196,10 +197,10 @@ mod tests {
         assert_eq!(compare(&early, &loose("2026-05-01T02:00:00.5+02:00")), Some(Ordering::Less));
         assert_eq!(compare(&loose("b"), &loose("b")), Some(Ordering::Equal));
         assert_eq!(compare(&loose("a"), &loose("B")), None, "a collation may see it either way");
-        let null = order(&[(Kind::Int, None)]);
+        let null = order(&[(FieldKind::Int, None)]);
         assert_eq!(compare(&int(i64::MAX), &null), Some(Ordering::Less));
         let pair = |moment: i64, id: u8| {
-            order(&[(Kind::Moment, Some(&moment.to_be_bytes())), (Kind::Uuid, Some(&[id; 16]))])
+            order(&[(FieldKind::Moment, Some(&moment.to_be_bytes())), (FieldKind::Uuid, Some(&[id; 16]))])
         };
         assert_eq!(compare(&pair(1, 9), &pair(2, 1)), Some(Ordering::Less));
         assert_eq!(compare(&pair(2, 9), &pair(2, 1)), Some(Ordering::Greater));
@@ -210,7 +211,7 @@ mod tests {
         assert_eq!(show(&loose("-17")), "-17");
         assert_eq!(show(&loose("2026-05-01T00:00:00Z")), "2026-05-01T00:00:00Z");
         assert_eq!(
-            show(&order(&[(Kind::Date, Some(&9_632i32.to_be_bytes())), (Kind::Uuid, None)])),
+            show(&order(&[(FieldKind::Date, Some(&9_632i32.to_be_bytes())), (FieldKind::Uuid, None)])),
             "2026-05-16, null"
         );
         assert_eq!(show(&loose("a\nb")), "a b");

@@ -11,13 +11,12 @@ use super::fold::{Fold, Order, RowFold, Search, Step, Verified};
 use super::heads::Watch;
 use super::layout::{ContentAt, Layout};
 use super::limits::Limits;
-use super::value::Kind;
 use crate::check::chain::Encoding;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::verdict::{Finding, Severity};
 use crate::target::postgres::Database;
-use crate::target::postgres::chain_rows::{ChainTable, PageRange, Selection};
+use crate::target::postgres::chain_rows::{ChainTable, FieldKind, PageRange, Selection};
 use crate::template::{Chain, TableName};
 
 /// Ranges that may be done before the first of them is joined, for each reader.
@@ -110,12 +109,12 @@ async fn scan<F: Fold>(
     source: &Arc<ChainTable>,
     layout: &Arc<Layout>,
     readers: usize,
-    start: impl Fn(Arc<[Kind]>) -> F + Send + Sync + 'static,
+    start: impl Fn(Arc<[FieldKind]>) -> F + Send + Sync + 'static,
 ) -> Result<F> {
     let selection = source.selection(&layout.wanted).await?;
     require_encoding(layout, &selection)?;
     require_countable(layout, &selection)?;
-    let kinds: Arc<[Kind]> = selection.kinds.clone().into();
+    let kinds: Arc<[FieldKind]> = selection.kinds.clone().into();
     let work = Arc::new(Work {
         source: Arc::clone(source),
         start: {
@@ -199,19 +198,20 @@ async fn join_parts<F: Fold>(fold: &mut F, mut parts: mpsc::Receiver<(usize, F)>
 async fn sorted_links(source: &ChainTable, layout: &Layout) -> Result<RowFold> {
     let layout = Arc::new(layout.links_only());
     let selection = source.selection(&layout.wanted).await?;
-    let kinds: Arc<[Kind]> = selection.kinds.clone().into();
+    let kinds: Arc<[FieldKind]> = selection.kinds.clone().into();
     let mut fold = RowFold::new(Arc::clone(&layout), kinds, Order::Grouped);
     if source.is_empty() {
         return Ok(fold);
     }
     let reader = source.reader().await?;
-    reader.rows(&source.copy_sorted(&selection, &layout), |row| fold.push(row)).await?;
+    reader.rows(&source.copy_sorted(&selection, &layout.sorted()), |row| fold.push(row)).await?;
     Ok(fold)
 }
 
 /// Between places that are no whole numbers no gap could be seen.
 fn require_countable(layout: &Layout, selection: &Selection) -> Result<()> {
-    if !layout.rules.contiguous || layout.order.iter().all(|index| selection.kinds[*index] == Kind::Int) {
+    if !layout.rules.contiguous || layout.order.iter().all(|index| selection.kinds[*index] == FieldKind::Int)
+    {
         return Ok(());
     }
     let name = &layout.rules.order_name;
@@ -224,7 +224,7 @@ fn require_encoding(layout: &Layout, selection: &Selection) -> Result<()> {
     let ContentAt::General { scheme, .. } = &layout.content else { return Ok(()) };
     for (name, index) in [(&layout.rules.hash_name, layout.hash), (&layout.rules.link_name, layout.link)] {
         let (is_bytes, wants_bytes) =
-            (selection.kinds[index] == Kind::Bytes, scheme.encoding == Encoding::Bytea);
+            (selection.kinds[index] == FieldKind::Bytes, scheme.encoding == Encoding::Bytea);
         if is_bytes != wants_bytes {
             let (what, instead) = if is_bytes {
                 ("of the type bytea", "set encoding = \"bytea\" in the check")

@@ -8,44 +8,18 @@ use std::borrow::Cow;
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use uuid::Uuid;
 
+use crate::target::postgres::chain_rows::FieldKind;
+
 /// Microseconds from the Unix epoch to Postgres's own, 2000-01-01.
 const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
 /// Days from the Unix epoch to Postgres's own.
 const POSTGRES_EPOCH_DAYS: i32 = 10_957;
 
-/// What the bytes of a field are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Text in UTF-8.
-    Text,
-    /// Text from a source without types: a number or a moment if it looks like one.
-    Loose,
-    /// `smallint`, `integer` or `bigint`, big-endian.
-    Int,
-    /// A UUID's 16 bytes.
-    Uuid,
-    /// `timestamptz`, or `timestamp` taken as UTC: microseconds since 2000, big-endian.
-    Moment,
-    /// `date`: days since 2000, big-endian.
-    Date,
-    /// `jsonb`: a version byte, then text.
-    Jsonb,
-    /// `bytea`.
-    Bytes,
-}
-
-impl Kind {
-    /// Whether its values compare here as they do on the server.
-    pub fn has_order(self) -> bool {
-        matches!(self, Self::Int | Self::Uuid | Self::Moment | Self::Date)
-    }
-}
-
 /// A field of a row.
 #[derive(Debug, Clone, Copy)]
 pub struct Value<'a> {
     /// What its bytes are.
-    pub kind: Kind,
+    pub kind: FieldKind,
     /// The bytes; none for null.
     pub raw: Option<&'a [u8]>,
 }
@@ -64,16 +38,16 @@ impl<'a> Value<'a> {
     {
         let Some(raw) = self.raw else { return Ok(None) };
         Ok(Some(match self.kind {
-            Kind::Text | Kind::Loose => Cow::Borrowed(str::from_utf8(raw)?),
-            Kind::Jsonb => Cow::Borrowed(str::from_utf8(raw.get(1..).unwrap_or_default())?),
-            Kind::Uuid => match Uuid::from_slice(raw) {
+            FieldKind::Text | FieldKind::Loose => Cow::Borrowed(str::from_utf8(raw)?),
+            FieldKind::Jsonb => Cow::Borrowed(str::from_utf8(raw.get(1..).unwrap_or_default())?),
+            FieldKind::Uuid => match Uuid::from_slice(raw) {
                 Ok(uuid) => Cow::Borrowed(uuid.hyphenated().encode_lower(buffer)),
                 Err(_) => Cow::Owned(hex::encode(raw)),
             },
-            Kind::Int => self.int().map_or_else(|| hex::encode(raw), |number| number.to_string()).into(),
-            Kind::Moment => self.micros().map_or_else(|| hex::encode(raw), show_moment).into(),
-            Kind::Date => show_date(raw).into(),
-            Kind::Bytes => hex::encode(raw).into(),
+            FieldKind::Int => self.int().map_or_else(|| hex::encode(raw), |number| number.to_string()).into(),
+            FieldKind::Moment => self.micros().map_or_else(|| hex::encode(raw), show_moment).into(),
+            FieldKind::Date => show_date(raw).into(),
+            FieldKind::Bytes => hex::encode(raw).into(),
         }))
     }
 
@@ -92,10 +66,10 @@ impl<'a> Value<'a> {
     pub fn int(&self) -> Option<i64> {
         let raw = self.raw?;
         match (self.kind, raw.len()) {
-            (Kind::Int, 2) => Some(i16::from_be_bytes(raw.try_into().ok()?).into()),
-            (Kind::Int, 4) => Some(i32::from_be_bytes(raw.try_into().ok()?).into()),
-            (Kind::Int, 8) => Some(i64::from_be_bytes(raw.try_into().ok()?)),
-            (Kind::Text | Kind::Loose, _) => str::from_utf8(raw).ok()?.parse().ok(),
+            (FieldKind::Int, 2) => Some(i16::from_be_bytes(raw.try_into().ok()?).into()),
+            (FieldKind::Int, 4) => Some(i32::from_be_bytes(raw.try_into().ok()?).into()),
+            (FieldKind::Int, 8) => Some(i64::from_be_bytes(raw.try_into().ok()?)),
+            (FieldKind::Text | FieldKind::Loose, _) => str::from_utf8(raw).ok()?.parse().ok(),
             _ => None,
         }
     }
@@ -105,10 +79,10 @@ impl<'a> Value<'a> {
         let raw = self.raw?;
         match self.kind {
             // ±infinity are the ends of the range; saturating keeps them there.
-            Kind::Moment => {
+            FieldKind::Moment => {
                 Some(i64::from_be_bytes(raw.try_into().ok()?).saturating_add(POSTGRES_EPOCH_MICROS))
             }
-            Kind::Text | Kind::Loose => parse_moment(str::from_utf8(raw).ok()?),
+            FieldKind::Text | FieldKind::Loose => parse_moment(str::from_utf8(raw).ok()?),
             _ => None,
         }
     }
@@ -150,24 +124,24 @@ fn show_date(raw: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn shown(kind: Kind, raw: &[u8]) -> String {
+    fn shown(kind: FieldKind, raw: &[u8]) -> String {
         Value { kind, raw: Some(raw) }.shown(&mut [0; 40]).unwrap().into_owned()
     }
 
     #[test]
     fn every_kind_has_its_text() {
-        assert_eq!(shown(Kind::Text, "é".as_bytes()), "é");
-        assert_eq!(shown(Kind::Text, b"\xff"), "\u{fffd}");
-        assert_eq!(shown(Kind::Int, &(-7i16).to_be_bytes()), "-7");
-        assert_eq!(shown(Kind::Int, &7i32.to_be_bytes()), "7");
-        assert_eq!(shown(Kind::Int, &i64::MIN.to_be_bytes()), i64::MIN.to_string());
-        assert_eq!(shown(Kind::Uuid, &[0x11; 16]), "11111111-1111-1111-1111-111111111111");
-        assert_eq!(shown(Kind::Moment, &0i64.to_be_bytes()), "2000-01-01T00:00:00Z");
-        assert_eq!(shown(Kind::Date, &9_632i32.to_be_bytes()), "2026-05-16");
-        assert_eq!(shown(Kind::Jsonb, b"\x01{}"), "{}");
-        assert_eq!(shown(Kind::Bytes, b"\xde\xad"), "dead");
-        assert!(Value { kind: Kind::Text, raw: None }.shown(&mut [0; 40]).is_none());
-        assert!(Value { kind: Kind::Text, raw: Some(b"\xff") }.text(&mut [0; 40]).is_err());
+        assert_eq!(shown(FieldKind::Text, "é".as_bytes()), "é");
+        assert_eq!(shown(FieldKind::Text, b"\xff"), "\u{fffd}");
+        assert_eq!(shown(FieldKind::Int, &(-7i16).to_be_bytes()), "-7");
+        assert_eq!(shown(FieldKind::Int, &7i32.to_be_bytes()), "7");
+        assert_eq!(shown(FieldKind::Int, &i64::MIN.to_be_bytes()), i64::MIN.to_string());
+        assert_eq!(shown(FieldKind::Uuid, &[0x11; 16]), "11111111-1111-1111-1111-111111111111");
+        assert_eq!(shown(FieldKind::Moment, &0i64.to_be_bytes()), "2000-01-01T00:00:00Z");
+        assert_eq!(shown(FieldKind::Date, &9_632i32.to_be_bytes()), "2026-05-16");
+        assert_eq!(shown(FieldKind::Jsonb, b"\x01{}"), "{}");
+        assert_eq!(shown(FieldKind::Bytes, b"\xde\xad"), "dead");
+        assert!(Value { kind: FieldKind::Text, raw: None }.shown(&mut [0; 40]).is_none());
+        assert!(Value { kind: FieldKind::Text, raw: Some(b"\xff") }.text(&mut [0; 40]).is_err());
     }
 
     #[test]
@@ -179,11 +153,11 @@ mod tests {
             "2026-05-01 00:00:02.00012+00",
             "2026-05-01T00:00:02.00012",
         ] {
-            let value = Value { kind: Kind::Loose, raw: Some(text.as_bytes()) };
+            let value = Value { kind: FieldKind::Loose, raw: Some(text.as_bytes()) };
             assert_eq!(value.micros(), Some(1_777_593_602_000_120), "{text}");
         }
         for text in ["", "now", "2026-05-01", "20260501T000000", "2026-13-01T00:00:00Z"] {
-            assert_eq!(Value { kind: Kind::Loose, raw: Some(text.as_bytes()) }.micros(), None, "{text}");
+            assert_eq!(Value { kind: FieldKind::Loose, raw: Some(text.as_bytes()) }.micros(), None, "{text}");
         }
     }
 }

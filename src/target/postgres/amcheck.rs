@@ -13,7 +13,6 @@ use super::connections::Connections;
 use super::server_text::ServerText;
 use super::sessions::{CatalogSession, ForeignSession};
 use super::{Pins, Server, execute, own_failure, quote_identifier};
-use crate::check::{Examined, RelationExamined};
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::DatabaseName;
@@ -62,6 +61,30 @@ const FUNCTIONS: &str = "
     JOIN pg_language l ON l.oid = p.prolang
     WHERE e.extname = 'amcheck' AND l.lanname = 'c' AND p.probin = '$libdir/amcheck' AND p.pronamespace = e.extnamespace";
 
+/// What was found in a database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AmcheckReport {
+    /// Its indexes and tables.
+    pub relations: Vec<ExaminedRelation>,
+    /// Whether the server's extension can check tables: those of PostgreSQL 14 and later can.
+    pub tables_possible: bool,
+}
+
+/// What was found in an index or a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExaminedRelation {
+    /// `schema.name`.
+    pub name: String,
+    /// Whether it is an index.
+    pub is_index: bool,
+    /// Its faults, bounded.
+    pub faults: Vec<String>,
+    /// How many there are.
+    pub total: u64,
+    /// Why it could not be checked to its end.
+    pub not_checked: Option<String>,
+}
+
 /// The extension, ready to be used.
 struct Extension {
     /// Where its functions are, quoted.
@@ -90,7 +113,7 @@ impl Server {
         database: &DatabaseName,
         check: &Amcheck,
         connections: &Connections,
-    ) -> Result<Option<Examined>> {
+    ) -> Result<Option<AmcheckReport>> {
         // Before PostgreSQL 17 event triggers of the backup would run when the extension is made. One that is made to run
         // always still does: so nothing is read on this connection.
         let pins = Pins::setup().timeout(check.timeout).with([("session_replication_role", "replica")]);
@@ -122,7 +145,7 @@ impl Server {
         check: &Amcheck,
         connections: &Connections,
         schema: Option<&str>,
-    ) -> Result<Examined> {
+    ) -> Result<AmcheckReport> {
         let failed = |error| own_failure("listing indexes and tables", &error);
         let session = self.catalog(database.as_str()).await?;
         let extension = extension(&session, schema.unwrap_or("pg_catalog")).await?;
@@ -136,7 +159,7 @@ impl Server {
         };
         let pins = Pins::expressions().timeout(check.timeout);
         let relations = self.on_connections(database, connections, &pins, relations, work).await?;
-        Ok(Examined { relations, tables_possible: extension.checks_tables })
+        Ok(AmcheckReport { relations, tables_possible: extension.checks_tables })
     }
 }
 
@@ -177,7 +200,7 @@ fn relation(row: &Row, check: &Amcheck, extension: &Extension) -> Result<Relatio
 }
 
 /// An index is right if the function returns. Of a table every fault is returned as a row.
-async fn examine(session: &ForeignSession, relation: Relation) -> Result<RelationExamined> {
+async fn examine(session: &ForeignSession, relation: Relation) -> Result<ExaminedRelation> {
     let (mut faults, mut total, mut not_checked) = (Vec::new(), 0, None);
     match session.rows(&relation.sql).await {
         Ok(_) if relation.is_index => {}
@@ -194,7 +217,7 @@ async fn examine(session: &ForeignSession, relation: Relation) -> Result<Relatio
             Fault::NotChecked(text) => not_checked = Some(text),
         },
     }
-    Ok(RelationExamined { name: relation.name, is_index: relation.is_index, faults, total, not_checked })
+    Ok(ExaminedRelation { name: relation.name, is_index: relation.is_index, faults, total, not_checked })
 }
 
 fn fault_of_row(row: &[Option<String>]) -> String {

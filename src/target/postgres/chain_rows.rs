@@ -4,6 +4,8 @@
 //! there are processors. An append-only log lies in the order of its chains, which the reader of the rows can see for
 //! itself. Where it does not, [`ChainTable::copy_sorted`] reads what the links need, sorted by the server.
 
+mod fields;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::types::Type;
@@ -13,10 +15,12 @@ use super::copy_rows::copy_rows;
 use super::own_sql::qualify;
 use super::server_text::ServerText;
 use super::{Database, in_blocks, own_failure, query_failure, quote_identifier, quote_relation};
-use crate::check::verify_chain::{Kind, Layout, PartitionAt, Want};
 use crate::model::failure::{Failure, Result};
 use crate::model::foreign::Foreign;
 use crate::template::TableName;
+
+pub use fields::{ChainOrder, FieldKind, FieldQuery, PartitionField};
+use fields::{ColumnType, native, partition_order, text};
 
 /// Pages of one range: 16 MiB, so that readers end together and a range's findings stay few.
 const RANGE_PAGES: u64 = 2048;
@@ -83,18 +87,6 @@ pub struct ChainTable {
     reads_ranges: bool,
 }
 
-/// What the values of a column are.
-#[derive(Debug, Clone)]
-struct ColumnType {
-    oid: u32,
-    name: String,
-    /// Whether it is the system's own.
-    is_system: bool,
-    /// Whether the system itself casts it to text. That is not always what it writes: the text of `true` is `true`, and it
-    /// is written `t`.
-    has_cast: bool,
-}
-
 /// Something that rows are selected from.
 #[derive(Debug, Clone)]
 struct Source {
@@ -108,7 +100,7 @@ struct Source {
 pub struct Selection {
     list: Vec<String>,
     /// What the fields are.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<FieldKind>,
 }
 
 /// A part of a table.
@@ -179,13 +171,13 @@ impl ChainTable {
     }
 
     /// Those of these fields whose type is the backup's own, each with its type: what is hashed is how that writes itself.
-    pub fn foreign(&self, wanted: &[Want]) -> Vec<String> {
-        let foreign = |want: &Want| match want {
-            Want::Column(name) | Want::Text(name) => {
+    pub fn foreign(&self, wanted: &[FieldQuery]) -> Vec<String> {
+        let foreign = |want: &FieldQuery| match want {
+            FieldQuery::Column(name) | FieldQuery::Text(name) => {
                 let column = self.columns.get(name).filter(|column| !column.is_system)?;
                 Some(format!("{name} ({})", column.name))
             }
-            Want::Sql(_) => None,
+            FieldQuery::Sql(_) => None,
         };
         wanted.iter().filter_map(foreign).collect()
     }
@@ -194,13 +186,13 @@ impl ChainTable {
     ///
     /// # Errors
     /// `preimage_type` if an SQL expression returns neither text nor bytes; `query_failed`.
-    pub async fn selection(&self, wanted: &[Want]) -> Result<Selection> {
+    pub async fn selection(&self, wanted: &[FieldQuery]) -> Result<Selection> {
         let mut selection = Selection { list: Vec::new(), kinds: Vec::new() };
         for want in wanted {
             let (sql, kind) = match want {
-                Want::Column(name) => native(name, self.columns.get(name)),
-                Want::Text(name) => (text(name, self.columns.get(name)), Kind::Text),
-                Want::Sql(sql) => self.expression(sql).await?,
+                FieldQuery::Column(name) => native(name, self.columns.get(name)),
+                FieldQuery::Text(name) => (text(name, self.columns.get(name)), FieldKind::Text),
+                FieldQuery::Sql(sql) => self.expression(sql).await?,
             };
             selection.list.push(sql);
             selection.kinds.push(kind);
@@ -208,10 +200,10 @@ impl ChainTable {
         Ok(selection)
     }
 
-    async fn expression(&self, sql: &str) -> Result<(String, Kind)> {
+    async fn expression(&self, sql: &str) -> Result<(String, FieldKind)> {
         // On a line of its own, so that a comment in it ends with it.
         let sql = format!("(\n{sql}\n)");
-        let Some(source) = self.sources.first() else { return Ok((sql, Kind::Text)) };
+        let Some(source) = self.sources.first() else { return Ok((sql, FieldKind::Text)) };
         let statement = self
             .coordinator
             .prepare(&format!("SELECT {sql} FROM {}", source.from))
@@ -219,8 +211,8 @@ impl ChainTable {
             .map_err(|error| query_failure("reading the template's preimage", &error))?;
         let kind = statement.columns().first().map(|column| column.type_().clone());
         match kind {
-            Some(Type::TEXT | Type::VARCHAR) => Ok((sql, Kind::Text)),
-            Some(Type::BYTEA) => Ok((sql, Kind::Bytes)),
+            Some(Type::TEXT | Type::VARCHAR) => Ok((sql, FieldKind::Text)),
+            Some(Type::BYTEA) => Ok((sql, FieldKind::Bytes)),
             other => {
                 let name =
                     other.map_or_else(|| "no type".to_owned(), |kind| Foreign::new(kind.name()).to_string());
@@ -269,25 +261,22 @@ impl ChainTable {
     }
 
     /// The statement that reads every row, chain by chain, each in its order.
-    pub fn copy_sorted(&self, selection: &Selection, layout: &Layout) -> String {
+    pub fn copy_sorted(&self, selection: &Selection, by: &ChainOrder) -> String {
         let mut inner: Vec<String> = Vec::new();
         for (index, sql) in selection.list.iter().enumerate() {
             inner.push(format!("{sql} AS c{index}"));
         }
         // Ordered by what the columns are, not by the text that some are read as.
-        for (nth, index) in layout.order.iter().enumerate() {
-            let Want::Column(name) = &layout.wanted[*index] else { continue };
+        for (nth, name) in by.columns.iter().enumerate() {
             inner.push(format!("{} AS k{nth}", quote_identifier(name)));
         }
         let inner = inner.join(", ");
         let selects = self.sources.iter().map(|source| format!("SELECT {inner} FROM {}", source.from));
         let from = selects.collect::<Vec<_>>().join(" UNION ALL ");
         let mut order: Vec<String> =
-            layout.partition.iter().filter_map(|at| partition_order(*at, &selection.kinds)).collect();
-        order.extend((0..layout.order.len()).map(|nth| format!("k{nth}")));
-        // Rows of one place and id come by their hashes, so that what is found does not depend on where they lie.
-        let ties = layout.id.iter().chain([&layout.hash, &layout.link]);
-        order.extend(ties.map(|index| format!("c{index}")));
+            by.partition.iter().filter_map(|at| partition_order(*at, &selection.kinds)).collect();
+        order.extend((0..by.columns.len()).map(|nth| format!("k{nth}")));
+        order.extend(by.ties.iter().map(|index| format!("c{index}")));
         let outer: Vec<String> = (0..selection.list.len()).map(|index| format!("c{index}")).collect();
         format!(
             "COPY (SELECT {} FROM ({from}) AS rows ORDER BY {}) TO STDOUT (FORMAT binary)",
@@ -338,51 +327,4 @@ fn leaf(row: &Row) -> Result<Source, Error> {
         from: format!("ONLY {}", quote_relation(row.try_get(0)?, row.try_get(1)?)),
         pages: Some(u64::try_from(row.try_get::<_, i64>(2)?).unwrap_or(0)),
     })
-}
-
-/// How rows are brought together that are in one chain: equal must mean what it means to the reader, byte for byte.
-fn partition_order(at: PartitionAt, kinds: &[Kind]) -> Option<String> {
-    let index = at.index?;
-    let text = match kinds[index] {
-        Kind::Text => format!("c{index}"),
-        _ => written(&format!("c{index}")),
-    };
-    Some(match (kinds[index], at.absent) {
-        (Kind::Int, Some(absent)) => format!("coalesce(c{index}, {absent})"),
-        (_, Some(absent)) => format!("coalesce({text}, '{absent}') COLLATE pg_catalog.\"C\""),
-        (Kind::Int | Kind::Uuid | Kind::Date | Kind::Moment, None) => format!("c{index}"),
-        (_, None) => format!("{text} COLLATE pg_catalog.\"C\""),
-    })
-}
-
-/// How a column of this type is selected, and what comes.
-fn native(name: &str, column: Option<&ColumnType>) -> (String, Kind) {
-    let kind = match column.and_then(|column| Type::from_oid(column.oid)) {
-        Some(Type::INT2 | Type::INT4 | Type::INT8) => Kind::Int,
-        Some(Type::UUID) => Kind::Uuid,
-        Some(Type::TIMESTAMPTZ | Type::TIMESTAMP) => Kind::Moment,
-        Some(Type::DATE) => Kind::Date,
-        Some(Type::JSONB) => Kind::Jsonb,
-        Some(Type::BYTEA) => Kind::Bytes,
-        Some(Type::TEXT | Type::VARCHAR) => Kind::Text,
-        _ => return (text(name, column), Kind::Text),
-    };
-    (quote_identifier(name), kind)
-}
-
-/// The text of a column: the system's own cast, or what its type writes. Never a cast that the backup brought along.
-fn text(name: &str, column: Option<&ColumnType>) -> String {
-    let quoted = quote_identifier(name);
-    if column.is_some_and(|column| column.has_cast || column.oid == Type::TEXT.oid()) {
-        format!("{quoted}::pg_catalog.text")
-    } else {
-        written(&quoted)
-    }
-}
-
-/// A value as its type writes it, which no cast has a say in; null for null.
-fn written(value: &str) -> String {
-    format!(
-        "CASE WHEN pg_catalog.num_nulls({value}) OPERATOR(pg_catalog.=) 0 THEN pg_catalog.format('%s', {value}) END"
-    )
 }

@@ -13,12 +13,13 @@ use tokio_postgres::Error;
 use super::connections::Connections;
 use super::sessions::ForeignSession;
 use super::{Pins, Server};
-use crate::check::{Found, Recheck};
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::template::ConstraintKind;
 use queries::Unit;
+
+pub use queries::RecheckedRule;
 
 /// Rows that violate a constraint and are named; the rest is counted.
 const NAMED: usize = 5;
@@ -30,6 +31,28 @@ const TRUST_NO_INDEX: [(&str, &str); 4] = [
     ("enable_bitmapscan", "off"),
     ("constraint_exclusion", "off"),
 ];
+
+/// A constraint, checked again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recheck {
+    /// The constraint.
+    pub rule: RecheckedRule,
+    /// Rows read for it, where they are not counted with another's.
+    pub rows: u64,
+    /// What was found.
+    pub found: RecheckResult,
+}
+
+/// What was found of a constraint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecheckResult {
+    /// So many rows violate it, and these are the keys of some.
+    Violations(u64, Vec<String>),
+    /// It could not be evaluated, and why.
+    Failed(String),
+    /// It is of a kind that is not checked, and why.
+    LeftOut(&'static str),
+}
 
 impl Server {
     /// Checks every constraint of these kinds of a database, on several connections. The caller holds a permit for the
@@ -67,7 +90,7 @@ async fn recheck(session: &ForeignSession, unit: Unit) -> Result<Vec<Recheck>> {
         Err(error) if unit.rules.len() == 1 => {
             let rules = unit.rules.into_iter();
             return Ok(rules
-                .map(|probe| Recheck { rows: 0, rule: probe.rule, found: Found::Failed(why(&error)) })
+                .map(|probe| Recheck { rows: 0, rule: probe.rule, found: RecheckResult::Failed(why(&error)) })
                 .collect());
         }
         Err(_) => {
@@ -90,7 +113,11 @@ async fn recheck(session: &ForeignSession, unit: Unit) -> Result<Vec<Recheck>> {
     let mut rechecks = Vec::new();
     for (probe, violations) in unit.rules.iter().zip(violations.iter().copied()) {
         let keys = if violations == 0 { Vec::new() } else { keys(session, &unit, &probe.keys).await? };
-        rechecks.push(Recheck { rows, rule: probe.rule.clone(), found: Found::Violations(violations, keys) });
+        rechecks.push(Recheck {
+            rows,
+            rule: probe.rule.clone(),
+            found: RecheckResult::Violations(violations, keys),
+        });
         // Those of a table are counted once.
         rows = 0;
     }

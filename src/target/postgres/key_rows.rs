@@ -3,15 +3,26 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, RowStream, SimpleQueryMessage, Statement};
 
 use super::assertion::failed;
 use super::{Server, query_failure};
-use crate::check::KeyRow;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
+
+/// A row of one side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRow {
+    /// What the other side knows it by.
+    pub key: String,
+    /// When it was written, where that is known.
+    pub at: Option<DateTime<Utc>>,
+    /// Whether the other side must have it. Rows that it need not have still answer for its own.
+    pub required: bool,
+}
 
 /// Rows of a query that returns `key text`, `at timestamptz` and `required boolean`.
 pub struct KeyRows {

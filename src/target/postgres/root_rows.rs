@@ -1,11 +1,10 @@
 //! Daily roots and the keys that signed them.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::TryStreamExt;
 use tokio_postgres::types::ToSql;
 
 use super::{Pins, Server, query_failure};
-use crate::check::RootRow;
 use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
 
@@ -105,6 +104,45 @@ const WITHOUT_DAY: &str = concat!(
     " IS NOT TRUE GROUP BY 2
     ORDER BY 1, 2"
 );
+
+/// One tenant's root of one UTC day, and what the audit rows say of that day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootRow {
+    /// Whose day it is.
+    pub tenant: String,
+    /// The day.
+    pub date: NaiveDate,
+    /// Its root.
+    pub root_hash: String,
+    /// The root of the day before.
+    pub prev_root_hash: Option<String>,
+    /// Rows of that day, as the root has it.
+    pub leaf_count: i64,
+    /// The first of them.
+    pub leaf_range_start: Option<String>,
+    /// The last of them.
+    pub leaf_range_end: Option<String>,
+    /// What was signed, as JSON.
+    pub receipt: Option<String>,
+    /// Its signature, in base64url.
+    pub signature: Option<String>,
+    /// The fingerprint in the payload.
+    pub payload_fingerprint: Option<String>,
+    /// The fingerprint in the column.
+    pub fingerprint: String,
+    /// Audit rows that the tenant really has that day.
+    pub leaves: i64,
+    /// Those of them before the first that the root covers, in the order of their time and id; none if that is not there.
+    pub leaves_before: Option<i64>,
+    /// Those of them up to the last that the root covers; none if that is not there.
+    pub leaves_covered: Option<i64>,
+    /// When the first of them after it was written.
+    pub next_leaf_at: Option<DateTime<Utc>>,
+    /// When the root was computed.
+    pub computed_at: Option<DateTime<Utc>>,
+    /// The day of the tenant's oldest audit row.
+    pub oldest_leaf: Option<NaiveDate>,
+}
 
 impl Server {
     /// Streams the roots of an Aegis audit database.

@@ -10,7 +10,6 @@ use super::own_sql::qualify;
 use super::server_text::is_utf8;
 use super::sessions::ForeignSession;
 use super::{Pins, Server, own_failure, quote_identifier, quote_relation};
-use crate::check::{Numbered, SequenceState};
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 
@@ -47,6 +46,38 @@ const USES: &str = concat!(
     of_users!(),
     " ORDER BY 1, 2, 7, 8, 9"
 );
+
+/// A sequence, and the columns it numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SequenceState {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// From one value to the next; below zero for one that descends.
+    pub increment: i64,
+    /// The least value it can give.
+    pub min: i64,
+    /// The greatest.
+    pub max: i64,
+    /// Whether it begins anew at its end.
+    pub cycles: bool,
+    /// The value it gave last, or will give first.
+    pub last_value: i64,
+    /// Whether it gave that value already.
+    pub is_called: bool,
+    /// The columns.
+    pub columns: Vec<NumberedColumn>,
+}
+
+/// A column that a sequence numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumberedColumn {
+    /// `schema.table.column`.
+    pub column: String,
+    /// Its value that is furthest in the sequence's direction; absent if there is none.
+    pub furthest: Option<i64>,
+}
 
 impl Server {
     /// Every sequence that numbers columns, how far it is, and how far they are.
@@ -98,7 +129,7 @@ async fn state(session: &ForeignSession, schema: String, name: String, row: &Row
 }
 
 /// The value of a column that is furthest in the sequence's direction, of those the sequence can give at all.
-async fn furthest(session: &ForeignSession, sequence: &SequenceState, row: &Row) -> Result<Numbered> {
+async fn furthest(session: &ForeignSession, sequence: &SequenceState, row: &Row) -> Result<NumberedColumn> {
     let failed = |error| own_failure("reading a column that a sequence numbers", &error);
     let text = |index: usize| row.try_get::<_, String>(index).map_err(failed);
     let (schema, table, column) = (text(6)?, text(7)?, text(8)?);
@@ -115,5 +146,5 @@ async fn furthest(session: &ForeignSession, sequence: &SequenceState, row: &Row)
         sequence.max
     ));
     let furthest = session.numbers(&sql).await.map_err(failed)?.first().copied().flatten();
-    Ok(Numbered { column: format!("{schema}.{table}.{column}"), furthest })
+    Ok(NumberedColumn { column: format!("{schema}.{table}.{column}"), furthest })
 }

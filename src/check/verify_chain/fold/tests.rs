@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::check::chain::{AuditRow, GENESIS, HashVersion, RowHasher, SHARDS, chain_shard};
-use crate::check::verify_chain::layout::Want;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
+use crate::target::postgres::chain_rows::FieldQuery;
 use crate::template::VerifyChain;
 
 /// Microseconds from the Unix epoch to Postgres's own.
@@ -58,15 +58,16 @@ impl Row {
     }
 
     /// The field of a column, and its kind.
-    fn field(&self, column: &str) -> (Kind, Option<Vec<u8>>) {
-        let text = |text: &str| (Kind::Text, Some(text.as_bytes().to_vec()));
-        let maybe = |text: &Option<String>| (Kind::Text, text.as_ref().map(|text| text.clone().into_bytes()));
+    fn field(&self, column: &str) -> (FieldKind, Option<Vec<u8>>) {
+        let text = |text: &str| (FieldKind::Text, Some(text.as_bytes().to_vec()));
+        let maybe =
+            |text: &Option<String>| (FieldKind::Text, text.as_ref().map(|text| text.clone().into_bytes()));
         match column {
             "id" => text(&self.id),
             "tenant_id" => text(&self.tenant),
-            "chain_shard" => (Kind::Int, Some(self.shard.to_be_bytes().to_vec())),
-            "chain_sequence" => (Kind::Int, Some(self.sequence.to_be_bytes().to_vec())),
-            "hash_version" => (Kind::Int, self.version.map(|version| version.to_be_bytes().to_vec())),
+            "chain_shard" => (FieldKind::Int, Some(self.shard.to_be_bytes().to_vec())),
+            "chain_sequence" => (FieldKind::Int, Some(self.sequence.to_be_bytes().to_vec())),
+            "hash_version" => (FieldKind::Int, self.version.map(|version| version.to_be_bytes().to_vec())),
             "agent_id" => maybe(&self.agent),
             "action" => text(&self.action),
             "tool" => maybe(&self.tool),
@@ -74,7 +75,7 @@ impl Row {
             "request_id" => maybe(&self.request),
             "reason" => maybe(&self.reason),
             "metadata_json" => maybe(&self.metadata),
-            "timestamp" => (Kind::Moment, Some((self.at - POSTGRES_EPOCH).to_be_bytes().to_vec())),
+            "timestamp" => (FieldKind::Moment, Some((self.at - POSTGRES_EPOCH).to_be_bytes().to_vec())),
             "event_hash" => maybe(&self.event_hash),
             "prev_hash" => maybe(&self.prev_hash),
             other => panic!("no column {other}"),
@@ -124,12 +125,12 @@ pub(in crate::check::verify_chain) fn fold_of(
         .wanted
         .iter()
         .map(|want| match want {
-            Want::Column(name) => name.clone(),
+            FieldQuery::Column(name) => name.clone(),
             other => panic!("{other:?}"),
         })
         .collect();
     let some = chain("x", 0, 1).remove(0);
-    let kinds: Arc<[Kind]> = names.iter().map(|name| some.field(name).0).collect();
+    let kinds: Arc<[FieldKind]> = names.iter().map(|name| some.field(name).0).collect();
     let mut fold = RowFold::new(Arc::new(layout), kinds, order).watching(watch);
     for row in rows {
         let fields: Vec<Option<Vec<u8>>> = names.iter().map(|name| row.field(name).1).collect();

@@ -1,7 +1,8 @@
 use super::*;
 use crate::check::verify_chain::limits::Limits;
 use crate::check::verify_chain::place;
-use crate::check::verify_chain::value::{Kind, Value};
+use crate::check::verify_chain::value::Value;
+use crate::target::postgres::chain_rows::FieldKind;
 
 fn rules() -> Arc<Rules> {
     Arc::new(Rules {
@@ -25,7 +26,7 @@ fn follow(runs: &mut Runs, places: &[i64]) {
     for number in places {
         let mut order = Vec::new();
         let bytes = number.to_be_bytes();
-        place::push_order(&mut order, &Value { kind: Kind::Int, raw: Some(&bytes) });
+        place::push_order(&mut order, &Value { kind: FieldKind::Int, raw: Some(&bytes) });
         let (id, hash, link) = (number.to_string(), number.to_string(), (number - 1).to_string());
         runs.push(&Link {
             id: &id,

@@ -2,8 +2,9 @@ use super::*;
 use crate::check::verify_chain::limits::Limits;
 use crate::check::verify_chain::place;
 use crate::check::verify_chain::search::FoundParents;
-use crate::check::verify_chain::value::{Kind, Value};
+use crate::check::verify_chain::value::Value;
 use crate::model::verdict::Finding;
+use crate::target::postgres::chain_rows::FieldKind;
 
 const LIMITS: Limits = Limits { latest: 4_000, waiting: 1_000, pieces: 1_000 };
 
@@ -31,7 +32,7 @@ fn push(push: &mut dyn FnMut(&Link<'_>), hash: &str, link: &str) {
     let digits = hash.trim_end_matches(|character: char| !character.is_ascii_digit());
     let time: i64 = digits.parse().unwrap();
     let mut order = Vec::new();
-    place::push_order(&mut order, &Value { kind: Kind::Int, raw: Some(&time.to_be_bytes()) });
+    place::push_order(&mut order, &Value { kind: FieldKind::Int, raw: Some(&time.to_be_bytes()) });
     let (hash, link) = (hash.as_bytes(), link.as_bytes());
     push(&Link {
         id: str::from_utf8(hash).unwrap(),

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Row;
 
 use super::queries::{self, ForeignColumn, ForeignKey, Table, Unique, Unit};
-use crate::check::{self, Recheck, RecheckedRule};
 use crate::model::failure::Result;
 use crate::target::postgres::catalog::of_users;
+use crate::target::postgres::constraints::{Recheck, RecheckResult, RecheckedRule};
 use crate::target::postgres::own_failure;
 use crate::target::postgres::server_text::is_utf8;
 use crate::target::postgres::sessions::{CatalogSession, name};
@@ -183,7 +183,7 @@ fn unwritable(row: &Row, (kind, column): (&'static str, usize)) -> Result<Rechec
     let text = |column| name(row, column, DOING);
     let rule = rule(kind, text(0)?, text(1)?, text(column)?, true);
     let why = "a name or an expression of it is not UTF-8, so that no query can have it".to_owned();
-    Ok(Recheck { rule, rows: 0, found: check::Found::Failed(why) })
+    Ok(Recheck { rule, rows: 0, found: RecheckResult::Failed(why) })
 }
 
 /// What is not checked of these kinds: exclusion constraints and temporal keys count as unique ones, and temporal foreign
@@ -200,7 +200,7 @@ async fn left_out(session: &CatalogSession, kinds: &BTreeSet<ConstraintKind>) ->
         if kinds.contains(&kind) {
             let rule = rule(kind_name, text(0)?, text(1)?, text(2)?, get(&row, 3)?);
             let why = "every row would have to be compared with every other";
-            left_out.push(Recheck { rule, rows: 0, found: check::Found::LeftOut(why) });
+            left_out.push(Recheck { rule, rows: 0, found: RecheckResult::LeftOut(why) });
         }
     }
     Ok(left_out)

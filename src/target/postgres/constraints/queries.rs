@@ -1,7 +1,21 @@
 //! The SQL that counts and names the rows that violate a constraint. Pure.
 
-use crate::check::RecheckedRule;
 use crate::target::postgres::{quote_identifier, quote_relation};
+
+/// A constraint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecheckedRule {
+    /// What it is, in words.
+    pub kind: &'static str,
+    /// Its table's schema.
+    pub schema: String,
+    /// Its table.
+    pub table: String,
+    /// Its name; a column's where constraints of columns have none.
+    pub name: String,
+    /// Whether the catalog says that all rows have been checked.
+    pub validated: bool,
+}
 
 /// Constraints that one pass over a table checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
