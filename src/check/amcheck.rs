@@ -7,7 +7,7 @@ use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
-use crate::target::postgres::amcheck::{AmcheckReport, ExaminedRelation};
+use crate::target::postgres::amcheck::{AmcheckOptions, AmcheckReport, ExaminedRelation};
 use crate::template::Amcheck;
 
 /// Checks every database, several at once.
@@ -16,8 +16,14 @@ use crate::template::Amcheck;
 /// `amcheck_unavailable`, if it is required; if it cannot be judged.
 pub async fn run(check: &Amcheck, context: &Context<'_>) -> Result<Outcome> {
     let tools = context.tools;
+    let options = AmcheckOptions {
+        indexes: check.indexes,
+        tables: check.tables,
+        heapallindexed: check.heapallindexed,
+        timeout: check.timeout,
+    };
     let found = each_database(&check.databases, tools, |database| {
-        tools.server.examine(database, check, &tools.connections).boxed()
+        tools.server.examine(database, options, &tools.connections).boxed()
     })
     .await?;
     // All databases are on one server: it has the extension, or it has not.

@@ -4,14 +4,16 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use std::time::Duration;
+
 use restore_drill::model::names::DatabaseName;
 use restore_drill::model::secret::Secret;
 use restore_drill::sandbox::docker::Engine;
 use restore_drill::target::postgres::Server;
-use restore_drill::target::postgres::amcheck::AmcheckReport;
+use restore_drill::target::postgres::amcheck::{AmcheckOptions, AmcheckReport};
 use restore_drill::target::postgres::connections::Connections;
 use restore_drill::target::postgres::constraints::{Recheck, RecheckResult};
-use restore_drill::template::{Amcheck, ConstraintKind, Constraints};
+use restore_drill::template::{ConstraintKind, Constraints};
 
 use super::fixtures::Source;
 use super::wait::LIMIT;
@@ -146,9 +148,11 @@ fn overwrite(source: &Source, relation: &str, offset: u64, bytes: &[u8]) -> Data
     "damaged".parse().unwrap()
 }
 
-fn examine(source: &Source, database: &DatabaseName, more: &str) -> Option<AmcheckReport> {
-    let check: Amcheck = toml::from_str(&format!("name = \"c\"\ndatabases = []\n{more}")).unwrap();
-    RUNTIME.block_on(server(source).examine(database, &check, &Connections::new(2))).unwrap()
+const ALL: AmcheckOptions =
+    AmcheckOptions { indexes: true, tables: true, heapallindexed: true, timeout: Duration::from_secs(600) };
+
+fn examine(source: &Source, database: &DatabaseName, options: AmcheckOptions) -> Option<AmcheckReport> {
+    RUNTIME.block_on(server(source).examine(database, options, &Connections::new(2))).unwrap()
 }
 
 /// The relations with faults.
@@ -163,11 +167,13 @@ fn an_index_whose_file_was_overwritten_is_found_and_the_extension_is_gone_afterw
         let source = Source::start(variable);
         // Index tuples lie at the end of the page.
         let database = overwrite(&source, "things_pkey", 7000, &[0x2a; 400]);
-        for more in ["", "heapallindexed = false", "tables = false"] {
-            let examined = examine(&source, &database, more).expect("the image has amcheck");
-            assert_eq!(faulty(&examined), [("public.things_pkey", true)], "{variable} {more}");
+        for options in
+            [ALL, AmcheckOptions { heapallindexed: false, ..ALL }, AmcheckOptions { tables: false, ..ALL }]
+        {
+            let examined = examine(&source, &database, options).expect("the image has amcheck");
+            assert_eq!(faulty(&examined), [("public.things_pkey", true)], "{variable} {options:?}");
         }
-        let sound = examine(&source, &"whole".parse().unwrap(), "").expect("the image has amcheck");
+        let sound = examine(&source, &"whole".parse().unwrap(), ALL).expect("the image has amcheck");
         assert_eq!(
             (faulty(&sound), sound.relations.len()),
             (vec![], 4),
@@ -182,7 +188,8 @@ fn an_index_whose_file_was_overwritten_is_found_and_the_extension_is_gone_afterw
 fn a_table_whose_file_was_overwritten_is_found() {
     let source = Source::start("DRILL_POSTGRES_17_IMAGE");
     let database = overwrite(&source, "things", 7000, &[0xff; 800]);
-    let examined = examine(&source, &database, "indexes = false").expect("the image has amcheck");
+    let examined =
+        examine(&source, &database, AmcheckOptions { indexes: false, ..ALL }).expect("the image has amcheck");
     assert_eq!(faulty(&examined), [("public.things", false)]);
     let things = examined.relations.iter().find(|relation| relation.name == "public.things").unwrap();
     assert!(things.faults[0].starts_with("block 1, row "), "{:?}", things.faults);
@@ -194,7 +201,7 @@ fn an_extension_that_the_backup_brought_along_is_used_and_stays() {
     let source = Source::start("DRILL_POSTGRES_17_IMAGE");
     let sql = "CREATE SCHEMA \"their own\"; CREATE EXTENSION amcheck SCHEMA \"their own\"; CREATE TABLE t (id int PRIMARY KEY);";
     source.dump("equipped", sql, &[]);
-    let examined = examine(&source, &"equipped".parse().unwrap(), "").expect("the image has amcheck");
+    let examined = examine(&source, &"equipped".parse().unwrap(), ALL).expect("the image has amcheck");
     assert_eq!((faulty(&examined), examined.relations.len()), (vec![], 2));
     let stays = "SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'amcheck'";
     assert_eq!(source.ask("equipped", stays), "\"their own\"");

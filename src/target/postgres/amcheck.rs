@@ -4,6 +4,7 @@
 //! schema is touched, so that no other check sees it. One the backup brought along is used where it is, and stays.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio_postgres::{Error, Row};
@@ -16,7 +17,6 @@ use super::{Pins, Server, execute, own_failure, quote_identifier};
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::DatabaseName;
-use crate::template::Amcheck;
 
 /// Faults of one relation that are kept; the rest is counted.
 const KEPT: usize = 20;
@@ -60,6 +60,19 @@ const FUNCTIONS: &str = "
     JOIN pg_proc p ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid
     JOIN pg_language l ON l.oid = p.prolang
     WHERE e.extname = 'amcheck' AND l.lanname = 'c' AND p.probin = '$libdir/amcheck' AND p.pronamespace = e.extnamespace";
+
+/// What is checked in a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AmcheckOptions {
+    /// Whether b-tree indexes are checked.
+    pub indexes: bool,
+    /// Whether tables are checked, with the values that are stored out of line.
+    pub tables: bool,
+    /// Whether every row is looked up in every index.
+    pub heapallindexed: bool,
+    /// How long one index or table may take.
+    pub timeout: Duration,
+}
 
 /// What was found in a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -111,19 +124,19 @@ impl Server {
     pub async fn examine(
         &self,
         database: &DatabaseName,
-        check: &Amcheck,
+        options: AmcheckOptions,
         connections: &Connections,
     ) -> Result<Option<AmcheckReport>> {
         // Before PostgreSQL 17 event triggers of the backup would run when the extension is made. One that is made to run
         // always still does: so nothing is read on this connection.
-        let pins = Pins::setup().timeout(check.timeout).with([("session_replication_role", "replica")]);
+        let pins = Pins::setup().timeout(options.timeout).with([("session_replication_role", "replica")]);
         let setup = self.connect_pinned(database.as_str(), &pins).await?.client;
         execute(&setup, LOCK, "waiting for amcheck").await?;
         let Some(installed) = self.installed(database).await? else { return Ok(None) };
         if installed.is_none() {
             execute(&setup, "CREATE EXTENSION amcheck WITH SCHEMA pg_catalog", "creating amcheck").await?;
         }
-        let examined = self.examine_with(database, check, connections, installed.as_deref()).await;
+        let examined = self.examine_with(database, options, connections, installed.as_deref()).await;
         let removed = match installed {
             None => execute(&setup, "DROP EXTENSION amcheck", "removing amcheck").await,
             Some(_) => Ok(()),
@@ -142,22 +155,22 @@ impl Server {
     async fn examine_with(
         &self,
         database: &DatabaseName,
-        check: &Amcheck,
+        options: AmcheckOptions,
         connections: &Connections,
         schema: Option<&str>,
     ) -> Result<AmcheckReport> {
         let failed = |error| own_failure("listing indexes and tables", &error);
         let session = self.catalog(database.as_str()).await?;
         let extension = extension(&session, schema.unwrap_or("pg_catalog")).await?;
-        let tables = check.tables && extension.checks_tables;
-        let rows = session.query(RELATIONS, &[&tables, &check.indexes]).await.map_err(failed)?;
+        let tables = options.tables && extension.checks_tables;
+        let rows = session.query(RELATIONS, &[&tables, &options.indexes]).await.map_err(failed)?;
         drop(session);
-        let relations = rows.iter().map(|row| relation(row, check, &extension));
+        let relations = rows.iter().map(|row| relation(row, options, &extension));
         let relations = relations.collect::<Result<Vec<_>, _>>().map_err(failed)?;
         let work = |session: Arc<ForeignSession>, relation: Relation| {
             async move { examine(&session, relation).await }.boxed()
         };
-        let pins = Pins::expressions().timeout(check.timeout);
+        let pins = Pins::expressions().timeout(options.timeout);
         let relations = self.on_connections(database, connections, &pins, relations, work).await?;
         Ok(AmcheckReport { relations, tables_possible: extension.checks_tables })
     }
@@ -180,14 +193,14 @@ async fn extension(session: &CatalogSession, schema: &str) -> Result<Extension> 
     })
 }
 
-fn relation(row: &Row, check: &Amcheck, extension: &Extension) -> Result<Relation, Error> {
+fn relation(row: &Row, options: AmcheckOptions, extension: &Extension) -> Result<Relation, Error> {
     let (oid, schema, name): (u32, ServerText, ServerText) =
         (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     let (is_index, unique): (bool, bool) = (row.try_get(3)?, row.try_get(4)?);
     let functions = &extension.schema;
     let sql = if is_index {
         let unique = if extension.checks_unique { format!(", {unique}") } else { String::new() };
-        let all = check.heapallindexed;
+        let all = options.heapallindexed;
         format!("SELECT {functions}.bt_index_check({oid}::pg_catalog.regclass, {all}{unique})")
     } else {
         // The first of the faults, and their number.
