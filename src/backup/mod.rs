@@ -21,7 +21,7 @@ use futures_util::stream::{self, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::drill::{self, key_pattern, teardown};
+use crate::drill::teardown;
 use crate::layer::{Identities, Recipients};
 use crate::model::failure::{Failure, Result};
 use crate::model::manifest::FingerprintKey;
@@ -66,7 +66,7 @@ pub struct Job {
 /// # Errors
 /// `only_unknown`, a configuration error.
 pub fn databases(template: &Template, only: &[DatabaseName]) -> Result<Vec<DatabaseName>> {
-    drill::require_known(template, only)?;
+    template.require_known(only)?;
     let wanted = |name: &DatabaseName| only.is_empty() || only.contains(name);
     Ok(template.databases.iter().map(|database| database.name.clone()).filter(wanted).collect())
 }
@@ -81,7 +81,7 @@ pub fn plan(
     manifest: bool,
     now: DateTime<Utc>,
 ) -> Result<Plan> {
-    let pattern = key_pattern(template)?;
+    let pattern = template.key_pattern()?;
     let planned = |name: &DatabaseName| PlannedDump { database: name.clone(), key: pattern.key(name, now) };
     let manifest = manifest.then(|| pattern.manifest_key(now));
     Ok(Plan { schema_version: 1, dumps: databases.iter().map(planned).collect(), manifest })

@@ -32,7 +32,6 @@ use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{ChainHeads, CheckStatus, Finding, RecoverySet, Severity};
 use crate::plan::earlier::EarlierDrills;
-use crate::plan::key::KeyPattern;
 use crate::sandbox::docker::Engine;
 use crate::sandbox::labels::Ownership;
 use crate::sandbox::spec::StackNetwork;
@@ -41,6 +40,7 @@ use crate::target::postgres::Server;
 use crate::target::postgres::catalog::Contents;
 use crate::target::postgres::connections::Connections;
 use crate::template;
+use crate::template::KeyPattern;
 
 use findings::NOTHING;
 pub use findings::{FINDINGS_KEPT, Findings, NOTHING_VERIFIED, Verified};

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::signals::Stop;
 use crate::clock::{Clock, Timer};
-use crate::drill::{self, Drill, Journal, Sink};
+use crate::drill::{Drill, Journal, Sink};
 use crate::evidence::{DrillLog, VerdictFile, json, seal};
 use crate::layer::Identities;
 use crate::model::exit::ExitCode;
@@ -60,7 +60,7 @@ impl TemplateArg {
     /// stop at once, so the key is asked for even where nothing is decrypted.
     pub async fn open(&self, only: &[DatabaseName]) -> Result<Opened> {
         let template = template::load(&self.template, &Environment::of_process(), Purpose::Drill)?;
-        let template = drill::narrow(template, only)?;
+        let template = template.narrow(only)?;
         let identities = Arc::new(Identities::load(&template.encryption.identities)?);
         let store = Arc::new(S3Store::connect(&template.store).await?);
         Ok(Opened { template, identities, store })

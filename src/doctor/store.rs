@@ -4,16 +4,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 
 use super::{Health, Item};
-use crate::drill::key_pattern;
 use crate::layer::{DecryptFailure, Identities, decrypt};
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{RecoveryPoint, RecoverySet};
 use crate::plan;
-use crate::store::{S3Url, Store};
+use crate::store::Store;
 use crate::survey;
-use crate::template::Template;
+use crate::template::{StoreUrl, Template};
 
 /// An age file's header is smaller than this, unless it has a hundred recipients.
 const HEADER: u64 = 16 * 1024;
@@ -39,7 +38,7 @@ pub(super) async fn examine(
     at: DateTime<Utc>,
 ) -> Stored {
     // One that cannot be read as a URL of S3 may hold anything, a password as well.
-    let url = S3Url::parse(&template.store.url).map_or("", |_| template.store.url.as_str());
+    let url = StoreUrl::parse(&template.store.url).map_or("", |_| template.store.url.as_str());
     let what = format!("store {url}").trim_end().to_owned();
     let failed =
         |failure| Stored { items: vec![Item::failure(what.clone(), failure)], set: RecoverySet::default() };
@@ -81,7 +80,7 @@ pub(super) async fn examine(
 }
 
 async fn recovery_set(template: &Template, store: &dyn Store, at: DateTime<Utc>) -> Result<RecoverySet> {
-    let pattern = key_pattern(template)?;
+    let pattern = template.key_pattern()?;
     let listed = survey::list_points(store, &pattern, template, at, survey::window(template)).await?;
     Ok(plan::choose(template, &pattern, &listed.listing, at))
 }

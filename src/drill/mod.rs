@@ -11,7 +11,6 @@ mod objectives;
 mod record;
 mod removal;
 mod restore;
-mod scope;
 mod shared_ports;
 mod stack;
 mod teardown;
@@ -30,12 +29,11 @@ use crate::model::names::{DatabaseName, DrillId, ProjectName, compact};
 use crate::model::verdict::{self, Objectives, Runner, Stack, Status, Teardown, Tool, Verdict};
 use crate::plan::earlier::EarlierDrills;
 use crate::plan::forecast::PastDrill;
-use crate::plan::key::KeyPattern;
 use crate::plan::{self, DrillPlan};
 use crate::sandbox::docker::{Engine, EngineInfo, LabelFilter, Owned};
 use crate::sandbox::labels::{self, Ownership};
 use crate::sandbox::owner::{self, Owner};
-use crate::store::{S3Url, Store};
+use crate::store::Store;
 use crate::survey::Surveyor;
 use crate::template::Template;
 
@@ -43,7 +41,6 @@ pub use event::{DatabaseEvent, Event, Fetched, Phase};
 pub use journal::{Journal, Sink};
 pub use limit::in_time;
 pub use removal::remove_all;
-pub use scope::{narrow, require_known};
 pub use teardown::{may_reap, may_reap_by_name, teardown};
 
 /// More workers than this wait for each other, and use up the server's connections.
@@ -72,7 +69,7 @@ pub struct Options {
 
 /// A drill, ready to run.
 pub struct Drill {
-    /// What to drill; narrowed already, see [`narrow`].
+    /// What to drill; narrowed already, see [`Template::narrow`].
     pub template: Arc<Template>,
     /// How.
     pub options: Options,
@@ -99,20 +96,11 @@ pub async fn make_plan(
     past: Vec<PastDrill>,
     earlier: &EarlierDrills,
 ) -> Result<DrillPlan> {
-    let pattern = key_pattern(template)?;
+    let pattern = template.key_pattern()?;
     let surveyor = Surveyor { store: Arc::clone(store), identities: Arc::clone(identities), pattern };
     let mut survey = surveyor.survey(template, at, now, past).await?;
     survey.earlier = earlier.clone();
     Ok(plan::plan(template, &surveyor.pattern, &survey, at))
-}
-
-/// How the template's keys are made.
-///
-/// # Errors
-/// `store_url_invalid`.
-pub fn key_pattern(template: &Template) -> Result<KeyPattern> {
-    let url = S3Url::parse(&template.store.url)?;
-    Ok(KeyPattern::new(&url.prefix, &template.store.key, &template.store.timestamp))
 }
 
 impl Drill {

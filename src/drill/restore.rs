@@ -8,12 +8,12 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::Drill;
 use super::database::{Progress, Task, settled};
 use super::event::Event;
 use super::fetch::Fetcher;
 use super::journal::Journal;
 use super::stack::Up;
-use super::{Drill, key_pattern};
 use crate::check;
 use crate::model::failure::{Class, Failure, Result};
 use crate::model::names::DatabaseName;
@@ -42,7 +42,7 @@ pub async fn restore_and_check(drill: &Drill, plan: &DrillPlan, up: &Up, journal
         points: plan.recovery_set.clone(),
         store: Arc::clone(&drill.store),
         identities: Arc::clone(&drill.identities),
-        keys: key_pattern(&drill.template)?,
+        keys: drill.template.key_pattern()?,
         jobs,
         connections: Connections::new(jobs),
         earlier: Arc::clone(&drill.earlier),

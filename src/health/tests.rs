@@ -1,8 +1,8 @@
 use super::*;
 use crate::model::testing::start;
-use crate::plan::key::KeyPattern;
 use crate::plan::{Listing, Survey, plan};
 use crate::store::ObjectMeta;
+use crate::template::KeyPattern;
 use crate::template::testing::template;
 
 /// A plan over listings: for each database the hours ago of its recovery points.

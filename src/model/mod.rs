@@ -6,6 +6,7 @@ pub mod foreign;
 pub mod human;
 pub mod manifest;
 pub mod names;
+pub mod order;
 pub mod secret;
 #[cfg(test)]
 pub mod testing;

@@ -8,10 +8,7 @@ pub mod earlier;
 pub mod forecast;
 pub mod image;
 mod inside;
-pub mod key;
-pub(crate) mod key_time;
 mod needs;
-pub mod order;
 pub mod set;
 mod storage;
 pub mod survey;
@@ -26,12 +23,11 @@ use serde::Serialize;
 use crate::model::failure::{Failure, FailureRecord};
 use crate::model::names::{DatabaseName, ObjectKey};
 use crate::model::verdict::{Archive, Finding, Objective, RecoveryPoint, RecoverySet, Severity, Status};
-use crate::store::{BucketFacts, Fact, ObjectFacts, ObjectMeta, S3Url};
-use crate::template::Template;
+use crate::store::{BucketFacts, Fact, ObjectFacts, ObjectMeta};
+use crate::template::{KeyPattern, StoreUrl, Template};
 use contents::{Contents, ContentsRecord};
 use forecast::{Forecast, Room};
 use image::ImageFacts;
-use key::KeyPattern;
 use set::{HistoryRecord, KEY_TIME_UNREADABLE, Past};
 
 pub use inside::POST_DATA_MISSING;
@@ -116,19 +112,14 @@ pub fn choose(
     listing: &Listing,
     at: DateTime<Utc>,
 ) -> RecoverySet {
-    let waves = order::waves(&template.databases).expect("a template is validated when it is loaded");
-    RecoverySet::of(
-        waves
-            .iter()
-            .flatten()
-            .filter_map(|name| newest(pattern, name, objects_of(listing, name), at))
-            .collect(),
-    )
+    let names = template.waves().concat();
+    let points = names.iter().filter_map(|name| newest(pattern, name, objects_of(listing, name), at));
+    RecoverySet::of(points.collect())
 }
 
 /// Makes the plan.
 pub fn plan(template: &Template, pattern: &KeyPattern, survey: &Survey, at: DateTime<Utc>) -> DrillPlan {
-    let waves = order::waves(&template.databases).expect("a template is validated when it is loaded");
+    let waves = template.waves();
     let recovery_set = choose(template, pattern, &survey.listing, at);
     let missing: Vec<DatabaseName> =
         waves.iter().flatten().filter(|name| recovery_set.point(name).is_none()).cloned().collect();
@@ -227,7 +218,7 @@ impl View<'_> {
         findings.extend(storage::lock_of_point(point, &look.facts, rules, self.now));
         if let Some(facts) = &look.facts.value {
             detail.readable = Some(facts.readable(self.now));
-            let bucket = S3Url::parse(&self.template.store.url).map(|url| url.bucket).unwrap_or_default();
+            let bucket = StoreUrl::parse(&self.template.store.url).map(|url| url.place).unwrap_or_default();
             findings.extend(storage::archived(point, facts, &bucket, self.now));
         }
         match &look.contents {

@@ -6,12 +6,11 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::finding;
-use super::key::KeyPattern;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, RecoveryPoint, RecoverySet, Severity};
 use crate::store::ObjectMeta;
-use crate::template::RecoverySetRules;
+use crate::template::{KeyPattern, RecoverySetRules};
 
 /// With fewer recovery points before it, a size is not compared with theirs.
 const ENOUGH_FOR_MEDIAN: usize = 3;

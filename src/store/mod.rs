@@ -23,7 +23,7 @@ pub use facts::{
 };
 pub use fetch::{pump, whole};
 pub use listing::Gathered;
-pub use s3::{S3Store, S3Url, without_user};
+pub use s3::S3Store;
 
 /// What a listing says about an object.
 #[derive(Debug, Clone, PartialEq, Eq)]

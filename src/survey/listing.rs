@@ -12,8 +12,8 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
 use crate::plan::Listing;
-use crate::plan::key::KeyPattern;
 use crate::store::{Gathered, ObjectMeta, PageRequest, Store};
+use crate::template::KeyPattern;
 use crate::template::Template;
 
 /// How much further back each attempt reaches.

@@ -24,9 +24,9 @@ use crate::model::names::DatabaseName;
 use crate::model::verdict::RecoveryPoint;
 use crate::plan::earlier::EarlierDrills;
 use crate::plan::forecast::PastDrill;
-use crate::plan::key::KeyPattern;
 use crate::plan::{self, Cost, Look, Survey};
 use crate::store::{Fact, ObjectFacts, Store};
+use crate::template::KeyPattern;
 use crate::template::Template;
 
 pub use contents::{Peek, archive_failure, peek, read_contents};

@@ -11,9 +11,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::listing::LAST;
 use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
-use crate::plan::key::KeyPattern;
 use crate::plan::{Unnamed, UnnamedDatabase};
 use crate::store::{PageRequest, Store};
+use crate::template::KeyPattern;
 
 /// Requests at most.
 const REQUESTS: usize = 64;

@@ -7,8 +7,13 @@
 mod chain;
 mod checks;
 mod interpolate;
+mod key;
+mod key_time;
 mod load;
+mod order;
 mod schema;
+mod scope;
+mod store_url;
 #[cfg(test)]
 pub mod testing;
 mod validate;
@@ -21,11 +26,13 @@ pub use checks::{
     Reconcile, ReconcileSide, RequiredTables, RowCounts, RowRule, Sequences, Share, Sql, TransparencyRoots,
 };
 pub use interpolate::{Environment, MissingVariable};
+pub use key::KeyPattern;
 pub use load::{load, parse};
 pub use schema::{
     Backup, Database, Encryption, Isolation, Log, LogCount, Objectives, Postgres, RecoverySetRules, Service,
     StackNetworkKind, Store, TableName, Template, Tuning,
 };
+pub use store_url::{StoreUrl, without_user};
 pub(crate) use validate::split_target;
 
 /// Which parts of a template a command needs; only their variables must be set.

@@ -9,11 +9,15 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
+use crate::model::failure::Result;
 use crate::model::foreign::Foreign;
 use crate::model::names::{DatabaseName, ProjectPrefix, qualified, split_qualified};
 use crate::model::secret::Secret;
 
 use super::checks::Check;
+use super::key::KeyPattern;
+use super::order;
+use super::store_url::StoreUrl;
 
 /// A whole template.
 #[derive(Debug, Clone, Deserialize)]
@@ -71,6 +75,20 @@ impl Template {
     /// The database of this name.
     pub fn database(&self, name: &DatabaseName) -> Option<&Database> {
         self.databases.iter().find(|database| database.name == *name)
+    }
+
+    /// How the keys of its recovery points are made.
+    ///
+    /// # Errors
+    /// `store_url_invalid`, a configuration error.
+    pub fn key_pattern(&self) -> Result<KeyPattern> {
+        let url = StoreUrl::parse(&self.store.url)?;
+        Ok(KeyPattern::new(&url.prefix, &self.store.key, &self.store.timestamp))
+    }
+
+    /// Its databases in the order of their restore: those of one wave do not wait for each other.
+    pub fn waves(&self) -> Vec<Vec<DatabaseName>> {
+        order::waves(&self.databases).expect("a template is validated when it is loaded")
     }
 
     /// Every image a drill runs: of the server, of the services, and of checks that run a program.

@@ -7,8 +7,8 @@ use chrono::format::{Item, StrftimeItems};
 
 use super::checks::{Check, RowRule};
 use super::schema::{RecoverySetRules, StackNetworkKind, Template};
+use super::{key, key_time, order};
 use crate::model::names::DatabaseName;
-use crate::plan::{key, key_time, order};
 
 /// Checks a template's inner consistency; an error is a sentence for a person.
 pub(super) fn validate(template: &Template) -> Result<(), String> {

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::{S3Url, without_user};
-use crate::template;
+use crate::template::{self, StoreUrl, without_user};
 
 /// A store, without what opens it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,12 +17,8 @@ pub struct StoreRecord {
 impl StoreRecord {
     /// The store of these settings. However it is written, it is the same.
     pub fn of(settings: &template::Store) -> Self {
-        let url = match S3Url::parse(&settings.url) {
-            Ok(S3Url { bucket, prefix }) if prefix.is_empty() => format!("s3://{bucket}"),
-            Ok(S3Url { bucket, prefix }) => format!("s3://{bucket}/{prefix}"),
-            // Nothing is drilled with it, and it may hold a password.
-            Err(_) => String::new(),
-        };
+        // With a URL that is refused nothing is drilled, and it may hold a password.
+        let url = StoreUrl::parse(&settings.url).map(|url| url.to_string()).unwrap_or_default();
         let endpoint = without_user(settings.endpoint.trim_end_matches('/'));
         Self { url, endpoint: Some(endpoint).filter(|endpoint| !endpoint.is_empty()) }
     }

@@ -155,7 +155,7 @@ fn a_dump_of_another_database_is_told_apart_from_a_renamed_one() {
     let named = |text: &str| judged(|contents| contents.archive.database = text.to_owned());
     assert_eq!(named("b"), [(Severity::Error, "wrong_database")]);
     assert_eq!(named("a_2025"), [(Severity::Warning, "database_renamed")]);
-    let narrowed = crate::drill::narrow(template(""), &["a".parse().unwrap()]).unwrap();
+    let narrowed = template("").narrow(&["a".parse().unwrap()]).unwrap();
     let findings = judged_by(&narrowed, |contents| contents.archive.database = "b".to_owned());
     assert_eq!(findings[0].1, "wrong_database", "a database that --only leaves out is still another one");
 }

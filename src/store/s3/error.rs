@@ -9,9 +9,9 @@ use chrono::TimeDelta;
 
 use super::S3Store;
 use super::traffic::TooLong;
-use super::url::without_user;
 use crate::model::failure::Failure;
 use crate::model::human;
+use crate::template::without_user;
 
 /// Answers that say that the bucket is elsewhere.
 const ELSEWHERE: [&str; 4] = [

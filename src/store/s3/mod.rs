@@ -11,7 +11,6 @@ mod range;
 mod region;
 mod traffic;
 mod upload;
-mod url;
 mod words;
 
 use std::ops::Range;
@@ -34,9 +33,7 @@ use super::{BucketFacts, ObjectFacts, ObjectMeta, Page, PageRequest, RestoreTier
 use crate::model::failure::Result;
 use crate::model::names::ObjectKey;
 use crate::model::secret::Secret;
-use crate::template;
-
-pub use self::url::{S3Url, without_user};
+use crate::template::{self, StoreUrl};
 
 /// A bucket.
 #[derive(Debug, Clone)]
@@ -76,13 +73,13 @@ impl S3Store {
     }
 
     async fn connect_inner(settings: &template::Store, credentials: Option<Credentials>) -> Result<Self> {
-        let url = S3Url::parse(&settings.url)?;
+        let url = StoreUrl::parse(&settings.url)?;
         let endpoint = Some(settings.endpoint.clone()).filter(|endpoint| !endpoint.is_empty());
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let to_credentials = Network::to_credentials(&variable)?;
         let shared = load(settings, credentials, &to_credentials, &variable).await;
         let region = region::checked(&shared)?;
-        let target = endpoint.clone().unwrap_or_else(|| network::of_aws(&url.bucket, &region));
+        let target = endpoint.clone().unwrap_or_else(|| network::of_aws(&url.place, &region));
         let network = Network::to(&target, &variable)?;
         let words = Words::default();
         let provider = shared.credentials_provider();
@@ -106,7 +103,7 @@ impl S3Store {
         }
         Ok(Self {
             client: Client::from_conf(config.build()),
-            bucket: url.bucket,
+            bucket: url.place,
             endpoint,
             region,
             proxy: network.proxy_shown(),

@@ -1,17 +1,21 @@
-//! `s3://bucket/prefix`.
+//! The URL of a store: `s3://bucket/prefix`.
+
+use std::fmt;
 
 use crate::model::failure::{Failure, Result};
 
-/// `s3://bucket/prefix`, taken apart.
+/// The URL of a store, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct S3Url {
-    /// The bucket.
-    pub bucket: String,
-    /// The prefix, without slashes around it; may be empty.
+pub struct StoreUrl {
+    /// What kind of store it is: `s3`.
+    pub scheme: &'static str,
+    /// Where in it: of S3, the bucket.
+    pub place: String,
+    /// What every key begins with, without slashes around it; may be empty.
     pub prefix: String,
 }
 
-impl S3Url {
+impl StoreUrl {
     /// Reads a URL.
     ///
     /// # Errors
@@ -21,11 +25,19 @@ impl S3Url {
         let Some(rest) = rest else {
             return Err(invalid("store.url is not an S3 URL"));
         };
-        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        if let Some(sign) = bucket.chars().find(|c| matches!(c, '@' | ':' | '?')) {
+        let (place, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        if let Some(sign) = place.chars().find(|c| matches!(c, '@' | ':' | '?')) {
             return Err(invalid(&format!("the bucket of store.url has a `{sign}` in its name")));
         }
-        Ok(Self { bucket: bucket.to_owned(), prefix: prefix.trim_matches('/').to_owned() })
+        Ok(Self { scheme: "s3", place: place.to_owned(), prefix: prefix.trim_matches('/').to_owned() })
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scheme, place, prefix } = self;
+        let slash = if prefix.is_empty() { "" } else { "/" };
+        write!(f, "{scheme}://{place}{slash}{prefix}")
     }
 }
 
@@ -49,11 +61,12 @@ mod tests {
 
     #[test]
     fn urls_are_taken_apart() {
-        let url = |text: &str| S3Url::parse(text).map(|url| (url.bucket, url.prefix));
+        let url = |text: &str| StoreUrl::parse(text).map(|url| (url.place, url.prefix));
         assert_eq!(url("s3://b/p/q/"), Ok(("b".to_owned(), "p/q".to_owned())));
+        assert_eq!(StoreUrl::parse("s3://b/p/q/").unwrap().to_string(), "s3://b/p/q");
         assert_eq!(url("s3://b"), Ok(("b".to_owned(), String::new())));
         for bad in ["", "b/p", "s3://", "s3:///p", "https://b/p"] {
-            assert_eq!(S3Url::parse(bad).unwrap_err().code, "store_url_invalid", "{bad}");
+            assert_eq!(StoreUrl::parse(bad).unwrap_err().code, "store_url_invalid", "{bad}");
         }
     }
 
@@ -65,7 +78,7 @@ mod tests {
             "s3://AK:hunt/hunter2@b",
             "s3://b?X-Amz-Signature=hunter2",
         ] {
-            let failure = S3Url::parse(bad).unwrap_err();
+            let failure = StoreUrl::parse(bad).unwrap_err();
             assert_eq!(failure.code, "store_url_invalid", "{bad}");
             assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");
         }
