@@ -13,7 +13,7 @@
 //! ```
 //!
 //! - [`plan`] is pure and decides alone what is restored; `--dry-run` prints it.
-//! - [`drill`] runs the phases, and emits [`drill::Event`]s; everything shown or written is made from those.
+//! - [`drill`] runs the phases, and emits [`model::event::Event`]s; everything shown or written is made from those.
 //! - [`store`], [`layer`], [`sandbox`] and [`target`] are the adapters to the outside; each library is imported by
 //!   one of them only.
 //! - A failed check is a finding in the [`model::verdict`]; a [`model::failure::Failure`] means "could not go on", and

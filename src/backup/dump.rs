@@ -12,9 +12,10 @@ use super::Uploaded;
 use super::client::Client;
 use super::explain::judge;
 use crate::layer::Recipients;
-use crate::layer::pipe::{CHANNEL_DEPTH, Passage, encrypt_blocking};
+use crate::layer::pipe::{CHANNEL_DEPTH, encrypt_blocking};
 use crate::model::failure::{Failure, Result};
 use crate::model::names::{DatabaseName, ObjectKey};
+use crate::model::transfer::TransferStats;
 use crate::sandbox::docker::Output;
 use crate::store::{Store, Upload};
 
@@ -52,8 +53,8 @@ pub async fn dump(
         () = cancel.cancelled() => Err(Failure::cancelled()),
         streamed = stream(produce, task.recipients, &mut *upload) => streamed,
     };
-    let passage = match streamed {
-        Ok(passage) => passage,
+    let transfer = match streamed {
+        Ok(transfer) => transfer,
         Err(failure) => {
             // The first failure is the one to report; parts that cannot be removed now never become an object.
             let _ = upload.abort().await;
@@ -62,10 +63,10 @@ pub async fn dump(
     };
     upload.finish().await?;
     Ok(Uploaded {
-        size_bytes: passage.ciphertext_bytes,
-        ciphertext_sha256: passage.ciphertext_sha256,
-        plaintext_bytes: passage.plaintext_bytes,
-        plaintext_sha256: passage.plaintext_sha256,
+        size_bytes: transfer.ciphertext_bytes,
+        ciphertext_sha256: transfer.ciphertext_sha256,
+        plaintext_bytes: transfer.plaintext_bytes,
+        plaintext_sha256: transfer.plaintext_sha256,
         seconds: began.elapsed().as_secs_f64(),
     })
 }
@@ -74,7 +75,7 @@ async fn stream(
     producer: Producer<'_>,
     recipients: &Arc<Recipients>,
     upload: &mut dyn Upload,
-) -> Result<Passage> {
+) -> Result<TransferStats> {
     let (plaintext_in, plaintext_out) = mpsc::channel(CHANNEL_DEPTH);
     let (ciphertext_in, mut ciphertext_out) = mpsc::channel(CHANNEL_DEPTH);
     let recipients = Arc::clone(recipients);

@@ -43,9 +43,9 @@ pub async fn verify(
         decrypt_blocking(ciphertext_out, &plaintext_in, &identities, |_| Ok(()))
     });
     let ((), decrypted, listed) = tokio::join!(pumping, decrypting, list(client, plaintext_out));
-    let passage = decrypted.expect("decryption does not panic")?;
-    if passage.ciphertext_sha256 != expected.ciphertext_sha256
-        || passage.plaintext_sha256 != expected.plaintext_sha256
+    let transfer = decrypted.expect("decryption does not panic")?;
+    if transfer.ciphertext_sha256 != expected.ciphertext_sha256
+        || transfer.plaintext_sha256 != expected.plaintext_sha256
     {
         return Err(differs(key, "its SHA-256 is another"));
     }

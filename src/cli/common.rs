@@ -11,9 +11,10 @@ use serde::Serialize;
 
 use super::signals::Stop;
 use crate::clock::{Clock, Timer};
-use crate::drill::{Drill, Journal, Sink};
+use crate::drill::{Drill, Journal};
 use crate::evidence::{DrillLog, VerdictFile, json, seal};
 use crate::layer::Identities;
+use crate::model::event::Sink;
 use crate::model::exit::ExitCode;
 use crate::model::failure::{Class, Failure, Result};
 use crate::model::human;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use super::common::complain;
-use crate::drill::{Event, Sink};
+use crate::model::event::{Event, Sink};
 use crate::model::exit::ExitCode;
 use crate::model::verdict::{TeardownStatus, Verdict};
 use crate::view::stderr;

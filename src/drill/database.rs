@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
-use super::event::{DatabaseEvent, Event};
 use super::fetch::{Arrived, Fetcher};
 use super::journal::Journal;
+use crate::model::event::{DatabaseEvent, Event};
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::RecoveryPoint;
@@ -116,7 +116,11 @@ impl Task {
         if let Some(restored_bytes) = self.fetcher.server.size_of(&self.point.database).await {
             self.record(DatabaseEvent::Measured { restored_bytes });
         }
-        self.record(DatabaseEvent::Restored { contents: contents.clone(), seconds });
+        self.record(DatabaseEvent::Restored {
+            table_rows: contents.rows.iter().map(|(table, rows)| (table.key(), *rows)).collect(),
+            total_rows: contents.total_rows,
+            seconds,
+        });
         Ok(Some(contents))
     }
 

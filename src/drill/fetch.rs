@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::event::{DatabaseEvent, Event, Fetched};
 use super::journal::Journal;
 use crate::format::pg_custom::{Limits, LineFeeds, Status, Toc, TocReader};
 use crate::layer::Identities;
-use crate::layer::pipe::{CHANNEL_DEPTH, PARTS_WAITING, Passage, decrypt_blocking};
+use crate::layer::pipe::{CHANNEL_DEPTH, PARTS_WAITING, decrypt_blocking};
+use crate::model::event::{DatabaseEvent, Event, Fetched};
 use crate::model::failure::{Failure, Result};
+use crate::model::transfer::TransferStats;
 use crate::model::verdict::RecoveryPoint;
 use crate::plan::contents;
 use crate::store::{self, Store};
@@ -53,9 +54,9 @@ impl Fetcher {
         let identities = Arc::clone(&self.identities);
         let decrypting = tokio::task::spawn_blocking(move || {
             let mut contents = ContentsReader::new();
-            let passage =
+            let transfer =
                 decrypt_blocking(ciphertext_out, &plaintext_in, &identities, |chunk| contents.push(chunk))?;
-            Ok((passage, contents.finish()?))
+            Ok((transfer, contents.finish()?))
         });
         let record = |event| journal.record(&Event::Database(point.database.clone(), event));
         let writing = self.server.write_scratch(&point.database, plaintext_out, |bytes| {
@@ -64,19 +65,19 @@ impl Fetcher {
         let ((), decrypted, written) = tokio::join!(feeding, decrypting, writing);
         // A writer that stopped taking makes the decryption break off, so its reason comes first.
         let written = written?;
-        let (passage, toc): (Passage, Toc) = decrypted.expect("decryption does not panic")?;
-        if written != passage.plaintext_bytes {
+        let (transfer, toc): (TransferStats, Toc) = decrypted.expect("decryption does not panic")?;
+        if written != transfer.plaintext_bytes {
             return Err(Failure::inconclusive(
                 "scratch_failed",
                 format!(
                     "the container has {written} bytes of the dump, and {} were sent",
-                    passage.plaintext_bytes
+                    transfer.plaintext_bytes
                 ),
             ));
         }
         let archive = contents::archive(&toc);
-        let plaintext_bytes = passage.plaintext_bytes;
-        record(DatabaseEvent::Fetched(Box::new(Fetched { passage, archive })));
+        let plaintext_bytes = transfer.plaintext_bytes;
+        record(DatabaseEvent::Fetched(Box::new(Fetched { transfer, archive })));
         self.require_restorable(&toc)?;
         Ok(Arrived { toc, plaintext_bytes })
     }

@@ -3,9 +3,9 @@
 
 use futures_util::future::try_join_all;
 
-use super::event::Event;
 use super::journal::Journal;
 use super::stack::{Up, died_hint};
+use crate::model::event::Event;
 use crate::model::failure::{Class, Failure, Result};
 use crate::model::verdict::{Assertion, Isolation, IsolationStatus, Probe};
 use crate::sandbox::docker::{Engine, ObservedContainer};

@@ -5,23 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-use super::event::Event;
 use super::record;
 use crate::clock::Timer;
+use crate::model::event::{Event, Sink};
 use crate::model::verdict::Verdict;
-
-/// A consumer of events: terminal, verdict file.
-pub trait Sink: Send {
-    /// What it is, for messages.
-    fn name(&self) -> String;
-
-    /// Takes an event, and the verdict as it is after it.
-    ///
-    /// # Errors
-    /// Whatever keeps it from its work. The drill goes on, and the first failure of each is a warning: those that follow
-    /// have the same cause.
-    fn handle(&mut self, event: &Event, verdict: &Verdict) -> std::io::Result<()>;
-}
 
 /// Records events. Cheap to clone; all clones write to the same drill.
 #[derive(Clone)]
@@ -103,7 +90,7 @@ mod tests {
 
     use super::*;
     use crate::clock::{Clock, Reading};
-    use crate::drill::Phase;
+    use crate::model::event::Phase;
     use crate::model::testing::{fresh, start};
 
     struct AlwaysFails(u32);

@@ -38,10 +38,10 @@ pub async fn in_time<T>(limit: Duration, doing: &str, work: impl Future<Output =
 
 #[cfg(test)]
 mod tests {
-    use super::super::Phase;
-    use super::super::event::Event;
     use super::super::record;
     use super::*;
+    use crate::model::event::Event;
+    use crate::model::event::Phase;
     use crate::model::testing::{fresh, start};
 
     #[test]

@@ -2,7 +2,6 @@
 
 mod conclude;
 mod database;
-mod event;
 mod fetch;
 mod isolation;
 mod journal;
@@ -24,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::layer::Identities;
+use crate::model::event::{EngineFound, Event, Phase, PlannedDrill};
 use crate::model::failure::{Failure, Result};
 use crate::model::names::{DatabaseName, DrillId, ProjectName, compact};
 use crate::model::verdict::{self, Objectives, Runner, Stack, Status, Teardown, Tool, Verdict};
@@ -37,8 +37,7 @@ use crate::store::Store;
 use crate::survey::Surveyor;
 use crate::template::Template;
 
-pub use event::{DatabaseEvent, Event, Fetched, Phase};
-pub use journal::{Journal, Sink};
+pub use journal::Journal;
 pub use limit::in_time;
 pub use removal::remove_all;
 pub use teardown::{may_reap, may_reap_by_name, teardown};
@@ -223,14 +222,14 @@ impl Drill {
         // Without a forecast: a drill measures.
         let (template, store, identities) = (&self.template, &self.store, &self.identities);
         let plan = make_plan(template, store, identities, at, now, Vec::new(), &self.earlier).await?;
-        journal.record(&Event::Planned(Box::new(plan.clone())));
+        journal.record(&Event::Planned(Box::new(planned(&plan))));
         if let Some(obstacle) = plan.obstacle() {
             return Err(obstacle);
         }
 
         journal.record(&Event::Phase(Phase::Preflight));
         let engine = Engine::connect().await?;
-        journal.record(&Event::Engine(engine.info().clone()));
+        journal.record(&Event::Engine(found(engine.info())));
         self.require_alone(&engine, ownership).await?;
         let images = stack::ensure_images(&engine, &self.template, journal).await?;
         shared_ports::refuse(&self.template, &images)?;
@@ -285,5 +284,27 @@ impl Drill {
             ),
         )
         .hint("wait for it or stop it with Ctrl-C; if it is gone, `restore-drill reap --force` removes what it left; --concurrent runs beside it"))
+    }
+}
+
+/// What of a plan the verdict and those who watch need.
+fn planned(plan: &DrillPlan) -> PlannedDrill {
+    PlannedDrill {
+        recovery_set: plan.recovery_set.clone(),
+        missing: plan.missing.clone(),
+        rpo: plan.rpo.clone(),
+        findings: plan.findings.clone(),
+        cost: plan.cost,
+    }
+}
+
+fn found(engine: &EngineInfo) -> EngineFound {
+    EngineFound {
+        version: engine.version.clone(),
+        api_version: engine.api_version.clone(),
+        endpoint: engine.endpoint.clone(),
+        context: engine.context.clone(),
+        cpus: engine.cpus,
+        memory_bytes: engine.memory_bytes,
     }
 }

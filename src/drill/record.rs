@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 
 use super::conclude::conclude;
-use super::event::{DatabaseEvent, Event, Phase};
 use crate::clock::seconds_between;
+use crate::model::event::{DatabaseEvent, Event, Phase, PlannedDrill};
 use crate::model::failure::Class;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{DatabaseStatus, PhaseTime, Runner, Severity, Status, TeardownStatus, Verdict};
-use crate::plan::{DrillPlan, POST_DATA_MISSING};
+use crate::plan::POST_DATA_MISSING;
 
 /// Takes an event that happened `now`, by a clock that never goes back, into the verdict.
 pub fn apply(verdict: &mut Verdict, event: &Event, now: DateTime<Utc>) {
@@ -73,7 +73,7 @@ fn end_phase(verdict: &mut Verdict, now: DateTime<Utc>) {
     }
 }
 
-fn planned(verdict: &mut Verdict, plan: &DrillPlan) {
+fn planned(verdict: &mut Verdict, plan: &PlannedDrill) {
     verdict.recovery_set = plan.recovery_set.clone();
     (verdict.plan.findings, verdict.plan.cost) = (plan.findings.clone(), plan.cost);
     verdict.objectives.rpo = plan.rpo.clone();
@@ -106,29 +106,29 @@ fn database(verdict: &mut Verdict, name: &DatabaseName, event: &DatabaseEvent) {
         | DatabaseEvent::Restoring { .. }
         | DatabaseEvent::Counting => {}
         DatabaseEvent::Fetched(fetched) => {
-            let passage = &fetched.passage;
+            let transfer = &fetched.transfer;
             database.archive = Some(fetched.archive.clone());
-            database.seconds.download = Some(passage.waited_for_input.as_secs_f64());
-            database.seconds.decrypt = Some(passage.worked.as_secs_f64());
-            database.seconds.write = Some(passage.waited_for_output.as_secs_f64());
+            database.seconds.download = Some(transfer.waited_for_input.as_secs_f64());
+            database.seconds.decrypt = Some(transfer.worked.as_secs_f64());
+            database.seconds.write = Some(transfer.waited_for_output.as_secs_f64());
             if let Some(point) = verdict.recovery_set.points.iter_mut().find(|point| point.database == *name)
             {
-                point.ciphertext_sha256 = Some(passage.ciphertext_sha256.clone());
-                point.plaintext_sha256 = Some(passage.plaintext_sha256.clone());
-                point.plaintext_bytes = Some(passage.plaintext_bytes);
+                point.ciphertext_sha256 = Some(transfer.ciphertext_sha256.clone());
+                point.plaintext_sha256 = Some(transfer.plaintext_sha256.clone());
+                point.plaintext_bytes = Some(transfer.plaintext_bytes);
             }
         }
         DatabaseEvent::PgRestore { outcome, seconds } => {
             database.pg_restore = Some(outcome.clone());
             database.seconds.restore = Some(*seconds);
         }
-        DatabaseEvent::Restored { contents, seconds } => {
+        DatabaseEvent::Restored { table_rows, total_rows, seconds } => {
             database.status = DatabaseStatus::Restored;
-            database.tables = Some(contents.rows.len() as u64);
-            database.rows = Some(contents.total_rows);
-            database.table_rows = contents.rows.iter().map(|(table, rows)| (table.key(), *rows)).collect();
+            database.tables = Some(table_rows.len() as u64);
+            database.rows = Some(*total_rows);
+            database.table_rows = table_rows.clone();
             database.seconds.count = Some(*seconds);
-            verdict.rows_verified += contents.total_rows;
+            verdict.rows_verified += total_rows;
         }
         DatabaseEvent::Measured { restored_bytes } => database.restored_bytes = Some(*restored_bytes),
         DatabaseEvent::Failed(failure) => {
@@ -148,14 +148,12 @@ mod tests {
 
     use chrono::TimeDelta;
 
-    use super::super::event::Fetched;
     use super::*;
-    use crate::layer::pipe::Passage;
+    use crate::model::event::Fetched;
     use crate::model::failure::Failure;
-    use crate::model::testing::{check, database as named, fresh, passing, start};
+    use crate::model::testing::{check, database as named, fresh, passing, planned, start};
+    use crate::model::transfer::TransferStats;
     use crate::model::verdict::{Archive, CheckStatus, Isolation, IsolationStatus, PgRestore};
-    use crate::plan::testing::plan;
-    use crate::target::postgres::catalog::Contents;
 
     fn fold(verdict: &mut Verdict, events: &[Event]) {
         for event in events {
@@ -168,8 +166,12 @@ mod tests {
     }
 
     fn restored(name: &str, rows: u64) -> Event {
-        let contents = Contents { rows: [("t".parse().unwrap(), rows)].into(), total_rows: rows };
-        Event::Database(name.parse().unwrap(), DatabaseEvent::Restored { contents, seconds: 0.5 })
+        let restored = DatabaseEvent::Restored {
+            table_rows: [("public.t".to_owned(), rows)].into(),
+            total_rows: rows,
+            seconds: 0.5,
+        };
+        Event::Database(name.parse().unwrap(), restored)
     }
 
     fn confirmed() -> Event {
@@ -185,7 +187,7 @@ mod tests {
         vec![
             Event::Started,
             Event::Phase(Phase::Plan),
-            Event::Planned(Box::new(plan(&[]))),
+            Event::Planned(Box::new(planned(&[]))),
             Event::Phase(Phase::Isolation),
             proved(),
             Event::Phase(Phase::Restore),
@@ -274,7 +276,7 @@ mod tests {
     #[test]
     fn databases_without_a_recovery_point_are_missing_and_stay_so() {
         let mut verdict = fresh();
-        fold(&mut verdict, &[Event::Planned(Box::new(plan(&["b"]))), Event::Finished]);
+        fold(&mut verdict, &[Event::Planned(Box::new(planned(&["b"]))), Event::Finished]);
         assert_eq!(named(&mut verdict, "a").status, DatabaseStatus::Skipped);
         assert_eq!(named(&mut verdict, "b").status, DatabaseStatus::Missing);
         assert_eq!(verdict.objectives.rpo.met, Some(true));
@@ -284,7 +286,7 @@ mod tests {
     #[test]
     fn what_is_learnt_of_a_database_is_in_the_verdict() {
         let mut verdict = fresh();
-        let passage = Passage {
+        let transfer = TransferStats {
             ciphertext_sha256: "c".to_owned(),
             plaintext_sha256: "p".to_owned(),
             plaintext_bytes: 10,
@@ -310,8 +312,8 @@ mod tests {
         fold(
             &mut verdict,
             &[
-                Event::Planned(Box::new(plan(&[]))),
-                of_b(DatabaseEvent::Fetched(Box::new(Fetched { passage, archive }))),
+                Event::Planned(Box::new(planned(&[]))),
+                of_b(DatabaseEvent::Fetched(Box::new(Fetched { transfer, archive }))),
                 of_b(DatabaseEvent::PgRestore { outcome, seconds: 4.0 }),
                 of_b(DatabaseEvent::Failed(Failure::bad("restore_failed", "broken"))),
                 Event::Database(

@@ -10,11 +10,11 @@ use tokio::time::Instant;
 
 use super::Drill;
 use super::database::{Progress, Task, settled};
-use super::event::Event;
 use super::fetch::Fetcher;
 use super::journal::Journal;
 use super::stack::Up;
 use crate::check;
+use crate::model::event::Event;
 use crate::model::failure::{Class, Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Check, CheckStatus};

@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures_util::future::{try_join, try_join_all};
 use tokio::time::Instant;
 
-use super::event::Event;
 use super::journal::Journal;
 use crate::check;
+use crate::model::event::Event;
 use crate::model::failure::{Failure, Result};
 use crate::model::secret::Secret;
 use crate::model::verdict::{Stack, StackService};

@@ -4,7 +4,7 @@
 
 use super::drill_log::DrillLog;
 use super::verdict_file::VerdictFile;
-use crate::drill::Sink;
+use crate::model::event::Sink;
 use crate::model::failure::Failure;
 use crate::model::verdict::{Status, Verdict};
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::files::{self, Staged};
 use super::json;
-use crate::drill::{DatabaseEvent, Event, Sink};
+use crate::model::event::{DatabaseEvent, Event, Sink};
 use crate::model::failure::{Failure, Result};
 use crate::model::names::compact;
 use crate::model::verdict::Verdict;

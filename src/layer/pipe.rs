@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use super::age::{DecryptFailure, decrypt, encrypt};
 use super::identity::{Identities, Recipients};
 use crate::model::failure::{Failure, Result};
+use crate::model::transfer::TransferStats;
 
 /// Chunks on their way at either end.
 pub const CHANNEL_DEPTH: usize = 8;
@@ -19,25 +20,6 @@ pub const CHANNEL_DEPTH: usize = 8;
 pub const PARTS_WAITING: usize = 1;
 /// Size of the chunks of plaintext handed on.
 const CHUNK: usize = 256 * 1024;
-
-/// What went through, and what it cost.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Passage {
-    /// SHA-256 of the ciphertext, in hex.
-    pub ciphertext_sha256: String,
-    /// SHA-256 of the plaintext, in hex.
-    pub plaintext_sha256: String,
-    /// Bytes of plaintext.
-    pub plaintext_bytes: u64,
-    /// Bytes of ciphertext.
-    pub ciphertext_bytes: u64,
-    /// Time spent waiting for input.
-    pub waited_for_input: Duration,
-    /// Time spent waiting for the output to be taken.
-    pub waited_for_output: Duration,
-    /// The rest: ciphers and hashes.
-    pub worked: Duration,
-}
 
 /// Decrypts what comes out of `input` into `output`, showing each chunk to `inspect` first. Blocking: run it on a
 /// thread that may block.
@@ -49,7 +31,7 @@ pub fn decrypt_blocking(
     output: &mpsc::Sender<Bytes>,
     identities: &Identities,
     mut inspect: impl FnMut(&[u8]) -> Result<()>,
-) -> Result<Passage> {
+) -> Result<TransferStats> {
     let began = Instant::now();
     let mut source = ChannelReader::new(input);
     let mut plaintext_hash = Sha256::new();
@@ -84,7 +66,7 @@ pub fn decrypt_blocking(
     }
     outcome.map_err(DecryptFailure::into_failure)?;
     let waited_for_input = source.waited;
-    Ok(Passage {
+    Ok(TransferStats {
         ciphertext_sha256: hex::encode(source.hash.finalize()),
         plaintext_sha256: hex::encode(plaintext_hash.finalize()),
         plaintext_bytes,
@@ -103,7 +85,7 @@ pub fn encrypt_blocking(
     input: mpsc::Receiver<Result<Bytes>>,
     output: mpsc::Sender<Bytes>,
     recipients: &Recipients,
-) -> Result<Passage> {
+) -> Result<TransferStats> {
     let began = Instant::now();
     let mut source = ChannelReader::new(input);
     let mut sink = ChannelWriter { output, hash: Sha256::new(), bytes: 0, waited: Duration::ZERO };
@@ -116,7 +98,7 @@ pub fn encrypt_blocking(
         return Err(failure);
     }
     copied?;
-    Ok(Passage {
+    Ok(TransferStats {
         ciphertext_sha256: hex::encode(sink.hash.finalize()),
         plaintext_sha256: hex::encode(source.hash.finalize()),
         plaintext_bytes: source.bytes,

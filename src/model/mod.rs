@@ -1,5 +1,6 @@
 //! What everybody speaks of. No I/O.
 
+pub mod event;
 pub mod exit;
 pub mod failure;
 pub mod foreign;
@@ -10,4 +11,5 @@ pub mod order;
 pub mod secret;
 #[cfg(test)]
 pub mod testing;
+pub mod transfer;
 pub mod verdict;

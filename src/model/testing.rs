@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::event::PlannedDrill;
 use crate::model::names::{DatabaseName, DrillId, ObjectKey, ProjectName, compact};
 use crate::model::verdict::{
     Assertion, Check, CheckStatus, DatabaseRecord, DatabaseStatus, Isolation, IsolationStatus, Objective,
     Objectives, PlanRecord, Probe, RecoveryPoint, RecoverySet, Removed, Runner, Stack, StageSeconds, Status,
     StoreRecord, Teardown, TeardownStatus, Tool, Verdict,
 };
+use crate::plan::Cost;
 
 /// When the drill began.
 pub fn start() -> DateTime<Utc> {
@@ -137,6 +139,20 @@ pub fn point(database: &str, hours: i64, size_bytes: u64) -> RecoveryPoint {
         ciphertext_sha256: None,
         plaintext_sha256: None,
         plaintext_bytes: None,
+    }
+}
+
+/// What that drill planned, with these databases missing.
+pub fn planned(missing: &[&str]) -> PlannedDrill {
+    let missing: Vec<DatabaseName> = missing.iter().map(|name| name.parse().unwrap()).collect();
+    let there =
+        ["a", "b"].into_iter().filter(|name| !missing.iter().any(|missing| missing.as_str() == *name));
+    PlannedDrill {
+        recovery_set: RecoverySet::of(there.map(|name| point(name, 5, 1 << 20)).collect()),
+        missing,
+        rpo: Objective { target_seconds: Some(86_400.0), actual_seconds: Some(18_000.0), met: Some(true) },
+        findings: Vec::new(),
+        cost: Cost::default(),
     }
 }
 

@@ -12,8 +12,6 @@ mod needs;
 pub mod set;
 mod storage;
 pub mod survey;
-#[cfg(test)]
-pub mod testing;
 
 use std::collections::BTreeMap;
 

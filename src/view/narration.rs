@@ -1,6 +1,6 @@
 //! What an event means, in words; `None` for those that are only of interest in bulk.
 
-use crate::drill::{DatabaseEvent, Event, Phase};
+use crate::model::event::{DatabaseEvent, Event, Phase};
 use crate::model::human;
 use crate::model::verdict::{CheckStatus, IsolationStatus, TeardownStatus, Verdict};
 
@@ -98,7 +98,7 @@ fn database_text(event: &DatabaseEvent) -> Option<String> {
         DatabaseEvent::Bytes(_) | DatabaseEvent::Measured { .. } => return None,
         DatabaseEvent::Fetched(fetched) => format!(
             "fetched {} (PostgreSQL {}, {} tables)",
-            human::bytes(fetched.passage.ciphertext_bytes),
+            human::bytes(fetched.transfer.ciphertext_bytes),
             human::one_line(&fetched.archive.server_version, 40),
             fetched.archive.tables
         ),
@@ -110,8 +110,8 @@ fn database_text(event: &DatabaseEvent) -> Option<String> {
             status => format!("pg_restore failed with status {status} after {}", human::duration(*seconds)),
         },
         DatabaseEvent::Counting => "counting rows".to_owned(),
-        DatabaseEvent::Restored { contents, .. } => {
-            format!("restored: {} tables, {} rows", contents.rows.len(), human::count(contents.total_rows))
+        DatabaseEvent::Restored { table_rows, total_rows, .. } => {
+            format!("restored: {} tables, {} rows", table_rows.len(), human::count(*total_rows))
         }
         DatabaseEvent::Failed(failure) => format!("failed: {failure}"),
         DatabaseEvent::Skipped(failure) => format!("skipped: {failure}"),

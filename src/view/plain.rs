@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use super::narration;
-use crate::drill::{DatabaseEvent, Event, Sink};
+use crate::model::event::{DatabaseEvent, Event, Sink};
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::Verdict;

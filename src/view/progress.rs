@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{narration, stderr};
-use crate::drill::{DatabaseEvent, Event, Sink};
+use crate::model::event::{DatabaseEvent, Event, Sink};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::Verdict;
 
@@ -139,7 +139,7 @@ impl Sink for LiveProgress {
     fn handle(&mut self, event: &Event, verdict: &Verdict) -> io::Result<()> {
         match event {
             Event::Planned(plan) => {
-                let names = plan.waves.iter().flatten();
+                let names = plan.recovery_set.points.iter().map(|point| &point.database).chain(&plan.missing);
                 let width = names.map(|name| name.as_str().len()).max().unwrap_or(0);
                 self.draw(move |screen| {
                     screen.name_width = width;

@@ -10,8 +10,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use restore_drill::clock::{Clock, Timer};
-use restore_drill::drill::{DatabaseEvent, Drill, Event, Journal, Options, Phase, Sink};
+use restore_drill::drill::{Drill, Journal, Options};
 use restore_drill::layer::Identities;
+use restore_drill::model::event::{DatabaseEvent, Event, Phase, Sink};
 use restore_drill::model::failure::Class;
 use restore_drill::model::secret::Secret;
 use restore_drill::model::verdict::{DatabaseStatus, Status, TeardownStatus, Verdict};

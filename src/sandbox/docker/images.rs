@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::answer::{CHANGE, LOOK, PULL_IDLE};
 use super::{Engine, engine_failure, is_not_found, login, within};
+use crate::model::event::PullProgress;
 use crate::model::failure::{Failure, Result};
 
 /// What a drill needs to know of an image.
@@ -24,15 +25,6 @@ pub struct ImageFacts {
     pub volumes: Vec<String>,
     /// TCP ports on which it says that it listens.
     pub ports: Vec<u16>,
-}
-
-/// How far a pull is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PullProgress {
-    /// Bytes downloaded of the layers known so far.
-    pub done_bytes: u64,
-    /// Bytes of the layers known so far.
-    pub total_bytes: u64,
 }
 
 impl Engine {

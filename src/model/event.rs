@@ -1,12 +1,15 @@
 //! What happens in a drill, as it happens. Everything that is shown or written is made from these.
 
-use crate::layer::pipe::Passage;
+use std::collections::BTreeMap;
+
 use crate::model::failure::Failure;
 use crate::model::names::{DatabaseName, ProjectName};
-use crate::model::verdict::{Archive, Check, Isolation, Objectives, PgRestore, Stack, Teardown};
-use crate::plan::DrillPlan;
-use crate::sandbox::docker::{EngineInfo, PullProgress};
-use crate::target::postgres::catalog::Contents;
+use crate::model::transfer::TransferStats;
+use crate::model::verdict::{
+    Archive, Check, Finding, Isolation, Objective, Objectives, PgRestore, RecoverySet, Stack, Teardown,
+    Verdict,
+};
+use crate::plan::Cost;
 
 /// The phases of a drill. Restoring and checking overlap, and count as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,9 +53,9 @@ pub enum Event {
     /// A phase began; the one before it has ended.
     Phase(Phase),
     /// The recovery set is chosen.
-    Planned(Box<DrillPlan>),
+    Planned(Box<PlannedDrill>),
     /// The engine answered.
-    Engine(EngineInfo),
+    Engine(EngineFound),
     /// An image is being pulled.
     Pulling {
         /// The image.
@@ -123,8 +126,10 @@ pub enum DatabaseEvent {
     Counting,
     /// It is restored, and its rows are counted.
     Restored {
-        /// What is in it.
-        contents: Contents,
+        /// Rows of each table, by `schema.table`. Those of a partition are also in the table that it belongs to.
+        table_rows: BTreeMap<String, u64>,
+        /// Rows in all, each counted once.
+        total_rows: u64,
         /// What counting took.
         seconds: f64,
     },
@@ -139,11 +144,65 @@ pub enum DatabaseEvent {
     Skipped(Failure),
 }
 
+/// What a drill restores, and what its plan found.
+#[derive(Debug, Clone)]
+pub struct PlannedDrill {
+    /// The recovery points, in restore order.
+    pub recovery_set: RecoverySet,
+    /// Databases without a recovery point.
+    pub missing: Vec<DatabaseName>,
+    /// How old the oldest recovery point is, against what is allowed.
+    pub rpo: Objective,
+    /// What is wrong with the recovery set, or worth knowing.
+    pub findings: Vec<Finding>,
+    /// What making the plan cost.
+    pub cost: Cost,
+}
+
+/// The engine that a drill runs on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EngineFound {
+    /// Its version.
+    pub version: String,
+    /// The API version spoken with it.
+    pub api_version: String,
+    /// Where it was reached, as `DOCKER_HOST` has it.
+    pub endpoint: String,
+    /// The Docker context that named it, if one did.
+    pub context: Option<String>,
+    /// Its processors.
+    pub cpus: u64,
+    /// Its memory in bytes.
+    pub memory_bytes: u64,
+}
+
+/// How far a pull is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PullProgress {
+    /// Bytes downloaded of the layers known so far.
+    pub done_bytes: u64,
+    /// Bytes of the layers known so far.
+    pub total_bytes: u64,
+}
+
 /// A recovery point that arrived whole.
 #[derive(Debug, Clone)]
 pub struct Fetched {
     /// Hashes and times.
-    pub passage: Passage,
+    pub transfer: TransferStats,
     /// What the dump says about itself.
     pub archive: Archive,
+}
+
+/// A consumer of events: terminal, verdict file.
+pub trait Sink: Send {
+    /// What it is, for messages.
+    fn name(&self) -> String;
+
+    /// Takes an event, and the verdict as it is after it.
+    ///
+    /// # Errors
+    /// Whatever keeps it from its work. The drill goes on, and the first failure of each is a warning: those that follow
+    /// have the same cause.
+    fn handle(&mut self, event: &Event, verdict: &Verdict) -> std::io::Result<()>;
 }
