@@ -3,6 +3,8 @@
 //!
 //! `--rows N` sets how many rows, `--jobs N` how many connections, `--repeat N` how often each is measured.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
+
 mod common;
 
 use std::sync::Arc;

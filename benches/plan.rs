@@ -3,6 +3,12 @@
 //! `make bench BENCH=plan` runs it, and with ARGS=--show prints the plan too. The store is in memory, so that it is the plan that is measured; add the latency of your own
 //! store for each request that waits for another.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark prints its figures and ends where it fails"
+)]
+
 #[path = "../tests/support/memory_s3.rs"]
 mod memory_s3;
 

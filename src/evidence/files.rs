@@ -170,7 +170,8 @@ fn is_temporary(name: &str, earlier: &str) -> bool {
         || name.strip_prefix(earlier).is_some_and(random)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 

@@ -190,7 +190,8 @@ fn same_file(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
 

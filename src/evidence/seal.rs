@@ -49,7 +49,8 @@ fn lose(verdict: &mut Verdict, what: &str, error: &std::io::Error) {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::fs;
     use std::path::Path;

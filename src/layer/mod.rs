@@ -19,7 +19,9 @@ pub mod testing {
 
     /// A key, and whom to encrypt to for it.
     pub struct Key {
+        /// What opens.
         pub identities: Identities,
+        /// What seals.
         pub recipients: Recipients,
     }
 
