@@ -20,11 +20,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use memory_s3::{MemoryS3, Object};
 use restore_drill::clock::Clock;
 use restore_drill::demo::s3::S3Server;
-use restore_drill::drill;
 use restore_drill::layer::{Identities, Recipients, encrypt, generate_key};
 use restore_drill::model::names::compact;
 use restore_drill::plan::earlier::EarlierDrills;
 use restore_drill::store::{S3Store, Store};
+use restore_drill::survey;
 use restore_drill::template::{Environment, Purpose, parse};
 use restore_drill::view::plan_text;
 
@@ -81,10 +81,17 @@ async fn measure() {
         let store = S3Store::connect_with(&template.store, server.access_key(), server.secret_key());
         let store: Arc<dyn Store> = Arc::new(store.await.expect("a store"));
         let began = Instant::now();
-        let plan =
-            drill::make_plan(&template, &store, &identities, now, now, Vec::new(), &EarlierDrills::default())
-                .await
-                .expect("a plan");
+        let plan = survey::make_plan(
+            &template,
+            &store,
+            &identities,
+            now,
+            now,
+            Vec::new(),
+            &EarlierDrills::default(),
+        )
+        .await
+        .expect("a plan");
         let seconds = began.elapsed().as_secs_f64();
         let cost = plan.cost;
         println!(

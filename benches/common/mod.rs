@@ -8,7 +8,6 @@ use futures_util::FutureExt;
 use restore_drill::clock::Clock;
 use restore_drill::demo::data::DataSet;
 use restore_drill::demo::source::Source;
-use restore_drill::drill::teardown;
 use restore_drill::model::failure::{Failure, Result};
 use restore_drill::model::human;
 use restore_drill::model::names::{DrillId, ProjectName};
@@ -16,6 +15,7 @@ use restore_drill::model::verdict::TeardownStatus;
 use restore_drill::sandbox::docker::Engine;
 use restore_drill::sandbox::labels::Ownership;
 use restore_drill::sandbox::owner::Owner;
+use restore_drill::sandbox::teardown::teardown;
 use restore_drill::target::postgres::Server;
 
 /// How long a crashed benchmark's server stands before `restore-drill reap` removes it.

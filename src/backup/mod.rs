@@ -21,7 +21,6 @@ use futures_util::stream::{self, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::drill::teardown;
 use crate::layer::{Identities, Recipients};
 use crate::model::failure::{Failure, Result};
 use crate::model::manifest::FingerprintKey;
@@ -29,6 +28,7 @@ use crate::model::names::{DatabaseName, DrillId, ProjectName};
 use crate::sandbox::docker::Engine;
 use crate::sandbox::labels::Ownership;
 use crate::sandbox::owner::Owner;
+use crate::sandbox::teardown::teardown;
 use crate::store::Store;
 use crate::template::{Backup, Template};
 use content::SourceContent;

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::common::{self, Format, TemplateArg};
+use super::limit::in_time;
 use crate::clock::Clock;
 use crate::doctor;
-use crate::drill;
 use crate::evidence::past_drills;
 use crate::model::exit::ExitCode;
 use crate::model::failure::Result;
@@ -51,7 +51,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         let store = store.as_ref().map(|store| store as &dyn Store).map_err(Clone::clone);
         Ok(doctor::examine(&template, store, &past, &Clock::system()).await)
     };
-    let examination = drill::in_time(LIMIT, "looking at the store and the engine", looking).await?;
+    let examination = in_time(LIMIT, "looking at the store and the engine", looking).await?;
     let printed = match args.format {
         Format::Json => common::print_json(&examination),
         Format::Human => {

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::common::{self, Format, Opened, TemplateArg};
+use super::limit::in_time;
 use crate::clock::Clock;
-use crate::drill;
 use crate::evidence::{earlier_drills, past_drills};
 use crate::health::{self, HealthStatus};
 use crate::model::exit::ExitCode;
 use crate::model::failure::Result;
+use crate::survey;
 use crate::view::health_text;
 
 const EXAMPLES: &str = "\
@@ -51,10 +52,10 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         let Opened { template, identities, store } = args.template.open(&[]).await?;
         let past = past_drills(&args.reports, &template);
         let earlier = earlier_drills(&args.reports, &template);
-        let plan = drill::make_plan(&template, &store, &identities, now, now, past, &earlier).await?;
+        let plan = survey::make_plan(&template, &store, &identities, now, now, past, &earlier).await?;
         Ok((template, plan))
     };
-    let (template, plan) = drill::in_time(LIMIT, "looking at the store", looking).await?;
+    let (template, plan) = in_time(LIMIT, "looking at the store", looking).await?;
     let health =
         health::judge(&template, &plan, health::drills(&args.reports, &template, template.timeout, now));
     let printed = match args.format {

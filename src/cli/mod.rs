@@ -6,6 +6,7 @@ mod completions;
 mod demo;
 mod doctor;
 mod health;
+mod limit;
 mod plan;
 mod reap;
 mod run;

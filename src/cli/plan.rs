@@ -6,14 +6,15 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::common::{self, Format, Opened, TemplateArg};
+use super::limit::in_time;
 use crate::clock::Clock;
-use crate::drill;
 use crate::evidence::{earlier_drills, past_drills, write_plan};
 use crate::model::exit::ExitCode;
 use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
 use crate::plan::DrillPlan;
 use crate::store::{ArchiveRestore, ObjectFacts, RestoreTier, Store};
+use crate::survey;
 use crate::view::plan_text;
 
 const EXAMPLES: &str = "\
@@ -97,10 +98,10 @@ pub async fn show(request: &Request<'_>) -> Result<ExitCode> {
         let Opened { template, identities, store } = request.template.open(request.only).await?;
         let past = past_drills(reports, &template);
         let earlier = earlier_drills(reports, &template);
-        let plan = drill::make_plan(&template, &store, &identities, at, now, past, &earlier).await?;
+        let plan = survey::make_plan(&template, &store, &identities, at, now, past, &earlier).await?;
         Ok((store, plan))
     };
-    let (store, plan) = drill::in_time(LIMIT, "planning", planning).await?;
+    let (store, plan) = in_time(LIMIT, "planning", planning).await?;
     if let Some(reports) = request.reports {
         write_plan(reports, &plan, now)?;
     }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use super::common;
 use crate::clock::Clock;
-use crate::drill::{may_reap, may_reap_by_name, remove_all};
 use crate::model::exit::ExitCode;
 use crate::model::failure::{Failure, Result};
 use crate::model::verdict::TeardownStatus;
 use crate::sandbox::docker::{Engine, LabelFilter, Owned};
 use crate::sandbox::labels;
+use crate::sandbox::removal::remove_all;
+use crate::sandbox::teardown::{may_reap, may_reap_by_name};
 use crate::view::{Page, removed_things};
 
 const EXAMPLES: &str = "\

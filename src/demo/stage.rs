@@ -14,7 +14,6 @@ use super::s3::S3Server;
 use super::source::Source;
 use crate::backup::{self, Job, Report};
 use crate::clock::Clock;
-use crate::drill::teardown;
 use crate::layer::{self, Identities, Recipients, generate_key};
 use crate::model::failure::{Failure, Result};
 use crate::model::names::{DatabaseName, DrillId, ProjectName};
@@ -23,6 +22,7 @@ use crate::model::verdict::TeardownStatus;
 use crate::sandbox::docker::Engine;
 use crate::sandbox::labels::Ownership;
 use crate::sandbox::owner::Owner;
+use crate::sandbox::teardown::teardown;
 use crate::store::S3Store;
 use crate::template::{self, Environment, Purpose, Template};
 

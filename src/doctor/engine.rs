@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 
 use super::{Health, Item};
-use crate::drill::may_reap;
 use crate::model::failure::{Failure, MAKE_ROOM, Result};
 use crate::model::human;
 use crate::plan::forecast::Room;
 use crate::sandbox::disk::free_bytes;
 use crate::sandbox::docker::{Engine, EngineInfo, LabelFilter, Owned};
+use crate::sandbox::teardown::may_reap;
 use crate::template::Template;
 
 /// The server itself and its write-ahead log, whatever the dumps: measured with the sample data, about 200 MiB.

@@ -1,8 +1,8 @@
-//! Time limits, and what is said when one is reached: what was going on.
+//! What is said of a drill that reached its time limit: what was going on.
 
 use std::time::Duration;
 
-use crate::model::failure::{Failure, Result};
+use crate::model::failure::Failure;
 use crate::model::human;
 use crate::model::verdict::{DatabaseRecord, DatabaseStatus, Verdict};
 
@@ -21,19 +21,6 @@ pub(super) fn timed_out(limit: Duration, verdict: &Verdict, running_checks: &[St
     Failure::inconclusive("timed_out", message).hint(
         "phases and databases[].seconds in the verdict say where the time went; `timeout` in the template sets the limit",
     )
-}
-
-/// Looks at the store, for an answer that somebody waits for. A store that hangs must not hang who asks.
-///
-/// # Errors
-/// `timed_out`, and those of the work.
-pub async fn in_time<T>(limit: Duration, doing: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
-        let limit = human::duration(limit.as_secs_f64());
-        let message = format!("{doing} took longer than {limit}, and was given up");
-        Err(Failure::inconclusive("timed_out", message)
-            .hint("the store or the network is slow, or hangs; nothing was learnt about the backups"))
-    })
 }
 
 #[cfg(test)]
@@ -58,13 +45,5 @@ mod tests {
         verdict.databases.iter_mut().for_each(|database| database.status = DatabaseStatus::Restored);
         assert_eq!(message(&verdict, &["chain", "roots"]), format!("{begins}; checks at work: chain, roots"));
         assert_eq!(message(&verdict, &[]), begins);
-    }
-
-    #[tokio::test]
-    async fn work_that_does_not_end_is_given_up() {
-        let never = std::future::pending::<Result<()>>();
-        let failure = in_time(Duration::from_millis(1), "planning", never).await.unwrap_err();
-        assert_eq!(failure.code, "timed_out");
-        assert!(failure.message.starts_with("planning took longer than "), "{failure}");
     }
 }

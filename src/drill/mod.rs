@@ -8,11 +8,8 @@ mod journal;
 mod limit;
 mod objectives;
 mod record;
-mod removal;
 mod restore;
-mod shared_ports;
 mod stack;
-mod teardown;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -27,20 +24,18 @@ use crate::model::event::{EngineFound, Event, Phase, PlannedDrill};
 use crate::model::failure::{Failure, Result};
 use crate::model::names::{DatabaseName, DrillId, ProjectName, compact};
 use crate::model::verdict::{self, Objectives, Runner, Stack, Status, Teardown, Tool, Verdict};
+use crate::plan::DrillPlan;
 use crate::plan::earlier::EarlierDrills;
-use crate::plan::forecast::PastDrill;
-use crate::plan::{self, DrillPlan};
 use crate::sandbox::docker::{Engine, EngineInfo, LabelFilter, Owned};
 use crate::sandbox::labels::{self, Ownership};
 use crate::sandbox::owner::{self, Owner};
+use crate::sandbox::shared_ports;
+use crate::sandbox::teardown::{self, teardown};
 use crate::store::Store;
-use crate::survey::Surveyor;
+use crate::survey::make_plan;
 use crate::template::Template;
 
 pub use journal::Journal;
-pub use limit::in_time;
-pub use removal::remove_all;
-pub use teardown::{may_reap, may_reap_by_name, teardown};
 
 /// More workers than this wait for each other, and use up the server's connections.
 const MAX_JOBS: usize = 32;
@@ -80,26 +75,6 @@ pub struct Drill {
     pub earlier: Arc<EarlierDrills>,
     /// The time.
     pub clock: Clock,
-}
-
-/// Looks at the store and makes the plan. No Docker, no writes.
-///
-/// # Errors
-/// Those of the store, and `store_url_invalid`.
-pub async fn make_plan(
-    template: &Template,
-    store: &Arc<dyn Store>,
-    identities: &Arc<Identities>,
-    at: DateTime<Utc>,
-    now: DateTime<Utc>,
-    past: Vec<PastDrill>,
-    earlier: &EarlierDrills,
-) -> Result<DrillPlan> {
-    let pattern = template.key_pattern()?;
-    let surveyor = Surveyor { store: Arc::clone(store), identities: Arc::clone(identities), pattern };
-    let mut survey = surveyor.survey(template, at, now, past).await?;
-    survey.earlier = earlier.clone();
-    Ok(plan::plan(template, &surveyor.pattern, &survey, at))
 }
 
 impl Drill {

@@ -12,7 +12,7 @@ use crate::model::event::Event;
 use crate::model::failure::{Failure, Result};
 use crate::model::secret::Secret;
 use crate::model::verdict::{Stack, StackService};
-use crate::sandbox::docker::{Engine, ExecSpec, ImageFacts};
+use crate::sandbox::docker::{Engine, ExecSpec, Images};
 use crate::sandbox::labels::Ownership;
 use crate::sandbox::postgres_image::PostgresImage;
 use crate::sandbox::spec::{self, Attachment, ContainerSpec, PostgresNeeds, StackNetwork};
@@ -22,9 +22,6 @@ use crate::template::{Service, StackNetworkKind, Template};
 
 /// Between two looks at a service that is starting.
 const RETRY: Duration = Duration::from_millis(200);
-
-/// Images by the name the template gives them.
-pub type Images = BTreeMap<String, ImageFacts>;
 
 /// A stack that is up.
 #[derive(Debug)]

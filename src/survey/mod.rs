@@ -24,7 +24,7 @@ use crate::model::names::DatabaseName;
 use crate::model::verdict::RecoveryPoint;
 use crate::plan::earlier::EarlierDrills;
 use crate::plan::forecast::PastDrill;
-use crate::plan::{self, Cost, Look, Survey};
+use crate::plan::{self, Cost, DrillPlan, Look, Survey};
 use crate::store::{Fact, ObjectFacts, Store};
 use crate::template::KeyPattern;
 use crate::template::Template;
@@ -41,6 +41,26 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Failures of reading that say something of the recovery point. Any other says something of the way to it, and there
 /// is no plan then.
 const OF_THE_POINT: [&str; 3] = ["object_archived", "dump_newer_than_image", "archive_too_large"];
+
+/// Looks at the store and makes the plan. No Docker, no writes.
+///
+/// # Errors
+/// Those of the store, and `store_url_invalid`.
+pub async fn make_plan(
+    template: &Template,
+    store: &Arc<dyn Store>,
+    identities: &Arc<Identities>,
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    past: Vec<PastDrill>,
+    earlier: &EarlierDrills,
+) -> Result<DrillPlan> {
+    let pattern = template.key_pattern()?;
+    let surveyor = Surveyor { store: Arc::clone(store), identities: Arc::clone(identities), pattern };
+    let mut survey = surveyor.survey(template, at, now, past).await?;
+    survey.earlier = earlier.clone();
+    Ok(plan::plan(template, &surveyor.pattern, &survey, at))
+}
 
 /// Where a survey reads.
 pub struct Surveyor {

@@ -3,7 +3,7 @@
 use bollard::auth::DockerCredentials;
 use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures_util::StreamExt;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::answer::{CHANGE, LOOK, PULL_IDLE};
 use super::{Engine, engine_failure, is_not_found, login, within};
@@ -26,6 +26,9 @@ pub struct ImageFacts {
     /// TCP ports on which it says that it listens.
     pub ports: Vec<u16>,
 }
+
+/// Images by the name the template gives them.
+pub type Images = BTreeMap<String, ImageFacts>;
 
 impl Engine {
     /// The image, if the engine has it.

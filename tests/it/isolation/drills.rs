@@ -2,10 +2,10 @@
 
 use futures_util::future::try_join_all;
 use restore_drill::clock::Clock;
-use restore_drill::drill;
 use restore_drill::model::names::{ProjectName, ProjectPrefix};
 use restore_drill::sandbox::labels::Ownership;
 use restore_drill::sandbox::spec::{self, Attachment, ContainerSpec};
+use restore_drill::sandbox::teardown::teardown;
 use serde_json::Value;
 
 use super::super::cancel::Running;
@@ -94,7 +94,7 @@ fn a_drill_whose_name_is_taken_takes_the_next_seconds() {
     let specs: Vec<ContainerSpec> = taken.collect();
     RUNTIME.block_on(try_join_all(specs.iter().map(|spec| lab.engine.create_container(spec)))).unwrap();
     let outcome = world.drill(&[]);
-    RUNTIME.block_on(drill::teardown(&lab.engine, lab.ownership.drill_id, false));
+    RUNTIME.block_on(teardown(&lab.engine, lab.ownership.drill_id, false));
     outcome.passed();
     let verdict = outcome.verdict();
     let project = verdict["project"].as_str().unwrap();

@@ -9,7 +9,6 @@ mod lab;
 
 use std::collections::BTreeSet;
 
-use restore_drill::drill;
 use restore_drill::model::failure::Class;
 use restore_drill::model::secret::Secret;
 use restore_drill::model::verdict::{Probe, TeardownStatus};
@@ -17,6 +16,7 @@ use restore_drill::sandbox::isolation;
 use restore_drill::sandbox::postgres_image::PostgresImage;
 use restore_drill::sandbox::probe::{self, Attempt, Canary, Planned, Targets};
 use restore_drill::sandbox::spec::{self, Attachment, NetworkSpec, PostgresNeeds};
+use restore_drill::sandbox::teardown::teardown;
 use restore_drill::target::postgres::{Server, settings};
 use restore_drill::template::{self, Tuning};
 
@@ -370,7 +370,7 @@ fn whoever_joins_a_namespace_or_mounts_a_volume_is_seen_and_a_network_is_removed
     docker(&["network", "connect", &network.name, &beside]);
     let broken = lab.broken(&network, &[&id]);
     assert_eq!(properties(&broken), BTreeSet::from(["containers"]));
-    let teardown = RUNTIME.block_on(drill::teardown(&lab.engine, lab.ownership.drill_id, false));
+    let teardown = RUNTIME.block_on(teardown(&lab.engine, lab.ownership.drill_id, false));
     assert_eq!(teardown.status, TeardownStatus::Clean, "{teardown:?}");
     assert_eq!(teardown.disconnected, [beside.as_str()]);
     assert_eq!((teardown.removed.containers, teardown.removed.networks), (1, 1));

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::stack::Images;
+use super::docker::Images;
 use crate::model::failure::{Failure, Result};
 use crate::sandbox::spec::POSTGRES;
 use crate::template::{Check, Service, StackNetworkKind, Template};
@@ -13,7 +13,7 @@ use crate::template::{Check, Service, StackNetworkKind, Template};
 ///
 /// # Errors
 /// `services_share_port`.
-pub(super) fn refuse(template: &Template, images: &Images) -> Result<()> {
+pub fn refuse(template: &Template, images: &Images) -> Result<()> {
     if template.isolation.network != StackNetworkKind::Loopback {
         return Ok(());
     }

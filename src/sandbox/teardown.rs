@@ -16,7 +16,7 @@ use crate::sandbox::owner::Owner;
 const SETTLE: Duration = Duration::from_secs(15);
 
 /// The teardown of a drill that made nothing.
-pub(super) fn nothing_made() -> Teardown {
+pub fn nothing_made() -> Teardown {
     Teardown { status: TeardownStatus::Clean, ..Teardown::default() }
 }
 
@@ -42,7 +42,7 @@ pub async fn teardown(engine: &Engine, drill: DrillId, keep: bool) -> Teardown {
 }
 
 /// Whether this belongs to a drill that still runs, as far as its labels tell.
-pub(super) fn is_running_drill(owned: &Owned, now: DateTime<Utc>) -> bool {
+pub fn is_running_drill(owned: &Owned, now: DateTime<Utc>) -> bool {
     let facts = Facts::of(owned);
     let over = facts.expired(now) || facts.owner.as_ref().is_some_and(Owner::is_gone);
     // One that is kept is over when its process is, and of a process elsewhere that is not known.
