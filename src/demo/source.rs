@@ -9,12 +9,12 @@ use super::data::DataSet;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::model::secret::Secret;
+use crate::model::verdict::Tuning;
 use crate::sandbox::docker::{Engine, ExecSpec, Output};
 use crate::sandbox::labels::Ownership;
 use crate::sandbox::postgres_image::PostgresImage;
 use crate::sandbox::spec::{self, Attachment, PostgresNeeds};
 use crate::target::postgres::{Server, settings};
-use crate::template::Tuning;
 
 /// Memory of the source server.
 const MEMORY: u64 = 2 * 1024 * 1024 * 1024;

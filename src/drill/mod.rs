@@ -101,7 +101,7 @@ impl Drill {
             },
             recovery_set: verdict::RecoverySet::default(),
             plan: verdict::PlanRecord {
-                store: Some(verdict::StoreRecord::of(&template.store)),
+                store: Some(template.store.record()),
                 ..verdict::PlanRecord::default()
             },
             databases: template

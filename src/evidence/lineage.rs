@@ -35,7 +35,7 @@ pub struct PlanPart {
 impl Lineage {
     /// That of this template.
     pub fn of(template: &Template) -> Self {
-        Self { template: template.name.clone(), store: StoreRecord::of(&template.store) }
+        Self { template: template.name.clone(), store: template.store.record() }
     }
 
     /// Whether a verdict of the template of this name is of the same store; none if it is of another template.

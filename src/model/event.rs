@@ -6,10 +6,9 @@ use crate::model::failure::Failure;
 use crate::model::names::{DatabaseName, ProjectName};
 use crate::model::transfer::TransferStats;
 use crate::model::verdict::{
-    Archive, Check, Finding, Isolation, Objective, Objectives, PgRestore, RecoverySet, Stack, Teardown,
-    Verdict,
+    Archive, Check, Finding, Isolation, Objective, Objectives, PgRestore, PlanCost, RecoverySet, Stack,
+    Teardown, Verdict,
 };
-use crate::plan::Cost;
 
 /// The phases of a drill. Restoring and checking overlap, and count as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,7 +155,7 @@ pub struct PlannedDrill {
     /// What is wrong with the recovery set, or worth knowing.
     pub findings: Vec<Finding>,
     /// What making the plan cost.
-    pub cost: Cost,
+    pub cost: PlanCost,
 }
 
 /// The engine that a drill runs on.

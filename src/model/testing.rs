@@ -8,10 +8,9 @@ use super::event::PlannedDrill;
 use crate::model::names::{DatabaseName, DrillId, ObjectKey, ProjectName, compact};
 use crate::model::verdict::{
     Assertion, Check, CheckStatus, DatabaseRecord, DatabaseStatus, Isolation, IsolationStatus, Objective,
-    Objectives, PlanRecord, Probe, RecoveryPoint, RecoverySet, Removed, Runner, Stack, StageSeconds, Status,
-    StoreRecord, Teardown, TeardownStatus, Tool, Verdict,
+    Objectives, PlanCost, PlanRecord, Probe, RecoveryPoint, RecoverySet, Removed, Runner, Stack,
+    StageSeconds, Status, StoreRecord, Teardown, TeardownStatus, Tool, Verdict,
 };
-use crate::plan::Cost;
 
 /// When the drill began.
 pub fn start() -> DateTime<Utc> {
@@ -152,7 +151,7 @@ pub fn planned(missing: &[&str]) -> PlannedDrill {
         missing,
         rpo: Objective { target_seconds: Some(86_400.0), actual_seconds: Some(18_000.0), met: Some(true) },
         findings: Vec::new(),
-        cost: Cost::default(),
+        cost: PlanCost::default(),
     }
 }
 

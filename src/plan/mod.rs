@@ -20,7 +20,9 @@ use serde::Serialize;
 
 use crate::model::failure::{Failure, FailureRecord};
 use crate::model::names::{DatabaseName, ObjectKey};
-use crate::model::verdict::{Archive, Finding, Objective, RecoveryPoint, RecoverySet, Severity, Status};
+use crate::model::verdict::{
+    Archive, Finding, Objective, PlanCost, RecoveryPoint, RecoverySet, Severity, Status,
+};
 use crate::store::{BucketFacts, Fact, ObjectFacts, ObjectMeta};
 use crate::template::{KeyPattern, StoreUrl, Template};
 use contents::{Contents, ContentsRecord};
@@ -29,7 +31,7 @@ use image::ImageFacts;
 use set::{HistoryRecord, KEY_TIME_UNREADABLE, Past};
 
 pub use inside::POST_DATA_MISSING;
-pub use survey::{Cost, FreeDisk, Listing, Look, Survey, Unnamed, UnnamedDatabase};
+pub use survey::{FreeDisk, Listing, Look, Survey, Unnamed, UnnamedDatabase};
 
 /// What a drill would do.
 #[derive(Debug, Clone, Serialize)]
@@ -67,7 +69,7 @@ pub struct DrillPlan {
     /// How long it would take; absent without an earlier drill.
     pub forecast: Option<Forecast>,
     /// What making this plan cost.
-    pub cost: Cost,
+    pub cost: PlanCost,
     /// What is wrong, or worth knowing.
     pub findings: Vec<Finding>,
 }
@@ -342,21 +344,6 @@ impl DrillPlan {
         self.findings
             .iter()
             .find(|finding| finding.severity == Severity::Error && codes.contains(&finding.code))
-    }
-}
-
-impl RecoverySet {
-    /// A set of these points.
-    pub fn of(points: Vec<RecoveryPoint>) -> Self {
-        let oldest = points.iter().map(|point| point.taken_at).min();
-        let newest = points.iter().map(|point| point.taken_at).max();
-        let skew_seconds = oldest.zip(newest).map(|(oldest, newest)| (newest - oldest).num_seconds());
-        Self { oldest, newest, skew_seconds, points }
-    }
-
-    /// The recovery point of this database.
-    pub fn point(&self, database: &DatabaseName) -> Option<&RecoveryPoint> {
-        self.points.iter().find(|point| point.database == *database)
     }
 }
 

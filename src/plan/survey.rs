@@ -10,7 +10,8 @@ use super::earlier::EarlierDrills;
 use super::forecast::PastDrill;
 use crate::model::failure::Failure;
 use crate::model::names::DatabaseName;
-use crate::store::{BucketFacts, Fact, ObjectFacts, ObjectMeta, Traffic};
+use crate::model::verdict::PlanCost;
+use crate::store::{BucketFacts, Fact, ObjectFacts, ObjectMeta};
 
 /// What the store holds for each database.
 pub type Listing = BTreeMap<DatabaseName, Vec<ObjectMeta>>;
@@ -33,7 +34,7 @@ pub struct Survey {
     /// Room on the disk that a drill would restore to.
     pub disk: Option<FreeDisk>,
     /// What reading all this took.
-    pub cost: Cost,
+    pub cost: PlanCost,
     /// When it was read; the plan's point in time, if absent.
     pub read_at: Option<DateTime<Utc>>,
 }
@@ -74,24 +75,4 @@ pub struct FreeDisk {
     pub free_bytes: u64,
     /// Which disk, and when it was looked at.
     pub basis: String,
-}
-
-/// What a plan cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct Cost {
-    /// Requests to the store, retries included.
-    pub requests: u64,
-    /// Bytes received from it.
-    pub bytes: u64,
-    /// Objects listed.
-    pub objects_listed: u64,
-    /// Seconds it took.
-    pub seconds: f64,
-}
-
-impl Cost {
-    /// From what was moved.
-    pub fn of(traffic: Traffic, objects_listed: u64, seconds: f64) -> Self {
-        Self { requests: traffic.requests, bytes: traffic.bytes, objects_listed, seconds }
-    }
 }

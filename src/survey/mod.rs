@@ -21,10 +21,10 @@ use tokio::time::Instant;
 use crate::layer::Identities;
 use crate::model::failure::{Class, Failure, Result};
 use crate::model::names::DatabaseName;
-use crate::model::verdict::RecoveryPoint;
+use crate::model::verdict::{PlanCost, RecoveryPoint};
 use crate::plan::earlier::EarlierDrills;
 use crate::plan::forecast::PastDrill;
-use crate::plan::{self, Cost, DrillPlan, Look, Survey};
+use crate::plan::{self, DrillPlan, Look, Survey};
 use crate::store::{Fact, ObjectFacts, Store};
 use crate::template::KeyPattern;
 use crate::template::Template;
@@ -114,7 +114,12 @@ impl Surveyor {
             past,
             earlier: EarlierDrills::default(),
             disk,
-            cost: Cost::of(traffic, listed.objects, began.elapsed().as_secs_f64()),
+            cost: PlanCost {
+                requests: traffic.requests,
+                bytes: traffic.bytes,
+                objects_listed: listed.objects,
+                seconds: began.elapsed().as_secs_f64(),
+            },
             read_at: Some(now),
         })
     }

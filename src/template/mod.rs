@@ -13,6 +13,7 @@ mod load;
 mod order;
 mod schema;
 mod scope;
+mod store_record;
 mod store_url;
 #[cfg(test)]
 pub mod testing;
@@ -30,7 +31,7 @@ pub use key::KeyPattern;
 pub use load::{load, parse};
 pub use schema::{
     Backup, Database, Encryption, Isolation, Log, LogCount, Objectives, Postgres, RecoverySetRules, Service,
-    StackNetworkKind, Store, TableName, Template, Tuning,
+    StackNetworkKind, Store, TableName, Template,
 };
 pub use store_url::{StoreUrl, without_user};
 pub(crate) use validate::split_target;

@@ -7,12 +7,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::model::failure::Result;
 use crate::model::foreign::Foreign;
 use crate::model::names::{DatabaseName, ProjectPrefix, qualified, split_qualified};
 use crate::model::secret::Secret;
+use crate::model::verdict::Tuning;
 
 use super::checks::Check;
 use super::key::KeyPattern;
@@ -201,17 +202,6 @@ impl Default for RecoverySetRules {
             min_retention: None,
         }
     }
-}
-
-/// Which settings the drill's Postgres runs with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Tuning {
-    /// For a server whose data may be lost at any time: no fsync, no WAL archiving, large buffers.
-    #[default]
-    Throwaway,
-    /// The image's own settings, so that RTO is measured as production would see it.
-    Production,
 }
 
 /// A further service of the stack. There is deliberately no way to ask for ports, binds, privileges or networks.

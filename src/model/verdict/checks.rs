@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::ChainHeads;
+use super::heads::ChainHeads;
 
 /// The outcome of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

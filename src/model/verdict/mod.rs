@@ -22,9 +22,10 @@ pub use checks::{Check, CheckStatus, Finding, Severity};
 pub use databases::{Archive, DatabaseRecord, DatabaseStatus, PgRestore, StageSeconds};
 pub use heads::{ChainHead, ChainHeads};
 pub use objectives::{Objective, Objectives, PhaseObjective, PhaseTime};
-pub use points::{PlanRecord, RecoveryPoint, RecoverySet};
+pub use points::{PlanCost, PlanRecord, RecoveryPoint, RecoverySet};
 pub use stack::{
     Assertion, Isolation, IsolationStatus, Probe, Removed, Stack, StackService, Teardown, TeardownStatus,
+    Tuning,
 };
 pub use store::StoreRecord;
 

@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Finding, StoreRecord};
+use super::checks::Finding;
+use super::store::StoreRecord;
 use crate::model::names::{DatabaseName, ObjectKey};
-use crate::plan::Cost;
 
 /// What the plan found before the drill began.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -16,7 +16,20 @@ pub struct PlanRecord {
     /// What is wrong with the recovery set, or worth knowing.
     pub findings: Vec<Finding>,
     /// What making the plan cost.
-    pub cost: Cost,
+    pub cost: PlanCost,
+}
+
+/// What making a plan cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct PlanCost {
+    /// Requests to the store, retries included.
+    pub requests: u64,
+    /// Bytes received from it.
+    pub bytes: u64,
+    /// Objects listed.
+    pub objects_listed: u64,
+    /// Seconds it took.
+    pub seconds: f64,
 }
 
 /// The recovery points one drill uses.
@@ -30,6 +43,21 @@ pub struct RecoverySet {
     pub skew_seconds: Option<i64>,
     /// The points, in restore order.
     pub points: Vec<RecoveryPoint>,
+}
+
+impl RecoverySet {
+    /// A set of these points.
+    pub fn of(points: Vec<RecoveryPoint>) -> Self {
+        let oldest = points.iter().map(|point| point.taken_at).min();
+        let newest = points.iter().map(|point| point.taken_at).max();
+        let skew_seconds = oldest.zip(newest).map(|(oldest, newest)| (newest - oldest).num_seconds());
+        Self { oldest, newest, skew_seconds, points }
+    }
+
+    /// The recovery point of this database.
+    pub fn point(&self, database: &DatabaseName) -> Option<&RecoveryPoint> {
+        self.points.iter().find(|point| point.database == *database)
+    }
 }
 
 /// One backup object of one database.

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
-
-use crate::template::Tuning;
+use serde::{Deserialize, Serialize};
 
 /// The stack a drill restored into.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -18,6 +16,17 @@ pub struct Stack {
     pub postgres_version: Option<String>,
     /// Services and their images.
     pub services: Vec<StackService>,
+}
+
+/// Which settings the drill's Postgres runs with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tuning {
+    /// For a server whose data may be lost at any time: no fsync, no WAL archiving, large buffers.
+    #[default]
+    Throwaway,
+    /// The image's own settings, so that RTO is measured as production would see it.
+    Production,
 }
 
 /// One service of the stack.

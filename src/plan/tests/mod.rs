@@ -344,7 +344,7 @@ fn rich() -> Survey {
     });
     survey.disk =
         Some(FreeDisk { free_bytes: 10_000_000, basis: "/var/lib/docker on this machine, now".to_owned() });
-    survey.cost = Cost { requests: 31, bytes: 912_345, objects_listed: 16, seconds: 0.8 };
+    survey.cost = PlanCost { requests: 31, bytes: 912_345, objects_listed: 16, seconds: 0.8 };
     survey
 }
 

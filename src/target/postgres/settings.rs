@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::connections::Connections;
 use super::needs::Needs;
-use crate::template::Tuning;
+use crate::model::verdict::Tuning;
 
 const MIB: u64 = 1024 * 1024;
 const GIB: u64 = 1024 * MIB;

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use restore_drill::model::failure::Class;
 use restore_drill::model::secret::Secret;
+use restore_drill::model::verdict::Tuning;
 use restore_drill::model::verdict::{Probe, TeardownStatus};
 use restore_drill::sandbox::isolation;
 use restore_drill::sandbox::postgres_image::PostgresImage;
@@ -18,7 +19,7 @@ use restore_drill::sandbox::probe::{self, Attempt, Canary, Planned, Targets};
 use restore_drill::sandbox::spec::{self, Attachment, NetworkSpec, PostgresNeeds};
 use restore_drill::sandbox::teardown::teardown;
 use restore_drill::target::postgres::{Server, settings};
-use restore_drill::template::{self, Tuning};
+use restore_drill::template;
 
 use super::fixtures::LIFETIME;
 use super::wait::{LIMIT, wait_for};
