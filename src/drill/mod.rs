@@ -213,18 +213,18 @@ impl Drill {
         let engine = engine_slot.insert(engine);
         let ownership = &mut ownership.clone();
         let (jobs, needs) = (self.jobs(engine.info()), plan.needs());
-        let mut up = stack::up(engine, &self.template, ownership, &images, jobs, &needs, journal).await?;
+        let mut target = stack::up(engine, &self.template, ownership, &images, jobs, &needs, journal).await?;
 
         // Another drill may have come between the first look and our first label.
         self.require_alone(engine, ownership).await?;
 
         journal.record(&Event::Phase(Phase::Isolation));
-        isolation::prove(engine, &self.template, &mut up, journal).await?;
+        let proof = isolation::prove(engine, &self.template, &mut target.stack, journal).await?;
 
         journal.record(&Event::Phase(Phase::Restore));
-        journal.record(&Event::Disk { free_bytes: up.server.disk_free().await });
-        let checked = restore::restore_and_check(self, &plan, &up, journal).await;
-        let stayed_isolated = isolation::confirm(engine, &up, journal).await;
+        journal.record(&Event::Disk { free_bytes: target.server.disk_free().await });
+        let checked = restore::restore_and_check(self, &plan, &target, journal).await;
+        let stayed_isolated = isolation::confirm(engine, &target.stack, proof, journal).await;
         isolation::graver(stayed_isolated, checked)?;
 
         journal.record(&Event::Phase(Phase::Objectives));

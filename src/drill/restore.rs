@@ -12,7 +12,7 @@ use super::Drill;
 use super::database::{Progress, Task, settled};
 use super::fetch::Fetcher;
 use super::journal::Journal;
-use super::stack::Up;
+use super::stack::RestoreTarget;
 use crate::check;
 use crate::model::event::Event;
 use crate::model::failure::{Class, Failure, Result};
@@ -33,12 +33,17 @@ type Waiting = BTreeMap<DatabaseName, watch::Receiver<Progress>>;
 ///
 /// # Errors
 /// The first failure of a database or a check; a bad backup before anything inconclusive.
-pub async fn restore_and_check(drill: &Drill, plan: &DrillPlan, up: &Up, journal: &Journal) -> Result<()> {
+pub async fn restore_and_check(
+    drill: &Drill,
+    plan: &DrillPlan,
+    target: &RestoreTarget,
+    journal: &Journal,
+) -> Result<()> {
     let mut tasks = JoinSet::new();
-    let jobs = drill.jobs(up.server.engine.info());
-    let waiting = spawn_databases(drill, plan, up, jobs, journal, &mut tasks);
+    let jobs = drill.jobs(target.server.engine.info());
+    let waiting = spawn_databases(drill, plan, target, jobs, journal, &mut tasks);
     let tools = Arc::new(check::Tools {
-        server: up.server.clone(),
+        server: target.server.clone(),
         points: plan.recovery_set.clone(),
         store: Arc::clone(&drill.store),
         identities: Arc::clone(&drill.identities),
@@ -46,7 +51,7 @@ pub async fn restore_and_check(drill: &Drill, plan: &DrillPlan, up: &Up, journal
         jobs,
         connections: Connections::new(jobs),
         earlier: Arc::clone(&drill.earlier),
-        stack: up.for_checks(),
+        stack: target.for_checks(),
     });
     for sentence in check::looked_at_by_no_check(&drill.template) {
         journal.record(&Event::NotVerified(sentence));
@@ -102,7 +107,7 @@ fn covered(mut intervals: Vec<(Instant, Instant)>) -> Duration {
 fn spawn_databases(
     drill: &Drill,
     plan: &DrillPlan,
-    up: &Up,
+    target: &RestoreTarget,
     jobs: usize,
     journal: &Journal,
     tasks: &mut JoinSet<Option<Failure>>,
@@ -112,8 +117,8 @@ fn spawn_databases(
     let fetcher = Fetcher {
         store: Arc::clone(&drill.store),
         identities: Arc::clone(&drill.identities),
-        server: up.server.clone(),
-        server_major: up.version.major,
+        server: target.server.clone(),
+        server_major: target.version.major,
     };
     let siblings: Arc<[DatabaseName]> = plan.waves.iter().flatten().cloned().collect();
     let mut waiting = Waiting::new();

@@ -1,10 +1,8 @@
 //! Bringing the stack up.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use futures_util::future::{try_join, try_join_all};
-use tokio::time::Instant;
 
 use super::journal::Journal;
 use crate::check;
@@ -12,55 +10,38 @@ use crate::model::event::Event;
 use crate::model::failure::{Failure, Result};
 use crate::model::secret::Secret;
 use crate::model::verdict::{Stack, StackService};
-use crate::sandbox::docker::{Engine, ExecSpec, Images};
+use crate::sandbox::docker::{Engine, Images};
 use crate::sandbox::labels::Ownership;
 use crate::sandbox::postgres_image::PostgresImage;
-use crate::sandbox::spec::{self, Attachment, ContainerSpec, PostgresNeeds, StackNetwork};
+use crate::sandbox::spec::PostgresNeeds;
+use crate::sandbox::stack::{self, RunningStack};
 use crate::target::postgres::needs::Needs;
 use crate::target::postgres::{Server, ServerVersion, settings};
-use crate::template::{Service, StackNetworkKind, Template};
+use crate::template::Template;
 
-/// Between two looks at a service that is starting.
-const RETRY: Duration = Duration::from_millis(200);
-
-/// A stack that is up.
+/// What dumps are restored to: a stack whose Postgres answers.
 #[derive(Debug)]
-pub struct Up {
+pub struct RestoreTarget {
     /// Its Postgres.
     pub server: Server,
     /// That server's version.
     pub version: ServerVersion,
-    /// How its containers reach each other.
-    pub(super) network: StackNetwork,
-    /// The ports of its loopback on which somebody listened when isolation was proved, see [`check::Stack`].
-    pub(super) listening: Option<BTreeSet<u16>>,
-    /// Its containers, Postgres first.
-    pub(super) containers: Vec<Made>,
-    /// Whose it is.
-    pub(super) ownership: Ownership,
+    /// Its containers, and how they reach each other.
+    pub stack: RunningStack,
 }
 
-impl Up {
+impl RestoreTarget {
     /// What checks may ask and join.
     pub fn for_checks(&self) -> check::Stack {
-        let containers = self.containers.iter();
+        let containers = self.stack.containers.iter();
         check::Stack {
             engine: self.server.engine.clone(),
-            ownership: self.ownership.clone(),
-            network: self.network.clone(),
-            listening: self.listening.clone(),
+            ownership: self.stack.ownership.clone(),
+            network: self.stack.network.clone(),
+            listening: self.stack.listening.clone(),
             services: containers.map(|made| (made.spec.service.clone(), made.id.clone())).collect(),
         }
     }
-}
-
-/// A container that was made.
-#[derive(Debug)]
-pub(super) struct Made {
-    /// What it was to be.
-    pub(super) spec: ContainerSpec,
-    /// Its id.
-    pub(super) id: String,
 }
 
 /// Has every image the template names on the engine, pulling what is absent.
@@ -81,7 +62,7 @@ pub async fn up(
     jobs: usize,
     needs: &Needs,
     journal: &Journal,
-) -> Result<Up> {
+) -> Result<RestoreTarget> {
     let facts = engine.facts();
     let memory_bytes = template
         .postgres
@@ -106,119 +87,34 @@ pub async fn up(
         memory_bytes,
     };
     // First Postgres: others may join its network namespace.
-    let (network, postgres) = start_postgres(engine, template, ownership, &needs).await?;
+    let mut stack = stack::start_postgres(engine, template, ownership, &needs).await?;
     journal.record(&Event::Project(ownership.project.clone()));
-    let server = Server::new(engine.clone(), postgres.id.clone(), password.clone());
-    let others = template.services.iter().map(|(name, service)| {
-        let volumes = &images[&service.image].volumes;
-        start(engine, spec::service(ownership, network.joined(), name, service, volumes))
-    });
-    let mut containers = vec![postgres];
-    containers.extend(try_join_all(others).await?);
-    let services = template.services.iter().map(|(name, service)| {
-        let made = containers.iter().find(|made| made.spec.service == *name);
-        wait_for_service(engine, name, service, made.expect("a container was made for every service"))
-    });
-    let (version, _) =
-        try_join(server.wait_until_ready(template.postgres.ready_timeout), try_join_all(services)).await?;
-    let up = Up { server, version, network, listening: None, containers, ownership: ownership.clone() };
+    let server = Server::new(engine.clone(), stack.postgres().to_owned(), password.clone());
+    stack.start_services(engine, template, images).await?;
+    let (version, _) = try_join(
+        server.wait_until_ready(template.postgres.ready_timeout),
+        stack.wait_for_services(engine, template),
+    )
+    .await?;
+    let target = RestoreTarget { server, version, stack };
     if !template.postgres.roles.is_empty() {
-        up.server.create_roles(template.postgres.roles.iter().map(String::as_str)).await?;
+        target.server.create_roles(template.postgres.roles.iter().map(String::as_str)).await?;
     }
     if !preload.is_empty() {
-        let loaded = up.server.preloaded().await;
+        let loaded = target.server.preloaded().await;
         settings.extend(loaded.map(|loaded| ("shared_preload_libraries".to_owned(), loaded)));
     }
-    journal.record(&Event::StackUp(describe(template, settings, images, &up)));
-    Ok(up)
+    journal.record(&Event::StackUp(describe(template, settings, images, &target)));
+    Ok(target)
 }
 
-/// Starts Postgres in a network namespace of its own, which has nothing but a loopback, or on the network that the template
-/// asks for.
-async fn start_postgres(
-    engine: &Engine,
+fn describe(
     template: &Template,
-    ownership: &mut Ownership,
-    needs: &PostgresNeeds<'_>,
-) -> Result<(StackNetwork, Made)> {
-    let names = [spec::POSTGRES].into_iter().chain(template.services.keys().map(String::as_str));
-    let loopback = Attachment::Loopback(names.map(str::to_owned).collect());
-    let made = ownership.under_a_free_name(async |ownership| match template.isolation.network {
-        StackNetworkKind::Loopback => {
-            let spec = spec::postgres(ownership, loopback.clone(), needs);
-            let id = engine.create_container(&spec).await?;
-            Ok((StackNetwork::Loopback(id.clone()), Made { spec, id }))
-        }
-        StackNetworkKind::Bridge => {
-            let network = spec::bridge(ownership, engine.facts());
-            let spec = spec::postgres(ownership, Attachment::Network(network.name.clone()), needs);
-            let (network_id, id) = engine.create_network_with(&network, &spec).await?;
-            Ok((StackNetwork::Bridge(network, network_id), Made { spec, id }))
-        }
-    });
-    let (network, postgres) = made.await?;
-    engine.start_container(&postgres.id).await?;
-    Ok((network, postgres))
-}
-
-async fn start(engine: &Engine, spec: ContainerSpec) -> Result<Made> {
-    let id = engine.create_container(&spec).await?;
-    engine.start_container(&id).await?;
-    Ok(Made { spec, id })
-}
-
-/// What to do about a service that ended.
-pub(super) fn died_hint(name: &str) -> String {
-    if name == spec::POSTGRES {
-        return "--keep leaves the stack to look at".to_owned();
-    }
-    format!(
-        "look at services.{name} in the template; services run without any capability, so `user` may be needed, and on one loopback, so each port has room for one; `isolation.network = \"bridge\"` gives each an address of its own"
-    )
-}
-
-async fn wait_for_service(engine: &Engine, name: &str, service: &Service, made: &Made) -> Result<()> {
-    let deadline = Instant::now() + service.ready_timeout;
-    loop {
-        let state = engine.observe_container(&made.id).await?;
-        if !state.running {
-            let log = engine.last_log_lines(&made.id, 10).await.join(" / ");
-            let exit = state.exit_code.unwrap_or_default();
-            return Err(Failure::inconclusive(
-                "service_died",
-                format!("the service {name} ended with status {exit}: {log}"),
-            )
-            .hint(died_hint(name)));
-        }
-        if service.ready.is_empty() {
-            return Ok(());
-        }
-        // One that does not end, or writes without end, is over with its container.
-        let asking = engine.capture(ExecSpec::new(&made.id, service.ready.clone()), 1024);
-        let words = match tokio::time::timeout_at(deadline, asking).await {
-            Ok(said) => {
-                let said = said?;
-                if said.ok() {
-                    return Ok(());
-                }
-                crate::model::human::one_line(said.stderr.trim(), 200)
-            }
-            Err(_) => "its `ready` command does not end".to_owned(),
-        };
-        if Instant::now() >= deadline {
-            let limit = crate::model::human::duration(service.ready_timeout.as_secs_f64());
-            return Err(Failure::inconclusive(
-                "service_not_ready",
-                format!("the service {name} is not ready after {limit}: {words}"),
-            )
-            .hint(format!("look at services.{name}.ready and ready_timeout in the template")));
-        }
-        tokio::time::sleep(RETRY).await;
-    }
-}
-
-fn describe(template: &Template, settings: BTreeMap<String, String>, images: &Images, up: &Up) -> Stack {
-    let services = up.containers.iter().map(|made| StackService {
+    settings: BTreeMap<String, String>,
+    images: &Images,
+    target: &RestoreTarget,
+) -> Stack {
+    let services = target.stack.containers.iter().map(|made| StackService {
         name: made.spec.service.clone(),
         image: made.spec.image.clone(),
         image_id: images[&made.spec.image].id.clone(),
@@ -227,7 +123,7 @@ fn describe(template: &Template, settings: BTreeMap<String, String>, images: &Im
     Stack {
         tuning: Some(template.postgres.tuning),
         settings,
-        postgres_version: Some(up.version.text.clone()),
+        postgres_version: Some(target.version.text.clone()),
         services: services.collect(),
     }
 }

@@ -13,11 +13,13 @@ pub mod owner;
 pub mod ports;
 pub mod postgres_image;
 pub mod probe;
+pub mod proof;
 pub mod removal;
 pub mod seccomp;
 pub mod shared_ports;
 #[cfg(target_os = "linux")]
 pub mod shortcut;
 pub mod spec;
+pub mod stack;
 pub mod teardown;
 pub mod tunnel;

@@ -1,0 +1,170 @@
+//! Proving that a stack can reach nothing: before any data is in it, and once more when the last check has ended, since
+//! somebody with access to the engine may have joined it meanwhile.
+
+use futures_util::future::try_join_all;
+
+use super::docker::{Engine, ObservedContainer};
+use super::spec::StackNetwork;
+use super::stack::{RunningStack, died_hint};
+use super::{isolation, ports, probe};
+use crate::model::failure::{Failure, Result};
+use crate::model::verdict::{Assertion, Isolation, IsolationStatus, Probe};
+use crate::template;
+
+/// Why isolation was not proved, and what was seen until then.
+#[derive(Debug)]
+pub struct NotIsolated {
+    /// Assertions and probes, if any were made.
+    pub seen: Option<Box<Isolation>>,
+    /// Why.
+    pub failure: Failure,
+}
+
+impl From<Failure> for NotIsolated {
+    fn from(failure: Failure) -> Self {
+        Self { seen: None, failure }
+    }
+}
+
+/// Proves that the stack can reach nothing: first by what the engine says it made, then by trying from inside. Notes which of
+/// its ports have a listener now.
+///
+/// # Errors
+/// `isolation_failed`: the drill fails, and no data is restored. `probe_failed`: nothing is proved.
+pub async fn prove(
+    engine: &Engine,
+    settings: &template::Isolation,
+    stack: &mut RunningStack,
+) -> Result<Isolation, NotIsolated> {
+    let inspected = Inspection::of(engine, stack).await?;
+    // A container that has ended is on no network, and says nothing about isolation.
+    let containers = stack.containers.iter().zip(&inspected.containers);
+    if let Some((made, ended)) = containers.into_iter().find(|(_, inspected)| !inspected.running) {
+        let message = format!("{} ended while isolation was being proved", ended.name);
+        let died = Failure::inconclusive("service_died", message).hint(died_hint(&made.spec.service));
+        return Err(died.into());
+    }
+    let mut proof = Isolation { assertions: inspected.assertions.clone(), ..Isolation::default() };
+    if let Some(broken) = broken(&proof.assertions) {
+        return Err(not_isolated(proof, &broken));
+    }
+    let gap = try_out(engine, settings, stack, inspected, &mut proof).await?;
+    let way_out = proof.probes.iter().find(|found| !found.ok && probe::shows_a_way_out(found));
+    if let Some(reached) = way_out.map(describe) {
+        return Err(not_isolated(proof, &reached));
+    }
+    if let Some(failure) = unproved(&proof.probes, gap.as_deref()) {
+        return Err(NotIsolated { seen: Some(Box::new(proof)), failure });
+    }
+    proof.status = IsolationStatus::Proved;
+    if let StackNetwork::Loopback(postgres) = &stack.network {
+        stack.listening = match ports::listening(engine, postgres).await {
+            Ok(listening) => Some(listening),
+            Err(failure) => return Err(NotIsolated { seen: Some(Box::new(proof)), failure }),
+        };
+    }
+    Ok(proof)
+}
+
+/// Tries to get out of the stack. Returns what could not be tried though a proof needs it.
+async fn try_out(
+    engine: &Engine,
+    settings: &template::Isolation,
+    stack: &RunningStack,
+    inspected: Inspection,
+    proof: &mut Isolation,
+) -> Result<Option<String>> {
+    // Open until the probes have run.
+    let canary = probe::Canary::open().await.map_err(|error| no_canary(&error))?;
+    let bridge = match &stack.network {
+        StackNetwork::Bridge(_, id) => Some(&**id),
+        StackNetwork::Loopback(_) => None,
+    };
+    let elsewhere = probe::elsewhere(engine, stack.postgres(), bridge).await?;
+    let targets = probe::Targets {
+        loopback_only: bridge.is_none(),
+        gateways: inspected.gateways,
+        host: elsewhere.is_none().then(probe::host_addresses),
+        ..probe::Targets::of(&canary).map_err(|error| no_canary(&error))?
+    };
+    let planned = probe::plan(settings, &targets);
+    let from = &*inspected.containers[0].name;
+    let mut probed = probe::run(engine, stack.postgres(), from, &planned, &canary).await?;
+    if let Some(why) = elsewhere {
+        probed.unheard(&why, targets.loopback_only);
+    }
+    (proof.probes, proof.not_probed) = (probed.probes, probed.not_probed);
+    Ok(probed.gap)
+}
+
+fn describe(probe: &Probe) -> String {
+    format!("{} ({}) must be {} and was: {}", probe.target, probe.reason, probe.expect, probe.observed)
+}
+
+/// What keeps probes without a way out from being a proof.
+fn unproved(probes: &[Probe], gap: Option<&str>) -> Option<Failure> {
+    if let Some(unclear) = probes.iter().find(|probe| !probe.ok) {
+        let message = format!("isolation could not be proved: {}", describe(unclear));
+        return Some(Failure::inconclusive("probe_failed", message).hint(
+            "the machine may be too busy for the probes; isolation.probes in the verdict has all of them",
+        ));
+    }
+    let message = format!("isolation on a bridge could not be proved: {}", gap?);
+    Some(Failure::inconclusive("probe_failed", message).hint("without isolation.network = \"bridge\" the stack has no interface that anything could leave by; on a bridge the image needs perl, and the drill must run beside the engine"))
+}
+
+/// Makes the assertions again, when everything is checked. Returns the first that does not hold, in words.
+pub async fn confirm(engine: &Engine, stack: &RunningStack) -> Result<(Vec<Assertion>, Option<String>)> {
+    let assertions = Inspection::of(engine, stack).await?.assertions;
+    let broken = broken(&assertions);
+    Ok((assertions, broken))
+}
+
+/// What the engine says of a stack.
+struct Inspection {
+    assertions: Vec<Assertion>,
+    containers: Vec<ObservedContainer>,
+    gateways: Vec<String>,
+}
+
+impl Inspection {
+    async fn of(engine: &Engine, stack: &RunningStack) -> Result<Self> {
+        let containers =
+            try_join_all(stack.containers.iter().map(|made| engine.observe_container(&made.id))).await?;
+        let (mut assertions, mut gateways) = (Vec::new(), Vec::new());
+        if let StackNetwork::Bridge(spec, id) = &stack.network {
+            let network = engine.observe_network(id).await?;
+            let running: Vec<&str> =
+                containers.iter().filter(|one| one.running).map(|one| one.name.as_str()).collect();
+            assertions.extend(isolation::of_network(spec, &network, &running));
+            gateways = network.gateways;
+        }
+        let ownership = &stack.ownership;
+        let strangers = engine.strangers(&containers).await?;
+        assertions.push(isolation::of_strangers(&ownership.project, &strangers));
+        for (made, container) in stack.containers.iter().zip(&containers) {
+            assertions.extend(isolation::of_container(&made.spec.attachment, engine.facts(), container));
+        }
+        Ok(Self { assertions, containers, gateways })
+    }
+}
+
+/// The first assertion that does not hold, in words.
+fn broken(assertions: &[Assertion]) -> Option<String> {
+    let broken = assertions.iter().find(|assertion| !assertion.ok)?;
+    Some(format!("{} of {} is {}, not {}", broken.property, broken.subject, broken.actual, broken.expected))
+}
+
+fn not_isolated(mut proof: Isolation, what: &str) -> NotIsolated {
+    proof.status = IsolationStatus::Failed;
+    let failure = Failure::bad(
+        "isolation_failed",
+        format!("the stack is not isolated, so nothing was restored: {what}"),
+    )
+    .hint("isolation in the verdict has every assertion and probe; docs/isolation.md explains them");
+    NotIsolated { seen: Some(Box::new(proof)), failure }
+}
+
+fn no_canary(error: &std::io::Error) -> Failure {
+    Failure::inconclusive("probe_failed", format!("no port can be opened for the isolation probes: {error}"))
+}

@@ -1,0 +1,164 @@
+//! Starting the containers of a stack, and waiting until its services are ready.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use tokio::time::Instant;
+
+use super::docker::{Engine, ExecSpec, Images};
+use super::labels::Ownership;
+use super::spec::{self, Attachment, ContainerSpec, PostgresNeeds, StackNetwork};
+use crate::model::failure::{Failure, Result};
+use crate::model::human;
+use crate::template::{Service, StackNetworkKind, Template};
+
+/// Between two looks at a service that is starting.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// A stack whose containers were started.
+#[derive(Debug)]
+pub struct RunningStack {
+    /// How its containers reach each other.
+    pub network: StackNetwork,
+    /// The ports of its loopback that had a listener when isolation was proved. `None` on a bridge, or before that.
+    pub listening: Option<BTreeSet<u16>>,
+    /// Its containers, Postgres first.
+    pub containers: Vec<RunningContainer>,
+    /// The drill it belongs to.
+    pub ownership: Ownership,
+}
+
+/// A container that was made and started.
+#[derive(Debug)]
+pub struct RunningContainer {
+    /// What was asked for.
+    pub spec: ContainerSpec,
+    /// Its id.
+    pub id: String,
+}
+
+impl RunningStack {
+    /// The id of the Postgres container.
+    pub fn postgres(&self) -> &str {
+        &self.containers[0].id
+    }
+
+    /// Starts the template's services.
+    pub async fn start_services(
+        &mut self,
+        engine: &Engine,
+        template: &Template,
+        images: &Images,
+    ) -> Result<()> {
+        let started = template.services.iter().map(|(name, service)| {
+            let volumes = &images[&service.image].volumes;
+            start(engine, spec::service(&self.ownership, self.network.joined(), name, service, volumes))
+        });
+        let started = try_join_all(started).await?;
+        self.containers.extend(started);
+        Ok(())
+    }
+
+    /// Waits until every service is ready.
+    ///
+    /// # Errors
+    /// `service_died`, `service_not_ready`.
+    pub async fn wait_for_services(&self, engine: &Engine, template: &Template) -> Result<()> {
+        let services = self.containers.iter().filter_map(|made| {
+            let service = template.services.get(&made.spec.service)?;
+            Some(wait_for_service(engine, &made.spec.service, service, made))
+        });
+        try_join_all(services).await.map(drop)
+    }
+}
+
+/// Starts Postgres in a network namespace of its own, which has nothing but a loopback, or on the network that the template
+/// asks for. It comes first: services join its namespace.
+pub async fn start_postgres(
+    engine: &Engine,
+    template: &Template,
+    ownership: &mut Ownership,
+    needs: &PostgresNeeds<'_>,
+) -> Result<RunningStack> {
+    let names = [spec::POSTGRES].into_iter().chain(template.services.keys().map(String::as_str));
+    let loopback = Attachment::Loopback(names.map(str::to_owned).collect());
+    let made = ownership.under_a_free_name(async |ownership| match template.isolation.network {
+        StackNetworkKind::Loopback => {
+            let spec = spec::postgres(ownership, loopback.clone(), needs);
+            let id = engine.create_container(&spec).await?;
+            Ok((StackNetwork::Loopback(id.clone()), RunningContainer { spec, id }))
+        }
+        StackNetworkKind::Bridge => {
+            let network = spec::bridge(ownership, engine.facts());
+            let spec = spec::postgres(ownership, Attachment::Network(network.name.clone()), needs);
+            let (network_id, id) = engine.create_network_with(&network, &spec).await?;
+            Ok((StackNetwork::Bridge(network, network_id), RunningContainer { spec, id }))
+        }
+    });
+    let (network, postgres) = made.await?;
+    engine.start_container(&postgres.id).await?;
+    let ownership = ownership.clone();
+    Ok(RunningStack { network, listening: None, containers: vec![postgres], ownership })
+}
+
+async fn start(engine: &Engine, spec: ContainerSpec) -> Result<RunningContainer> {
+    let id = engine.create_container(&spec).await?;
+    engine.start_container(&id).await?;
+    Ok(RunningContainer { spec, id })
+}
+
+/// What to do about a service that ended.
+pub fn died_hint(name: &str) -> String {
+    if name == spec::POSTGRES {
+        return "--keep leaves the stack to look at".to_owned();
+    }
+    format!(
+        "look at services.{name} in the template; services run without any capability, so `user` may be needed, and on one loopback, so each port has room for one; `isolation.network = \"bridge\"` gives each an address of its own"
+    )
+}
+
+async fn wait_for_service(
+    engine: &Engine,
+    name: &str,
+    service: &Service,
+    made: &RunningContainer,
+) -> Result<()> {
+    let deadline = Instant::now() + service.ready_timeout;
+    loop {
+        let state = engine.observe_container(&made.id).await?;
+        if !state.running {
+            let log = engine.last_log_lines(&made.id, 10).await.join(" / ");
+            let exit = state.exit_code.unwrap_or_default();
+            return Err(Failure::inconclusive(
+                "service_died",
+                format!("the service {name} ended with status {exit}: {log}"),
+            )
+            .hint(died_hint(name)));
+        }
+        if service.ready.is_empty() {
+            return Ok(());
+        }
+        // One that does not end, or writes without end, is over with its container.
+        let asking = engine.capture(ExecSpec::new(&made.id, service.ready.clone()), 1024);
+        let words = match tokio::time::timeout_at(deadline, asking).await {
+            Ok(said) => {
+                let said = said?;
+                if said.ok() {
+                    return Ok(());
+                }
+                human::one_line(said.stderr.trim(), 200)
+            }
+            Err(_) => "its `ready` command does not end".to_owned(),
+        };
+        if Instant::now() >= deadline {
+            let limit = human::duration(service.ready_timeout.as_secs_f64());
+            return Err(Failure::inconclusive(
+                "service_not_ready",
+                format!("the service {name} is not ready after {limit}: {words}"),
+            )
+            .hint(format!("look at services.{name}.ready and ready_timeout in the template")));
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
