@@ -28,10 +28,10 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use crate::layer::Identities;
+use crate::model::earlier::EarlierDrills;
 use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{ChainHeads, CheckStatus, Finding, RecoverySet, Severity};
-use crate::plan::earlier::EarlierDrills;
 use crate::sandbox::docker::Engine;
 use crate::sandbox::labels::Ownership;
 use crate::sandbox::spec::StackNetwork;

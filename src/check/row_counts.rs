@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use super::{Findings, Outcome, Restored, Verified};
+use crate::model::earlier::{EarlierDrill, EarlierDrills};
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
-use crate::plan::earlier::{EarlierDrill, EarlierDrills};
 use crate::template::{RowCounts, RowRule, Share};
 
 /// The code of tables that no earlier drill tells of.
@@ -30,7 +30,7 @@ pub fn judge(
         let mut is_judged = rule.min.or(rule.max).or(rule.exact).is_some();
         if let Some(max_drop) = rule.max_drop {
             let before = earlier.before(&rule.database, taken_at(&rule.database));
-            match before.and_then(|(drill, found)| Some((drill, found.rows(&rule.table)?))) {
+            match before.and_then(|(drill, found)| Some((drill, found.rows(&rule.table.key())?))) {
                 Some((drill, before)) => {
                     is_judged = true;
                     findings.extend(drop(rule, count, before, max_drop, drill));
@@ -121,8 +121,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::model::earlier::EarlierDatabase;
     use crate::model::verdict::CheckStatus;
-    use crate::plan::earlier::EarlierDatabase;
     use crate::target::postgres::catalog::Contents;
 
     fn rule(min: Option<u64>, max: Option<u64>, exact: Option<u64>) -> RowRule {

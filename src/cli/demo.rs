@@ -14,10 +14,10 @@ use crate::demo::data::DEFAULT_ROWS;
 use crate::demo::stage::Stage;
 use crate::drill::{Drill, Options};
 use crate::evidence::earlier_drills;
+use crate::model::earlier::EarlierDrills;
 use crate::model::exit::ExitCode;
 use crate::model::failure::{Failure, Result};
 use crate::model::verdict::{Status, Verdict};
-use crate::plan::earlier::EarlierDrills;
 
 static HELP: LazyLock<String> = LazyLock::new(|| {
     format!(

@@ -15,7 +15,8 @@ use serde::Serialize;
 use crate::clock::Clock;
 use crate::model::exit::ExitCode;
 use crate::model::failure::{Class, Failure};
-use crate::plan::forecast::{self, PastDrill};
+use crate::model::past::PastDrill;
+use crate::plan::forecast;
 use crate::store::Store;
 use crate::template::Template;
 

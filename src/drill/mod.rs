@@ -20,12 +20,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::layer::Identities;
+use crate::model::earlier::EarlierDrills;
 use crate::model::event::{EngineFound, Event, Phase, PlannedDrill};
 use crate::model::failure::{Failure, Result};
 use crate::model::names::{DatabaseName, DrillId, ProjectName, compact};
 use crate::model::verdict::{self, Objectives, Runner, Stack, Status, Teardown, Tool, Verdict};
 use crate::plan::DrillPlan;
-use crate::plan::earlier::EarlierDrills;
 use crate::sandbox::docker::{Engine, EngineInfo, LabelFilter, Owned};
 use crate::sandbox::labels::{self, Ownership};
 use crate::sandbox::owner::{self, Owner};

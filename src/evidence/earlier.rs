@@ -8,10 +8,10 @@ use serde::Deserialize;
 
 use super::history::{OPENED, read_verdict, verdict_paths};
 use super::lineage::{Lineage, PlanPart, SameStore};
+use crate::model::earlier::{EarlierDatabase, EarlierDrill, EarlierDrills};
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::ChainHeads;
-use crate::plan::earlier::{EarlierDatabase, EarlierDrill, EarlierDrills};
 use crate::template::Template;
 
 /// Drills that are kept of each database: each may have been narrowed to other databases, or be of old backups.
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!((found.drills.len(), found.passed_over), (1, None));
         assert_eq!(found.drills[0].timestamp, DAY);
         let a = &found.drills[0].databases[&"a".parse().unwrap()];
-        assert_eq!((a.taken_at, a.rows(&"t".parse().unwrap())), (point("a", 5, 1).taken_at, Some(12_450)));
+        assert_eq!((a.taken_at, a.rows("public.t")), (point("a", 5, 1).taken_at, Some(12_450)));
         assert_eq!(earlier_drills(&reports.path().join("nowhere"), &template()), EarlierDrills::default());
     }
 

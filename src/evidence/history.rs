@@ -12,7 +12,7 @@ use super::files;
 use super::lineage::{Lineage, PlanPart};
 use super::verdict_file::report_directory;
 use crate::model::names::DatabaseName;
-use crate::plan::forecast::{PastDatabase, PastDrill};
+use crate::model::past::{PastDatabase, PastDrill};
 use crate::template::Template;
 
 /// Drills a forecast goes by.

@@ -1,5 +1,6 @@
 //! What everybody speaks of. No I/O.
 
+pub mod earlier;
 pub mod event;
 pub mod exit;
 pub mod failure;
@@ -8,6 +9,7 @@ pub mod human;
 pub mod manifest;
 pub mod names;
 pub mod order;
+pub mod past;
 pub mod secret;
 #[cfg(test)]
 pub mod testing;

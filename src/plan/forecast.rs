@@ -12,6 +12,7 @@ use super::finding;
 use super::survey::FreeDisk;
 use crate::model::human;
 use crate::model::names::DatabaseName;
+use crate::model::past::{PastDatabase, PastDrill, STAGES};
 use crate::model::verdict::{Finding, RecoveryPoint, RecoverySet, Severity};
 use crate::template::{Objectives, Template};
 
@@ -25,42 +26,7 @@ const NEAR: f64 = 0.8;
 /// The phases that come before the databases, and do not go by size.
 const FIXED_PHASES: [&str; 4] = ["plan", "preflight", "stack", "isolation"];
 
-/// An earlier drill, as far as a forecast needs it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct PastDrill {
-    /// When it began, as its verdict's name has it.
-    pub timestamp: String,
-    /// The machine it ran on.
-    pub hostname: String,
-    /// The Postgres image.
-    pub image: Option<String>,
-    /// The major version in that image.
-    pub major: Option<u32>,
-    /// Bytes free on the engine's disk when it began.
-    pub disk_free_bytes: Option<u64>,
-    /// Whether it restored and checked everything.
-    pub complete: bool,
-    /// What each phase took.
-    pub phases: BTreeMap<String, f64>,
-    /// The time in which checks ran.
-    pub verification_seconds: Option<f64>,
-    /// Its databases.
-    pub databases: BTreeMap<DatabaseName, PastDatabase>,
-}
-
-/// A database of an earlier drill.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct PastDatabase {
-    /// The recovery point's size.
-    pub size_bytes: u64,
-    /// The database's size once restored.
-    pub restored_bytes: Option<u64>,
-    /// Seconds of each stage: download, decrypt, restore.
-    pub stages: [Option<f64>; STAGES],
-}
-
 /// The stages of a database that have budgets.
-const STAGES: usize = 3;
 const STAGE_NAMES: [&str; STAGES] = ["download", "decrypt", "restore"];
 
 /// How long a drill would take.

@@ -6,10 +6,10 @@ use chrono::TimeDelta;
 
 use super::DrillPlan;
 use super::contents::Contents;
-use super::earlier::{EarlierDatabase, EarlierDrill};
 use super::finding;
 use super::image::{ImageFacts, is_supplied};
 use crate::format::pg_custom::QualifiedName;
+use crate::model::earlier::{EarlierDatabase, EarlierDrill};
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, RecoveryPoint, Severity};

@@ -4,7 +4,6 @@
 //! decides what to restore, and `--dry-run` prints just this.
 
 pub mod contents;
-pub mod earlier;
 pub mod forecast;
 pub mod image;
 mod inside;

@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::contents::Contents;
-use super::earlier::EarlierDrills;
-use super::forecast::PastDrill;
+use crate::model::earlier::EarlierDrills;
 use crate::model::failure::Failure;
 use crate::model::names::DatabaseName;
+use crate::model::past::PastDrill;
 use crate::model::verdict::PlanCost;
 use crate::store::{BucketFacts, Fact, ObjectFacts, ObjectMeta};
 

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use crate::model::past::PastDrill;
 use crate::plan::FreeDisk;
-use crate::plan::forecast::PastDrill;
 use crate::sandbox::disk::free_bytes;
 use crate::sandbox::docker::is_local;
 use crate::sandbox::owner;

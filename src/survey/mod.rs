@@ -19,11 +19,11 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::layer::Identities;
+use crate::model::earlier::EarlierDrills;
 use crate::model::failure::{Class, Failure, Result};
 use crate::model::names::DatabaseName;
+use crate::model::past::PastDrill;
 use crate::model::verdict::{PlanCost, RecoveryPoint};
-use crate::plan::earlier::EarlierDrills;
-use crate::plan::forecast::PastDrill;
 use crate::plan::{self, DrillPlan, Look, Survey};
 use crate::store::{Fact, ObjectFacts, Store};
 use crate::template::KeyPattern;

@@ -1,8 +1,8 @@
 use chrono::TimeDelta;
 
-use super::forecast::{PastDatabase, PastDrill};
 use super::*;
 use crate::model::failure::Class;
+use crate::model::past::{PastDatabase, PastDrill};
 use crate::store::{BucketLock, ObjectLock};
 use crate::template::{Environment, Purpose, parse};
 

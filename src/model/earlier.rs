@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 
 use crate::model::names::DatabaseName;
 use crate::model::verdict::ChainHeads;
-use crate::template::TableName;
 
 /// Earlier drills of the template and its store that passed, the newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -87,9 +86,9 @@ impl EarlierDrills {
 }
 
 impl EarlierDatabase {
-    /// The rows that a table had.
-    pub fn rows(&self, table: &TableName) -> Option<u64> {
-        self.table_rows.get(&table.key()).copied()
+    /// The rows that a table had, by its key in the verdict.
+    pub fn rows(&self, table: &str) -> Option<u64> {
+        self.table_rows.get(table).copied()
     }
 }
 
