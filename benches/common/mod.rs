@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use restore_drill::clock::Clock;
 use restore_drill::demo::data::DataSet;
 use restore_drill::demo::source::Source;
+use restore_drill::model::code::Code;
 use restore_drill::model::failure::{Failure, Result};
 use restore_drill::model::human;
 use restore_drill::model::names::{DrillId, ProjectName};
@@ -61,7 +62,8 @@ pub fn report(what: &str, rows: u64, began: Instant) {
 /// Starts a Postgres with this data, runs `work` on it, and removes it, whatever happens.
 pub async fn with_server<T>(data: &DataSet, work: impl AsyncFnOnce(Server) -> Result<T>) -> Result<T> {
     let image = std::env::var("DRILL_POSTGRES_IMAGE").map_err(|_| {
-        Failure::config("image_missing", "DRILL_POSTGRES_IMAGE is not set").hint("run it with `make bench`")
+        Failure::config(Code::new("image_missing"), "DRILL_POSTGRES_IMAGE is not set")
+            .hint("run it with `make bench`")
     })?;
     let engine = Engine::connect().await?;
     let now = Clock::system().now();

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Uploaded;
 use super::dump::{Task, dump};
+use crate::model::codes;
 use crate::model::failure::{Class, Failure, Result};
 use crate::model::manifest::{FingerprintKey, Rows, Source, Table};
 use crate::target::postgres::snapshot::Snapshot;
@@ -123,7 +124,7 @@ async fn dump_once_closed(task: Task<'_>, cancel: &CancellationToken) -> Result<
         let (writing, mut has_begun) = oneshot::channel();
         match dump(task, None, Some(writing), cancel).await {
             Err(failure)
-                if failure.code == "pg_dump_failed"
+                if failure.code == codes::PG_DUMP_FAILED
                     && failure.message.contains(NOT_CONNECTED)
                     && has_begun.try_recv().is_err()
                     && closed.elapsed() < LINGERS =>
@@ -206,7 +207,7 @@ mod tests {
 
     #[test]
     fn what_was_not_read_has_a_reason_on_one_line() {
-        let content = SourceContent::unread(None, &Failure::bad("source_unreachable", "no\nanswer"));
+        let content = SourceContent::unread(None, &Failure::bad(codes::SOURCE_UNREACHABLE, "no\nanswer"));
         assert_eq!((content.unread.as_deref(), content.fingerprinted().is_none()), (Some("no answer"), true));
     }
 }

@@ -3,6 +3,7 @@
 //! The words are those of `pg_dump` 13 to 17 and of libpq. They only choose a hint: whatever they say, no dump was made.
 
 use crate::backup::client::KILLED;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
 /// Words, and what to do about them. The first that fit count.
@@ -60,23 +61,24 @@ const OTHERWISE: &str = "pg_dump's own words are above; the same pg_dump by hand
 pub(super) fn judge(status: i64, stderr: &[u8], bytes: usize, memory_bytes: u64) -> Result<()> {
     let said = crate::model::human::one_line(String::from_utf8_lossy(stderr).trim(), 400);
     match status {
-        0 if bytes == 0 => {
-            Err(Failure::bad("empty_dump", "pg_dump succeeded and wrote nothing, so nothing was uploaded")
-                .hint("look at what pg_dump is in the image that postgres.image names"))
-        }
+        0 if bytes == 0 => Err(Failure::bad(
+            codes::EMPTY_DUMP,
+            "pg_dump succeeded and wrote nothing, so nothing was uploaded",
+        )
+        .hint("look at what pg_dump is in the image that postgres.image names")),
         0 => Ok(()),
         KILLED => {
             let memory = crate::model::human::bytes(memory_bytes);
             let message = format!(
                 "pg_dump was killed, most likely because its container may use {memory} of memory, and nothing was uploaded"
             );
-            Err(Failure::inconclusive("pg_dump_killed", message).hint(
+            Err(Failure::inconclusive(codes::PG_DUMP_KILLED, message).hint(
                 "raise backup.memory in the template: pg_dump needs about four times the largest row, as text",
             ))
         }
         _ => {
             let message = format!("pg_dump ended with status {status}, and nothing was uploaded: {said}");
-            Err(Failure::bad("pg_dump_failed", message).hint(hint(&said)))
+            Err(Failure::bad(codes::PG_DUMP_FAILED, message).hint(hint(&said)))
         }
     }
 }
@@ -108,7 +110,7 @@ mod tests {
             ("something else", "by hand"),
         ] {
             let failure = judge(1, said.as_bytes(), 10, 1).unwrap_err();
-            assert_eq!((failure.code, failure.class), ("pg_dump_failed", Class::Bad));
+            assert_eq!((failure.code.as_str(), failure.class), ("pg_dump_failed", Class::Bad));
             assert!(failure.hint.as_ref().unwrap().contains(word), "{said}: {failure:?}");
         }
     }
@@ -116,13 +118,13 @@ mod tests {
     #[test]
     fn a_pg_dump_that_was_killed_says_nothing_about_the_source() {
         let failure = judge(KILLED, b"", 10, 1 << 30).unwrap_err();
-        assert_eq!((failure.code, failure.class), ("pg_dump_killed", Class::Inconclusive));
+        assert_eq!((failure.code.as_str(), failure.class), ("pg_dump_killed", Class::Inconclusive));
         assert!(failure.message.contains("1.0 GiB") && failure.hint.unwrap().contains("backup.memory"));
     }
 
     #[test]
     fn nothing_at_all_is_no_dump_even_if_pg_dump_is_content() {
-        assert_eq!(judge(0, b"", 0, 1).unwrap_err().code, "empty_dump");
+        assert_eq!(judge(0, b"", 0, 1).unwrap_err().code.as_str(), "empty_dump");
         assert!(judge(0, b"", 1, 1).is_ok());
     }
 }

@@ -11,6 +11,7 @@ use super::content::SourceContent;
 use super::report::timed_out;
 use super::{Dump, Job};
 use crate::layer;
+use crate::model::codes;
 use crate::model::failure::{Failure, FailureRecord, Result};
 use crate::model::manifest::{ALGORITHM, Content, Database, FingerprintKey, Manifest, SCHEMA_VERSION};
 use crate::model::names::ObjectKey;
@@ -114,7 +115,7 @@ impl Job {
     async fn upload_manifest(&self, manifest: &Manifest, written: &mut Written) -> Result<()> {
         let sealed = Bytes::from(layer::seal(&manifest.to_json(), &self.recipients)?);
         let mut upload = self.store.create(&written.key).await.map_err(|failure| match failure.code {
-            "object_exists" => failure.hint(
+            codes::OBJECT_EXISTS => failure.hint(
                 "two backups of the same time, by store.timestamp, have one manifest; --no-manifest leaves it out",
             ),
             _ => failure,
@@ -143,8 +144,11 @@ impl Job {
 }
 
 fn differs(key: &ObjectKey, how: &str) -> Failure {
-    Failure::bad("readback_differs", format!("reading {key} back does not give what was uploaded: {how}"))
-        .hint("the dumps are not affected; look at the store, and run the backup again for a manifest")
+    Failure::bad(
+        codes::READBACK_DIFFERS,
+        format!("reading {key} back does not give what was uploaded: {how}"),
+    )
+    .hint("the dumps are not affected; look at the store, and run the backup again for a manifest")
 }
 
 #[cfg(test)]

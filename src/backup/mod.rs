@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::layer::{Identities, Recipients};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::manifest::FingerprintKey;
 use crate::model::names::{DatabaseName, DrillId, ProjectName};
@@ -93,13 +94,16 @@ pub fn plan(
 /// `backup_missing`, a configuration error.
 pub fn settings(template: &Template) -> Result<&Backup> {
     template.backup.as_ref().ok_or_else(|| {
-        Failure::config("backup_missing", format!("the template {} has no [backup] section", template.name))
-            .hint("docs/templates.md shows what it holds")
+        Failure::config(
+            codes::BACKUP_MISSING,
+            format!("the template {} has no [backup] section", template.name),
+        )
+        .hint("docs/templates.md shows what it holds")
     })
 }
 
 fn broke_off() -> Failure {
-    Failure::inconclusive("internal_error", "the backup broke off")
+    Failure::inconclusive(codes::INTERNAL_ERROR, "the backup broke off")
         .hint("this is a defect of restore-drill; please report it with what stderr says")
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::content::{Fingerprinted, SourceContent};
 use super::manifest::Written;
+use crate::model::codes;
 use crate::model::failure::{Class, Failure, FailureRecord};
 use crate::model::names::{DatabaseName, ObjectKey};
 use crate::model::verdict::Teardown;
@@ -132,7 +133,7 @@ impl Dump {
 /// Something that was not done when the backup's time was up.
 pub(super) fn timed_out(what: impl std::fmt::Display, limit: std::time::Duration) -> Failure {
     let limit = crate::model::human::duration(limit.as_secs_f64());
-    Failure::inconclusive("timed_out", format!("{what}: not done within the time limit of {limit}"))
+    Failure::inconclusive(codes::TIMED_OUT, format!("{what}: not done within the time limit of {limit}"))
 }
 
 impl Report {

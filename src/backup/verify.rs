@@ -11,6 +11,7 @@ use super::client::{Client, KILLED};
 use super::{Uploaded, Verified};
 use crate::layer::Identities;
 use crate::layer::pipe::{CHANNEL_DEPTH, PARTS_WAITING, decrypt_blocking};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::ObjectKey;
 use crate::sandbox::docker::Captured;
@@ -52,7 +53,7 @@ pub async fn verify(
     let listed = listed?;
     if listed.exit_code == KILLED {
         return Err(Failure::inconclusive(
-            "pg_restore_killed",
+            codes::PG_RESTORE_KILLED,
             "pg_restore was killed while it listed the dump that was just made",
         )
         .hint("the container ran out of memory: raise backup.memory in the template"));
@@ -60,7 +61,7 @@ pub async fn verify(
     if !listed.ok() {
         let said = crate::model::human::one_line(listed.stderr.trim(), 300);
         return Err(Failure::bad(
-            "not_an_archive",
+            codes::NOT_AN_ARCHIVE,
             format!("pg_restore cannot list the dump that was just made: {said}"),
         )
         .hint(
@@ -92,6 +93,9 @@ async fn list(client: &Client, mut plaintext: mpsc::Receiver<Bytes>) -> Result<C
 }
 
 fn differs(key: &ObjectKey, how: &str) -> Failure {
-    Failure::bad("readback_differs", format!("reading {key} back does not give what was uploaded: {how}"))
-        .hint("do not rely on this dump; look at the store, and run the backup again")
+    Failure::bad(
+        codes::READBACK_DIFFERS,
+        format!("reading {key} back does not give what was uploaded: {how}"),
+    )
+    .hint("do not rely on this dump; look at the store, and run the backup again")
 }

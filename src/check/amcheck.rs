@@ -3,6 +3,8 @@
 use futures_util::FutureExt;
 
 use super::{Context, Findings, Outcome, Verified, each_database};
+use crate::model::code::Code;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::DatabaseName;
@@ -37,7 +39,7 @@ pub async fn run(check: &Amcheck, context: &Context<'_>) -> Result<Outcome> {
 fn unavailable(required: bool) -> Result<Outcome> {
     let why = "the Postgres image does not have the extension amcheck";
     if required {
-        return Err(Failure::inconclusive("amcheck_unavailable", why)
+        return Err(Failure::inconclusive(codes::AMCHECK_UNAVAILABLE, why)
             .hint("use an image with Postgres's contrib modules, or take `require = true` from the check"));
     }
     Ok(Outcome::not_possible("amcheck", why))
@@ -63,7 +65,7 @@ fn judge(check: &Amcheck, found: &[(&DatabaseName, AmcheckReport)], rows: u64) -
             "this server's amcheck cannot check tables: PostgreSQL 14 is the first that can".to_owned();
         findings.push(Finding {
             severity: Severity::Warning,
-            code: "not_checked",
+            code: Code::new("not_checked"),
             subject: "tables".to_owned(),
             expected: "every table checked".to_owned(),
             actual,
@@ -90,10 +92,10 @@ fn report(database: &DatabaseName, relation: &ExaminedRelation, findings: &mut F
     };
     let code = if relation.is_index { "index_corrupt" } else { "table_corrupt" };
     for fault in &relation.faults {
-        findings.push(finding(Severity::Error, code, fault));
+        findings.push(finding(Severity::Error, Code::new(code), fault));
     }
     if let Some(why) = &relation.not_checked {
-        findings.push(finding(Severity::Warning, "not_checked", why));
+        findings.push(finding(Severity::Warning, Code::new("not_checked"), why));
     }
 }
 
@@ -129,28 +131,34 @@ mod tests {
     #[test]
     fn faults_are_named_and_counted_in_full() {
         let outcome = judged(vec![relation(false, &["block 3, row 5: bad", "block 4: bad"], 50, None)], true);
-        assert_eq!((outcome.status, outcome.failing_code()), (CheckStatus::Fail, "table_corrupt"));
+        assert_eq!((outcome.status, outcome.failing_code().as_str()), (CheckStatus::Fail, "table_corrupt"));
         assert_eq!((outcome.findings.len(), outcome.findings_total), (2, 50));
         let outcome = judged(vec![relation(true, &["bad"], 1, None)], true);
-        assert_eq!((outcome.failing_code(), &*outcome.findings[0].subject), ("index_corrupt", "d.public.t"));
+        assert_eq!(
+            (outcome.failing_code().as_str(), &*outcome.findings[0].subject),
+            ("index_corrupt", "d.public.t")
+        );
     }
 
     #[test]
     fn what_could_not_be_checked_is_a_warning_and_not_counted() {
         let unlooked = || relation(true, &[], 0, Some("no function f"));
         let outcome = judged(vec![relation(false, &[], 0, None), unlooked()], true);
-        assert_eq!((outcome.status, outcome.findings[0].code), (CheckStatus::Pass, "not_checked"));
+        assert_eq!((outcome.status, outcome.findings[0].code.as_str()), (CheckStatus::Pass, "not_checked"));
         assert_eq!(outcome.summary, "0 indexes and 1 table");
         let outcome = judged(vec![unlooked()], true).allow_empty(true);
         assert_eq!(outcome.status, CheckStatus::Skipped, "the only index could not be looked at");
         let outcome = judged(vec![], false);
-        assert_eq!((outcome.status, outcome.findings[0].code), (CheckStatus::Skipped, "not_checked"));
+        assert_eq!(
+            (outcome.status, outcome.findings[0].code.as_str()),
+            (CheckStatus::Skipped, "not_checked")
+        );
         assert_eq!(outcome.rows_verified, 0);
     }
 
     #[test]
     fn without_the_extension_it_is_skipped_unless_required() {
         assert_eq!(unavailable(false).unwrap().status, CheckStatus::Skipped);
-        assert_eq!(unavailable(true).unwrap_err().code, "amcheck_unavailable");
+        assert_eq!(unavailable(true).unwrap_err().code.as_str(), "amcheck_unavailable");
     }
 }

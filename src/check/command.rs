@@ -10,6 +10,8 @@ use futures_util::stream::BoxStream;
 use uuid::Uuid;
 
 use super::{Context, Findings, Outcome, Stack, Verified};
+use crate::model::code::Code;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::secret::Secret;
@@ -130,7 +132,7 @@ fn ending(check: &Command, state: &ObservedContainer, for_memory: bool) -> Resul
         Some(status) => Ok(Ending::Status(status)),
         None => {
             let message = format!("the engine does not tell how the program of {} ended", check.name);
-            Err(Failure::inconclusive("engine_error", message))
+            Err(Failure::inconclusive(codes::ENGINE_ERROR, message))
         }
     }
 }
@@ -141,7 +143,7 @@ fn killed_from_outside(check: &Command) -> Failure {
         "the program of {} was killed, by nobody in the drill and not for its own memory limit",
         check.name
     );
-    Failure::inconclusive("command_killed_from_outside", message)
+    Failure::inconclusive(codes::COMMAND_KILLED_FROM_OUTSIDE, message)
         .hint("run the drill again; if it happens again, the engine's machine may be short of memory")
 }
 
@@ -168,7 +170,7 @@ async fn require_isolated(stack: &Stack, spec: &ContainerSpec, id: &str) -> Resu
     let assertions = isolation::of_container(&spec.attachment, stack.engine.facts(), &observed);
     let Some(broken) = assertions.iter().find(|assertion| !assertion.ok) else { return Ok(()) };
     Err(Failure::bad(
-        "isolation_failed",
+        codes::ISOLATION_FAILED,
         format!(
             "the container {} is not isolated, so it was not started: {} is {}, not {}",
             spec.name, broken.property, broken.actual, broken.expected
@@ -196,7 +198,7 @@ fn judge(check: &Command, ending: Ending, lines: &[String], total: u64) -> Outco
     if let Some((code, actual)) = wrong {
         findings.push(Finding {
             severity: Severity::Error,
-            code,
+            code: Code::new(code),
             subject: check.name.clone(),
             expected: format!("exit status 0 within {limit}"),
             actual: format!("{actual}{said}"),
@@ -205,7 +207,7 @@ fn judge(check: &Command, ending: Ending, lines: &[String], total: u64) -> Outco
     if !lines.is_empty() {
         findings.push(Finding {
             severity: Severity::Info,
-            code: "command_output",
+            code: Code::new("command_output"),
             subject: format!(
                 "the last {} of {}",
                 human::count(lines.len() as u64),
@@ -231,7 +233,7 @@ mod tests {
     fn an_end_that_is_not_known_is_no_success() {
         let ended = |exit_code, for_memory| {
             let state = ObservedContainer { exit_code, ..ObservedContainer::default() };
-            ending(&smoke(), &state, for_memory).map_err(|failure| failure.code)
+            ending(&smoke(), &state, for_memory).map_err(|failure| failure.code.as_str())
         };
         assert_eq!(ended(None, false), Err("engine_error"));
         assert_eq!(ended(Some(0), false), Ok(Ending::Status(0)));
@@ -255,7 +257,7 @@ mod tests {
             (Ending::TimedOut, "command_timed_out"),
         ] {
             let outcome = judged(ending, &[], 0);
-            assert_eq!((outcome.status, outcome.failing_code()), (CheckStatus::Fail, code));
+            assert_eq!((outcome.status, outcome.failing_code().as_str()), (CheckStatus::Fail, code));
         }
     }
 
@@ -264,7 +266,7 @@ mod tests {
         let outcome = judged(Ending::Status(3), &["one", "two", ""], 40);
         assert_eq!(outcome.summary, "smoke: exit status 3; it said last: two");
         assert_eq!(
-            (outcome.findings[1].severity, outcome.findings[1].code),
+            (outcome.findings[1].severity, outcome.findings[1].code.as_str()),
             (Severity::Info, "command_output")
         );
         assert_eq!(outcome.findings[1].subject, "the last 3 of 40 lines");

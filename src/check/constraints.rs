@@ -7,6 +7,7 @@
 use futures_util::FutureExt;
 
 use super::{Context, Findings, Outcome, Verified, each_database};
+use crate::model::code::Code;
 use crate::model::failure::Result;
 use crate::model::human;
 use crate::model::names::DatabaseName;
@@ -65,7 +66,7 @@ fn judge(not_valid: NotValid, found: &[(&DatabaseName, Vec<Recheck>)]) -> Outcom
             };
             findings.push(Finding {
                 severity,
-                code,
+                code: Code::new(code),
                 subject: human::one_line(
                     &format!("{database}.{}.{} {}", rule.schema, rule.table, rule.name),
                     200,
@@ -134,7 +135,10 @@ mod tests {
     fn violations_are_counted_and_named() {
         let keys = vec!["7".to_owned(), "9".to_owned()];
         let outcome = judged(NotValid::Warn, vec![recheck(true, RecheckResult::Violations(12, keys))]);
-        assert_eq!((outcome.status, outcome.failing_code()), (CheckStatus::Fail, "constraint_violated"));
+        assert_eq!(
+            (outcome.status, outcome.failing_code().as_str()),
+            (CheckStatus::Fail, "constraint_violated")
+        );
         assert_eq!(outcome.findings[0].subject, "d.s.t fk");
         assert_eq!(outcome.findings[0].actual, "12 rows violate it: 7; 9, …");
     }
@@ -143,7 +147,10 @@ mod tests {
     fn what_a_constraint_that_is_not_valid_means_is_the_templates_to_say() {
         let rechecks = || vec![recheck(false, RecheckResult::Violations(1, vec!["7".to_owned()]))];
         let outcome = judged(NotValid::Fail, rechecks());
-        assert_eq!((outcome.status, outcome.failing_code()), (CheckStatus::Fail, "not_valid_violated"));
+        assert_eq!(
+            (outcome.status, outcome.failing_code().as_str()),
+            (CheckStatus::Fail, "not_valid_violated")
+        );
         let outcome = judged(NotValid::Warn, rechecks());
         assert_eq!((outcome.status, outcome.findings[0].severity), (CheckStatus::Pass, Severity::Warning));
     }
@@ -153,7 +160,10 @@ mod tests {
         let sound = || recheck(true, RecheckResult::Violations(0, vec![]));
         let raised = || recheck(true, RecheckResult::Failed("no function".to_owned()));
         let outcome = judged(NotValid::Fail, vec![sound(), raised()]);
-        assert_eq!((outcome.status, outcome.findings[0].code), (CheckStatus::Pass, "constraint_not_checked"));
+        assert_eq!(
+            (outcome.status, outcome.findings[0].code.as_str()),
+            (CheckStatus::Pass, "constraint_not_checked")
+        );
         assert!(outcome.summary.ends_with("1 not checked"));
         let outcome =
             judged(NotValid::Fail, vec![sound(), recheck(true, RecheckResult::LeftOut("too much"))]);

@@ -1,6 +1,8 @@
 //! What a check saw: a bounded list, an exact count.
 
 use super::Outcome;
+use crate::model::code::Code;
+use crate::model::codes;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
 
 /// What an outcome rests on.
@@ -44,7 +46,7 @@ pub const FINDINGS_KEPT: usize = 100;
 pub const NOTHING: &str = "nothing was verified: ";
 
 /// The code of a check that had nothing to verify, or could verify nothing.
-pub const NOTHING_VERIFIED: &str = "nothing_verified";
+pub const NOTHING_VERIFIED: Code = codes::NOTHING_VERIFIED;
 
 /// Collects findings: keeps the first ones, counts all.
 #[derive(Debug, Default)]
@@ -148,7 +150,7 @@ mod tests {
     fn finding(severity: Severity) -> Finding {
         Finding {
             severity,
-            code: "x",
+            code: Code::new("x"),
             subject: "s".to_owned(),
             expected: "e".to_owned(),
             actual: "a".to_owned(),
@@ -170,9 +172,9 @@ mod tests {
     fn an_error_is_not_crowded_out_by_warnings() {
         let mut findings = Findings::default();
         (0..FINDINGS_KEPT).for_each(|_| findings.push(finding(Severity::Warning)));
-        findings.push(Finding { code: "grave", ..finding(Severity::Error) });
+        findings.push(Finding { code: Code::new("grave"), ..finding(Severity::Error) });
         let outcome = findings.into_outcome(1, String::new());
-        assert_eq!((outcome.failing_code(), outcome.findings_total), ("grave", 101));
+        assert_eq!((outcome.failing_code().as_str(), outcome.findings_total), ("grave", 101));
     }
 
     #[test]

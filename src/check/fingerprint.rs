@@ -9,6 +9,7 @@ mod manifests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Context, Findings, Outcome, Tools, Verified};
+use crate::model::code::Code;
 use crate::model::failure::Result;
 use crate::model::human;
 use crate::model::manifest::{Content, Database, FingerprintKey, Table};
@@ -20,9 +21,9 @@ use judge::{Found, Restored};
 use manifests::{Look, Manifests};
 
 /// What is a warning unless a manifest is required: the database was not compared.
-pub const NO_MANIFEST: &str = "no_manifest";
+pub const NO_MANIFEST: Code = Code::new("no_manifest");
 /// And a database, or a table of it, that the backup could not read.
-pub const NO_FINGERPRINT: &str = "no_fingerprint";
+pub const NO_FINGERPRINT: Code = Code::new("no_fingerprint");
 
 /// What was compared.
 #[derive(Debug, Default)]
@@ -149,13 +150,7 @@ fn subject(database: &DatabaseName, schema: &str, table: &str) -> String {
     human::one_line(&format!("{database}.{schema}.{table}"), 200)
 }
 
-fn finding(
-    severity: Severity,
-    code: &'static str,
-    subject: String,
-    expected: &str,
-    actual: String,
-) -> Finding {
+fn finding(severity: Severity, code: Code, subject: String, expected: &str, actual: String) -> Finding {
     Finding { severity, code, subject, expected: expected.to_owned(), actual }
 }
 

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Context, Findings, Outcome, Verified};
+use crate::model::code::Code;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::verdict::{Finding, Severity};
@@ -18,7 +20,7 @@ const RETRY: std::time::Duration = std::time::Duration::from_millis(300);
 const SIGKILLED: i64 = 128 + 9;
 
 /// The code of an answer on a port that nobody had before there was any data.
-pub const LISTENED_LATE: &str = "listened_late";
+pub const LISTENED_LATE: Code = Code::new("listened_late");
 
 /// Characters of a body that are shown on request.
 const BODY_SHOWN: usize = 300;
@@ -65,7 +67,7 @@ async fn ended(check: &Http, context: &Context<'_>) -> Result<Option<Wrong>> {
     let killed = state.exit_code == Some(SIGKILLED) && !state.oom_killed;
     if !state.running && killed && !stack.engine.ran_out_of_memory(container).await {
         let message = format!("the service {} was killed, and not for its own memory limit", check.service);
-        return Err(Failure::inconclusive("service_died", message)
+        return Err(Failure::inconclusive(codes::SERVICE_DIED, message)
             .hint("run the drill again; if it happens again, the engine's machine may be short of memory"));
     }
     let why = if state.oom_killed { ", out of memory" } else { "" };
@@ -145,7 +147,7 @@ fn failed(check: &Http, (code, actual): Wrong, requests: u64) -> Outcome {
     let mut findings = Findings::default();
     findings.push(Finding {
         severity: Severity::Error,
-        code,
+        code: Code::new(code),
         subject: address(check),
         expected: format!("{status}{} within {within}", body.unwrap_or_default()),
         actual: format!("{actual} (asked {})", times(requests)),
@@ -217,7 +219,7 @@ mod tests {
     fn a_failure_says_what_was_asked_and_expected() {
         let check = check("path = \"/readyz\"\nexpect_status = [200, 204]\ncontains = \"ok\"");
         let outcome = failed(&check, ("http_status", "status 503".to_owned()), 3);
-        assert_eq!((outcome.status, outcome.failing_code()), (CheckStatus::Fail, "http_status"));
+        assert_eq!((outcome.status, outcome.failing_code().as_str()), (CheckStatus::Fail, "http_status"));
         let finding = &outcome.findings[0];
         assert_eq!(finding.subject, "http://app:80/readyz");
         assert_eq!(finding.expected, "status 200 or 204, and `ok` in the body within 30s");

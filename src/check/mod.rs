@@ -28,6 +28,8 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use crate::layer::Identities;
+use crate::model::code::Code;
+use crate::model::codes;
 use crate::model::earlier::EarlierDrills;
 use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
@@ -174,7 +176,7 @@ impl Outcome {
     pub fn not_possible(subject: &str, why: &str) -> Self {
         let finding = Finding {
             severity: Severity::Warning,
-            code: "not_possible",
+            code: Code::new("not_possible"),
             subject: subject.to_owned(),
             expected: "what the check needs".to_owned(),
             actual: why.to_owned(),
@@ -206,10 +208,10 @@ impl Outcome {
     }
 
     /// The code of the first finding that fails the check.
-    pub fn failing_code(&self) -> &'static str {
+    pub fn failing_code(&self) -> Code {
         self.findings
             .iter()
             .find(|finding| finding.severity == Severity::Error)
-            .map_or("check_failed", |f| f.code)
+            .map_or(codes::CHECK_FAILED, |f| f.code)
     }
 }

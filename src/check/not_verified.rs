@@ -4,23 +4,27 @@ use std::collections::BTreeSet;
 
 use super::verify_chain::HEADS_NOT_COMPARED;
 use super::{Outcome, fingerprint, http, reconcile, row_counts};
+use crate::model::code::Code;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
 use crate::template::{Check, Template};
 
 /// Codes of findings that say so, with what was not done to their subjects.
-const UNJUDGED: [(&str, &str); 10] = [
+const UNJUDGED: [(Code, &str); 10] = [
     (fingerprint::NO_MANIFEST, "not compared with the source"),
     (fingerprint::NO_FINGERPRINT, "not compared with the source"),
     (row_counts::NO_EARLIER_DRILL, "number of rows not compared with an earlier drill"),
     (HEADS_NOT_COMPARED, "ends of chains not compared with those of an earlier drill"),
-    ("head_pruned", "what went with the end that an earlier drill saw is not known"),
-    ("head_missing", "the end that an earlier drill saw is gone, which allow_missing_heads permits"),
+    (Code::new("head_pruned"), "what went with the end that an earlier drill saw is not known"),
+    (
+        Code::new("head_missing"),
+        "the end that an earlier drill saw is gone, which allow_missing_heads permits",
+    ),
     (reconcile::MOSTLY_YOUNG, "most rows not held against the other side"),
     (http::LISTENED_LATE, "not known whether it was the service that answered"),
-    ("constraint_not_checked", "not checked"),
-    ("not_checked", "not checked"),
+    (Code::new("constraint_not_checked"), "not checked"),
+    (Code::new("not_checked"), "not checked"),
 ];
 /// Subjects that a sentence names.
 const NAMED: usize = 5;
@@ -31,10 +35,10 @@ impl Outcome {
         if self.status == CheckStatus::Skipped {
             return vec![self.summary.clone()];
         }
-        UNJUDGED.iter().filter_map(|(code, what)| self.sentence(code, what)).collect()
+        UNJUDGED.iter().filter_map(|(code, what)| self.sentence(*code, what)).collect()
     }
 
-    fn sentence(&self, code: &str, what: &str) -> Option<String> {
+    fn sentence(&self, code: Code, what: &str) -> Option<String> {
         let is_it = |finding: &&Finding| finding.severity == Severity::Warning && finding.code == code;
         let findings: Vec<&Finding> = self.findings.iter().filter(is_it).collect();
         let first = findings.first()?;
@@ -107,7 +111,7 @@ mod tests {
         for (code, subject) in findings {
             all.push(Finding {
                 severity: Severity::Warning,
-                code,
+                code: Code::new(code),
                 subject: (*subject).to_owned(),
                 expected: String::new(),
                 actual: "there is none".to_owned(),

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::try_join;
 
 use super::{Context, Findings, Outcome, Verified};
+use crate::model::code::Code;
 use crate::model::failure::Result;
 use crate::model::human;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
@@ -19,7 +20,7 @@ use crate::template::Reconcile;
 const SAMPLE: u64 = 10;
 
 /// The code of a side most of whose rows could not be judged.
-pub const MOSTLY_YOUNG: &str = "mostly_too_young";
+pub const MOSTLY_YOUNG: Code = Code::new("mostly_too_young");
 
 /// Which stream to read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,7 +152,7 @@ fn take(side: &mut Side, other: &Side, row: &KeyRow, findings: &mut Findings) {
         name(
             findings,
             side.duplicates,
-            "duplicate_key",
+            Code::new("duplicate_key"),
             row,
             &side.label,
             expected,
@@ -181,7 +182,15 @@ fn close(side: &mut Side, other: &str, findings: &mut Findings) {
         .at
         .map_or_else(|| "at an unknown time".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%SZ").to_string());
     let actual = format!("none; written {written}");
-    name(findings, side.alone, "no_counterpart", &row, &side.label, format!("one among {other}"), actual);
+    name(
+        findings,
+        side.alone,
+        Code::new("no_counterpart"),
+        &row,
+        &side.label,
+        format!("one among {other}"),
+        actual,
+    );
 }
 
 /// A side that was hardly judged at all, as where its times lie in the future. That nothing was judged is said otherwise.
@@ -204,7 +213,7 @@ fn mostly_young(side: &Side) -> Option<Finding> {
 fn name(
     findings: &mut Findings,
     nth: u64,
-    code: &'static str,
+    code: Code,
     row: &KeyRow,
     label: &str,
     expected: String,

@@ -1,6 +1,7 @@
 //! `required-tables`: tables that must be there.
 
 use super::{Findings, Outcome, Restored, Verified};
+use crate::model::code::Code;
 use crate::model::verdict::{Finding, Severity};
 use crate::template::RequiredTables;
 
@@ -18,7 +19,7 @@ pub fn judge(check: &RequiredTables, restored: &Restored<'_>) -> Outcome {
             } else {
                 findings.push(Finding {
                     severity: Severity::Error,
-                    code: "table_missing",
+                    code: Code::new("table_missing"),
                     subject: format!("{database}.{table}"),
                     expected: "the table".to_owned(),
                     actual: "the table is not in the restored database (was it left out of the backup?)"
@@ -57,6 +58,9 @@ mod tests {
     fn a_missing_table_is_named_with_its_schema() {
         let outcome = judged(&["t", "u.t"]);
         assert_eq!(outcome.status, CheckStatus::Fail);
-        assert_eq!((outcome.findings[0].code, &*outcome.findings[0].subject), ("table_missing", "a.s.t"));
+        assert_eq!(
+            (outcome.findings[0].code.as_str(), &*outcome.findings[0].subject),
+            ("table_missing", "a.s.t")
+        );
     }
 }

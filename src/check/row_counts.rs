@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Findings, Outcome, Restored, Verified};
+use crate::model::code::Code;
 use crate::model::earlier::{EarlierDrill, EarlierDrills};
 use crate::model::human;
 use crate::model::names::DatabaseName;
@@ -10,7 +11,7 @@ use crate::model::verdict::{Finding, Severity};
 use crate::template::{RowCounts, RowRule, Share};
 
 /// The code of tables that no earlier drill tells of.
-pub const NO_EARLIER_DRILL: &str = "no_earlier_drill";
+pub const NO_EARLIER_DRILL: Code = Code::new("no_earlier_drill");
 
 /// Holds every rule against the exact count, and against that of the drill before.
 pub fn judge(
@@ -73,7 +74,7 @@ fn violation(rule: &RowRule, count: Option<u64>) -> Option<Finding> {
     };
     Some(Finding {
         severity: Severity::Error,
-        code,
+        code: Code::new(code),
         subject: subject(rule),
         actual: format!("{actual}, expected {expected}"),
         expected,
@@ -86,7 +87,7 @@ fn drop(rule: &RowRule, count: u64, before: u64, max_drop: Share, drill: &Earlie
     let dropped = before.saturating_sub(count) as f64;
     (dropped > before as f64 * max_drop.fraction()).then(|| Finding {
         severity: Severity::Error,
-        code: "rows_dropped",
+        code: Code::new("rows_dropped"),
         subject: subject(rule),
         expected: format!(
             "at most {} fewer than the {} of the drill {}",
@@ -146,8 +147,8 @@ mod tests {
             (rule(Some(1), Some(2), None), 1, 0, "row_count_low"),
         ] {
             assert_eq!(violation(&rule, Some(good)), None);
-            assert_eq!(violation(&rule, Some(bad)).unwrap().code, code);
-            assert_eq!(violation(&rule, None).unwrap().code, "table_missing");
+            assert_eq!(violation(&rule, Some(bad)).unwrap().code.as_str(), code);
+            assert_eq!(violation(&rule, None).unwrap().code.as_str(), "table_missing");
         }
     }
 
@@ -198,7 +199,7 @@ mod tests {
             assert_eq!(outcome.status == CheckStatus::Pass, holds, "{max_drop} {before} {count}");
         }
         let outcome = compared("\"10%\"", Some(100_000), 1);
-        assert_eq!((outcome.status, outcome.failing_code()), (CheckStatus::Fail, "rows_dropped"));
+        assert_eq!((outcome.status, outcome.failing_code().as_str()), (CheckStatus::Fail, "rows_dropped"));
         assert_eq!(
             outcome.findings[0].expected,
             "at most 10 % fewer than the 100,000 rows of the drill 20260516T083111Z"

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use futures_util::FutureExt;
 
 use super::{Context, Findings, Outcome, Verified, each_database};
+use crate::model::code::Code;
 use crate::model::failure::Result;
 use crate::model::human;
 use crate::model::names::DatabaseName;
@@ -80,7 +81,7 @@ fn behind<'a>(database: &'a DatabaseName, state: &'a SequenceState) -> impl Iter
         let column = human::one_line(&column.column, 160);
         taken.then(|| Finding {
             severity: Severity::Error,
-            code: "sequence_behind",
+            code: Code::new("sequence_behind"),
             subject: name(database, state),
             expected: format!("the next value {word} {furthest}, which {column} has already"),
             actual: format!("the next value is {next}, and {column} has {furthest} already"),
@@ -92,7 +93,7 @@ fn exhausted(database: &DatabaseName, state: &SequenceState) -> Option<Finding> 
     let within = i128::from(state.min)..=i128::from(state.max);
     (!within.contains(&state.next())).then(|| Finding {
         severity: Severity::Warning,
-        code: "sequence_exhausted",
+        code: Code::new("sequence_exhausted"),
         subject: name(database, state),
         expected: format!("a next value within {} and {}", state.min, state.max),
         actual: format!("it gave {} and has no value left", state.last_value),
@@ -189,7 +190,10 @@ mod tests {
             sequence(-1, i64::MIN, true, &[Some(i64::MIN)]),
         ] {
             let outcome = judged(state);
-            assert_eq!((outcome.status, outcome.findings[0].code), (CheckStatus::Pass, "sequence_exhausted"));
+            assert_eq!(
+                (outcome.status, outcome.findings[0].code.as_str()),
+                (CheckStatus::Pass, "sequence_exhausted")
+            );
         }
     }
 

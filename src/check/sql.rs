@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Context, Findings, Outcome, Verified};
+use crate::model::code::Code;
 use crate::model::failure::Result;
 use crate::model::human;
 use crate::model::verdict::{Finding, Severity};
@@ -40,7 +41,13 @@ fn judge_empty(check: &Sql, count: u64, keys: &[String]) -> Outcome {
     let mut findings = Findings::default();
     let mut find = |subject, actual| {
         let expected = "no row".to_owned();
-        findings.push(Finding { severity: Severity::Error, code: "rows_found", subject, expected, actual });
+        findings.push(Finding {
+            severity: Severity::Error,
+            code: Code::new("rows_found"),
+            subject,
+            expected,
+            actual,
+        });
     };
     if count > 0 && keys.is_empty() {
         find(subject(check), human::things(count, "row"));
@@ -81,7 +88,7 @@ fn judge_value(check: &Sql, answer: &Answer) -> Outcome {
             }
         },
     };
-    failed(check, code, expected, actual)
+    failed(check, Code::new(code), expected, actual)
 }
 
 /// A value that is the expected one is in the template anyway.
@@ -112,7 +119,7 @@ fn judge_age(check: &Sql, max_age: TimeDelta, moments: &[Moment], taken_at: Date
                     findings.push(finding(
                         check,
                         Severity::Warning,
-                        "newer_than_dump",
+                        Code::new("newer_than_dump"),
                         expected.clone(),
                         actual.clone(),
                     ));
@@ -124,7 +131,7 @@ fn judge_age(check: &Sql, max_age: TimeDelta, moments: &[Moment], taken_at: Date
             }
         }
     };
-    failed(check, code, expected, actual)
+    failed(check, Code::new(code), expected, actual)
 }
 
 /// The only one of these, or the code and the words for there being none or several.
@@ -203,11 +210,11 @@ fn subject(check: &Sql) -> String {
     check.database.to_string()
 }
 
-fn finding(check: &Sql, severity: Severity, code: &'static str, expected: String, actual: String) -> Finding {
+fn finding(check: &Sql, severity: Severity, code: Code, expected: String, actual: String) -> Finding {
     Finding { severity, code, subject: subject(check), expected, actual }
 }
 
-fn failed(check: &Sql, code: &'static str, expected: String, actual: String) -> Outcome {
+fn failed(check: &Sql, code: Code, expected: String, actual: String) -> Outcome {
     let mut findings = Findings::default();
     let actual = format!("{actual}, expected {expected}");
     findings.push(finding(check, Severity::Error, code, expected, actual));

@@ -12,6 +12,8 @@ use serde_json::Value;
 
 use super::{Context, Findings, Outcome, Restored};
 use crate::check::chain::{KeyRing, same_fingerprint, verify_receipt};
+use crate::model::code::Code;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::verdict::{Finding, Severity};
@@ -70,14 +72,20 @@ impl RootFold {
             }
         };
         let subject = format!("key {}", human::one_line(fingerprint, 64));
-        self.findings.push(Finding { severity: Severity::Error, code, subject, expected, actual });
+        self.findings.push(Finding {
+            severity: Severity::Error,
+            code: Code::new(code),
+            subject,
+            expected,
+            actual,
+        });
     }
 
     /// Reports a day on which a tenant has audit rows, and no root, though there has been time to compute one.
     pub fn day_without_root(&mut self, tenant: &str, date: NaiveDate, leaves: i64) {
         self.findings.push(Finding {
             severity: Severity::Error,
-            code: "missing_root",
+            code: Code::new("missing_root"),
             subject: format!("root of tenant {} for {date}", human::one_line(tenant, 64)),
             expected: format!("a root over {leaves} audit rows"),
             actual: "no root".to_owned(),
@@ -88,7 +96,7 @@ impl RootFold {
     pub fn without_day(&mut self, what: &str, tenant: &str, count: i64) {
         self.findings.push(Finding {
             severity: Severity::Error,
-            code: "no_day",
+            code: Code::new("no_day"),
             subject: format!("{what} of tenant {}", human::one_line(tenant, 64)),
             expected: "a day in the years 1 to 9999".to_owned(),
             actual: format!("{count} of them without one"),
@@ -115,7 +123,7 @@ impl RootFold {
         if self.keys.is_empty() && (self.roots > 0 || self.audit_rows > 0) {
             self.findings.push(Finding {
                 severity: Severity::Error,
-                code: "no_signing_keys",
+                code: Code::new("no_signing_keys"),
                 subject: "transparency_historical_keys".to_owned(),
                 expected: "the keys that signed the roots".to_owned(),
                 actual: format!(
@@ -148,7 +156,7 @@ impl RootFold {
             self.find(
                 root,
                 Severity::Error,
-                "receipt_missing",
+                Code::new("receipt_missing"),
                 "a signed receipt".to_owned(),
                 "none that can be read".to_owned(),
             );
@@ -169,7 +177,7 @@ impl RootFold {
             if *signed != column {
                 let actual = format!("the row has {name} {}", human::one_line(&column.to_string(), 100));
                 let expected = format!("{name} {} as signed", human::one_line(&signed.to_string(), 100));
-                self.find(root, Severity::Error, "receipt_differs", expected, actual);
+                self.find(root, Severity::Error, Code::new("receipt_differs"), expected, actual);
             }
         }
         let signed_by = root.payload_fingerprint.as_deref();
@@ -177,7 +185,7 @@ impl RootFold {
             let expected =
                 format!("signing_key_fingerprint {}", root.payload_fingerprint.as_deref().unwrap_or("null"));
             let actual = format!("signing_key_fingerprint {}", root.fingerprint);
-            self.find(root, Severity::Error, "receipt_differs", expected, actual);
+            self.find(root, Severity::Error, Code::new("receipt_differs"), expected, actual);
         }
     }
 
@@ -187,14 +195,14 @@ impl RootFold {
                 "the fingerprint of a key in transparency_historical_keys, or of the active public key"
                     .to_owned();
             let actual = format!("signed by an unknown key {}", human::one_line(&root.fingerprint, 64));
-            self.find(root, Severity::Error, "unknown_signing_key", expected, actual);
+            self.find(root, Severity::Error, Code::new("unknown_signing_key"), expected, actual);
             return;
         };
         let Some(signature) = &root.signature else {
             self.find(
                 root,
                 Severity::Error,
-                "bad_signature",
+                Code::new("bad_signature"),
                 "a signature over the receipt".to_owned(),
                 "none".to_owned(),
             );
@@ -206,21 +214,14 @@ impl RootFold {
             self.find(
                 root,
                 Severity::Error,
-                "bad_signature",
+                Code::new("bad_signature"),
                 "a signature over the receipt".to_owned(),
                 error.to_string(),
             );
         }
     }
 
-    fn find(
-        &mut self,
-        root: &RootRow,
-        severity: Severity,
-        code: &'static str,
-        expected: String,
-        actual: String,
-    ) {
+    fn find(&mut self, root: &RootRow, severity: Severity, code: Code, expected: String, actual: String) {
         let subject = format!("root of tenant {} for {}", human::one_line(&root.tenant, 64), root.date);
         self.findings.push(Finding { severity, code, subject, expected, actual });
     }
@@ -242,7 +243,7 @@ fn missing_tables<'a>(
     };
     TABLES.into_iter().filter(move |name| !there(name)).map(|name| Finding {
         severity: Severity::Error,
-        code: "table_missing",
+        code: Code::new("table_missing"),
         subject: format!("{}.{}", check.database, table(name)),
         expected: "the table".to_owned(),
         actual: "it is not in the restored database: was it left out of the backup?".to_owned(),
@@ -265,7 +266,7 @@ pub async fn run(check: &template::TransparencyRoots, context: &Context<'_>) -> 
     if let Some(path) = check.active_public_key.as_ref().filter(|path| !path.as_os_str().is_empty()) {
         let unusable = |why: String| {
             Failure::config(
-                "public_key_unreadable",
+                codes::PUBLIC_KEY_UNREADABLE,
                 format!("the active public key {} cannot be used: {why}", path.display()),
             )
             .hint("it must be an Ed25519 public key in PEM form (for Aegis: ACP_TRANSPARENCY_PUBLIC_KEY)")

@@ -29,6 +29,7 @@ mod tree;
 mod value;
 
 use super::{Context, Outcome};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::target::postgres::Database;
 use crate::template;
@@ -48,7 +49,7 @@ pub use since::HEADS_NOT_COMPARED;
 /// # Errors
 /// If it cannot be judged.
 pub async fn run(check: &template::VerifyChain, context: &Context<'_>) -> Result<Outcome> {
-    let chain = check.chain().map_err(|why| Failure::config("template_invalid", why))?;
+    let chain = check.chain().map_err(|why| Failure::config(codes::TEMPLATE_INVALID, why))?;
     let database = Database::InStack(context.tools.server.clone(), check.database.clone());
     let tools = context.tools;
     // One holds the snapshot that the others read.

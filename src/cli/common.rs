@@ -14,6 +14,8 @@ use crate::clock::{Clock, Timer};
 use crate::drill::{Drill, Journal};
 use crate::evidence::{DrillLog, VerdictFile, json, seal};
 use crate::layer::Identities;
+use crate::model::code::Code;
+use crate::model::codes;
 use crate::model::event::Sink;
 use crate::model::exit::ExitCode;
 use crate::model::failure::{Class, Failure, Result};
@@ -136,7 +138,7 @@ pub async fn run_drill(
             verdict.failure.is_none(),
         ),
     };
-    if let Some(lost) = verdict.failure.as_ref().filter(|failure| failure.code == "evidence_lost") {
+    if let Some(lost) = verdict.failure.as_ref().filter(|failure| failure.code == codes::EVIDENCE_LOST) {
         complain(&lost.message, lost.hint.as_deref());
     }
     let code = match failure.map(|failure| failure.class) {
@@ -214,7 +216,7 @@ pub fn tell(message: &str) {
 
 /// Tells what went wrong, and what to do about it, on stderr.
 pub fn complain(message: &str, hint: Option<&str>) {
-    complain_of(&Failure::config("", message), hint);
+    complain_of(&Failure::config(Code::new(""), message), hint);
 }
 
 /// As [`complain`]: a failure's message is safe to show, and may have the lines of a template that is wrong.
@@ -257,7 +259,7 @@ pub fn parse_time(text: &str) -> std::result::Result<DateTime<Utc>, String> {
 pub fn point_in_time(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
     match at {
         Some(at) if at.date_naive() > now.date_naive() => Err(Failure::config(
-            "at_in_the_future",
+            codes::AT_IN_THE_FUTURE,
             format!("--at {} has not come yet", at.format("%Y-%m-%d %H:%M:%SZ")),
         )
         .hint("leave --at out for the newest recovery points")),
@@ -301,7 +303,8 @@ mod tests {
     fn no_point_in_time_is_younger_than_now() {
         let time = |text: &str| parse_time(text).unwrap();
         let now = time("2026-05-17T08:31Z");
-        let asked = |text: &str| point_in_time(Some(time(text)), now).map_err(|failure| failure.code);
+        let asked =
+            |text: &str| point_in_time(Some(time(text)), now).map_err(|failure| failure.code.as_str());
         assert_eq!(asked("2026-05-16"), Ok(Some(time("2026-05-16"))));
         assert_eq!(asked("2026-05-17"), Ok(Some(now)), "the end of today has not come");
         assert_eq!(asked("2026-05-18"), Err("at_in_the_future"));

@@ -14,6 +14,7 @@ use crate::demo::data::DEFAULT_ROWS;
 use crate::demo::stage::Stage;
 use crate::drill::{Drill, Options};
 use crate::evidence::earlier_drills;
+use crate::model::codes;
 use crate::model::earlier::EarlierDrills;
 use crate::model::exit::ExitCode;
 use crate::model::failure::{Failure, Result};
@@ -90,7 +91,10 @@ fn must_have_passed(verdict: &Verdict) -> Result<()> {
         Status::Cancelled => Err(Failure::cancelled()),
         _ => {
             let why = verdict.failure.as_ref().map_or("", |failure| &failure.message);
-            Err(Failure::inconclusive("demo_break_failed", format!("the sound backup did not pass: {why}")))
+            Err(Failure::inconclusive(
+                codes::DEMO_BREAK_FAILED,
+                format!("the sound backup did not pass: {why}"),
+            ))
         }
     }
 }

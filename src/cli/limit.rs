@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 
@@ -13,7 +14,7 @@ pub async fn in_time<T>(limit: Duration, doing: &str, work: impl Future<Output =
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
         let limit = human::duration(limit.as_secs_f64());
         let message = format!("{doing} took longer than {limit}, and was given up");
-        Err(Failure::inconclusive("timed_out", message)
+        Err(Failure::inconclusive(codes::TIMED_OUT, message)
             .hint("the store or the network is slow, or hangs; nothing was learnt about the backups"))
     })
 }
@@ -26,7 +27,7 @@ mod tests {
     async fn work_that_does_not_end_is_given_up() {
         let never = std::future::pending::<Result<()>>();
         let failure = in_time(Duration::from_millis(1), "planning", never).await.unwrap_err();
-        assert_eq!(failure.code, "timed_out");
+        assert_eq!(failure.code.as_str(), "timed_out");
         assert!(failure.message.starts_with("planning took longer than "), "{failure}");
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::common;
 use crate::clock::Clock;
+use crate::model::codes;
 use crate::model::exit::ExitCode;
 use crate::model::failure::{Failure, Result};
 use crate::model::verdict::TeardownStatus;
@@ -55,7 +56,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         .collect();
     if let Some(id) = drill.as_ref().filter(|_| shown.is_empty()) {
         return Err(Failure::config(
-            "drill_unknown",
+            codes::DRILL_UNKNOWN,
             format!("nothing on this engine belongs to the drill {id}"),
         )
         .hint("`restore-drill reap --dry-run` lists what there is"));

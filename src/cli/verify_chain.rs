@@ -9,6 +9,7 @@ use super::signals::{Interrupted, Stop};
 use crate::check::Outcome;
 use crate::check::chain::{Encoding, HashFunction};
 use crate::check::verify_chain::{Watch, verify, verify_jsonl};
+use crate::model::codes;
 use crate::model::exit::ExitCode;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
@@ -135,7 +136,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let check = check(&args)?;
     let chain = check
         .chain()
-        .map_err(|why| Failure::config("chain_invalid", why).hint("--help explains each option"))?;
+        .map_err(|why| Failure::config(codes::CHAIN_INVALID, why).hint("--help explains each option"))?;
     let cancel = Stop::on_signal(Interrupted::Reads).token;
     let began = Instant::now();
     let outcome = tokio::select! {
@@ -168,7 +169,7 @@ fn nothing_verified(args: &Args) -> Failure {
             "is it the right database, and may this user see its rows? --allow-empty if it may be empty",
         ),
     };
-    Failure::inconclusive("nothing_verified", message).hint(hint)
+    Failure::inconclusive(codes::NOTHING_VERIFIED, message).hint(hint)
 }
 
 async fn judge(args: &Args, check: &VerifyChain, chain: template::Chain) -> Result<Outcome> {
@@ -179,8 +180,11 @@ async fn judge(args: &Args, check: &VerifyChain, chain: template::Chain) -> Resu
                 return verify_jsonl(std::io::stdin().lock(), &chain);
             }
             let file = std::fs::File::open(&path).map_err(|error| {
-                Failure::config("jsonl_unreadable", format!("{} cannot be read: {error}", path.display()))
-                    .hint("--jsonl names a file with one JSON object a line, or - for stdin")
+                Failure::config(
+                    codes::JSONL_UNREADABLE,
+                    format!("{} cannot be read: {error}", path.display()),
+                )
+                .hint("--jsonl names a file with one JSON object a line, or - for stdin")
             })?;
             verify_jsonl(BufReader::with_capacity(1024 * 1024, file), &chain)
         });
@@ -203,14 +207,14 @@ async fn judge(args: &Args, check: &VerifyChain, chain: template::Chain) -> Resu
 /// The check's own advice is on drills, which have a template's query, a kept server and a disk to make room on.
 fn outside_a_drill(failure: Failure) -> Failure {
     let advice = match failure.code {
-        "query_failed" => "may this user read the table? the server's log has more",
-        "query_timed_out" => {
+        codes::QUERY_FAILED => "may this user read the table? the server's log has more",
+        codes::QUERY_TIMED_OUT => {
             "the server ended the statement: look at its log, and at the limits of this user"
         }
-        "schema_differs" => {
+        codes::SCHEMA_DIFFERS => {
             "the table, or a column that the check needs, is not in this database, or is named wrongly"
         }
-        "disk_full" => "make room on the server: sorting a large table writes temporary files",
+        codes::DISK_FULL => "make room on the server: sorting a large table writes temporary files",
         _ => return failure,
     };
     failure.hint(advice)
@@ -221,7 +225,7 @@ fn url(args: &Args) -> Result<Option<String>> {
         return Ok(args.database_url.clone().filter(|url| !url.is_empty()));
     };
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::config("database_url_invalid", format!("{} cannot be read: {error}", path.display()))
+        Failure::config(codes::DATABASE_URL_INVALID, format!("{} cannot be read: {error}", path.display()))
             .hint("--database-url-file names a file with a URL such as postgres://USER@HOST/DATABASE")
     })?;
     Ok(Some(text.trim().to_owned()))
@@ -253,7 +257,7 @@ fn check(args: &Args) -> Result<VerifyChain> {
             || "just one verify-chain check".to_owned(),
             |name| format!("a verify-chain check {name}"),
         );
-        return Err(Failure::config("check_unknown", format!("the template has not {wanted}: {known}"))
+        return Err(Failure::config(codes::CHECK_UNKNOWN, format!("the template has not {wanted}: {known}"))
             .hint("--check names one"));
     };
     let mut chain = chains.swap_remove(at);
@@ -267,14 +271,14 @@ fn check(args: &Args) -> Result<VerifyChain> {
 fn described(args: &Args) -> Result<VerifyChain> {
     let given = &args.scheme;
     let scheme = given.scheme.ok_or_else(|| {
-        Failure::config("chain_invalid", "neither a template nor a scheme is given")
+        Failure::config(codes::CHAIN_INVALID, "neither a template nor a scheme is given")
             .hint("use -t or --scheme")
     })?;
     let table = match (&given.table, &args.jsonl) {
         (Some(table), _) => table.clone(),
         (None, Some(_)) => "export".parse().expect("a table's name"),
         (None, None) => {
-            return Err(Failure::config("chain_invalid", "no table is given")
+            return Err(Failure::config(codes::CHAIN_INVALID, "no table is given")
                 .hint("--table names it, or --jsonl an export"));
         }
     };

@@ -15,11 +15,12 @@ use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::secret::Secret;
 
 fn failed(why: impl std::fmt::Display) -> Failure {
-    Failure::inconclusive("demo_s3_failed", format!("the demo's S3 server does not start: {why}"))
+    Failure::inconclusive(codes::DEMO_S3_FAILED, format!("the demo's S3 server does not start: {why}"))
 }
 
 /// Lists keys as they are. The server would say that they are URL-encoded, and not encode them.

@@ -6,6 +6,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::breakage::Edit;
 use super::data::DataSet;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::model::secret::Secret;
@@ -78,7 +79,7 @@ impl Source {
         let hit = session.text(edit.sql, "editing the sample data").await?;
         hit.ok_or_else(|| {
             Failure::config(
-                "demo_break_failed",
+                codes::DEMO_BREAK_FAILED,
                 format!("nothing in {} is there to be broken", edit.database),
             )
             .hint("the sample data is too small for this kind: give it more --rows")
@@ -107,7 +108,7 @@ impl Source {
         match exec.exit_code().await? {
             0 => Ok(dump),
             _ => Err(Failure::inconclusive(
-                "demo_break_failed",
+                codes::DEMO_BREAK_FAILED,
                 format!("pg_dump: {}", crate::model::human::one_line(&String::from_utf8_lossy(&said), 300)),
             )),
         }

@@ -15,6 +15,7 @@ use super::source::Source;
 use crate::backup::{self, Job, Report};
 use crate::clock::Clock;
 use crate::layer::{self, Identities, Recipients, generate_key};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::{DatabaseName, DrillId, ProjectName};
 use crate::model::secret::Secret;
@@ -104,7 +105,7 @@ impl Stage {
         let earlier = outcome?;
         if removed.status == TeardownStatus::Leaked {
             return Err(Failure::inconclusive(
-                "demo_leaked",
+                codes::DEMO_LEAKED,
                 format!("the source server could not be removed: {}", removed.remains()),
             )
             .hint("`restore-drill reap` removes it once this command has ended"));
@@ -280,7 +281,7 @@ fn write_private(path: &Path, secret: &Secret) -> std::io::Result<()> {
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn no_directory(error: std::io::Error) -> Failure {
     Failure::inconclusive(
-        "demo_directory_failed",
+        codes::DEMO_DIRECTORY_FAILED,
         format!("the demo cannot write to its temporary directory: {error}"),
     )
     .hint("TMPDIR names another place")

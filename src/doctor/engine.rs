@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 
 use super::{Health, Item};
+use crate::model::codes;
 use crate::model::failure::{Failure, MAKE_ROOM, Result};
 use crate::model::human;
 use crate::plan::forecast::Room;
@@ -81,7 +82,7 @@ fn judge_memory(template: &Template, info: &EngineInfo) -> Item {
         None => format!("{} on the engine", human::bytes(info.memory_bytes)),
     };
     if postgres.unwrap_or(0) + services > info.memory_bytes {
-        return Item::failure(what, Failure::config("memory_short", seen)).advice(
+        return Item::failure(what, Failure::config(codes::MEMORY_SHORT, seen)).advice(
             "lower postgres.memory or the services' memory in the template, or give the engine more",
         );
     }
@@ -121,7 +122,7 @@ pub(super) fn judge_disk(free_bytes: Option<u64>, room: &Room) -> Item {
         Some(free) if free < needed => {
             let seen = format!("{} free, {estimate}", human::bytes(free));
             if room.measured {
-                Item::failure(what, Failure::inconclusive("disk_short", seen).hint(MAKE_ROOM))
+                Item::failure(what, Failure::inconclusive(codes::DISK_SHORT, seen).hint(MAKE_ROOM))
             } else {
                 Item::new(what, Health::Warning, seen).advice(MAKE_ROOM)
             }
@@ -202,6 +203,6 @@ mod tests {
     fn an_image_that_can_be_pulled_is_a_warning_and_one_that_cannot_a_failure() {
         let absent = |pullable| judge_absent_image("image x".to_owned(), pullable).status;
         assert_eq!(absent(Ok(())), Health::Warning);
-        assert_eq!(absent(Err(Failure::inconclusive("image_unavailable", "no"))), Health::Failed);
+        assert_eq!(absent(Err(Failure::inconclusive(codes::IMAGE_UNAVAILABLE, "no"))), Health::Failed);
     }
 }

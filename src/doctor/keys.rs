@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Health, Item};
 use crate::check::chain::parse_public_key;
 use crate::layer::Identities;
+use crate::model::codes;
 use crate::model::failure::Failure;
 use crate::template::{Check, Template};
 
@@ -75,7 +76,7 @@ fn public_key(path: &Path) -> Item {
         Ok(_) => Item::ok(what, "an Ed25519 public key"),
         Err(why) => Item::failure(
             what,
-            Failure::config("public_key_unreadable", why).hint(
+            Failure::config(codes::PUBLIC_KEY_UNREADABLE, why).hint(
                 "it must be an Ed25519 public key in PEM form (for Aegis: ACP_TRANSPARENCY_PUBLIC_KEY)",
             ),
         ),

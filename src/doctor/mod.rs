@@ -120,6 +120,8 @@ pub async fn examine(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::code::Code;
+    use crate::model::codes;
 
     #[test]
     fn the_exit_code_is_the_first_failures() {
@@ -132,8 +134,8 @@ mod tests {
         };
         let (warning, bad, config) = (
             Item::new("a", Health::Warning, "b"),
-            Item::failure("a", Failure::bad("x", "y")),
-            Item::failure("a", Failure::config("x", "y")),
+            Item::failure("a", Failure::bad(Code::new("x"), "y")),
+            Item::failure("a", Failure::config(Code::new("x"), "y")),
         );
         assert_eq!(examination(vec![warning.clone()]).exit_code(), ExitCode::Ok);
         assert_eq!(
@@ -153,7 +155,7 @@ mod tests {
                 Item::ok("age identities", "age1shop"),
                 Item::failure(
                     "header of shop_20260517T033111Z.dump.age",
-                    Failure::bad("no_identity_fits", "no identity opens it").hint("look for the key"),
+                    Failure::bad(codes::NO_IDENTITY_FITS, "no identity opens it").hint("look for the key"),
                 ),
                 Item::new("memory", Health::Warning, "512 MiB on the engine").advice("give the engine more"),
                 Item::new("disk", Health::Unknown, "about 2 GiB needed"),

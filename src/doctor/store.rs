@@ -5,6 +5,7 @@ use futures_util::future::join_all;
 
 use super::{Health, Item};
 use crate::layer::{DecryptFailure, Identities, decrypt};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::DatabaseName;
@@ -67,7 +68,7 @@ pub(super) async fn examine(
         true => Item::ok(what, seen),
         false => {
             let failure =
-                Failure::bad("no_recovery_point", format!("{seen}: none of {}", missing.join(", ")));
+                Failure::bad(codes::NO_RECOVERY_POINT, format!("{seen}: none of {}", missing.join(", ")));
             Item::failure(what, failure.hint("`restore-drill plan` says what was looked for"))
         }
     }];
@@ -117,7 +118,7 @@ async fn open_range(
     let range = 0..point.size_bytes.min(length);
     let bytes = store.read(&point.key, point.etag.as_deref(), range).await.map_err(|failure| {
         // As a drill says it: it does not begin with what it cannot read.
-        if failure.code == "object_archived" {
+        if failure.code == codes::OBJECT_ARCHIVED {
             Failure::bad(failure.code, failure.message)
                 .hint("`restore-drill plan --request-restore` asks the store for a readable copy")
         } else {

@@ -1,5 +1,6 @@
 //! From everything recorded to PASS or FAIL. Pure, and the only place that says PASS.
 
+use crate::model::codes;
 use crate::model::failure::Failure;
 use crate::model::verdict::{Check, CheckStatus, DatabaseStatus, IsolationStatus, Status, Verdict};
 
@@ -31,7 +32,7 @@ fn shortfall(verdict: &Verdict) -> Option<Failure> {
     let lacks = |what: &str| {
         Some(
             Failure::inconclusive(
-                "incomplete",
+                codes::INCOMPLETE,
                 format!("the drill ended without {what}, so nothing is proved"),
             )
             .hint("this is a defect of restore-drill; please report it with the verdict"),
@@ -57,7 +58,7 @@ fn shortfall(verdict: &Verdict) -> Option<Failure> {
     if !verdict.checks.iter().any(passed) {
         return Some(
             Failure::inconclusive(
-                "nothing_verified",
+                codes::NOTHING_VERIFIED,
                 "no check of the template was possible, so nothing is proved",
             )
             .hint("warnings in the verdict say why each was skipped; add a check that is possible here"),
@@ -74,6 +75,7 @@ fn was_not_possible(check: &Check) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::code::Code;
     use crate::model::exit::ExitCode;
     use crate::model::testing::{check, database, fresh, passing};
     use crate::model::verdict::{Finding, Severity, TeardownStatus};
@@ -112,7 +114,7 @@ mod tests {
             let verdict = concluded(spoil);
             assert_eq!(verdict.status, Status::Inconclusive, "case {number}");
             let failure = verdict.failure.as_ref().expect("a reason is given");
-            assert_eq!(failure.code, "incomplete");
+            assert_eq!(failure.code.as_str(), "incomplete");
             assert!(failure.message.contains(lacks), "case {number}: {}", failure.message);
             assert_eq!(ExitCode::from(&verdict), ExitCode::Inconclusive);
         }
@@ -123,7 +125,7 @@ mod tests {
         let mut check = check(CheckStatus::Skipped);
         check.findings.push(Finding {
             severity: Severity::Warning,
-            code: "no_manifest",
+            code: Code::new("no_manifest"),
             subject: "a".to_owned(),
             expected: "a manifest".to_owned(),
             actual: "there is none".to_owned(),
@@ -136,7 +138,7 @@ mod tests {
         assert_eq!(concluded(|verdict| verdict.checks.push(impossible())).status, Status::Pass);
         let verdict = concluded(|verdict| verdict.checks = vec![impossible()]);
         assert_eq!(verdict.status, Status::Inconclusive);
-        assert_eq!(verdict.failure.unwrap().code, "nothing_verified");
+        assert_eq!(verdict.failure.unwrap().code.as_str(), "nothing_verified");
     }
 
     #[test]

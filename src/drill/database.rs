@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::fetch::{Arrived, Fetcher};
 use super::journal::Journal;
+use crate::model::codes;
 use crate::model::event::{DatabaseEvent, Event};
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
@@ -98,9 +99,11 @@ impl Task {
         self.record(DatabaseEvent::Waiting);
         for (name, parent) in &self.parents {
             if settled(parent.clone()).await.is_none() {
-                let failure =
-                    Failure::bad("parent_failed", format!("not restored, because its parent {name} was not"))
-                        .hint(format!("see the error of {name}"));
+                let failure = Failure::bad(
+                    codes::PARENT_FAILED,
+                    format!("not restored, because its parent {name} was not"),
+                )
+                .hint(format!("see the error of {name}"));
                 self.record(DatabaseEvent::Skipped(failure));
                 return Ok(None);
             }
@@ -172,7 +175,7 @@ impl Task {
         let dumped_shown = crate::model::human::one_line(dumped, 80);
         let text = format!("the dump under {} was made of a database named {dumped_shown}", self.point.key);
         if self.siblings.iter().any(|sibling| sibling.as_str() == dumped) {
-            return Err(Failure::bad("wrong_database", text).hint(
+            return Err(Failure::bad(codes::WRONG_DATABASE, text).hint(
                 "the backup job mixed databases up: compare its database names with its object names",
             ));
         }

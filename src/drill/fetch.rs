@@ -8,6 +8,7 @@ use super::journal::Journal;
 use crate::format::pg_custom::{Limits, LineFeeds, Status, Toc, TocReader};
 use crate::layer::Identities;
 use crate::layer::pipe::{CHANNEL_DEPTH, PARTS_WAITING, decrypt_blocking};
+use crate::model::codes;
 use crate::model::event::{DatabaseEvent, Event, Fetched};
 use crate::model::failure::{Failure, Result};
 use crate::model::transfer::TransferStats;
@@ -68,7 +69,7 @@ impl Fetcher {
         let (transfer, toc): (TransferStats, Toc) = decrypted.expect("decryption does not panic")?;
         if written != transfer.plaintext_bytes {
             return Err(Failure::inconclusive(
-                "scratch_failed",
+                codes::SCRATCH_FAILED,
                 format!(
                     "the container has {written} bytes of the dump, and {} were sent",
                     transfer.plaintext_bytes

@@ -1,6 +1,7 @@
 //! Isolation as a drill has it proved: recorded whether or not it holds, and looked at again after the last check.
 
 use super::journal::Journal;
+use crate::model::codes;
 use crate::model::event::Event;
 use crate::model::failure::{Class, Failure, Result};
 use crate::model::verdict::{Isolation, IsolationStatus};
@@ -52,7 +53,7 @@ pub async fn confirm(
     journal.record(&Event::Isolation(proof));
     let Some(what) = broken else { return Ok(()) };
     Err(Failure::bad(
-        "isolation_failed",
+        codes::ISOLATION_FAILED,
         format!("the stack did not stay isolated while it held data: {what}"),
     )
     .hint("find out who joined it, and what was read or changed there; then drill again"))
@@ -70,17 +71,21 @@ pub fn graver(isolated: Result<()>, checked: Result<()>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::code::Code;
 
     #[test]
     fn a_stranger_is_graver_than_a_bad_backup_and_that_nothing_could_be_told_is_not() {
         let bad = |code| Err(Failure::bad(code, ""));
-        let unknown = || Err(Failure::inconclusive("engine_error", ""));
-        let code = |isolated, checked| graver(isolated, checked).map_err(|failure| failure.code);
+        let unknown = || Err(Failure::inconclusive(codes::ENGINE_ERROR, ""));
+        let code = |isolated, checked| graver(isolated, checked).map_err(|failure| failure.code.as_str());
         assert_eq!(code(Ok(()), Ok(())), Ok(()));
-        assert_eq!(code(bad("isolation_failed"), bad("hash_mismatch")), Err("isolation_failed"));
-        assert_eq!(code(bad("isolation_failed"), Ok(())), Err("isolation_failed"));
-        assert_eq!(code(unknown(), bad("hash_mismatch")), Err("hash_mismatch"));
+        assert_eq!(
+            code(bad(codes::ISOLATION_FAILED), bad(Code::new("hash_mismatch"))),
+            Err("isolation_failed")
+        );
+        assert_eq!(code(bad(codes::ISOLATION_FAILED), Ok(())), Err("isolation_failed"));
+        assert_eq!(code(unknown(), bad(Code::new("hash_mismatch"))), Err("hash_mismatch"));
         assert_eq!(code(unknown(), Ok(())), Err("engine_error"));
-        assert_eq!(code(Ok(()), bad("hash_mismatch")), Err("hash_mismatch"));
+        assert_eq!(code(Ok(()), bad(Code::new("hash_mismatch"))), Err("hash_mismatch"));
     }
 }

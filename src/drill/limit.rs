@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::model::codes;
 use crate::model::failure::Failure;
 use crate::model::human;
 use crate::model::verdict::{DatabaseRecord, DatabaseStatus, Verdict};
@@ -18,7 +19,7 @@ pub(super) fn timed_out(limit: Duration, verdict: &Verdict, running_checks: &[St
             message.push_str(&format!("; {what}: {}", names.join(", ")));
         }
     }
-    Failure::inconclusive("timed_out", message).hint(
+    Failure::inconclusive(codes::TIMED_OUT, message).hint(
         "phases and databases[].seconds in the verdict say where the time went; `timeout` in the template sets the limit",
     )
 }

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::layer::Identities;
+use crate::model::codes;
 use crate::model::earlier::EarlierDrills;
 use crate::model::event::{EngineFound, Event, Phase, PlannedDrill};
 use crate::model::failure::{Failure, Result};
@@ -144,7 +145,7 @@ impl Drill {
             () = cancel.cancelled() => Err(Failure::cancelled()),
             outcome = AssertUnwindSafe(self.until_verdict(journal, &ownership, &mut engine)).catch_unwind() => {
                 // Teardown must run whatever happens, a defect of our own included.
-                outcome.unwrap_or_else(|_| Err(Failure::inconclusive("internal_error", "the drill broke off")
+                outcome.unwrap_or_else(|_| Err(Failure::inconclusive(codes::INTERNAL_ERROR, "the drill broke off")
                     .hint("this is a defect of restore-drill; please report it with what stderr says")))
             }
             () = tokio::time::sleep(self.template.timeout) => {
@@ -250,7 +251,7 @@ impl Drill {
         });
         let Some(other) = other else { return Ok(()) };
         Err(Failure::inconclusive(
-            "drill_running",
+            codes::DRILL_RUNNING,
             format!(
                 "another drill of {} is running on this engine: {}, by process {}",
                 self.template.name,

@@ -1,5 +1,6 @@
 //! Budgets against measurements. Pure.
 
+use crate::model::codes;
 use crate::model::failure::Failure;
 use crate::model::human;
 use crate::model::verdict::{Objective, Objectives, PhaseObjective, Verdict};
@@ -54,7 +55,7 @@ pub fn missed(verdict: &Verdict) -> Option<Failure> {
         let oldest = verdict.recovery_set.points.iter().min_by_key(|point| point.taken_at)?;
         return Some(
             Failure::bad(
-                "rpo_missed",
+                codes::RPO_MISSED,
                 format!(
                     "RPO missed: the recovery point of {} is {} old, the objective is {}",
                     oldest.database,
@@ -70,7 +71,7 @@ pub fn missed(verdict: &Verdict) -> Option<Failure> {
     {
         return Some(
             Failure::bad(
-                "rto_missed",
+                codes::RTO_MISSED,
                 format!(
                     "RTO missed: recovery took {}, the objective is {}",
                     human::duration(actual),
@@ -87,7 +88,7 @@ pub fn missed(verdict: &Verdict) -> Option<Failure> {
     let of = late.database.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
     Some(
         Failure::bad(
-            "phase_budget_missed",
+            codes::PHASE_BUDGET_MISSED,
             format!(
                 "{}{of} took {}, its budget is {}",
                 late.name,

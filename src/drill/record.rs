@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::conclude::conclude;
 use crate::clock::seconds_between;
+use crate::model::code::Code;
 use crate::model::event::{DatabaseEvent, Event, Phase, PlannedDrill};
 use crate::model::failure::Class;
 use crate::model::names::DatabaseName;
@@ -83,7 +84,7 @@ fn planned(verdict: &mut Verdict, plan: &PlannedDrill) {
         }
     }
     // Of these the drill itself warns when it comes to them.
-    let told_later = |code: &str| matches!(code, "tables_without_rows" | "database_renamed");
+    let told_later = |code: Code| matches!(code.as_str(), "tables_without_rows" | "database_renamed");
     let warnings = plan
         .findings
         .iter()
@@ -149,6 +150,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
+    use crate::model::codes;
     use crate::model::event::Fetched;
     use crate::model::failure::Failure;
     use crate::model::testing::{check, database as named, fresh, passing, planned, start};
@@ -235,14 +237,14 @@ mod tests {
             &mut verdict,
             &[
                 Event::Phase(Phase::Isolation),
-                Event::Failed(Failure::inconclusive("first", "one").hint("do this")),
+                Event::Failed(Failure::inconclusive(Code::new("first"), "one").hint("do this")),
                 Event::Phase(Phase::Teardown),
-                Event::Failed(Failure::bad("second", "two")),
+                Event::Failed(Failure::bad(Code::new("second"), "two")),
                 Event::Finished,
             ],
         );
         let failure = verdict.failure.unwrap();
-        assert_eq!((failure.code, failure.phase), ("first", Some("isolation")));
+        assert_eq!((failure.code.as_str(), failure.phase), ("first", Some("isolation")));
         assert_eq!((failure.message.as_str(), failure.hint.as_deref()), ("one", Some("do this")));
         assert_eq!(verdict.status, Status::Inconclusive);
     }
@@ -250,9 +252,9 @@ mod tests {
     #[test]
     fn the_class_of_a_failure_decides_the_status() {
         for (failure, status) in [
-            (Failure::bad("x", "x"), Status::Fail),
-            (Failure::inconclusive("x", "x"), Status::Inconclusive),
-            (Failure::config("x", "x"), Status::Inconclusive),
+            (Failure::bad(Code::new("x"), "x"), Status::Fail),
+            (Failure::inconclusive(Code::new("x"), "x"), Status::Inconclusive),
+            (Failure::config(Code::new("x"), "x"), Status::Inconclusive),
             (Failure::cancelled(), Status::Cancelled),
         ] {
             let mut verdict = passing();
@@ -315,10 +317,10 @@ mod tests {
                 Event::Planned(Box::new(planned(&[]))),
                 of_b(DatabaseEvent::Fetched(Box::new(Fetched { transfer, archive }))),
                 of_b(DatabaseEvent::PgRestore { outcome, seconds: 4.0 }),
-                of_b(DatabaseEvent::Failed(Failure::bad("restore_failed", "broken"))),
+                of_b(DatabaseEvent::Failed(Failure::bad(codes::RESTORE_FAILED, "broken"))),
                 Event::Database(
                     "a".parse().unwrap(),
-                    DatabaseEvent::Skipped(Failure::bad("parent_failed", "x")),
+                    DatabaseEvent::Skipped(Failure::bad(codes::PARENT_FAILED, "x")),
                 ),
             ],
         );
@@ -329,7 +331,7 @@ mod tests {
             (Some(1.0), Some(3.0), Some(2.0))
         );
         assert_eq!((b.seconds.restore, b.pg_restore.unwrap().exit_code), (Some(4.0), 1));
-        assert_eq!(b.error.unwrap().code, "restore_failed");
+        assert_eq!(b.error.unwrap().code.as_str(), "restore_failed");
         let point = &verdict.recovery_set.points[1];
         assert_eq!(point.ciphertext_sha256.as_deref(), Some("c"));
         assert_eq!((point.plaintext_sha256.as_deref(), point.plaintext_bytes), (Some("p"), Some(10)));

@@ -14,6 +14,7 @@ use super::fetch::Fetcher;
 use super::journal::Journal;
 use super::stack::RestoreTarget;
 use crate::check;
+use crate::model::codes;
 use crate::model::event::Event;
 use crate::model::failure::{Class, Failure, Result};
 use crate::model::names::DatabaseName;
@@ -86,7 +87,7 @@ pub async fn restore_and_check(
 
 /// A task that panicked: reported like anything else that keeps a drill from its verdict, so that teardown runs.
 fn defect(error: &tokio::task::JoinError) -> Failure {
-    Failure::inconclusive("internal_error", format!("a part of the drill broke off: {error}"))
+    Failure::inconclusive(codes::INTERNAL_ERROR, format!("a part of the drill broke off: {error}"))
         .hint("this is a defect of restore-drill; please report it with the verdict")
 }
 

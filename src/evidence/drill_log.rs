@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::log_file::{self, LOCK_WAIT};
 use super::runbook_template::RUNBOOK;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::verdict::{CheckStatus, Status, Verdict};
 use crate::template::Template;
@@ -39,7 +40,7 @@ impl DrillLog {
     /// `log_unwritable`, a configuration error: a drill without evidence is not worth starting.
     pub fn try_out(&self) -> Result<()> {
         log_file::try_out(&self.path, RUNBOOK, LOCK_WAIT).map_err(|error| {
-            Failure::config("log_unwritable", format!("cannot write {}: {error}", self.name()))
+            Failure::config(codes::LOG_UNWRITABLE, format!("cannot write {}: {error}", self.name()))
                 .hint("--log names another file; with --log /dev/null there is none")
         })
     }

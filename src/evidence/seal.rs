@@ -4,6 +4,7 @@
 
 use super::drill_log::DrillLog;
 use super::verdict_file::VerdictFile;
+use crate::model::codes;
 use crate::model::event::Sink;
 use crate::model::failure::Failure;
 use crate::model::verdict::{Status, Verdict};
@@ -42,7 +43,7 @@ fn lose(verdict: &mut Verdict, what: &str, error: &std::io::Error) {
     }
     if verdict.status == Status::Pass {
         let failure =
-            Failure::inconclusive("evidence_lost", format!("evidence of the drill could not be written: {what}: {error}"))
+            Failure::inconclusive(codes::EVIDENCE_LOST, format!("evidence of the drill could not be written: {what}: {error}"))
                 .hint("everything was restored and every check held; make room or set the permissions, and run it again");
         verdict.status = Status::Inconclusive;
         verdict.failure = Some(failure.to_record(None));
@@ -84,7 +85,7 @@ mod tests {
 
     fn is_lost(verdict: &Verdict) {
         assert_eq!(verdict.status, Status::Inconclusive);
-        assert_eq!(verdict.failure.as_ref().unwrap().code, "evidence_lost");
+        assert_eq!(verdict.failure.as_ref().unwrap().code.as_str(), "evidence_lost");
         assert!(
             last_line(verdict).starts_with("Restore drill FAILED — inconclusive: "),
             "{}",
@@ -126,7 +127,7 @@ mod tests {
         fs::remove_dir_all(directory.path().join("restore_drill")).unwrap();
         let failure = file.begin(&passing()).unwrap_err();
         assert_eq!(
-            (failure.class, failure.code),
+            (failure.class, failure.code.as_str()),
             (crate::model::failure::Class::Config, "reports_unwritable")
         );
     }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::files::{self, Staged};
 use super::json;
+use crate::model::codes;
 use crate::model::event::{DatabaseEvent, Event, Sink};
 use crate::model::failure::{Failure, Result};
 use crate::model::names::compact;
@@ -89,7 +90,7 @@ pub fn write_plan(reports: &Path, plan: &DrillPlan, now: DateTime<Utc>) -> Resul
 }
 
 fn unwritable(what: &str, path: &Path, error: &io::Error) -> Failure {
-    Failure::config("reports_unwritable", format!("cannot write {what} {}: {error}", path.display()))
+    Failure::config(codes::REPORTS_UNWRITABLE, format!("cannot write {what} {}: {error}", path.display()))
         .hint("--reports names another directory")
 }
 

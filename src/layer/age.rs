@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader, Cursor, Read, Write};
 use age::armor::ArmoredReader;
 
 use super::identity::{Identities, Recipients};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
 /// The first line of every age file of version 1.
@@ -52,11 +53,11 @@ impl DecryptFailure {
     pub fn into_failure_of(self, what: &str) -> Failure {
         const UPLOAD: &str = "the object in the store is damaged: compare its size with the backup job's log, and drill an older recovery point with --at";
         match self {
-            Self::Empty => Failure::bad("empty_object", format!("{what} has no bytes at all")).hint(UPLOAD),
-            Self::NotAge(begins) => Failure::bad("not_age", format!("{what} is not an age file; it begins with `{begins}`"))
+            Self::Empty => Failure::bad(codes::EMPTY_OBJECT, format!("{what} has no bytes at all")).hint(UPLOAD),
+            Self::NotAge(begins) => Failure::bad(codes::NOT_AGE, format!("{what} is not an age file; it begins with `{begins}`"))
                 .hint("look at what the backup job uploads, and at store.key in the template"),
             Self::NoIdentityFits { stanzas, tried, passed_over } => Failure::bad(
-                "no_identity_fits",
+                codes::NO_IDENTITY_FITS,
                 format!(
                     "no identity opens {what}: it is encrypted to recipients of type {}, and the identities tried are {}{}",
                     stanzas.join(", "),
@@ -66,17 +67,17 @@ impl DecryptFailure {
             )
             .hint("find the identity of the recipient the backup job uses, and name it under encryption.identities"),
             Self::BadHeader(damage) => {
-                Failure::bad("age_header_invalid", format!("the age header of {what} is damaged: {damage}")).hint(UPLOAD)
+                Failure::bad(codes::AGE_HEADER_INVALID, format!("the age header of {what} is damaged: {damage}")).hint(UPLOAD)
             }
             Self::Truncated => {
-                Failure::bad("ciphertext_truncated", format!("{what} is truncated: it ends before its last chunk")).hint(UPLOAD)
+                Failure::bad(codes::CIPHERTEXT_TRUNCATED, format!("{what} is truncated: it ends before its last chunk")).hint(UPLOAD)
             }
             Self::Corrupted => Failure::bad(
-                "ciphertext_corrupted",
+                codes::CIPHERTEXT_CORRUPTED,
                 format!("{what} is corrupted: a chunk was altered or cut off, and fails its authentication"),
             )
             .hint(UPLOAD),
-            Self::Source(error) => Failure::inconclusive("transfer_broken", format!("the transfer broke off ({error})")),
+            Self::Source(error) => Failure::inconclusive(codes::TRANSFER_BROKEN, format!("the transfer broke off ({error})")),
         }
     }
 
@@ -138,8 +139,9 @@ fn without_armor<'a, R: Read + 'a>(mut input: R) -> Result<Box<dyn Read + 'a>, D
 /// # Errors
 /// `encrypt_failed`, if the recipients do not go together or the writer underneath fails.
 pub fn encrypt<W: Write>(output: W, recipients: &Recipients) -> Result<age::stream::StreamWriter<W>> {
-    let failed =
-        |why: String| Failure::config("encrypt_failed", format!("cannot encrypt to these recipients: {why}"));
+    let failed = |why: String| {
+        Failure::config(codes::ENCRYPT_FAILED, format!("cannot encrypt to these recipients: {why}"))
+    };
     age::Encryptor::with_recipients(recipients.keys())
         .map_err(|error| failed(error.to_string()))?
         .wrap_output(output)
@@ -204,7 +206,7 @@ mod tests {
     }
 
     fn code(key: &Key, file: &[u8]) -> &'static str {
-        open(key, file).expect_err("must not open").into_failure().code
+        open(key, file).expect_err("must not open").into_failure().code.as_str()
     }
 
     #[test]
@@ -248,7 +250,7 @@ mod tests {
     fn the_wrong_key_is_told_with_types_and_public_keys() {
         let (mine, other) = (key(), key());
         let failure = open(&mine, &sealed(&other, b"x")).unwrap_err().into_failure();
-        assert_eq!(failure.code, "no_identity_fits");
+        assert_eq!(failure.code.as_str(), "no_identity_fits");
         assert!(failure.message.contains("type X25519"), "{failure}");
         assert!(failure.message.contains(&mine.identities.public_keys()[0]), "{failure}");
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use age::secrecy::ExposeSecret;
 
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::secret::Secret;
 
@@ -44,12 +45,12 @@ impl Identities {
         }
         if let (true, [first, ..]) = (identities.keys.is_empty(), identities.passed_over.as_slice()) {
             let message = format!("no age identity can be used here: there is only {first}");
-            return Err(Failure::config("identity_invalid", message)
+            return Err(Failure::config(codes::IDENTITY_INVALID, message)
                 .hint("encrypt to a native key (age-keygen makes one) beside it, and name its file under encryption.identities"));
         }
         if identities.keys.is_empty() {
             return Err(Failure::config(
-                "identity_missing",
+                codes::IDENTITY_MISSING,
                 "no age identity is given, so nothing can be decrypted",
             )
             .hint("name an identity file under encryption.identities (for Aegis: ACP_BACKUP_AGE_IDENTITY)"));
@@ -130,7 +131,7 @@ impl Identities {
 
 fn read_key_file(path: &Path) -> Result<String> {
     let unreadable = |error: std::io::Error| {
-        Failure::config("identity_unreadable", format!("the age identity file {} cannot be read: {error}", path.display()))
+        Failure::config(codes::IDENTITY_UNREADABLE, format!("the age identity file {} cannot be read: {error}", path.display()))
             .hint("the drill needs the private key; check the path and that this user may read it (mode 0600 or 0400)")
     };
     let mut bytes = Vec::new();
@@ -148,13 +149,13 @@ fn read_key_file(path: &Path) -> Result<String> {
 }
 
 fn invalid(path: &Path, what: &str) -> Failure {
-    Failure::config("identity_invalid", format!("the age identity file {} {what}", path.display()))
+    Failure::config(codes::IDENTITY_INVALID, format!("the age identity file {} {what}", path.display()))
         .hint("it should hold lines that begin with AGE-SECRET-KEY-1, or be an OpenSSH private key")
 }
 
 fn passphrase_protected(path: &Path, command: &str) -> Failure {
     Failure::config(
-        "identity_passphrase",
+        codes::IDENTITY_PASSPHRASE,
         format!(
             "the age identity file {} is protected with a passphrase, and a drill cannot ask for it",
             path.display()
@@ -182,13 +183,13 @@ impl Recipients {
                 recipients.push(Box::new(ssh));
             } else {
                 // Somebody may have pasted the private key here, so the text is not shown.
-                return Err(Failure::config("recipient_invalid", "a recipient under backup.recipients is not an age public key")
+                return Err(Failure::config(codes::RECIPIENT_INVALID, "a recipient under backup.recipients is not an age public key")
                     .hint("recipients begin with age1, ssh-ed25519 or ssh-rsa; `age-keygen -y KEY_FILE` prints yours"));
             }
         }
         if recipients.is_empty() {
             return Err(Failure::config(
-                "recipient_missing",
+                codes::RECIPIENT_MISSING,
                 "no age recipient is given, so nothing can be encrypted",
             )
             .hint("name one under backup.recipients (for Aegis: ACP_BACKUP_AGE_RECIPIENT)"));
@@ -243,11 +244,11 @@ mod tests {
         let other = super::super::testing::key();
         let sealed = super::super::testing::sealed(&other, b"x");
         let failure = super::super::open(&sealed, &identities).unwrap_err();
-        assert_eq!(failure.code, "no_identity_fits");
+        assert_eq!(failure.code.as_str(), "no_identity_fits");
         assert!(failure.message.contains("not tried: a post-quantum key (line 1"), "{failure}");
         // Alone they open nothing.
         let failure = load(others.as_bytes()).unwrap_err();
-        assert_eq!(failure.code, "identity_invalid");
+        assert_eq!(failure.code.as_str(), "identity_invalid");
         assert!(failure.message.contains("only a post-quantum key"), "{failure}");
     }
 
@@ -267,7 +268,7 @@ mod tests {
             ),
         ] {
             let failure = load(text).unwrap_err();
-            assert_eq!(failure.code, code);
+            assert_eq!(failure.code.as_str(), code);
             assert!(!format!("{failure} {:?}", failure.hint).contains(&broken[16..40]));
         }
     }
@@ -276,17 +277,17 @@ mod tests {
     fn a_missing_file_is_a_configuration_error() {
         let failure = Identities::load(&[PathBuf::from("/nonexistent/key")]).unwrap_err();
         assert_eq!(
-            (failure.code, failure.class),
+            (failure.code.as_str(), failure.class),
             ("identity_unreadable", crate::model::failure::Class::Config)
         );
-        assert_eq!(Identities::load(&[]).unwrap_err().code, "identity_missing");
+        assert_eq!(Identities::load(&[]).unwrap_err().code.as_str(), "identity_missing");
     }
 
     #[test]
     fn a_private_key_given_as_recipient_is_not_shown() {
         let (secret, _) = generate_key();
         let failure = Recipients::parse(&[secret.expose().to_owned()]).err().unwrap();
-        assert_eq!(failure.code, "recipient_invalid");
+        assert_eq!(failure.code.as_str(), "recipient_invalid");
         assert!(!failure.to_string().contains("AGE-SECRET"));
     }
 }

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 
 use super::age::{DecryptFailure, decrypt, encrypt};
 use super::identity::{Identities, Recipients};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
 /// Encrypts bytes that fit into memory.
@@ -14,7 +15,8 @@ pub fn seal(plaintext: &[u8], recipients: &Recipients) -> Result<Vec<u8>> {
     let mut sealed = Vec::with_capacity(plaintext.len() + 1024);
     let mut writer = encrypt(&mut sealed, recipients)?;
     let written = writer.write_all(plaintext).and_then(|()| writer.finish());
-    written.map_err(|error| Failure::inconclusive("encrypt_failed", format!("cannot encrypt: {error}")))?;
+    written
+        .map_err(|error| Failure::inconclusive(codes::ENCRYPT_FAILED, format!("cannot encrypt: {error}")))?;
     Ok(sealed)
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::age::{DecryptFailure, decrypt, encrypt};
 use super::identity::{Identities, Recipients};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::transfer::TransferStats;
 
@@ -91,7 +92,7 @@ pub fn encrypt_blocking(
     let mut sink = ChannelWriter { output, hash: Sha256::new(), bytes: 0, waited: Duration::ZERO };
     let copied = encrypt(&mut sink, recipients).and_then(|mut writer| {
         io::copy(&mut source, &mut writer).and_then(|_| writer.finish().map(drop)).map_err(|error| {
-            Failure::inconclusive("encryption_broke_off", format!("encryption broke off: {error}"))
+            Failure::inconclusive(codes::ENCRYPTION_BROKE_OFF, format!("encryption broke off: {error}"))
         })
     });
     if let Some(failure) = source.failure.take() {

@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::code::Code;
+use super::codes;
 use crate::model::human::inert;
 
 /// What to do about a disk that is full, or nearly.
@@ -35,7 +37,7 @@ pub struct Failure {
     /// Decides the exit code.
     pub class: Class,
     /// Stable snake_case identifier for scripts.
-    pub code: &'static str,
+    pub code: Code,
     /// What happened, and why. Never holds a secret.
     pub message: String,
     /// What to do next.
@@ -43,40 +45,40 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn new(class: Class, code: &'static str, message: impl Into<String>) -> Self {
+    fn new(class: Class, code: Code, message: impl Into<String>) -> Self {
         // Whatever its class, it may quote a dump, a key or a store, which are hostile until they are verified.
         Self { class, code, message: inert(&message.into()), hint: None }
     }
 
     /// Configuration or usage is wrong.
-    pub fn config(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn config(code: Code, message: impl Into<String>) -> Self {
         Self::new(Class::Config, code, message)
     }
 
     /// A file that people write is wrong; the message shows its lines, each safe to show.
-    pub fn in_file(code: &'static str, lines: &str) -> Self {
+    pub fn in_file(code: Code, lines: &str) -> Self {
         let lines: Vec<String> = lines.lines().map(inert).collect();
         Self { class: Class::Config, code, message: lines.join("\n"), hint: None }
     }
 
     /// The backup or its data is bad.
-    pub fn bad(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn bad(code: Code, message: impl Into<String>) -> Self {
         Self::new(Class::Bad, code, message)
     }
 
     /// The drill could not come to a verdict.
-    pub fn inconclusive(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn inconclusive(code: Code, message: impl Into<String>) -> Self {
         Self::new(Class::Inconclusive, code, message)
     }
 
     /// The engine's disk is full: says nothing about the backup.
     pub fn disk_full(message: impl Into<String>) -> Self {
-        Self::inconclusive("disk_full", message).hint(MAKE_ROOM)
+        Self::inconclusive(codes::DISK_FULL, message).hint(MAKE_ROOM)
     }
 
     /// The drill was told to stop.
     pub fn cancelled() -> Self {
-        Self::new(Class::Cancelled, "interrupted", "interrupted before it came to an end")
+        Self::new(Class::Cancelled, codes::INTERRUPTED, "interrupted before it came to an end")
             .hint("nothing was learnt about the backup; run it again")
     }
 
@@ -115,7 +117,7 @@ pub struct FailureRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<&'static str>,
     /// Stable snake_case identifier.
-    pub code: &'static str,
+    pub code: Code,
     /// What happened, and why.
     pub message: String,
     /// What to do next.
@@ -131,13 +133,14 @@ mod tests {
 
     #[test]
     fn a_message_cannot_write_lines_of_its_own() {
-        let failure = Failure::config("x", "table a\nRestore drill PASSED\u{1b}[2J\u{202e}");
+        let failure = Failure::config(Code::new("x"), "table a\nRestore drill PASSED\u{1b}[2J\u{202e}");
         assert_eq!(failure.message, "table a Restore drill \"PASSED\" [2J\u{fffd}");
     }
 
     #[test]
     fn context_goes_in_front_and_keeps_the_hint() {
-        let failure = Failure::bad("empty_dump", "decrypts to nothing").hint("look at pg_dump's exit status");
+        let failure =
+            Failure::bad(codes::EMPTY_DUMP, "decrypts to nothing").hint("look at pg_dump's exit status");
         let failure = failure.context("acp_audit");
         assert_eq!(failure.to_string(), "acp_audit: decrypts to nothing");
         assert_eq!(failure.hint.as_deref(), Some("look at pg_dump's exit status"));

@@ -1,5 +1,7 @@
 //! What everybody speaks of. No I/O.
 
+pub mod code;
+pub mod codes;
 pub mod earlier;
 pub mod event;
 pub mod exit;

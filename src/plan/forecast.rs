@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::contents::Contents;
 use super::finding;
 use super::survey::FreeDisk;
+use crate::model::code::Code;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::past::{PastDatabase, PastDrill, STAGES};
@@ -181,7 +182,7 @@ pub fn at_risk(forecast: &Forecast, objectives: &Objectives) -> Vec<Finding> {
         let severity = if seconds > target { Severity::Warning } else { Severity::Info };
         findings.push(finding(
             severity,
-            "objective_at_risk",
+            Code::new("objective_at_risk"),
             subject,
             format!("{what} within {}", human::duration(target)),
             format!("{what} would take about {}, going by {}", human::duration(seconds), forecast.basis),
@@ -262,7 +263,7 @@ pub fn too_small(room: &Room) -> Option<Finding> {
     let free = room.free.as_ref().filter(|free| free.free_bytes < room.needed_bytes)?;
     Some(finding(
         Severity::Warning,
-        "disk_may_be_too_small",
+        Code::new("disk_may_be_too_small"),
         "disk",
         format!("about {} free ({})", human::bytes(room.needed_bytes), room.basis),
         format!("{} free: {}", human::bytes(free.free_bytes), free.basis),
@@ -372,7 +373,7 @@ mod tests {
         let measured = room(&set(1000, 1000), &contents, &[drill("1", [10, 10], 1.0, 1.0)], free(11_999));
         assert_eq!(measured.needed_bytes, 12_000);
         assert_eq!(measured.basis, "what earlier drills restored");
-        assert_eq!(too_small(&measured).unwrap().code, "disk_may_be_too_small");
+        assert_eq!(too_small(&measured).unwrap().code.as_str(), "disk_may_be_too_small");
         let assumed = room(&set(1000, 1000), &contents, &[], free(14_000));
         assert_eq!(assumed.needed_bytes, 14_000);
         assert!(assumed.basis.starts_with("assumed: 6 times"), "{}", assumed.basis);

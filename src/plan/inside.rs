@@ -9,6 +9,8 @@ use super::contents::Contents;
 use super::finding;
 use super::image::{ImageFacts, is_supplied};
 use crate::format::pg_custom::QualifiedName;
+use crate::model::code::Code;
+use crate::model::codes;
 use crate::model::earlier::{EarlierDatabase, EarlierDrill};
 use crate::model::human;
 use crate::model::names::DatabaseName;
@@ -21,12 +23,12 @@ const ZONES_AND_TOLERANCE: TimeDelta = TimeDelta::hours(15);
 const NAMED: usize = 10;
 
 /// Findings that say that something a template needs is not in a recovery point.
-const LACKING: [&str; 5] = [
-    "table_missing_in_dump",
-    "rows_missing_in_dump",
-    "parent_missing_in_dump",
-    "dump_truncated",
-    "wrong_database",
+const LACKING: [Code; 5] = [
+    Code::new("table_missing_in_dump"),
+    Code::new("rows_missing_in_dump"),
+    Code::new("parent_missing_in_dump"),
+    codes::DUMP_TRUNCATED,
+    codes::WRONG_DATABASE,
 ];
 
 impl DrillPlan {
@@ -112,7 +114,7 @@ fn other_database(template: &Template, point: &RecoveryPoint, contents: &Content
         (Severity::Warning, "database_renamed")
     };
     let actual = format!("the dump under {} was made of a database named {dumped}", point.key);
-    Some(finding(severity, code, &point.database, format!("a dump of {}", point.database), actual))
+    Some(finding(severity, Code::new(code), &point.database, format!("a dump of {}", point.database), actual))
 }
 
 /// Plaintext is never longer than ciphertext, so rows that should begin behind the object's end are not there.
@@ -120,7 +122,7 @@ fn cut_off(point: &RecoveryPoint, contents: &Contents) -> Option<Finding> {
     let at = contents.last_data_at.filter(|at| *at >= point.size_bytes)?;
     Some(finding(
         Severity::Error,
-        "dump_truncated",
+        codes::DUMP_TRUNCATED,
         &point.database,
         format!("an object of more than {at} bytes: its table of contents says that rows begin there"),
         format!("{} has {} bytes: the rest was cut off", point.key, point.size_bytes),
@@ -139,7 +141,7 @@ fn newer_than_image(image: &ImageFacts, point: &RecoveryPoint, contents: &Conten
     };
     Some(finding(
         severity,
-        "dump_newer_than_image",
+        codes::DUMP_NEWER_THAN_IMAGE,
         &point.database,
         format!("a dump of PostgreSQL {has} or older: so says {}", image.basis),
         format!(
@@ -156,7 +158,7 @@ fn older_than_image(image: &ImageFacts, point: &RecoveryPoint, contents: &Conten
     (of_dump < has).then(|| {
         finding(
             Severity::Warning,
-            "dump_older_than_image",
+            Code::new("dump_older_than_image"),
             &point.database,
             format!("a dump of PostgreSQL {has}: so says {}", image.basis),
             format!(
@@ -175,7 +177,7 @@ fn other_time(point: &RecoveryPoint, contents: &Contents) -> Option<Finding> {
         let side = if apart < TimeDelta::zero() { "before" } else { "after" };
         finding(
             Severity::Warning,
-            "creation_time_differs",
+            Code::new("creation_time_differs"),
             &point.database,
             "a dump made when its key says, whatever the zone of the clock there",
             format!(
@@ -194,7 +196,7 @@ fn missing_tables(template: &Template, point: &RecoveryPoint, contents: &Content
             let unreadable = contents.lossy && !(table.schema.is_ascii() && table.table.is_ascii());
             finding(
                 if unreadable { Severity::Warning } else { Severity::Error },
-                "table_missing_in_dump",
+                Code::new("table_missing_in_dump"),
                 format!("{}.{table}", point.database),
                 format!("the table, which the template needs for {}", checks.join(", ")),
                 format!("it is not in {}: was it left out of the backup?", point.key),
@@ -214,7 +216,7 @@ fn missing_rows(template: &Template, point: &RecoveryPoint, contents: &Contents)
             if rows > 0 && contents.lacks_rows(&rule.table) && demanded.insert(rule.table.clone()) {
                 findings.push(finding(
                     Severity::Error,
-                    "rows_missing_in_dump",
+                    Code::new("rows_missing_in_dump"),
                     format!("{}.{}", point.database, rule.table),
                     format!("its rows: {} asks for at least {rows}", counts.name),
                     "the dump has the table and none of its rows: they were left out on purpose",
@@ -230,7 +232,7 @@ fn missing_rows(template: &Template, point: &RecoveryPoint, contents: &Contents)
     if !others.is_empty() {
         findings.push(finding(
             Severity::Warning,
-            "tables_without_rows",
+            Code::new("tables_without_rows"),
             &point.database,
             "the rows of every table",
             format!("the dump holds no rows of {}: they were left out on purpose", names(&others)),
@@ -261,7 +263,7 @@ fn missing_parents(point: &RecoveryPoint, contents: &Contents) -> Vec<Finding> {
         let certain = contents.extensions.is_empty() && !contents.lossy;
         findings.push(finding(
             if certain { Severity::Error } else { Severity::Warning },
-            "parent_missing_in_dump",
+            Code::new("parent_missing_in_dump"),
             &point.database,
             "every table that a foreign key refers to",
             format!("foreign keys refer to {}, which the dump does not hold", names(&absent)),
@@ -270,7 +272,7 @@ fn missing_parents(point: &RecoveryPoint, contents: &Contents) -> Vec<Finding> {
     if !empty.is_empty() {
         findings.push(finding(
             Severity::Warning,
-            "parent_rows_missing_in_dump",
+            Code::new("parent_rows_missing_in_dump"),
             &point.database,
             "the rows that foreign keys refer to",
             format!("rows refer to {}, whose rows were left out: the restore may fail", names(&empty)),
@@ -294,7 +296,7 @@ fn missing_extensions(
     (!missing.is_empty()).then(|| {
         finding(
             Severity::Warning,
-            "extension_not_known",
+            Code::new("extension_not_known"),
             &point.database,
             "extensions that come with PostgreSQL, or that postgres.extensions in the template names",
             format!(
@@ -322,7 +324,7 @@ pub fn versions_differ<'a>(all: impl Iterator<Item = (&'a DatabaseName, &'a Cont
             .collect();
         finding(
             Severity::Warning,
-            "server_versions_differ",
+            Code::new("server_versions_differ"),
             "recovery set",
             "members of one major version",
             shown.join("; "),
@@ -331,7 +333,7 @@ pub fn versions_differ<'a>(all: impl Iterator<Item = (&'a DatabaseName, &'a Cont
 }
 
 /// The code of a dump without what is made after the rows.
-pub const POST_DATA_MISSING: &str = "post_data_missing";
+pub const POST_DATA_MISSING: Code = Code::new("post_data_missing");
 
 /// A dump of rows without one index, key, constraint or trigger restores without a word, to a database that no application
 /// can work with. There may be none in truth; an earlier drill, or the template, tells.

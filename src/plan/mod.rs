@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::model::code::Code;
+use crate::model::codes;
 use crate::model::failure::{Failure, FailureRecord};
 use crate::model::names::{DatabaseName, ObjectKey};
 use crate::model::verdict::{
@@ -95,7 +97,7 @@ pub struct PointDetail {
 /// A finding of a plan.
 fn finding(
     severity: Severity,
-    code: &'static str,
+    code: Code,
     subject: impl ToString,
     expected: impl Into<String>,
     actual: impl Into<String>,
@@ -234,7 +236,7 @@ impl View<'_> {
                 let actual = failure.message.clone();
                 findings.push(finding(Severity::Error, failure.code, &point.database, expected, actual));
                 // Where the store does not tell how an object is kept, trying does.
-                if failure.code == "object_archived" {
+                if failure.code == codes::OBJECT_ARCHIVED {
                     detail.readable = Some(false);
                 }
                 detail.error = Some(failure.to_record(None));
@@ -281,7 +283,7 @@ fn unnamed(unnamed: &UnnamedDatabase) -> Finding {
     };
     finding(
         severity,
-        "database_not_in_template",
+        Code::new("database_not_in_template"),
         &unnamed.database,
         "every database in the store among [[databases]]",
         format!("it {state}: {}", unnamed.key),
@@ -299,19 +301,19 @@ impl DrillPlan {
     /// told by the drill beside all else that it finds. See [`DrillPlan::shortfall`].
     pub fn obstacle(&self) -> Option<Failure> {
         let finding = self.error_among(&[
-            "no_recovery_point",
-            "empty_object",
-            "object_archived",
-            "table_missing_in_dump",
+            codes::NO_RECOVERY_POINT,
+            codes::EMPTY_OBJECT,
+            codes::OBJECT_ARCHIVED,
+            Code::new("table_missing_in_dump"),
         ])?;
         let hint = match finding.code {
-            "no_recovery_point" => {
+            codes::NO_RECOVERY_POINT => {
                 "look at the backup job's last runs, and at store.url and store.key in the template"
             }
-            "object_archived" => {
+            codes::OBJECT_ARCHIVED => {
                 "`restore-drill plan --request-restore` asks the store for a readable copy; or drill a newer recovery point"
             }
-            "table_missing_in_dump" => {
+            code if code == "table_missing_in_dump" => {
                 "compare the tables that pg_dump is told to dump with the template's checks; an older recovery point can be drilled with --at"
             }
             _ => "look at the backup job's last run; an older recovery point can be drilled with --at",
@@ -322,13 +324,13 @@ impl DrillPlan {
     /// What the template demands and the set does not keep, though it can be restored. A drill of it cannot pass.
     pub fn shortfall(&self) -> Option<Failure> {
         let finding = self.error_among(&[
-            "skew_exceeded",
+            Code::new("skew_exceeded"),
             KEY_TIME_UNREADABLE,
             POST_DATA_MISSING,
-            "object_lock_missing",
-            "versioning_missing",
-            "retention_too_short",
-            "storage_fact_not_known",
+            Code::new("object_lock_missing"),
+            Code::new("versioning_missing"),
+            Code::new("retention_too_short"),
+            Code::new("storage_fact_not_known"),
         ])?;
         let message = format!("{}: {}", finding.subject, finding.actual);
         let hint = match finding.code {
@@ -339,7 +341,7 @@ impl DrillPlan {
         Some(Failure::bad(finding.code, message).hint(hint))
     }
 
-    fn error_among(&self, codes: &[&str]) -> Option<&Finding> {
+    fn error_among(&self, codes: &[Code]) -> Option<&Finding> {
         self.findings
             .iter()
             .find(|finding| finding.severity == Severity::Error && codes.contains(&finding.code))
@@ -376,7 +378,7 @@ fn no_recovery_point(pattern: &KeyPattern, name: &DatabaseName, listed: usize, a
     let below = pattern.listing_prefix(name);
     Finding {
         severity: Severity::Error,
-        code: "no_recovery_point",
+        code: codes::NO_RECOVERY_POINT,
         subject: name.to_string(),
         expected: format!("an object like {key}"),
         actual: match listed {
@@ -392,7 +394,7 @@ fn no_recovery_point(pattern: &KeyPattern, name: &DatabaseName, listed: usize, a
 fn empty_object(point: &RecoveryPoint) -> Option<Finding> {
     (point.size_bytes == 0).then(|| Finding {
         severity: Severity::Error,
-        code: "empty_object",
+        code: codes::EMPTY_OBJECT,
         subject: point.database.to_string(),
         expected: "an encrypted dump".to_owned(),
         actual: format!("the newest recovery point {} has no bytes at all", point.key),
@@ -416,7 +418,7 @@ fn rpo_finding(rpo: &Objective, set: &RecoverySet) -> Option<Finding> {
     let oldest = set.points.iter().min_by_key(|point| point.taken_at)?;
     Some(Finding {
         severity: Severity::Error,
-        code: "rpo_missed",
+        code: codes::RPO_MISSED,
         subject: oldest.database.to_string(),
         expected: format!("a recovery point not older than {}", crate::model::human::duration(target)),
         actual: format!("its newest recovery point is {} old", crate::model::human::duration(actual)),

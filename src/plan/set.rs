@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::finding;
+use crate::model::code::Code;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, RecoveryPoint, RecoverySet, Severity};
@@ -67,7 +68,7 @@ pub fn shrunken(point: &RecoveryPoint, history: &HistoryRecord, rules: &Recovery
     (point.size_bytes > 0 && ratio < rules.shrunk_below).then(|| {
         finding(
             Severity::Warning,
-            "shrunken_point",
+            Code::new("shrunken_point"),
             &point.database,
             format!(
                 "at least {:.0} % of {}, the median of the {} before it",
@@ -114,7 +115,7 @@ pub fn gaps(
         };
         findings.push(finding(
             Severity::Warning,
-            "schedule_gap",
+            Code::new("schedule_gap"),
             database,
             format!("a recovery point every {every}"),
             format!("no recovery point for {}{more}", shown.join(", ")),
@@ -123,7 +124,7 @@ pub fn gaps(
     if let Some(last) = looked_at.last().filter(|last| length(last.taken_at, at) > limit) {
         findings.push(finding(
             Severity::Warning,
-            "backup_overdue",
+            Code::new("backup_overdue"),
             database,
             format!("a recovery point every {every}"),
             format!(
@@ -145,7 +146,7 @@ pub fn skew(set: &RecoverySet, rules: &RecoverySetRules) -> Option<Finding> {
     (Duration::from_secs(seconds) > max).then(|| {
         finding(
             Severity::Error,
-            "skew_exceeded",
+            Code::new("skew_exceeded"),
             "recovery set",
             format!("taken within {} of each other", human::duration(max.as_secs_f64())),
             format!(
@@ -168,7 +169,7 @@ pub fn from_the_future(
     (taken_at > now + CLOCK_TOLERANCE).then(|| {
         finding(
             Severity::Warning,
-            "point_from_the_future",
+            Code::new("point_from_the_future"),
             database,
             format!("keys that name times up to now, {}", moment(now)),
             format!("{key} names a time that has not come yet, and is passed over"),
@@ -177,7 +178,7 @@ pub fn from_the_future(
 }
 
 /// The code of keys that are passed over for their time.
-pub const KEY_TIME_UNREADABLE: &str = "key_time_unreadable";
+pub const KEY_TIME_UNREADABLE: Code = Code::new("key_time_unreadable");
 
 /// Keys that are a database's in all but their time are passed over. If they were uploaded long after the chosen recovery
 /// point, that one is not the newest backup, and a drill of it would prove an old one.
@@ -255,7 +256,7 @@ mod tests {
     }
 
     fn codes(findings: &[Finding]) -> Vec<&str> {
-        findings.iter().map(|finding| finding.code).collect()
+        findings.iter().map(|finding| finding.code.as_str()).collect()
     }
 
     #[test]
@@ -267,7 +268,7 @@ mod tests {
         let rules = rules();
         assert_eq!(judged(&[100, 100, 100, 50], &rules), None, "the threshold itself is not below it");
         let finding = judged(&[100, 90, 1_000_000, 110, 49], &rules).unwrap();
-        assert_eq!((finding.code, finding.severity), ("shrunken_point", Severity::Warning));
+        assert_eq!((finding.code.as_str(), finding.severity), ("shrunken_point", Severity::Warning));
         assert!(finding.actual.contains("45 %"), "{}", finding.actual);
         assert_eq!(judged(&[100, 100, 1], &rules), None, "two are too few to compare with");
         assert_eq!(judged(&[100, 100, 100, 0], &rules), None, "an empty object has a finding of its own");
@@ -314,7 +315,7 @@ mod tests {
         };
         assert_eq!(judged(120), None);
         let finding = judged(119).unwrap();
-        assert_eq!((finding.code, finding.severity), ("skew_exceeded", Severity::Error));
+        assert_eq!((finding.code.as_str(), finding.severity), ("skew_exceeded", Severity::Error));
         assert_eq!(finding.actual, "b was taken 2h after a");
         assert_eq!(skew(&set, &rules()), None, "nothing is demanded");
     }
@@ -325,7 +326,7 @@ mod tests {
             from_the_future(&"a".parse().unwrap(), start() + TimeDelta::minutes(minutes), "k", start())
         };
         assert_eq!(judged(4), None);
-        assert_eq!(judged(60).unwrap().code, "point_from_the_future");
+        assert_eq!(judged(60).unwrap().code.as_str(), "point_from_the_future");
     }
 
     proptest! {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::finding;
+use crate::model::code::Code;
+use crate::model::codes;
 use crate::model::human;
 use crate::model::verdict::{Finding, RecoveryPoint, Severity};
 use crate::store::{ArchiveRestore, BucketFacts, Fact, LifecycleRule, ObjectFacts};
@@ -40,7 +42,13 @@ pub fn archived(
             }
         ),
     };
-    Some(finding(Severity::Error, "object_archived", &point.database, "an object that can be read", actual))
+    Some(finding(
+        Severity::Error,
+        codes::OBJECT_ARCHIVED,
+        &point.database,
+        "an object that can be read",
+        actual,
+    ))
 }
 
 /// A word that a shell takes as it is.
@@ -72,7 +80,7 @@ pub fn lock_of_point(
     }
     let Some(lock) = &facts.lock else {
         return error(
-            "object_lock_missing",
+            Code::new("object_lock_missing"),
             expected.to_owned(),
             format!("no lock is seen on {} (seeing one needs s3:GetObjectRetention)", point.key),
         );
@@ -80,7 +88,7 @@ pub fn lock_of_point(
     let until = lock.retain_until?;
     if until <= now {
         let actual = format!("the lock on {} ended at {}", point.key, super::set::moment(until));
-        return error("object_lock_missing", expected.to_owned(), actual);
+        return error(Code::new("object_lock_missing"), expected.to_owned(), actual);
     }
     let needed = rules.min_retention?;
     let kept = (until - point.taken_at).to_std().unwrap_or(Duration::ZERO);
@@ -88,7 +96,7 @@ pub fn lock_of_point(
         return None;
     }
     error(
-        "retention_too_short",
+        Code::new("retention_too_short"),
         format!("kept for {}, for recovery_set.min_retention", human::duration(needed.as_secs_f64())),
         format!("{} is locked until {} only", point.key, super::set::moment(until)),
     )
@@ -108,7 +116,7 @@ pub fn bucket(
             None => findings.push(not_known("versioning", "bucket", expected, &facts.versioning)),
             Some(state) if state != "Enabled" => findings.push(finding(
                 Severity::Error,
-                "versioning_missing",
+                Code::new("versioning_missing"),
                 "bucket",
                 expected,
                 format!("versioning is {}", human::one_line(state, 20).to_lowercase()),
@@ -136,7 +144,13 @@ pub fn bucket(
                         "the lifecycle rule {} deletes {which} {when}",
                         human::one_line(&rule.id, 80)
                     );
-                    Some(finding(severity, "retention_too_short", "bucket", expected.clone(), actual))
+                    Some(finding(
+                        severity,
+                        Code::new("retention_too_short"),
+                        "bucket",
+                        expected.clone(),
+                        actual,
+                    ))
                 }));
             }
         }
@@ -165,7 +179,7 @@ fn not_known<T>(what: &str, subject: impl ToString, expected: &str, fact: &Fact<
     let why = fact.not_known.as_deref().unwrap_or("the store did not tell");
     finding(
         Severity::Error,
-        "storage_fact_not_known",
+        Code::new("storage_fact_not_known"),
         subject,
         expected,
         format!("{what} is not known: {why}"),
@@ -194,14 +208,14 @@ mod tests {
     }
 
     fn code(finding: Option<Finding>) -> Option<&'static str> {
-        finding.map(|finding| finding.code)
+        finding.map(|finding| finding.code.as_str())
     }
 
     #[test]
     fn an_archived_point_is_told_with_the_request_that_makes_it_readable() {
         let mut facts = ObjectFacts { storage_class: "DEEP_ARCHIVE".to_owned(), ..ObjectFacts::default() };
         let finding = archived(&point("a", 5, 1), &facts, "backups", start()).unwrap();
-        assert_eq!((finding.code, finding.severity), ("object_archived", Severity::Error));
+        assert_eq!((finding.code.as_str(), finding.severity), ("object_archived", Severity::Error));
         assert!(
             finding
                 .actual
@@ -273,7 +287,10 @@ mod tests {
         };
         let codes = |facts: &BucketFacts, rules: &RecoverySetRules| -> Vec<&str> {
             let prefixes = ["nightly/acp_a_".to_owned(), "nightly/acp_b_".to_owned()];
-            bucket(facts, rules, &prefixes, start()).into_iter().map(|finding| finding.code).collect()
+            bucket(facts, rules, &prefixes, start())
+                .into_iter()
+                .map(|finding| finding.code.as_str())
+                .collect()
         };
         let on = |days| LifecycleRule {
             expires_on: Some(start() + chrono::TimeDelta::days(days)),
@@ -299,7 +316,10 @@ mod tests {
         assert_eq!(codes(&facts("Enabled", vec![on(29), on(-1)]), &demanding()), ["retention_too_short"; 2]);
         let narrowed = facts("Enabled", vec![LifecycleRule { narrowed: true, ..rule("", Some(7)) }]);
         let findings = bucket(&narrowed, &demanding(), &["nightly/acp_a_".to_owned()], start());
-        assert_eq!((findings[0].code, findings[0].severity), ("retention_too_short", Severity::Warning));
+        assert_eq!(
+            (findings[0].code.as_str(), findings[0].severity),
+            ("retention_too_short", Severity::Warning)
+        );
         let silent = BucketFacts::default();
         assert_eq!(codes(&silent, &demanding()), ["storage_fact_not_known", "storage_fact_not_known"]);
         assert!(codes(&silent, &RecoverySetRules::default()).is_empty());

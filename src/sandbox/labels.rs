@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::owner::Owner;
+use crate::model::code::Code;
+use crate::model::codes;
 use crate::model::names::{DrillId, ProjectName};
 
 /// The drill that something belongs to.
@@ -36,7 +38,7 @@ pub const CONTAINER: &str = "io.restore-drill.container";
 pub const COMPOSE_PROJECT: &str = "com.docker.compose.project";
 
 /// The code of a failure that says that the engine has something of that name.
-pub const NAME_TAKEN: &str = "project_exists";
+pub const NAME_TAKEN: Code = codes::PROJECT_EXISTS;
 
 /// Labels by name.
 pub type Labels = BTreeMap<String, String>;
@@ -163,7 +165,7 @@ mod tests {
                 tries.set(tries.get() + 1);
                 match code {
                     _ if tries.get() <= taken => Err(Failure::inconclusive(NAME_TAKEN, "")),
-                    Some(code) => Err(Failure::inconclusive(code, "")),
+                    Some(code) => Err(Failure::inconclusive(Code::new(code), "")),
                     None => Ok(ownership.project.to_string()),
                 }
             }
@@ -172,7 +174,7 @@ mod tests {
         assert_eq!(ownership.under_a_free_name(made(4, None)).await.unwrap(), "d_20260528T202644Z");
         assert_eq!(ownership.project.as_str(), "d_20260528T202644Z", "and keeps it");
         let failure = ownership.under_a_free_name(made(1, Some("disk_full"))).await.unwrap_err();
-        assert_eq!((failure.code, tries.get()), ("disk_full", 2));
+        assert_eq!((failure.code.as_str(), tries.get()), ("disk_full", 2));
         let failure = ownership.under_a_free_name(made(1000, None)).await.unwrap_err();
         assert_eq!((failure.code, tries.get()), (NAME_TAKEN, NAMES));
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::docker::{Engine, ExecSpec};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
 /// The kernel's tables of connections, of IPv4 and IPv6 (proc(5)); the second is not there without IPv6.
@@ -20,7 +21,7 @@ pub async fn listening(engine: &Engine, container_id: &str) -> Result<BTreeSet<u
     if ports.is_empty() {
         let why = crate::model::human::one_line(&said.stderr, 200);
         return Err(Failure::inconclusive(
-            "probe_failed",
+            codes::PROBE_FAILED,
             format!("it cannot be told which ports of the stack have a listener: {why}"),
         )
         .hint("the Postgres image must have bash and cat, as the official one does"));

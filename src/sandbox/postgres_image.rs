@@ -1,6 +1,7 @@
 //! What an image says about the Postgres in it.
 
 use super::docker::ImageFacts;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
 /// What a drill needs to know of a Postgres image before it runs.
@@ -22,7 +23,7 @@ impl PostgresImage {
             |name: &str| facts.environment.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         let Some(data) = variable("PGDATA") else {
             return Err(Failure::config(
-                "image_not_postgres",
+                codes::IMAGE_NOT_POSTGRES,
                 format!(
                     "the image {} does not set PGDATA, so it is not the official postgres image or like it",
                     facts.name
@@ -72,6 +73,6 @@ mod tests {
 
     #[test]
     fn other_images_are_refused() {
-        assert_eq!(image(&["PATH=/bin"], &[]).unwrap_err().code, "image_not_postgres");
+        assert_eq!(image(&["PATH=/bin"], &[]).unwrap_err().code.as_str(), "image_not_postgres");
     }
 }

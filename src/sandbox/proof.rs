@@ -7,6 +7,7 @@ use super::docker::{Engine, ObservedContainer};
 use super::spec::StackNetwork;
 use super::stack::{RunningStack, died_hint};
 use super::{isolation, ports, probe};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::verdict::{Assertion, Isolation, IsolationStatus, Probe};
 use crate::template;
@@ -41,7 +42,7 @@ pub async fn prove(
     let containers = stack.containers.iter().zip(&inspected.containers);
     if let Some((made, ended)) = containers.into_iter().find(|(_, inspected)| !inspected.running) {
         let message = format!("{} ended while isolation was being proved", ended.name);
-        let died = Failure::inconclusive("service_died", message).hint(died_hint(&made.spec.service));
+        let died = Failure::inconclusive(codes::SERVICE_DIED, message).hint(died_hint(&made.spec.service));
         return Err(died.into());
     }
     let mut proof = Isolation { assertions: inspected.assertions.clone(), ..Isolation::default() };
@@ -105,12 +106,12 @@ fn describe(probe: &Probe) -> String {
 fn unproved(probes: &[Probe], gap: Option<&str>) -> Option<Failure> {
     if let Some(unclear) = probes.iter().find(|probe| !probe.ok) {
         let message = format!("isolation could not be proved: {}", describe(unclear));
-        return Some(Failure::inconclusive("probe_failed", message).hint(
+        return Some(Failure::inconclusive(codes::PROBE_FAILED, message).hint(
             "the machine may be too busy for the probes; isolation.probes in the verdict has all of them",
         ));
     }
     let message = format!("isolation on a bridge could not be proved: {}", gap?);
-    Some(Failure::inconclusive("probe_failed", message).hint("without isolation.network = \"bridge\" the stack has no interface that anything could leave by; on a bridge the image needs perl, and the drill must run beside the engine"))
+    Some(Failure::inconclusive(codes::PROBE_FAILED, message).hint("without isolation.network = \"bridge\" the stack has no interface that anything could leave by; on a bridge the image needs perl, and the drill must run beside the engine"))
 }
 
 /// Makes the assertions again, when everything is checked. Returns the first that does not hold, in words.
@@ -158,7 +159,7 @@ fn broken(assertions: &[Assertion]) -> Option<String> {
 fn not_isolated(mut proof: Isolation, what: &str) -> NotIsolated {
     proof.status = IsolationStatus::Failed;
     let failure = Failure::bad(
-        "isolation_failed",
+        codes::ISOLATION_FAILED,
         format!("the stack is not isolated, so nothing was restored: {what}"),
     )
     .hint("isolation in the verdict has every assertion and probe; docs/isolation.md explains them");
@@ -166,5 +167,8 @@ fn not_isolated(mut proof: Isolation, what: &str) -> NotIsolated {
 }
 
 fn no_canary(error: &std::io::Error) -> Failure {
-    Failure::inconclusive("probe_failed", format!("no port can be opened for the isolation probes: {error}"))
+    Failure::inconclusive(
+        codes::PROBE_FAILED,
+        format!("no port can be opened for the isolation probes: {error}"),
+    )
 }

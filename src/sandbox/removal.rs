@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::verdict::{Removed, Teardown, TeardownStatus};
 use crate::sandbox::docker::{Engine, LabelFilter, Owned, OwnedKind};
@@ -125,7 +126,9 @@ impl Tally {
 
     /// Whether the engine may be at a removal still.
     fn is_busy(&self) -> bool {
-        self.reasons.values().any(|failure| matches!(failure.code, "engine_silent" | "removal_under_way"))
+        self.reasons
+            .values()
+            .any(|failure| matches!(failure.code.as_str(), "engine_silent" | "removal_under_way"))
     }
 
     fn clean(self) -> Teardown {
@@ -192,7 +195,7 @@ async fn remove_each(
 }
 
 async fn answered<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
-    let silent = || Failure::inconclusive("engine_silent", "the Docker engine does not answer");
+    let silent = || Failure::inconclusive(codes::ENGINE_SILENT, "the Docker engine does not answer");
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(silent()))
 }
 
@@ -220,11 +223,11 @@ mod tests {
     }
 
     fn refused() -> Failure {
-        Failure::inconclusive("engine_error", "it is busy")
+        Failure::inconclusive(codes::ENGINE_ERROR, "it is busy")
     }
 
     fn unreachable() -> Failure {
-        Failure::inconclusive("engine_unreachable", "the engine cannot be reached")
+        Failure::inconclusive(codes::ENGINE_UNREACHABLE, "the engine cannot be reached")
     }
 
     /// An engine that holds these things, and fails the first so many requests in this way.

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::docker::Images;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::sandbox::spec::POSTGRES;
 use crate::template::{Check, Service, StackNetworkKind, Template};
@@ -50,7 +51,7 @@ fn listens_elsewhere(service: &Service, exposed: &[u16]) -> bool {
 
 fn shared(name: &str, owner: &str, port: u16) -> Failure {
     Failure::config(
-        "services_share_port",
+        codes::SERVICES_SHARE_PORT,
         format!(
             "the image of services.{name} listens on port {port}, which is {owner}'s: on one loopback it has room for one, and \
              one could answer for the other"

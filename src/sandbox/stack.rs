@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::docker::{Engine, ExecSpec, Images};
 use super::labels::Ownership;
 use super::spec::{self, Attachment, ContainerSpec, PostgresNeeds, StackNetwork};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::template::{Service, StackNetworkKind, Template};
@@ -131,7 +132,7 @@ async fn wait_for_service(
             let log = engine.last_log_lines(&made.id, 10).await.join(" / ");
             let exit = state.exit_code.unwrap_or_default();
             return Err(Failure::inconclusive(
-                "service_died",
+                codes::SERVICE_DIED,
                 format!("the service {name} ended with status {exit}: {log}"),
             )
             .hint(died_hint(name)));
@@ -154,7 +155,7 @@ async fn wait_for_service(
         if Instant::now() >= deadline {
             let limit = human::duration(service.ready_timeout.as_secs_f64());
             return Err(Failure::inconclusive(
-                "service_not_ready",
+                codes::SERVICE_NOT_READY,
                 format!("the service {name} is not ready after {limit}: {words}"),
             )
             .hint(format!("look at services.{name}.ready and ready_timeout in the template")));

@@ -11,6 +11,7 @@ use futures_util::TryStreamExt;
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::Store;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::ObjectKey;
 use tokio::sync::mpsc;
@@ -46,7 +47,7 @@ pub async fn whole(store: &Arc<dyn Store>, key: &ObjectKey, limit: u64) -> Resul
     if meta.size_bytes > limit {
         let (size, limit) = (crate::model::human::bytes(meta.size_bytes), crate::model::human::bytes(limit));
         let message = format!("{key} has {size}, and at most {limit} are read at once");
-        return Err(Failure::inconclusive("object_too_large", message).hint(
+        return Err(Failure::inconclusive(codes::OBJECT_TOO_LARGE, message).hint(
             "the limit guards against what is no such object; please report a real one that is over it",
         ));
     }

@@ -2,6 +2,7 @@
 //! machine that drills.
 
 use super::ObjectMeta;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 
@@ -36,7 +37,7 @@ impl Gathered {
             human::things(self.objects.len() as u64, "object"),
             human::things(self.pages.into(), "page"),
         );
-        Err(Failure::inconclusive("listing_too_long", message).hint(
+        Err(Failure::inconclusive(codes::LISTING_TOO_LONG, message).hint(
             "put recovery points under a prefix of their own (store.url), and look at what answers at the endpoint",
         ))
     }

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::ObjectKey;
 
@@ -90,7 +91,7 @@ pub trait Store: Send + Sync {
 
     /// Asks for a readable copy of an archived object, for so many days.
     async fn request_restore(&self, key: &ObjectKey, _days: Option<u16>, _tier: RestoreTier) -> Result<()> {
-        Err(Failure::config("no_archive", format!("the store of {key} has no archive to restore from")))
+        Err(Failure::config(codes::NO_ARCHIVE, format!("the store of {key} has no archive to restore from")))
     }
 
     /// What was moved so far.

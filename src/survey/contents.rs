@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::format::pg_custom::{ArchiveError, Limits, LineFeeds, Status, TocReader};
 use crate::layer::{DecryptFailure, Identities, decrypt};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::verdict::RecoveryPoint;
 use crate::plan::contents::Contents;
@@ -151,22 +152,22 @@ fn broken(bytes: &[u8], identities: &Identities) -> Failure {
 pub fn archive_failure(error: &ArchiveError, feeds: LineFeeds) -> Failure {
     match error {
         _ if feeds.are_a_terminals() => Failure::bad(
-            "dump_crlf",
+            codes::DUMP_CRLF,
             format!("the dump went through a terminal, which put a carriage return before every line feed: {error}"),
         )
         .hint("take the -t out of `docker exec -t … pg_dump` (or of ssh -t, or the terminal of the CI job) in the backup job, and make the backup again"),
-        ArchiveError::Empty => Failure::bad("empty_dump", "the recovery point decrypts to nothing: no dump is in it")
+        ArchiveError::Empty => Failure::bad(codes::EMPTY_DUMP, "the recovery point decrypts to nothing: no dump is in it")
             .hint("a pg_dump that fails, piped into age, makes such a file and no error; look at pg_dump's exit status in the backup job (`set -o pipefail`)"),
-        ArchiveError::Truncated { .. } => Failure::bad("dump_truncated", format!("the dump is truncated: {error}"))
+        ArchiveError::Truncated { .. } => Failure::bad(codes::DUMP_TRUNCATED, format!("the dump is truncated: {error}"))
             .hint("look at the exit status of pg_dump in the backup job"),
         ArchiveError::TooLarge { .. } => {
-            Failure::inconclusive("archive_too_large", format!("failed to read the archive: {error}"))
+            Failure::inconclusive(codes::ARCHIVE_TOO_LARGE, format!("failed to read the archive: {error}"))
                 .hint("the limit guards against hostile archives; please report a real one that is over it")
         }
         ArchiveError::UnsupportedVersion { .. } => {
             restore::newer_than_image(&format!("failed to read the archive: {error}"))
         }
-        _ => Failure::bad("not_an_archive", format!("failed to read the archive: {error}"))
+        _ => Failure::bad(codes::NOT_AN_ARCHIVE, format!("failed to read the archive: {error}"))
             .hint("dumps must be made with pg_dump --format=custom; `restore-drill backup` does it"),
     }
 }
@@ -208,7 +209,7 @@ mod tests {
                 }
                 Peek::More(progress) => assert!(progress <= toc_bytes || length < 65_800, "{length}"),
                 // Nothing at all is an empty object only if it is whole.
-                Peek::Failed(failure) => assert_eq!((length, failure.code), (0, "empty_object")),
+                Peek::Failed(failure) => assert_eq!((length, failure.code.as_str()), (0, "empty_object")),
             }
         }
     }
@@ -217,7 +218,7 @@ mod tests {
     fn what_is_wrong_is_told_as_a_drill_tells_it() {
         let (mine, other) = (key(), key());
         let code = |bytes: &[u8], whole| match peek(bytes, whole, &mine.identities) {
-            Peek::Failed(failure) => failure.code,
+            Peek::Failed(failure) => failure.code.as_str(),
             Peek::More(_) => "more",
             Peek::Contents(_) => "contents",
         };
@@ -238,11 +239,11 @@ mod tests {
         // A letter of the header's own seal, and a byte of the first chunk, which a nonce of 16 bytes precedes.
         let seal = header_end(&file) - 20;
         file[seal] = if file[seal] == b'A' { b'B' } else { b'A' };
-        assert_eq!(broken(&file[..262_144], &key.identities).code, "age_header_invalid");
+        assert_eq!(broken(&file[..262_144], &key.identities).code.as_str(), "age_header_invalid");
         let mut file = sealed(&key, &dump());
         let in_chunk = header_end(&file) + 100;
         file[in_chunk] ^= 1;
-        assert_eq!(broken(&file, &key.identities).code, "ciphertext_corrupted");
+        assert_eq!(broken(&file, &key.identities).code.as_str(), "ciphertext_corrupted");
     }
 
     #[test]
@@ -261,7 +262,7 @@ mod tests {
             assert!(matches!(peeked(&dump), Peek::Contents(_)), "{}", path.display());
             match peeked(&through_a_terminal(&dump)) {
                 Peek::Failed(failure) => {
-                    assert_eq!(failure.code, "dump_crlf", "{}: {failure}", path.display())
+                    assert_eq!(failure.code.as_str(), "dump_crlf", "{}: {failure}", path.display())
                 }
                 other => panic!("{}: {other:?}", path.display()),
             }
@@ -269,7 +270,9 @@ mod tests {
             let mut cut = dump.clone();
             cut.truncate(dump.len() / 20);
             match peeked(&cut) {
-                Peek::Failed(failure) => assert_eq!(failure.code, "dump_truncated", "{}", path.display()),
+                Peek::Failed(failure) => {
+                    assert_eq!(failure.code.as_str(), "dump_truncated", "{}", path.display())
+                }
                 other => panic!("{}: {other:?}", path.display()),
             }
         }
@@ -281,7 +284,7 @@ mod tests {
         let failure =
             archive_failure(&ArchiveError::TooLarge { limit: LARGEST, unit: "bytes" }, LineFeeds::default());
         assert_eq!(
-            (failure.code, failure.class),
+            (failure.code.as_str(), failure.class),
             ("archive_too_large", crate::model::failure::Class::Inconclusive)
         );
     }
@@ -345,7 +348,7 @@ mod tests {
                     plaintext_bytes: None,
                 };
                 let (store, identities, turn) = (&as_store, &identities, &turn);
-                async move { read_contents(store, identities, &point, turn).await.unwrap_err().code }
+                async move { read_contents(store, identities, &point, turn).await.unwrap_err().code.as_str() }
             });
             assert_eq!(futures_util::future::join_all(reads).await, ["dump_truncated"; 3]);
         });

@@ -19,6 +19,8 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::layer::Identities;
+use crate::model::code::Code;
+use crate::model::codes;
 use crate::model::earlier::EarlierDrills;
 use crate::model::failure::{Class, Failure, Result};
 use crate::model::names::DatabaseName;
@@ -40,7 +42,8 @@ const AT_ONCE: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Failures of reading that say something of the recovery point. Any other says something of the way to it, and there
 /// is no plan then.
-const OF_THE_POINT: [&str; 3] = ["object_archived", "dump_newer_than_image", "archive_too_large"];
+const OF_THE_POINT: [Code; 3] =
+    [codes::OBJECT_ARCHIVED, codes::DUMP_NEWER_THAN_IMAGE, codes::ARCHIVE_TOO_LARGE];
 
 /// Looks at the store and makes the plan. No Docker, no writes.
 ///

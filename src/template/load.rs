@@ -9,6 +9,7 @@ use super::checks::Check;
 use super::interpolate::{Environment, MissingVariable, expand_all};
 use super::schema::Template;
 use super::{Purpose, validate};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human::inert;
 
@@ -41,7 +42,7 @@ pub fn parse(text: &str, origin: &str, environment: &Environment, purpose: Purpo
     let mut table = DeTable::parse(text).map_err(|error| invalid(origin, text, &error))?;
     let missing = expand_all(table.get_mut(), environment).map_err(|malformed| {
         let line = 1 + text[..malformed.span.start.min(text.len())].matches('\n').count();
-        Failure::config("template_invalid", format!("{origin}, line {line}: {}", malformed.message))
+        Failure::config(codes::TEMPLATE_INVALID, format!("{origin}, line {line}: {}", malformed.message))
     })?;
     let template =
         Template::deserialize(toml::Deserializer::from(table)).map_err(|error| invalid(origin, text, &error));
@@ -50,7 +51,7 @@ pub fn parse(text: &str, origin: &str, environment: &Environment, purpose: Purpo
     let mut template = template?;
     name_all_databases(&mut template);
     validate::validate(&template).map_err(|message| {
-        Failure::config("template_invalid", format!("{origin}: {message}")).hint(REFERENCE)
+        Failure::config(codes::TEMPLATE_INVALID, format!("{origin}: {message}")).hint(REFERENCE)
     })?;
     Ok(template)
 }
@@ -81,7 +82,7 @@ fn read(name_or_path: &str) -> Result<(String, String)> {
             .map(|(name, text)| (format!("shipped template {name}"), (*text).to_owned()))
             .ok_or_else(|| not_found(name_or_path)),
         Err(error) => Err(Failure::config(
-            "template_not_found",
+            codes::TEMPLATE_NOT_FOUND,
             format!("the template {} cannot be read: {error}", path.display()),
         )
         .hint("-t takes a path, or the name of a template in drill-templates/")),
@@ -99,14 +100,17 @@ fn not_found(name: &str) -> Failure {
         .collect();
     known.sort();
     known.dedup();
-    Failure::config("template_not_found", format!("there is no template {name} in {TEMPLATE_DIRECTORY}/"))
-        .hint(format!("known templates: {}; or give a path to -t", known.join(", ")))
+    Failure::config(
+        codes::TEMPLATE_NOT_FOUND,
+        format!("there is no template {name} in {TEMPLATE_DIRECTORY}/"),
+    )
+    .hint(format!("known templates: {}; or give a path to -t", known.join(", ")))
 }
 
 fn invalid(origin: &str, text: &str, error: &toml::de::Error) -> Failure {
     let mut error = error.clone();
     error.set_input(Some(text));
-    Failure::in_file("template_invalid", &format!("{}: {}", inert(origin), error.to_string().trim_end()))
+    Failure::in_file(codes::TEMPLATE_INVALID, &format!("{}: {}", inert(origin), error.to_string().trim_end()))
         .hint(REFERENCE)
 }
 
@@ -129,7 +133,7 @@ fn require(origin: &str, missing: Vec<MissingVariable>, purpose: Purpose) -> Res
         .collect();
     let noun = if names.len() == 1 { "variable" } else { "variables" };
     Err(Failure::config(
-        "variable_missing",
+        codes::VARIABLE_MISSING,
         format!("{origin} needs the environment {noun} {}", names.join(", ")),
     )
     .hint(hints.join("; ")))

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::checks::Check;
 use super::schema::Template;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 
@@ -53,7 +54,7 @@ impl Template {
         template.log.counts.retain(|count| wanted.contains(&count.database));
         if template.checks.is_empty() {
             return Err(Failure::config(
-                "only_unchecked",
+                codes::ONLY_UNCHECKED,
                 "no check of the template looks at the databases that --only names",
             )
             .hint("a drill that verifies nothing proves nothing: add a check, or name another database"));
@@ -69,7 +70,7 @@ impl Template {
         if let Some(unknown) = only.iter().find(|name| self.database(name).is_none()) {
             let known: Vec<&str> = self.databases.iter().map(|database| database.name.as_str()).collect();
             return Err(Failure::config(
-                "only_unknown",
+                codes::ONLY_UNKNOWN,
                 format!("--only names {unknown}, which the template does not have"),
             )
             .hint(format!("its databases are {}", known.join(", "))));

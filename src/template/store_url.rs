@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
 /// The URL of a store, taken apart.
@@ -43,7 +44,7 @@ impl fmt::Display for StoreUrl {
 
 /// The value is not shown: people write keys and signatures into it.
 fn invalid(why: &str) -> Failure {
-    Failure::config("store_url_invalid", why)
+    Failure::config(codes::STORE_URL_INVALID, why)
         .hint("write it as s3://bucket or s3://bucket/prefix; an endpoint belongs into store.endpoint, and credentials into variables")
 }
 
@@ -66,7 +67,7 @@ mod tests {
         assert_eq!(StoreUrl::parse("s3://b/p/q/").unwrap().to_string(), "s3://b/p/q");
         assert_eq!(url("s3://b"), Ok(("b".to_owned(), String::new())));
         for bad in ["", "b/p", "s3://", "s3:///p", "https://b/p"] {
-            assert_eq!(StoreUrl::parse(bad).unwrap_err().code, "store_url_invalid", "{bad}");
+            assert_eq!(StoreUrl::parse(bad).unwrap_err().code.as_str(), "store_url_invalid", "{bad}");
         }
     }
 
@@ -79,7 +80,7 @@ mod tests {
             "s3://b?X-Amz-Signature=hunter2",
         ] {
             let failure = StoreUrl::parse(bad).unwrap_err();
-            assert_eq!(failure.code, "store_url_invalid", "{bad}");
+            assert_eq!(failure.code.as_str(), "store_url_invalid", "{bad}");
             assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");
         }
     }

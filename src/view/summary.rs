@@ -214,6 +214,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::code::Code;
     use crate::model::failure::Failure;
     use crate::model::testing::{check, database, passing};
     use crate::model::verdict::{Finding, PhaseObjective};
@@ -259,8 +260,10 @@ mod tests {
     fn a_fail_is_this() {
         let mut verdict = passing();
         verdict.status = Status::Fail;
-        let failure =
-            Failure::bad("row_count_low", "check rows failed: a.public.t: 0 rows, expected at least 1 rows");
+        let failure = Failure::bad(
+            Code::new("row_count_low"),
+            "check rows failed: a.public.t: 0 rows, expected at least 1 rows",
+        );
         verdict.failure =
             Some(failure.hint("checks[].findings in the verdict has what it saw").to_record(Some("restore")));
         let b = database(&mut verdict, "b");
@@ -268,7 +271,9 @@ mod tests {
         b.rows = None;
         b.tables = None;
         b.seconds.restore = None;
-        b.error = Some(Failure::bad("x", "pg_restore: error: it is \x1b[31mbroken\nreally").to_record(None));
+        b.error = Some(
+            Failure::bad(Code::new("x"), "pg_restore: error: it is \x1b[31mbroken\nreally").to_record(None),
+        );
         let mut failed = check(CheckStatus::Fail);
         failed.name = "rows".to_owned();
         failed.summary = "7 findings, the first: a.public.t: 0 rows, expected at least 1 rows".to_owned();
@@ -276,7 +281,7 @@ mod tests {
         for number in 0..7 {
             failed.findings.push(Finding {
                 severity: Severity::Error,
-                code: "row_count_low",
+                code: Code::new("row_count_low"),
                 subject: format!("a.public.t{number}"),
                 expected: "at least 1 rows".to_owned(),
                 actual: "0 rows, expected at least 1 rows".to_owned(),
@@ -340,17 +345,17 @@ mod tests {
             let lines = |text: &str| {
                 let mut verdict = passing();
                 verdict.status = status;
-                verdict.failure = Some(Failure::config("x", text).hint(text).context(text).to_record(None));
+                verdict.failure = Some(Failure::config(Code::new("x"), text).hint(text).context(text).to_record(None));
                 verdict.warnings = vec![text.to_owned()];
                 verdict.teardown.status = TeardownStatus::Leaked;
                 verdict.teardown.leaked = vec![text.to_owned()];
-                database(&mut verdict, "a").error = Some(Failure::bad("x", text).to_record(None));
+                database(&mut verdict, "a").error = Some(Failure::bad(Code::new("x"), text).to_record(None));
                 let mut failed = check(CheckStatus::Fail);
                 failed.name = format!("{text}x");
                 failed.summary = text.to_owned();
                 failed.findings = vec![Finding {
                     severity: Severity::Error,
-                    code: "x",
+                    code: Code::new("x"),
                     subject: text.to_owned(),
                     expected: text.to_owned(),
                     actual: text.to_owned(),
@@ -369,7 +374,7 @@ mod tests {
     #[test]
     fn the_last_line_says_how_it_ended_in_words_scripts_look_for() {
         let mut verdict = passing();
-        verdict.failure = Some(Failure::inconclusive("x", "the reason").to_record(None));
+        verdict.failure = Some(Failure::inconclusive(Code::new("x"), "the reason").to_record(None));
         for (status, line) in [
             (Status::Pass, "Restore drill PASSED — 12453 rows verified"),
             (Status::Fail, "Restore drill FAILED — the reason"),

@@ -259,7 +259,7 @@ fn assert_cancelled(name: &str, moments: &[(&str, Moment)]) {
         let verdict = cancelled_at(&world, *moment);
         assert_eq!(verdict.status, Status::Cancelled, "{what}: {:?}", verdict.failure);
         let failure = verdict.failure.as_ref().unwrap_or_else(|| panic!("{what}: no reason"));
-        assert_eq!(failure.code, "interrupted", "{what}");
+        assert_eq!(failure.code.as_str(), "interrupted", "{what}");
         assert!(failure.phase.is_some() || *what == "started", "{what}: the phase is not named");
         assert_eq!(verdict.teardown.status, TeardownStatus::Clean, "{what}: {:?}", verdict.teardown.leaked);
         assert!(verdict.finished_at.is_some() && verdict.duration_seconds.is_some(), "{what}: not final");

@@ -514,7 +514,7 @@ impl Outcome {
         verdict
     }
 
-    /// Asserts that a drill ended with this exit code, this `failure.code` and a hint; returns its verdict.
+    /// Asserts that a drill ended with this exit code, this `failure.code.as_str()` and a hint; returns its verdict.
     pub fn failed(&self, code: i32, failure: &str) -> &Value {
         assert_eq!(self.code, code, "{self}");
         let verdict = self.verdict();

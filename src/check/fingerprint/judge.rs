@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{NO_FINGERPRINT, finding, subject};
+use crate::model::code::Code;
 use crate::model::human;
 use crate::model::manifest::{Column, Database, Extension, Rows, Table};
 use crate::model::names::DatabaseName;
@@ -38,12 +39,7 @@ pub struct Judged {
 }
 
 /// Something that could not be compared.
-pub fn uncomparable(
-    check: &template::Fingerprint,
-    subject: String,
-    code: &'static str,
-    why: String,
-) -> Finding {
+pub fn uncomparable(check: &template::Fingerprint, subject: String, code: Code, why: String) -> Finding {
     let severity = if check.require_manifest { Severity::Error } else { Severity::Warning };
     finding(severity, code, subject, "fingerprints made with the backup", why)
 }
@@ -51,7 +47,7 @@ pub fn uncomparable(
 /// A manifest that is there and says nothing.
 pub fn unreadable(database: &DatabaseName, why: String) -> Finding {
     let expected = "a manifest that the identities open";
-    finding(Severity::Error, "manifest_unreadable", database.to_string(), expected, why)
+    finding(Severity::Error, Code::new("manifest_unreadable"), database.to_string(), expected, why)
 }
 
 /// Whether the dump is the one that the backup made. Its plaintext decides: a dump that was encrypted anew is still the
@@ -75,7 +71,7 @@ pub fn dump(entry: &Database, point: &RecoveryPoint) -> Option<Finding> {
     } else {
         return None;
     };
-    Some(finding(severity, code, entry.name.to_string(), &expected, said))
+    Some(finding(severity, Code::new(code), entry.name.to_string(), &expected, said))
 }
 
 /// Says which columns are compared as types of the backup's own, or of its extensions, write their values.
@@ -90,7 +86,7 @@ pub fn foreign_types(database: &DatabaseName, columns: &[String]) -> Option<Find
     );
     let expected = "columns of the system's own types";
     (!columns.is_empty())
-        .then(|| finding(Severity::Info, "foreign_type", database.to_string(), expected, actual))
+        .then(|| finding(Severity::Info, Code::new("foreign_type"), database.to_string(), expected, actual))
 }
 
 /// Whether the rows of a table can be compared: the backup read them, and the columns are the same, in whatever order.
@@ -124,7 +120,13 @@ pub fn content(
     for name in restored.tables.keys().filter(|name| !listed.contains(name)) {
         let actual = "a table that the source did not have".to_owned();
         let subject = subject(&entry.name, &name.schema, &name.table);
-        judged.findings.push(finding(Severity::Error, "table_unexpected", subject, "no such table", actual));
+        judged.findings.push(finding(
+            Severity::Error,
+            Code::new("table_unexpected"),
+            subject,
+            "no such table",
+            actual,
+        ));
     }
     let extensions = entry.source.iter().flat_map(|source| &source.extensions);
     judged
@@ -147,12 +149,12 @@ impl Judged {
         };
         let Some(found) = found else {
             let actual = "the table is not in the restored database".to_owned();
-            self.findings.push(error("table_missing", "the table, as the source had it", actual));
+            self.findings.push(error(Code::new("table_missing"), "the table, as the source had it", actual));
             return;
         };
         if sorted(&table.columns) != sorted(&found.columns) {
             let (expected, actual) = columns(&table.columns, &found.columns);
-            self.findings.push(error("columns_differ", &expected, actual));
+            self.findings.push(error(Code::new("columns_differ"), &expected, actual));
             return;
         }
         let (count, fingerprint) = match &table.rows {
@@ -168,7 +170,7 @@ impl Judged {
         if rows.rows != count {
             let expected = human::things(count, "row");
             let actual = format!("{}, and the source had {expected}", human::things(rows.rows, "row"));
-            self.findings.push(error("row_count_differs", &expected, actual));
+            self.findings.push(error(Code::new("row_count_differs"), &expected, actual));
         } else if rows.fingerprint != *fingerprint {
             let expected = format!("rows of the fingerprint {}…", fingerprint.short());
             let actual = format!(
@@ -176,7 +178,7 @@ impl Judged {
                 human::count(count),
                 rows.fingerprint.short()
             );
-            self.findings.push(error("content_differs", &expected, actual));
+            self.findings.push(error(Code::new("content_differs"), &expected, actual));
         } else {
             self.tables += 1;
             self.rows += count;
@@ -204,5 +206,11 @@ fn differing(entry: &Database, extension: &Extension, restored: &[Extension]) ->
         Some(_) => return None,
     };
     let subject = format!("{}: extension {name}", entry.name);
-    Some(finding(Severity::Warning, "extension_differs", subject, &version(&extension.version), actual))
+    Some(finding(
+        Severity::Warning,
+        Code::new("extension_differs"),
+        subject,
+        &version(&extension.version),
+        actual,
+    ))
 }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::Context;
 use crate::backup::MANIFEST_SIZE_LIMIT;
 use crate::layer;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::manifest::{Database, FingerprintKey, Manifest, ManifestError};
 use crate::model::names::{DatabaseName, ObjectKey};
@@ -78,9 +79,12 @@ async fn read(context: &Context<'_>, key: &ObjectKey) -> Result<Read> {
         Err(error @ ManifestError::Malformed(_)) => {
             Ok(Read::Unreadable(format!("the manifest {key} cannot be read: {error}")))
         }
-        Err(error @ (ManifestError::UnknownVersion(_) | ManifestError::UnknownAlgorithm(_))) => Err(
-            Failure::inconclusive("manifest_unknown", format!("the manifest {key} cannot be used: {error}"))
-                .hint("drill with the version of restore-drill that made the backup, or a later one"),
-        ),
+        Err(error @ (ManifestError::UnknownVersion(_) | ManifestError::UnknownAlgorithm(_))) => {
+            Err(Failure::inconclusive(
+                codes::MANIFEST_UNKNOWN,
+                format!("the manifest {key} cannot be used: {error}"),
+            )
+            .hint("drill with the version of restore-drill that made the backup, or a later one"))
+        }
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::code::Code;
 use crate::model::manifest::tests::of_rows;
 use crate::model::manifest::{Column, Extension, RowHasher, Rows, TableFold};
 use crate::model::verdict::RecoveryPoint;
@@ -47,7 +48,7 @@ fn codes(
     let Content::Read { tables } = &entry.content else { panic!("it was read") };
     let excluded: Vec<TableName> = excluded.iter().map(|name| name.parse().unwrap()).collect();
     let judged = judge::content(&check, entry, tables, &excluded.iter().collect(), restored);
-    judged.findings.into_iter().map(|finding| (finding.code, finding.subject)).collect()
+    judged.findings.into_iter().map(|finding| (finding.code.as_str(), finding.subject)).collect()
 }
 
 #[test]
@@ -120,7 +121,10 @@ fn rows_that_the_backup_could_not_read_are_a_warning_unless_they_are_required() 
     for (required, severity) in [(false, Severity::Warning), (true, Severity::Error)] {
         let judged =
             judge::content(&check(required), entry, &[table.clone()], &BTreeSet::new(), &restored(&[b"1"]));
-        assert_eq!((judged.findings[0].code, judged.findings[0].severity), ("no_fingerprint", severity));
+        assert_eq!(
+            (judged.findings[0].code.as_str(), judged.findings[0].severity),
+            ("no_fingerprint", severity)
+        );
         assert_eq!(judged.findings[0].actual, "the backup could not read it: locked by somebody");
     }
 }
@@ -137,7 +141,7 @@ fn another_dump_is_an_error_and_the_same_one_encrypted_anew_a_warning() {
     let manifest = of_rows(&[]);
     let told = |ciphertext, plaintext| {
         judge::dump(&manifest.databases[0], &point(ciphertext, plaintext))
-            .map(|finding| (finding.code, finding.severity))
+            .map(|finding| (finding.code.as_str(), finding.severity))
     };
     assert_eq!(told("c", "p"), None);
     assert_eq!(told("x", "p"), Some(("dump_reencrypted", Severity::Warning)));
@@ -151,7 +155,8 @@ fn with_nothing_compared_the_check_was_not_possible_and_does_not_pass() {
         let mut tally = Tally::default();
         for database in databases {
             let why = "there is no manifest m in the store".to_owned();
-            let finding = judge::uncomparable(&check(required), (*database).to_owned(), "no_manifest", why);
+            let finding =
+                judge::uncomparable(&check(required), (*database).to_owned(), Code::new("no_manifest"), why);
             tally.findings.push(finding);
         }
         outcome(tally)
@@ -163,7 +168,7 @@ fn with_nothing_compared_the_check_was_not_possible_and_does_not_pass() {
     let told = "not possible for 2 databases; the first, shop: there is no manifest m in the store";
     assert_eq!(all.not_verified(), [told]);
     let failed = absent(true, &["shop"]);
-    assert_eq!((failed.status, failed.failing_code()), (CheckStatus::Fail, "no_manifest"));
+    assert_eq!((failed.status, failed.failing_code().as_str()), (CheckStatus::Fail, "no_manifest"));
     assert!(failed.not_verified().is_empty());
 }
 
@@ -174,7 +179,7 @@ fn a_database_of_which_every_table_is_unread_does_not_pass_and_an_empty_one_does
     tally.findings.push(judge::uncomparable(
         &check(false),
         "shop.public.t".to_owned(),
-        "no_fingerprint",
+        Code::new("no_fingerprint"),
         why,
     ));
     let unread = outcome(tally);
@@ -191,7 +196,12 @@ fn a_database_of_which_every_table_is_unread_does_not_pass_and_an_empty_one_does
 #[test]
 fn one_database_that_was_compared_is_enough_to_pass() {
     let mut tally = Tally { databases: 1, tables: 2, rows: 1000, ..Tally::default() };
-    tally.findings.push(judge::uncomparable(&check(false), "b".to_owned(), "no_manifest", "none".to_owned()));
+    tally.findings.push(judge::uncomparable(
+        &check(false),
+        "b".to_owned(),
+        Code::new("no_manifest"),
+        "none".to_owned(),
+    ));
     let outcome = outcome(tally);
     assert_eq!(outcome.status, CheckStatus::Pass);
     assert_eq!(outcome.summary, "1,000 rows in 2 tables of 1 database are those of the source");

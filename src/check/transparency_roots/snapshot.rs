@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::RootRow;
 use crate::check::Findings;
+use crate::model::code::Code;
 use crate::model::human;
 use crate::model::verdict::{Finding, Severity};
 
@@ -84,7 +85,7 @@ impl Snapshot {
             Some(known) => {
                 let (expected, actual) = (format!("one root: {known}"), format!("another too: {stated}"));
                 findings.push(finding(
-                    "snapshot_contradicts_itself",
+                    Code::new("snapshot_contradicts_itself"),
                     Severity::Error,
                     &place,
                     expected,
@@ -114,7 +115,7 @@ impl Snapshot {
                 if stated != restored {
                     let (expected, actual) = (format!("{stated}, as in the snapshot"), restored.to_string());
                     findings.push(finding(
-                        "root_differs_from_snapshot",
+                        Code::new("root_differs_from_snapshot"),
                         Severity::Error,
                         &place,
                         expected,
@@ -127,7 +128,7 @@ impl Snapshot {
                 let expected =
                     "no such root: the snapshot has roots of that day, and not this one".to_owned();
                 findings.push(finding(
-                    "root_not_in_snapshot",
+                    Code::new("root_not_in_snapshot"),
                     Severity::Error,
                     &place,
                     expected,
@@ -147,19 +148,13 @@ impl Snapshot {
             let severity = if pruned && !require_genesis { Severity::Warning } else { Severity::Error };
             let expected = format!("{stated}, as in the snapshot");
             let actual = "no such root in the database".to_owned();
-            findings.push(finding("root_missing_in_database", severity, &place, expected, actual));
+            findings.push(finding(Code::new("root_missing_in_database"), severity, &place, expected, actual));
         }
         self.compared
     }
 }
 
-fn finding(
-    code: &'static str,
-    severity: Severity,
-    place: &Place,
-    expected: String,
-    actual: String,
-) -> Finding {
+fn finding(code: Code, severity: Severity, place: &Place, expected: String, actual: String) -> Finding {
     let subject = format!("root of tenant {} for {}", human::one_line(&place.0, 64), place.1);
     Finding { severity, code, subject, expected, actual }
 }
@@ -216,7 +211,7 @@ mod tests {
     }
 
     fn codes(outcome: &Outcome) -> Vec<(Severity, &'static str)> {
-        outcome.findings.iter().map(|finding| (finding.severity, finding.code)).collect()
+        outcome.findings.iter().map(|finding| (finding.severity, finding.code.as_str())).collect()
     }
 
     fn all(tenants: &[&str], days: std::ops::RangeInclusive<u32>) -> (Vec<SnapshotRoot>, Vec<RootRow>) {

@@ -9,6 +9,8 @@ use super::snapshot::{Snapshot, SnapshotRoot};
 use crate::check::Findings;
 use crate::layer::Identities;
 use crate::layer::pipe::{CHANNEL_DEPTH, PARTS_WAITING, decrypt_blocking};
+use crate::model::code::Code;
+use crate::model::codes;
 use crate::model::failure::{Class, Failure, Result};
 use crate::model::human;
 use crate::model::verdict::{Finding, Severity};
@@ -43,7 +45,7 @@ pub async fn read(
     if objects.is_empty() {
         findings.push(Finding {
             severity: Severity::Error,
-            code: "snapshot_missing",
+            code: Code::new("snapshot_missing"),
             subject: format!("snapshot of the roots below {}", human::one_line(&prefix, 200)),
             expected: "objects with roots, as .jsonl or .jsonl.age".to_owned(),
             actual: "none: is the prefix right, and does the job that writes the snapshot still run?"
@@ -66,7 +68,7 @@ pub async fn read(
 fn unreadable(object: &ObjectMeta, why: &str) -> Finding {
     Finding {
         severity: Severity::Error,
-        code: "snapshot_unreadable",
+        code: Code::new("snapshot_unreadable"),
         subject: format!("snapshot {}", human::one_line(object.key.as_str(), 200)),
         expected: "one JSON object a line, each a root".to_owned(),
         actual: human::one_line(why, 300),
@@ -135,7 +137,7 @@ impl Lines {
     fn begin(&mut self, more: &[u8]) -> Result<()> {
         if self.begun.len() + more.len() > LONGEST_LINE {
             let message = format!("line {} is longer than 4 KiB", self.number + 1);
-            return Err(Failure::bad("snapshot_unreadable", message));
+            return Err(Failure::bad(Code::new("snapshot_unreadable"), message));
         }
         self.begun.extend_from_slice(more);
         Ok(())
@@ -149,11 +151,14 @@ impl Lines {
             return Ok(());
         }
         let root: SnapshotRoot = serde_json::from_slice(&line).map_err(|error| {
-            Failure::bad("snapshot_unreadable", format!("line {} is no root: {error}", self.number))
+            Failure::bad(
+                Code::new("snapshot_unreadable"),
+                format!("line {} is no root: {error}", self.number),
+            )
         })?;
         if snapshot.len() >= MOST_ROOTS {
             return Err(Failure::inconclusive(
-                "snapshot_too_large",
+                codes::SNAPSHOT_TOO_LARGE,
                 format!("the snapshot has more than {} roots", human::count(MOST_ROOTS as u64)),
             )
             .hint("name a narrower prefix, such as that of this year"));
@@ -192,7 +197,7 @@ mod tests {
         let (outcome, _) = lines(&["\n{\"tenant_id\": \"a\"}\n"]);
         assert!(outcome.unwrap_err().message.starts_with("line 2 is no root: missing field"));
         let (outcome, _) = lines(&[&"x".repeat(LONGEST_LINE + 1)]);
-        assert_eq!(outcome.unwrap_err().code, "snapshot_unreadable");
+        assert_eq!(outcome.unwrap_err().code.as_str(), "snapshot_unreadable");
         // Whole, in one chunk, and put together from several.
         let long = format!("{{\"tenant_id\": \"{}\"}}\n", "x".repeat(LONGEST_LINE));
         let (outcome, _) = lines(&[&long]);

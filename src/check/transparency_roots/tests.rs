@@ -103,7 +103,7 @@ fn outcome_with(keys: KeyRing, roots: Vec<RootRow>) -> Outcome {
 }
 
 fn codes(roots: Vec<RootRow>) -> Vec<&'static str> {
-    outcome_with(ring(), roots).findings.iter().map(|finding| finding.code).collect()
+    outcome_with(ring(), roots).findings.iter().map(|finding| finding.code.as_str()).collect()
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_key_is_the_one_whose_fingerprint_stands_beside_it() {
         let mut fold = RootFold::new(KeyRing::new(), 15, false);
         fold.add_key(beside, &signer(1).1);
         roots().into_iter().for_each(|root| fold.push(root));
-        fold.finish().findings.iter().map(|finding| finding.code).collect::<Vec<_>>()
+        fold.finish().findings.iter().map(|finding| finding.code.as_str()).collect::<Vec<_>>()
     };
     assert_eq!((seen(own.as_str()), seen(&own.as_str()[..32])), (vec![], vec![]));
     assert_eq!(seen(foreign.as_str()), ["signing_key_differs"]);
@@ -165,7 +165,7 @@ fn keys_that_cannot_be_read_are_not_taken_for_an_empty_table() {
     fold.add_key("abc", "no key");
     roots().into_iter().for_each(|root| fold.push(root));
     let outcome = fold.finish();
-    let codes: Vec<&str> = outcome.findings.iter().map(|finding| finding.code).collect();
+    let codes: Vec<&str> = outcome.findings.iter().map(|finding| finding.code.as_str()).collect();
     assert_eq!(codes, ["signing_key_unreadable", "no_signing_keys"]);
     assert!(outcome.findings[1].actual.contains("none in the table can be read"), "{:?}", outcome.findings);
 }
@@ -214,7 +214,7 @@ fn each_fault_has_its_code() {
 #[test]
 fn no_key_at_all_is_one_finding_with_its_likely_cause() {
     let outcome = outcome_with(KeyRing::new(), roots());
-    assert_eq!((outcome.findings.len(), outcome.findings[0].code), (1, "no_signing_keys"));
+    assert_eq!((outcome.findings.len(), outcome.findings[0].code.as_str()), (1, "no_signing_keys"));
     assert!(outcome.findings[0].actual.contains("left out of the backup"));
     assert_eq!(
         RootFold::new(KeyRing::new(), 0, false).finish().status,
@@ -237,7 +237,7 @@ fn pruned_days_are_warnings_unless_that_is_forbidden() {
         })
         .collect();
     let outcome = outcome_with(ring(), pruned.clone());
-    let codes: Vec<&str> = outcome.findings.iter().map(|finding| finding.code).collect();
+    let codes: Vec<&str> = outcome.findings.iter().map(|finding| finding.code.as_str()).collect();
     assert_eq!((outcome.status, codes), (CheckStatus::Pass, vec!["missing_genesis_root", "leaves_pruned"]));
     let mut strict = RootFold::new(ring(), 10, true);
     pruned.into_iter().for_each(|root| strict.push(root));
@@ -275,7 +275,7 @@ fn rows_after_the_last_computation_are_a_note_and_earlier_ones_a_warning() {
     let outcome = outcome_with(ring(), late);
     assert_eq!((outcome.status, outcome.findings_total), (CheckStatus::Pass, 1), "{:?}", outcome.findings);
     let finding = &outcome.findings[0];
-    assert_eq!((finding.severity, finding.code), (Severity::Info, "unanchored_tail"));
+    assert_eq!((finding.severity, finding.code.as_str()), (Severity::Info, "unanchored_tail"));
     assert_eq!(finding.subject, "root of tenant t for 2026-05-01");
     assert!(finding.actual.starts_with("5 audit rows of 2 days"), "{}", finding.actual);
     let mut early = roots();
@@ -283,7 +283,7 @@ fn rows_after_the_last_computation_are_a_note_and_earlier_ones_a_warning() {
     let outcome = outcome_with(ring(), early);
     assert_eq!(outcome.status, CheckStatus::Pass);
     let finding = &outcome.findings[0];
-    assert_eq!((finding.severity, finding.code), (Severity::Warning, "unanchored_tail"));
+    assert_eq!((finding.severity, finding.code.as_str()), (Severity::Warning, "unanchored_tail"));
     assert!(finding.expected.contains("2026-05-01T23:59:40.000123Z"), "{}", finding.expected);
 }
 
@@ -310,7 +310,7 @@ fn a_root_that_was_made_up_for_later_need_not_be_named() {
     late[1].computed_at = late[3].computed_at;
     let outcome = outcome_with(ring(), late);
     assert_eq!((outcome.status, outcome.findings_total), (CheckStatus::Pass, 1), "{:?}", outcome.findings);
-    assert_eq!(outcome.findings[0].code, "late_root");
+    assert_eq!(outcome.findings[0].code.as_str(), "late_root");
     assert!(outcome.findings[0].actual.contains("the root of 2026-05-02 was computed after"));
 }
 
@@ -328,5 +328,5 @@ fn a_day_with_rows_and_no_root_fails() {
     let mut fold = RootFold::new(ring(), 15, false);
     fold.day_without_root("t", NaiveDate::from_ymd_opt(2026, 5, 9).unwrap(), 3);
     let outcome = fold.finish();
-    assert_eq!((outcome.status, outcome.findings[0].code), (CheckStatus::Fail, "missing_root"));
+    assert_eq!((outcome.status, outcome.findings[0].code.as_str()), (CheckStatus::Fail, "missing_root"));
 }

@@ -4,6 +4,7 @@ use super::layout::{AegisAt, ContentAt, Index, PreimageAt};
 use super::links::Rules;
 use super::value::Value;
 use crate::check::chain::{AuditRow, HashError, HashVersion, HexDigest, RowHasher, chain_shard};
+use crate::model::code::Code;
 use crate::model::human;
 use crate::target::postgres::chain_rows::FieldKind;
 use crate::template::HashChain;
@@ -32,7 +33,7 @@ impl<'a> Fields<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The finding's code.
-    pub code: &'static str,
+    pub code: Code,
     /// What was expected.
     pub expected: String,
     /// What was there.
@@ -67,7 +68,7 @@ impl ContentJudge {
         }
         let Some(stored) = hash else {
             return Some(Fault {
-                code: "null_hash",
+                code: Code::new("null_hash"),
                 expected: format!("{} is set", rules.hash_name),
                 actual: format!("{} is null", rules.hash_name),
             });
@@ -107,7 +108,7 @@ impl ContentJudge {
             return None;
         }
         Some(Fault {
-            code: "wrong_shard",
+            code: Code::new("wrong_shard"),
             expected: format!("chain_shard {right}, which follows from its request_id"),
             actual: format!("chain_shard {shard}"),
         })
@@ -257,16 +258,16 @@ fn hash_fault(rules: &Rules, hash: Result<HexDigest, String>, stored: &[u8]) -> 
 
 fn mismatch(rules: &Rules, computed: &[u8], stored: &[u8]) -> Fault {
     Fault {
-        code: "hash_mismatch",
+        code: Code::new("hash_mismatch"),
         expected: format!("{} {}", rules.hash_name, rules.show(Some(computed))),
         actual: format!("{} {}: the row is not what was hashed", rules.hash_name, rules.show(Some(stored))),
     }
 }
 
 fn unknown_version(expected: &str, actual: &str) -> Fault {
-    Fault { code: "unknown_version", expected: expected.to_owned(), actual: actual.to_owned() }
+    Fault { code: Code::new("unknown_version"), expected: expected.to_owned(), actual: actual.to_owned() }
 }
 
 fn unhashable(why: String) -> Fault {
-    Fault { code: "unhashable_row", expected: "a row that can be hashed".to_owned(), actual: why }
+    Fault { code: Code::new("unhashable_row"), expected: "a row that can be hashed".to_owned(), actual: why }
 }

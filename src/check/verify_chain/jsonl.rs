@@ -13,6 +13,7 @@ use super::fold::{Order, RowFold};
 use super::layout::{ContentAt, Layout};
 use super::value::Value;
 use crate::check::Outcome;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::target::postgres::chain_rows::{FieldKind, FieldQuery};
 use crate::template::{Chain, Content, Preimage, Scheme};
@@ -61,7 +62,7 @@ pub fn verify_jsonl(mut input: impl BufRead, chain: &Chain) -> Result<Outcome> {
 
 fn disordered() -> Failure {
     let message = "the links of the export cannot be followed: too many rows stand far from their parents";
-    Failure::inconclusive("chain_disordered", message)
+    Failure::inconclusive(codes::CHAIN_DISORDERED, message)
         .hint("export the rows in the order of their timestamps")
 }
 
@@ -69,7 +70,7 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>, number: u64) -> Resul
     line.clear();
     let read = input.take(LONGEST_LINE).read_until(b'\n', line);
     let length = read.map_err(|error| {
-        Failure::inconclusive("jsonl_unreadable", format!("the export cannot be read on: {error}"))
+        Failure::inconclusive(codes::JSONL_UNREADABLE, format!("the export cannot be read on: {error}"))
     })?;
     if length as u64 == LONGEST_LINE {
         return Err(malformed(number + 1, "it is longer than 64 MiB"));
@@ -78,7 +79,7 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>, number: u64) -> Resul
 }
 
 fn malformed(number: u64, why: &str) -> Failure {
-    Failure::bad("jsonl_malformed", format!("line {number} of the export cannot be read: {why}"))
+    Failure::bad(codes::JSONL_MALFORMED, format!("line {number} of the export cannot be read: {why}"))
         .hint("an export has one JSON object a line; one that ends in the middle of a line was cut off")
 }
 
@@ -152,7 +153,7 @@ fn layout(chain: &Chain, first: &HashMap<String, &RawValue>) -> Result<Layout> {
                     Preimage::Columns(names, _) => columns.extend(names.iter().cloned()),
                     Preimage::Sql(_) => {
                         return Err(Failure::config(
-                            "jsonl_preimage",
+                            codes::JSONL_PREIMAGE,
                             "the check's preimage is SQL, which only a database can compute",
                         )
                         .hint("verify the table in a database, or describe what is hashed by columns"));
@@ -164,7 +165,7 @@ fn layout(chain: &Chain, first: &HashMap<String, &RawValue>) -> Result<Layout> {
     }
     let layout = Layout::new(chain, &columns).map_err(|missing| {
         Failure::bad(
-            "chain_columns_missing",
+            codes::CHAIN_COLUMNS_MISSING,
             format!("the first row of the export lacks the columns {}", missing.join(", ")),
         )
         .hint("is it an export of the right table? the scheme needs them all")
@@ -225,7 +226,7 @@ mod tests {
     }
 
     fn codes(outcome: &Outcome) -> Vec<&'static str> {
-        outcome.findings.iter().map(|finding| finding.code).collect()
+        outcome.findings.iter().map(|finding| finding.code.as_str()).collect()
     }
 
     #[test]
@@ -310,7 +311,7 @@ mod tests {
         for n in ["1.5", "\"one\"", "null", "99999999999999999999"] {
             let text = format!("{{\"n\": 7, \"h\": \"x\"}}\n{{\"n\": {n}, \"h\": \"x\"}}\n");
             let failure = verify_jsonl(text.as_bytes(), &chain).unwrap_err();
-            assert_eq!(failure.code, "jsonl_malformed");
+            assert_eq!(failure.code.as_str(), "jsonl_malformed");
             assert!(
                 failure.message.contains("line 2") && failure.message.contains("n is no whole number"),
                 "{failure}"
@@ -323,14 +324,17 @@ mod tests {
         let aegis = chain("scheme = \"aegis-audit\"");
         let cut = lines(&vectors());
         let failure = verify_jsonl(&cut.as_bytes()[..cut.len() - 30], &aegis).unwrap_err();
-        assert_eq!(failure.code, "jsonl_malformed");
+        assert_eq!(failure.code.as_str(), "jsonl_malformed");
         assert!(failure.message.contains("line 5"), "{failure}");
         let failure = verify_jsonl("{\"id\": 1}\n".as_bytes(), &aegis).unwrap_err();
-        assert_eq!(failure.code, "chain_columns_missing");
+        assert_eq!(failure.code.as_str(), "chain_columns_missing");
         let sql = chain(
             "scheme = \"hash-chain\"\norder_by = [\"n\"]\nhash_column = \"h\"\nlink_column = \"p\"\npreimage = \"n::text\"",
         );
-        assert_eq!(verify_jsonl("{\"n\": 1}\n".as_bytes(), &sql).unwrap_err().code, "jsonl_preimage");
+        assert_eq!(
+            verify_jsonl("{\"n\": 1}\n".as_bytes(), &sql).unwrap_err().code.as_str(),
+            "jsonl_preimage"
+        );
         assert_eq!(verify_jsonl("\n".as_bytes(), &aegis).unwrap().rows_verified, 0);
     }
 }

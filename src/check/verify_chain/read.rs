@@ -12,6 +12,8 @@ use super::heads::Watch;
 use super::layout::{ContentAt, Layout};
 use super::limits::Limits;
 use crate::check::chain::Encoding;
+use crate::model::code::Code;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::verdict::{Finding, Severity};
@@ -50,8 +52,11 @@ pub async fn verify_within(
 ) -> Result<Verified> {
     let source = ChainTable::open(database, table).await?;
     let layout = Layout::new(chain, &source.columns()).map_err(|missing| {
-        Failure::bad("chain_columns_missing", format!("{table} lacks the columns {}", missing.join(", ")))
-            .hint("is it the right table? the check's scheme needs them all")
+        Failure::bad(
+            codes::CHAIN_COLUMNS_MISSING,
+            format!("{table} lacks the columns {}", missing.join(", ")),
+        )
+        .hint("is it the right table? the check's scheme needs them all")
     })?;
     let (source, layout) = (Arc::new(source), Arc::new(layout.within(limits)));
     let readers = jobs.max(1);
@@ -84,7 +89,7 @@ pub async fn verify_within(
 /// Rows without parents by the hundred thousand, in the order of their time: no writer leaves that behind.
 fn disordered(table: &TableName) -> Failure {
     Failure::inconclusive(
-        "chain_disordered",
+        codes::CHAIN_DISORDERED,
         format!("the links of {table} cannot be followed: too many rows name a parent far from them"),
     )
     .hint("look at the timestamps of the rows, or set order_by to the columns that order each chain")
@@ -95,7 +100,7 @@ fn foreign_types(table: &TableName, columns: &[String]) -> Option<Finding> {
     let names = human::one_line(&columns.join(", "), 300);
     (!columns.is_empty()).then(|| Finding {
         severity: Severity::Info,
-        code: "foreign_type",
+        code: Code::new("foreign_type"),
         subject: table.to_string(),
         expected: "columns of the system's own types".to_owned(),
         actual: format!(
@@ -215,7 +220,7 @@ fn require_countable(layout: &Layout, selection: &Selection) -> Result<()> {
         return Ok(());
     }
     let name = &layout.rules.order_name;
-    Err(Failure::config("chain_order", format!("the column {name} is no smallint, integer or bigint"))
+    Err(Failure::config(codes::CHAIN_ORDER, format!("the column {name} is no smallint, integer or bigint"))
         .hint("contiguous counts whole numbers: leave it out, or name such a column in order_by"))
 }
 
@@ -232,7 +237,7 @@ fn require_encoding(layout: &Layout, selection: &Selection) -> Result<()> {
                 ("not of the type bytea", "set encoding to hex, base64 or base64url in the check")
             };
             return Err(
-                Failure::config("chain_encoding", format!("the column {name} is {what}")).hint(instead)
+                Failure::config(codes::CHAIN_ENCODING, format!("the column {name} is {what}")).hint(instead)
             );
         }
     }

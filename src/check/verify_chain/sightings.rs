@@ -6,6 +6,7 @@
 use std::collections::BinaryHeap;
 
 use crate::check::findings::{FINDINGS_KEPT, Findings};
+use crate::model::code::Code;
 use crate::model::verdict::{Finding, Severity};
 
 /// What and where, in the order it is shown.
@@ -14,7 +15,7 @@ struct Rank {
     lesser: bool,
     chain: Box<[u8]>,
     order: Box<[u8]>,
-    code: &'static str,
+    code: Code,
     subject: String,
 }
 
@@ -83,13 +84,7 @@ pub struct Sightings {
 
 impl Sightings {
     /// Adds one. The words are made only if it is kept.
-    pub fn push(
-        &mut self,
-        severity: Severity,
-        code: &'static str,
-        at: At<'_>,
-        words: impl FnOnce() -> Words,
-    ) {
+    pub fn push(&mut self, severity: Severity, code: Code, at: At<'_>, words: impl FnOnce() -> Words) {
         self.total += 1;
         self.errors += u64::from(severity == Severity::Error);
         let lesser = severity < Severity::Error;
@@ -144,7 +139,7 @@ mod tests {
 
     fn push(sightings: &mut Sightings, severity: Severity, place: u16) {
         let words = || Words { subject: place.to_string(), expected: String::new(), actual: String::new() };
-        sightings.push(severity, "x", At { chain: b"", order: &place.to_be_bytes() }, words);
+        sightings.push(severity, Code::new("x"), At { chain: b"", order: &place.to_be_bytes() }, words);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use super::{Head, Verified, Watch};
 use crate::check::Outcome;
 use crate::check::chain::HexDigest;
+use crate::model::code::Code;
 use crate::model::earlier::{EarlierDrill, EarlierDrills};
 use crate::model::human;
 use crate::model::verdict::{ChainHead, ChainHeads, CheckStatus, Finding, Severity};
@@ -20,7 +21,7 @@ const RECORDED: usize = 1000;
 /// Digits of a chain's digest.
 const DIGEST: usize = 32;
 /// The code of chains of which there is nothing to compare with.
-pub const HEADS_NOT_COMPARED: &str = "heads_not_compared";
+pub const HEADS_NOT_COMPARED: Code = Code::new("heads_not_compared");
 
 /// What to look out for.
 pub fn watch(before: Option<(&EarlierDrill, &ChainHeads)>) -> Watch {
@@ -117,7 +118,7 @@ fn missing(
         };
         Finding {
             severity,
-            code,
+            code: Code::new(code),
             subject: subject(check, head, chain),
             expected: format!(
                 "the row with the hash {}, the newest of {} in the drill {}",

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::layer::{self, Identities, Recipients, generate_key};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
 /// A change of objects in the store.
@@ -110,5 +111,5 @@ fn newest(directory: &Path, database: &str) -> Result<std::path::PathBuf> {
 }
 
 fn failed(error: &io::Error) -> Failure {
-    Failure::inconclusive("demo_break_failed", format!("the recovery point cannot be broken: {error}"))
+    Failure::inconclusive(codes::DEMO_BREAK_FAILED, format!("the recovery point cannot be broken: {error}"))
 }

@@ -42,7 +42,7 @@ fn a_missed_rto_names_the_slowest_stage_and_its_rate() {
     restored_at(&mut verdict, "a", |seconds| seconds.download = Some(49.0), 1 << 30);
     let verdict = judged(&with(|objectives| objectives.rto = MINUTE), verdict, 125);
     let failure = missed(&verdict).unwrap();
-    assert_eq!((failure.class, failure.code), (Class::Bad, "rto_missed"));
+    assert_eq!((failure.class, failure.code.as_str()), (Class::Bad, "rto_missed"));
     assert_eq!(failure.message, "RTO missed: recovery took 2m 5s, the objective is 1m");
     assert_eq!(failure.hint.unwrap(), "the longest stage was the restore of b: 50s at 2.0 MiB/s");
 }
@@ -81,7 +81,7 @@ fn each_phase_budget_can_be_kept_and_missed() {
             let mut verdict = passing();
             spend(&mut verdict, seconds);
             let verdict = judged(&with(budget), verdict, 5);
-            let message = missed(&verdict).map(|failure| (failure.code, failure.message));
+            let message = missed(&verdict).map(|failure| (failure.code.as_str(), failure.message));
             let expected =
                 (!met).then(|| ("phase_budget_missed", format!("{what} took 1m, its budget is 1m")));
             assert_eq!(message, expected, "{what} {seconds}");
@@ -110,15 +110,15 @@ fn a_missed_rpo_is_the_gravest_and_then_the_rto() {
         objectives.download = Some(Duration::ZERO);
     });
     let mut verdict = judged(&template, passing(), 61);
-    assert_eq!(missed(&verdict).unwrap().code, "rto_missed");
+    assert_eq!(missed(&verdict).unwrap().code.as_str(), "rto_missed");
     verdict.objectives.rpo =
         Objective { target_seconds: Some(86_400.0), actual_seconds: Some(183_600.0), met: Some(false) };
     let failure = missed(&verdict).unwrap();
-    assert_eq!((failure.class, failure.code), (Class::Bad, "rpo_missed"));
+    assert_eq!((failure.class, failure.code.as_str()), (Class::Bad, "rpo_missed"));
     assert_eq!(failure.message, "RPO missed: the recovery point of a is 2d 3h old, the objective is 1d");
     verdict.objectives.rpo = Objective::default();
     verdict.objectives.rto = Objective::default();
-    assert_eq!(missed(&verdict).unwrap().code, "phase_budget_missed");
+    assert_eq!(missed(&verdict).unwrap().code.as_str(), "phase_budget_missed");
 }
 
 #[test]

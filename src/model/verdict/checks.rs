@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::heads::ChainHeads;
+use crate::model::code::Code;
 
 /// The outcome of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -61,7 +62,7 @@ pub struct Finding {
     /// How grave.
     pub severity: Severity,
     /// Stable snake_case identifier.
-    pub code: &'static str,
+    pub code: Code,
     /// What it is about: a row, a table, a key.
     pub subject: String,
     /// What was expected.

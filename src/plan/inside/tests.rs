@@ -76,7 +76,9 @@ fn judged_by(
     change(&mut contents);
     judge(template, &of_17(), &point, &contents)
         .into_iter()
-        .map(|finding| (finding.severity, finding.code, format!("{}: {}", finding.subject, finding.actual)))
+        .map(|finding| {
+            (finding.severity, finding.code.as_str(), format!("{}: {}", finding.subject, finding.actual))
+        })
         .collect()
 }
 
@@ -245,7 +247,7 @@ fn members_of_different_major_versions_are_told() {
     assert_eq!(versions_differ([(&a, &old), (&b, &new)].into_iter()), None);
     new.server_major = Some(15);
     let finding = versions_differ([(&a, &old), (&b, &new)].into_iter()).unwrap();
-    assert_eq!((finding.severity, finding.code), (Severity::Warning, "server_versions_differ"));
+    assert_eq!((finding.severity, finding.code.as_str()), (Severity::Warning, "server_versions_differ"));
     assert_eq!(finding.actual, "PostgreSQL 15: b; PostgreSQL 17: a");
 }
 

@@ -1,6 +1,7 @@
 use chrono::TimeDelta;
 
 use super::*;
+use crate::model::codes;
 use crate::model::failure::Class;
 use crate::model::past::{PastDatabase, PastDrill};
 use crate::store::{BucketLock, ObjectLock};
@@ -81,7 +82,7 @@ fn age_hours(plan: &DrillPlan, database: &str) -> i64 {
 }
 
 fn codes(plan: &DrillPlan) -> Vec<(&str, &str)> {
-    plan.findings.iter().map(|finding| (finding.code, finding.subject.as_str())).collect()
+    plan.findings.iter().map(|finding| (finding.code.as_str(), finding.subject.as_str())).collect()
 }
 
 #[test]
@@ -137,8 +138,9 @@ fn keys_that_are_passed_over_for_their_time_are_told_and_an_old_backup_is_not_ta
         let mut listing = good();
         listing.insert("stock".parse().unwrap(), objects);
         let plan = planned(&listing);
-        let told = plan.findings.iter().find(|finding| finding.code == "key_time_unreadable").cloned();
-        (told, plan.shortfall().map(|failure| failure.code))
+        let told =
+            plan.findings.iter().find(|finding| finding.code.as_str() == "key_time_unreadable").cloned();
+        (told, plan.shortfall().map(|failure| failure.code.as_str()))
     };
     let (told, shortfall) = judged(vec![taken("stock", 4), odd("20260516-by-hand", hours_ago(1))]);
     let told = told.unwrap();
@@ -166,7 +168,7 @@ fn a_database_without_any_recovery_point_is_missing_and_named() {
     assert_eq!(plan.missing, ["stock".parse().unwrap()]);
     assert_eq!(codes(&plan), [("no_recovery_point", "stock")]);
     let obstacle = plan.obstacle().unwrap();
-    assert_eq!((obstacle.class, obstacle.code), (Class::Bad, "no_recovery_point"));
+    assert_eq!((obstacle.class, obstacle.code.as_str()), (Class::Bad, "no_recovery_point"));
     assert_eq!(obstacle.message, "stock: no recovery point: nothing in the store begins with nightly/stock_");
 }
 
@@ -203,7 +205,7 @@ fn a_newest_object_without_bytes_is_an_error_and_not_passed_over() {
     assert_eq!(age_hours(&plan, "stock"), 1);
     assert_eq!(codes(&plan), [("empty_object", "stock")]);
     let obstacle = plan.obstacle().unwrap();
-    assert_eq!((obstacle.class, obstacle.code), (Class::Bad, "empty_object"));
+    assert_eq!((obstacle.class, obstacle.code.as_str()), (Class::Bad, "empty_object"));
     assert!(obstacle.hint.unwrap().contains("--at"));
 }
 
@@ -244,7 +246,7 @@ fn the_first_database_in_restore_order_that_lacks_a_recovery_point_is_the_obstac
     empty.size_bytes = 0;
     listing.insert("shop".parse().unwrap(), vec![empty]);
     listing.insert("stock".parse().unwrap(), vec![taken("stock", 100)]);
-    assert_eq!(planned(&listing).obstacle().unwrap().code, "empty_object", "before the missed RPO");
+    assert_eq!(planned(&listing).obstacle().unwrap().code.as_str(), "empty_object", "before the missed RPO");
     listing.remove(&"shop_orders".parse().unwrap());
     listing.remove(&"stock".parse().unwrap());
     let plan = planned(&listing);
@@ -382,8 +384,8 @@ fn what_was_read_of_the_store_is_judged() {
             ("storage_fact_not_known", "bucket"),
         ]
     );
-    assert_eq!(plan.obstacle().unwrap().code, "object_archived");
-    assert_eq!(plan.shortfall().unwrap().code, "skew_exceeded");
+    assert_eq!(plan.obstacle().unwrap().code.as_str(), "object_archived");
+    assert_eq!(plan.shortfall().unwrap().code.as_str(), "skew_exceeded");
 }
 
 #[test]
@@ -397,16 +399,17 @@ fn a_table_left_out_of_the_dump_stops_the_drill_before_it_begins() {
     survey.looks.insert("shop".parse().unwrap(), Look { contents: Some(Ok(contents)), ..Look::default() });
     let plan = super::plan(&template, &pattern(), &survey, now());
     assert_eq!(codes(&plan), [("table_missing_in_dump", "shop.public.gone")]);
-    assert_eq!(plan.obstacle().unwrap().code, "table_missing_in_dump");
+    assert_eq!(plan.obstacle().unwrap().code.as_str(), "table_missing_in_dump");
 }
 
 #[test]
 fn contents_that_cannot_be_read_are_an_error_and_left_to_the_drill() {
     let mut survey = Survey { listing: good(), ..Survey::default() };
-    let failure = Failure::bad("no_identity_fits", "no identity opens the recovery point").hint("find it");
+    let failure =
+        Failure::bad(codes::NO_IDENTITY_FITS, "no identity opens the recovery point").hint("find it");
     survey.looks.insert("shop".parse().unwrap(), Look { contents: Some(Err(failure)), ..Look::default() });
     let plan = super::plan(&template(), &pattern(), &survey, now());
     assert_eq!(codes(&plan), [("no_identity_fits", "shop")]);
     assert!(!plan.sound && plan.obstacle().is_none() && plan.shortfall().is_none());
-    assert_eq!(plan.points[0].error.as_ref().unwrap().code, "no_identity_fits");
+    assert_eq!(plan.points[0].error.as_ref().unwrap().code.as_str(), "no_identity_fits");
 }

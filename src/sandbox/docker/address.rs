@@ -13,6 +13,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::answer::CHANGE;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
 /// Where an engine listens that nobody chose.
@@ -130,7 +131,7 @@ impl Surroundings {
         let id = hex::encode(Sha256::digest(name.as_bytes()));
         let meta: Option<Meta> = read_json(&contexts.join("meta").join(&id).join("meta.json"))?;
         let endpoint = meta.and_then(|mut meta| meta.endpoints.remove("docker")).ok_or_else(|| {
-            Failure::config("docker_context_unknown", format!("there is no Docker context {name}, which was chosen"))
+            Failure::config(codes::DOCKER_CONTEXT_UNKNOWN, format!("there is no Docker context {name}, which was chosen"))
                 .hint("`docker context ls` lists them; `docker context use`, DOCKER_CONTEXT or DOCKER_HOST chooses another engine")
         })?;
         let host = if endpoint.host.is_empty() { DEFAULT.to_owned() } else { endpoint.host };
@@ -196,12 +197,12 @@ impl Address {
         };
         let by = self.context.as_ref().map(|name| format!(" of the context {name}")).unwrap_or_default();
         let message = format!("the Docker engine at {}{by} cannot be reached ({why})", self.endpoint);
-        Failure::inconclusive("engine_unreachable", message).hint(hint)
+        Failure::inconclusive(codes::ENGINE_UNREACHABLE, message).hint(hint)
     }
 }
 
 fn unsupported(endpoint: &str, why: &str) -> Failure {
-    Failure::config("engine_address_unsupported", format!("the Docker engine at {endpoint} was chosen, but {why}"))
+    Failure::config(codes::ENGINE_ADDRESS_UNSUPPORTED, format!("the Docker engine at {endpoint} was chosen, but {why}"))
         .hint("choose an engine by unix://, by tcp://, or by tcp:// with TLS that is verified: DOCKER_HOST, DOCKER_CONTEXT or `docker context use`")
 }
 
@@ -220,7 +221,7 @@ fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>> {
     };
     let message =
         format!("{} cannot be read ({why}), so the engine that was chosen is not known", path.display());
-    Err(Failure::config("docker_config_unreadable", message)
+    Err(Failure::config(codes::DOCKER_CONFIG_UNREADABLE, message)
         .hint("mend the file, or choose the engine with DOCKER_HOST"))
 }
 
@@ -289,25 +290,25 @@ mod tests {
             let failure =
                 refused(Surroundings { context: Some(context.to_owned()), ..surroundings(&directory) });
             assert_eq!(
-                (failure.class, failure.code),
+                (failure.class, failure.code.as_str()),
                 (crate::model::failure::Class::Config, code),
                 "{context}"
             );
         }
         for host in ["ssh://192.0.2.7", "npipe:////./pipe/docker_engine", "fd://"] {
             let failure = refused(Surroundings { host: Some(host.to_owned()), ..Surroundings::default() });
-            assert_eq!(failure.code, "engine_address_unsupported", "{host}");
+            assert_eq!(failure.code.as_str(), "engine_address_unsupported", "{host}");
         }
         let careless = Surroundings {
             host: Some("tcp://192.0.2.7:2376".to_owned()),
             tls: true,
             ..Surroundings::default()
         };
-        assert_eq!(refused(careless.clone()).code, "engine_address_unsupported");
+        assert_eq!(refused(careless.clone()).code.as_str(), "engine_address_unsupported");
         assert!(Surroundings { tls_verify: true, ..careless }.address().unwrap().keys.is_some());
         let broken = docker_directory(r#"{"auths": {"x": {"auth": "c2VjcmV0"}"#, &[]);
         let failure = refused(surroundings(&broken));
-        assert_eq!(failure.code, "docker_config_unreadable");
+        assert_eq!(failure.code.as_str(), "docker_config_unreadable");
         assert!(!failure.message.contains("c2VjcmV0"), "{failure}");
     }
 

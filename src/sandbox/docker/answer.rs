@@ -6,6 +6,7 @@ use std::time::Duration;
 use bollard::errors::Error;
 
 use super::super::labels::NAME_TAKEN;
+use crate::model::codes;
 use crate::model::failure::Failure;
 
 /// To a question about what there is.
@@ -41,7 +42,7 @@ pub(super) fn engine_failure(doing: &str, error: &Error) -> Failure {
         Error::DockerResponseServerError { message, .. } => message.clone(),
         Error::RequestTimeoutError => {
             let message = format!("{doing}: the Docker engine does not answer");
-            return Failure::inconclusive("engine_silent", message).hint(hint);
+            return Failure::inconclusive(codes::ENGINE_SILENT, message).hint(hint);
         }
         other => other.to_string(),
     };
@@ -61,8 +62,11 @@ pub(super) fn engine_failure(doing: &str, error: &Error) -> Failure {
     let takes_paths = text.contains("opening seccomp profile");
     let podman =
         "Podman takes the drill's seccomp profile for a path (docs/operations.md): use a Docker engine";
-    Failure::inconclusive("engine_error", format!("{doing}: {}", crate::model::human::one_line(&text, 400)))
-        .hint(if takes_paths { podman } else { hint })
+    Failure::inconclusive(
+        codes::ENGINE_ERROR,
+        format!("{doing}: {}", crate::model::human::one_line(&text, 400)),
+    )
+    .hint(if takes_paths { podman } else { hint })
 }
 
 #[cfg(test)]
@@ -73,13 +77,13 @@ mod tests {
     async fn an_engine_that_does_not_answer_is_told_apart_from_one_that_refuses() {
         let silent = within(Duration::from_millis(1), std::future::pending::<Result<(), Error>>()).await;
         let failure = engine_failure("creating the network x", &silent.unwrap_err());
-        assert_eq!(failure.code, "engine_silent");
+        assert_eq!(failure.code.as_str(), "engine_silent");
         assert_eq!(failure.message, "creating the network x: the Docker engine does not answer");
         let refused =
             Error::DockerResponseServerError { status_code: 500, message: "broken\nfor good".to_owned() };
         let failure = engine_failure("creating the network x", &refused);
         assert_eq!(
-            (failure.code, &*failure.message),
+            (failure.code.as_str(), &*failure.message),
             ("engine_error", "creating the network x: broken for good")
         );
         assert!(failure.hint.is_some_and(|hint| hint.starts_with("`docker info`")));

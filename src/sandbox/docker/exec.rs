@@ -12,6 +12,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::answer::{CHANGE, LOOK};
 use super::{Engine, engine_failure, within};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::secret::Secret;
 
@@ -183,5 +184,5 @@ async fn exit_code(engine: &Engine, id: &str) -> Result<i64> {
         }
         tokio::time::sleep(Duration::from_millis(attempt.min(50))).await;
     }
-    Err(Failure::inconclusive("engine_error", "a command closed its output but does not end"))
+    Err(Failure::inconclusive(codes::ENGINE_ERROR, "a command closed its output but does not end"))
 }

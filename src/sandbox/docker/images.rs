@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::answer::{CHANGE, LOOK, PULL_IDLE};
 use super::{Engine, engine_failure, is_not_found, login, within};
+use crate::model::codes;
 use crate::model::event::PullProgress;
 use crate::model::failure::{Failure, Result};
 
@@ -124,7 +125,7 @@ fn split_reference(name: &str) -> (&str, &str) {
 
 fn unavailable(name: &str, why: &str) -> Failure {
     Failure::inconclusive(
-        "image_unavailable",
+        codes::IMAGE_UNAVAILABLE,
         format!("the image {name} is not on the engine and cannot be pulled ({})", crate::model::human::one_line(why, 200)),
     )
     .hint("`docker pull` it from a registry, or build one with docker/build-images and name it in DRILL_POSTGRES_IMAGE / DRILL_REDIS_IMAGE")

@@ -19,6 +19,7 @@ use bollard::Docker;
 use tokio_util::task::TaskTracker;
 
 use super::spec::EngineFacts;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
 use address::{Address, Surroundings};
@@ -114,7 +115,7 @@ impl Engine {
             return Ok(self);
         }
         Err(Failure::inconclusive(
-            "engine_too_old",
+            codes::ENGINE_TOO_OLD,
             format!("the Docker engine {} speaks API {api} only", self.info.version),
         )
         .hint("Docker Engine 19.03 (API 1.40) is the oldest that can isolate a drill"))

@@ -21,6 +21,7 @@ use super::super::seccomp::security_options;
 use super::super::spec::{Attachment, ContainerSpec, NetworkSpec, PIDS_LIMIT, RESOLVER_OPTIONS};
 use super::answer::{CHANGE, LOOK};
 use super::{Engine, engine_failure, is_being_removed, is_not_found, within};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DrillId;
 
@@ -310,7 +311,7 @@ impl Engine {
             Err(error) if is_being_removed(&error) => {
                 let message =
                     format!("the engine is still removing the {} {}", owned.kind.word(), owned.name);
-                Err(Failure::inconclusive("removal_under_way", message))
+                Err(Failure::inconclusive(codes::REMOVAL_UNDER_WAY, message))
             }
             Err(error) => {
                 Err(engine_failure(&format!("removing the {} {}", owned.kind.word(), owned.name), &error))

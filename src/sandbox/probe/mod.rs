@@ -11,6 +11,7 @@ mod place;
 use std::net::IpAddr;
 
 use super::docker::{Engine, ExecSpec};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::verdict::Probe;
 use crate::template;
@@ -210,7 +211,7 @@ pub async fn run(
     let complete: Option<Vec<answers::Answer>> = answers.into_iter().collect();
     let Some(answers) = complete.filter(|_| output.ok()) else {
         return Err(Failure::inconclusive(
-            "probe_failed",
+            codes::PROBE_FAILED,
             format!(
                 "the isolation probes did not run (exit status {}): {}",
                 output.exit_code,

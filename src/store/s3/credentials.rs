@@ -15,6 +15,7 @@ use aws_sdk_s3::config::{Credentials, ProvideCredentials, SharedCredentialsProvi
 
 use super::error::root_cause;
 use super::words::Words;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
 /// How long credentials may take to come.
@@ -99,14 +100,14 @@ pub(super) async fn of_chain(
     let checked = Checked { inner, words: words.clone(), held: Mutex::new(None) };
     match tokio::time::timeout(longest, checked.load()).await {
         Err(_) => Err(Failure::inconclusive(
-            "credentials_timeout",
+            codes::CREDENTIALS_TIMEOUT,
             format!("the credentials for the store did not come within {} seconds", longest.as_secs()),
         )
         .hint("a credential_process of the profile may wait for a person (a second factor, a sign-in): sign in first, or give the drill credentials that need nobody")),
         Ok(Ok(_)) => Ok(checked),
         Ok(Err(error)) => {
             Err(match std::error::Error::source(&error).and_then(|source| source.downcast_ref()) {
-                Some(Unfit(why)) => Failure::config("credentials_invalid", why.clone())
+                Some(Unfit(why)) => Failure::config(codes::CREDENTIALS_INVALID, why.clone())
                     .hint("set it again without line breaks and spaces around it, for example with `printf %s` instead of echo"),
                 None => missing(&words.fit(&root_cause(&error))),
             })
@@ -115,7 +116,7 @@ pub(super) async fn of_chain(
 }
 
 fn missing(why: &str) -> Failure {
-    Failure::config("credentials_missing", format!("there are no credentials for the store ({why})"))
+    Failure::config(codes::CREDENTIALS_MISSING, format!("there are no credentials for the store ({why})"))
         .hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine a role")
 }
 
@@ -221,7 +222,7 @@ mod tests {
     async fn credentials_that_do_not_come_are_not_waited_for() {
         let source = SharedCredentialsProvider::new(Source { hangs: true, ..Source::default() });
         let failure = of_chain(Some(source), &Words::default(), Duration::from_millis(1)).await.unwrap_err();
-        assert_eq!(failure.code, "credentials_timeout");
+        assert_eq!(failure.code.as_str(), "credentials_timeout");
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 
 use super::S3Store;
 use super::traffic::TooLong;
+use crate::model::codes;
 use crate::model::failure::Failure;
 use crate::model::human;
 use crate::template::without_user;
@@ -40,7 +41,7 @@ impl S3Store {
 
     /// An object that was listed is not there.
     pub(super) fn gone(&self, doing: &str) -> Failure {
-        Failure::bad("object_gone", format!("{doing}: the object is not in {} any more", self.place()))
+        Failure::bad(codes::OBJECT_GONE, format!("{doing}: the object is not in {} any more", self.place()))
             .hint("a lifecycle rule or a clean-up job may have removed it; look at the bucket's rules")
     }
 
@@ -52,12 +53,12 @@ impl S3Store {
         let code = error.code().unwrap_or_default();
         match (code, status(error)) {
             ("NoSuchBucket", _) => {
-                Failure::config("no_such_bucket", format!("there is no bucket {}", self.bucket))
+                Failure::config(codes::NO_SUCH_BUCKET, format!("there is no bucket {}", self.bucket))
                     .hint("look at store.url (for Aegis: ACP_BACKUP_S3_BUCKET) and at the endpoint")
             }
             _ if says_replaced(error) => replaced(doing),
             ("InvalidObjectState", _) => Failure::inconclusive(
-                "object_archived",
+                codes::OBJECT_ARCHIVED,
                 format!("{doing}: the object is in an archive storage class and not readable now"),
             )
             .hint("request its restore from the archive first, or drill a newer recovery point"),
@@ -71,12 +72,12 @@ impl S3Store {
                 self.clocks_apart(doing, error)
             }
             (code, _) if EXPIRED.contains(&code) => Failure::inconclusive(
-                "credentials_expired",
+                codes::CREDENTIALS_EXPIRED,
                 format!("{doing}: {} says that the credentials have expired ({})", self.place(), self.told(error)),
             )
             .hint("get new credentials (a session token lives for hours); look at the clock of this machine, too"),
             (_, Some(401 | 403)) => Failure::inconclusive(
-                "access_denied",
+                codes::ACCESS_DENIED,
                 format!("{doing}: {} denied access ({})", self.place(), self.told(error)),
             )
             .hint("the credentials need s3:ListBucket on the bucket and s3:GetObject on the prefix; a backup also s3:PutObject and s3:AbortMultipartUpload"),
@@ -111,12 +112,12 @@ impl S3Store {
         let cause = self.words.fit(&root_cause(error));
         match error {
             SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => Failure::inconclusive(
-                "store_unreachable",
+                codes::STORE_UNREACHABLE,
                 format!("{doing}: {place} cannot be reached ({cause})"),
             )
             .hint(self.way(&cause)),
             SdkError::ConstructionFailure(_) => Failure::inconclusive(
-                "store_error",
+                codes::STORE_ERROR,
                 format!("{doing}: the request to {place} could not be made ({cause})"),
             )
             .hint("look at the store's settings in the template, and at the credentials"),
@@ -125,7 +126,7 @@ impl S3Store {
             }
             // A body that did not come whole is not there.
             SdkError::ResponseError(raw) if raw.raw().body().bytes().is_none() => Failure::inconclusive(
-                "transfer_broken",
+                codes::TRANSFER_BROKEN,
                 format!("{doing}: the answer of {place} broke off ({cause})"),
             )
             .hint("check the network between this machine and the store"),
@@ -138,7 +139,7 @@ impl S3Store {
                 ))
             }
             _ => Failure::inconclusive(
-                "store_error",
+                codes::STORE_ERROR,
                 format!("{doing}: {place} answered with an error ({})", self.told(error)),
             )
             .hint("if the endpoint in the template is right, the store's own log tells more"),
@@ -146,7 +147,7 @@ impl S3Store {
     }
 
     pub(super) fn no_store(&self, message: &str) -> Failure {
-        Failure::inconclusive("store_error", message).hint(
+        Failure::inconclusive(codes::STORE_ERROR, message).hint(
             "look at store.endpoint: the page of a proxy, a sign-in or a web console may answer there; the store's own log tells more",
         )
     }
@@ -180,7 +181,7 @@ impl S3Store {
             _ => "this machine's clock and the store's are too far apart".to_owned(),
         };
         Failure::inconclusive(
-            "clock_skewed",
+            codes::CLOCK_SKEWED,
             format!("{doing}: {} refused the request: {clock} ({})", self.place(), self.told(error)),
         )
         .hint("set this machine's clock (NTP): requests are signed with its time, and the ages of backups depend on it")
@@ -196,7 +197,7 @@ impl S3Store {
                 "{doing}: the bucket {} is in the region {region}, and requests are signed for {}",
                 self.bucket, self.region
             );
-            return Failure::config("wrong_region", message)
+            return Failure::config(codes::WRONG_REGION, message)
                 .hint(format!("set store.region (or AWS_REGION) to {region}"));
         }
         let location = error.raw_response().and_then(|raw| raw.headers().get("location"));
@@ -207,7 +208,7 @@ impl S3Store {
             to.as_deref().unwrap_or(" to another place"),
             self.told(error)
         );
-        Failure::inconclusive("store_redirects", message).hint(
+        Failure::inconclusive(codes::STORE_REDIRECTS, message).hint(
             "look at store.endpoint (http where it should be https, a sign-in page) and at store.region",
         )
     }
@@ -238,7 +239,7 @@ pub(super) fn says_replaced<E: ProvideErrorMetadata>(error: &SdkError<E>) -> boo
 
 /// The object under a key is not the one that was listed.
 pub(super) fn replaced(doing: &str) -> Failure {
-    Failure::inconclusive("object_changed", format!("{doing}: the object was replaced in the meantime"))
+    Failure::inconclusive(codes::OBJECT_CHANGED, format!("{doing}: the object was replaced in the meantime"))
         .hint("recovery points must never be overwritten; find out what writes to this key")
 }
 

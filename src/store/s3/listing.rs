@@ -8,6 +8,7 @@ use aws_sdk_s3::types::EncodingType;
 use percent_encoding::percent_decode_str;
 
 use super::{S3Store, meta_time, size};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::ObjectKey;
 use crate::store::{Gathered, ObjectMeta, Page, PageRequest};
@@ -93,7 +94,7 @@ impl S3Store {
         }
         let message =
             format!("listing {prefix}: a page of {} is cut: {came} of its {said} keys came", self.place());
-        Err(Failure::inconclusive("transfer_broken", message)
+        Err(Failure::inconclusive(codes::TRANSFER_BROKEN, message)
             .hint("check the network between this machine and the store, and the proxies in it"))
     }
 
@@ -102,7 +103,7 @@ impl S3Store {
             "listing {prefix}: {} says that there is more, and does not go on: its pages are empty, or come again",
             self.place()
         );
-        Failure::inconclusive("listing_stuck", message)
+        Failure::inconclusive(codes::LISTING_STUCK, message)
             .hint("look at what answers at the endpoint; the store's own log tells more")
     }
 }

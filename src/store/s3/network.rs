@@ -14,6 +14,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::proxy::{Guard, Proxy};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
 /// A variable of the environment; empty ones are none.
@@ -51,7 +52,7 @@ impl Network {
 
     fn through(proxy: Option<Proxy>, variable: Variable<'_>) -> Result<Self> {
         let tls = TlsContext::builder().with_trust_store(trust_store(variable)?).build();
-        let tls = tls.map_err(|error| Failure::config("ca_bundle_unreadable", error.to_string()))?;
+        let tls = tls.map_err(|error| Failure::config(codes::CA_BUNDLE_UNREADABLE, error.to_string()))?;
         Ok(Self { tls, proxy: proxy.map(Arc::new) })
     }
 
@@ -96,7 +97,7 @@ pub(super) fn of_aws(bucket: &str, region: &str) -> String {
 fn trust_store(variable: Variable<'_>) -> Result<TrustStore> {
     let Some(path) = variable("AWS_CA_BUNDLE") else { return Ok(TrustStore::default()) };
     let bad = |why: String| {
-        Failure::config("ca_bundle_unreadable", format!("AWS_CA_BUNDLE names {path}, which {why}"))
+        Failure::config(codes::CA_BUNDLE_UNREADABLE, format!("AWS_CA_BUNDLE names {path}, which {why}"))
             .hint("it must be a file of certificates in PEM form: those of the authorities that the store's certificate comes from")
     };
     let pem = std::fs::read(&path).map_err(|error| bad(format!("cannot be read: {error}")))?;
@@ -142,7 +143,7 @@ mod tests {
     fn a_proxy_that_cannot_be_used_is_named_without_its_value() {
         for value in ["socks5://user:hunter2@h:1", "http://", "http://h:hunter2:x"] {
             let failure = network("https://s3.example", &[("HTTPS_PROXY", value)]).unwrap_err();
-            assert_eq!(failure.code, "proxy_invalid", "{value}");
+            assert_eq!(failure.code.as_str(), "proxy_invalid", "{value}");
             assert!(
                 failure.message.contains("HTTPS_PROXY") && !failure.message.contains("hunter2"),
                 "{failure}"
@@ -195,7 +196,7 @@ mod tests {
             (file("cut.pem", "-----BEGIN CERTIFICATE-----\nAAAA"), "is not in PEM form"),
         ] {
             let failure = network("https://s3.example", &[("AWS_CA_BUNDLE", &path)]).unwrap_err();
-            assert_eq!(failure.code, "ca_bundle_unreadable");
+            assert_eq!(failure.code.as_str(), "ca_bundle_unreadable");
             assert!(failure.message.contains(words) && failure.message.contains(&path), "{failure}");
         }
     }

@@ -11,6 +11,7 @@ use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 
 use super::network::Variable;
+use crate::model::codes;
 use crate::model::failure::Failure;
 
 /// Never through a proxy: this machine itself, and the addresses where clouds hand out credentials. What `NO_PROXY`
@@ -69,7 +70,7 @@ impl Proxy {
     /// That it cannot be used. The value may hold a password.
     pub fn unusable(&self) -> Option<Failure> {
         self.config.is_none().then(|| {
-            Failure::config("proxy_invalid", format!("{} is not the URL of an HTTP proxy", self.name))
+            Failure::config(codes::PROXY_INVALID, format!("{} is not the URL of an HTTP proxy", self.name))
                 .hint("write it as http://HOST:PORT or http://USER:PASSWORD@HOST:PORT; proxies of other kinds are not used, and NO_PROXY names hosts that need none")
         })
     }
@@ -155,6 +156,6 @@ mod tests {
         assert!(ask("http://169.254.169.254/latest").await.is_io(), "it needs no proxy");
         assert!(proxy.refused().is_none());
         assert!(ask("https://sso.example/token").await.is_user());
-        assert_eq!(proxy.refused().unwrap().code, "proxy_invalid");
+        assert_eq!(proxy.refused().unwrap().code.as_str(), "proxy_invalid");
     }
 }

@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use super::S3Store;
 use super::error::{is_foreign_404, replaced, root_cause, says_replaced};
 use super::traffic::LONGEST_ANSWER;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::ObjectKey;
@@ -79,7 +80,7 @@ impl S3Store {
                 Err(Again::Foreign(failure)) => return Err(failure),
                 Err(Again::BrokeOff(why)) => {
                     let message = format!("reading {key}: the transfer broke off {attempt} times ({why})");
-                    return Err(Failure::inconclusive("transfer_broken", message)
+                    return Err(Failure::inconclusive(codes::TRANSFER_BROKEN, message)
                         .hint("check the network between this machine and the store"));
                 }
             }
@@ -177,7 +178,7 @@ fn unquoted(etag: &str) -> &str {
 }
 
 fn range_failure(message: String) -> Failure {
-    Failure::inconclusive("range_ignored", message).hint(
+    Failure::inconclusive(codes::RANGE_IGNORED, message).hint(
         "recovery points are read in ranges; a proxy or a gateway between here and the store may drop the header Range",
     )
 }

@@ -8,6 +8,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_sdk_s3::config::SharedHttpClient;
 
 use super::network::Variable;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::template;
 
@@ -44,6 +45,6 @@ pub(super) fn checked(shared: &SdkConfig) -> Result<String> {
         return Ok(region.to_owned());
     }
     let message = format!("`{}` is not the name of a region", region.escape_debug());
-    Err(Failure::config("region_invalid", message)
+    Err(Failure::config(codes::REGION_INVALID, message)
         .hint("look at store.region, AWS_REGION, AWS_DEFAULT_REGION and the profile; a region is written like eu-central-1"))
 }

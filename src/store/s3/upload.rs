@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::error::status;
 use super::{S3Store, size};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::ObjectKey;
 use crate::store::{Store, Upload};
@@ -55,7 +56,7 @@ impl S3Store {
             .await
             .map_err(|error| self.failure(&doing, &error))?;
         let upload_id = response.upload_id.ok_or_else(|| {
-            Failure::inconclusive("store_error", format!("{doing}: the store gave no upload id"))
+            Failure::inconclusive(codes::STORE_ERROR, format!("{doing}: the store gave no upload id"))
         })?;
         Ok(Box::new(S3Upload {
             store: self.clone(),
@@ -80,8 +81,11 @@ impl S3Store {
 }
 
 fn exists(key: &ObjectKey) -> Failure {
-    Failure::bad("object_exists", format!("{key} is in the store already, and nothing is ever overwritten"))
-        .hint("another backup ran in the same second; run this one again")
+    Failure::bad(
+        codes::OBJECT_EXISTS,
+        format!("{key} is in the store already, and nothing is ever overwritten"),
+    )
+    .hint("another backup ran in the same second; run this one again")
 }
 
 /// A multipart upload.

@@ -14,6 +14,7 @@ use super::connections::Connections;
 use super::server_text::ServerText;
 use super::sessions::{CatalogSession, ForeignSession};
 use super::{Pins, Server, execute, own_failure, quote_identifier};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::DatabaseName;
@@ -183,7 +184,7 @@ async fn extension(session: &CatalogSession, schema: &str) -> Result<Extension> 
     if !row.try_get::<_, bool>(2).map_err(failed)? {
         let message =
             "the backup has an extension of the name amcheck whose functions are not those of the image";
-        return Err(Failure::inconclusive("amcheck_unavailable", message)
+        return Err(Failure::inconclusive(codes::AMCHECK_UNAVAILABLE, message)
             .hint("drop the extension on the source server and make it again, or leave the check out"));
     }
     Ok(Extension {

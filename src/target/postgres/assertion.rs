@@ -7,6 +7,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Row};
 
 use super::{Server, query_failure, quote_identifier};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::foreign::Foreign;
 use crate::model::names::DatabaseName;
@@ -132,7 +133,7 @@ async fn one_column(client: &Client, database: &DatabaseName, query: &str) -> Re
 }
 
 fn wrong_shape(database: &DatabaseName, found: &str, wanted: &str) -> Failure {
-    Failure::config("query_shape", format!("the query on {database} returns {found}"))
+    Failure::config(codes::QUERY_SHAPE, format!("the query on {database} returns {found}"))
         .hint(format!("it must return {wanted}"))
 }
 
@@ -178,13 +179,13 @@ pub(super) fn failed(database: &DatabaseName, error: &Error) -> Failure {
     let text = super::error_text(error);
     match error.code().map(tokio_postgres::error::SqlState::code) {
         // A syntax error, or something that a subquery cannot be.
-        Some("42601" | "0A000") => Failure::config("query_invalid", format!("{doing}: {text}"))
+        Some("42601" | "0A000") => Failure::config(codes::QUERY_INVALID, format!("{doing}: {text}"))
             .hint("look at the check's query in the template"),
-        Some("25006") => Failure::config("query_writes", format!("{doing}: {text}"))
+        Some("25006") => Failure::config(codes::QUERY_WRITES, format!("{doing}: {text}"))
             .hint("a check only reads: it runs in a read-only transaction"),
         // These messages quote values of the data.
         Some(code) if code.starts_with("22") || code.starts_with("P0") => Failure::inconclusive(
-            "query_failed",
+            codes::QUERY_FAILED,
             format!("{doing}: it failed on the data, with SQLSTATE {code}"),
         )
         .hint("--keep leaves the server to try it on"),

@@ -8,6 +8,7 @@ use super::own_sql::qualify;
 use super::server_text::ServerText;
 use super::sessions::ForeignSession;
 use super::{Pins, Server, own_failure, quote_relation};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::template::TableName;
@@ -108,7 +109,7 @@ impl Table {
         });
         digits.and_then(|digits| digits.parse().ok()).ok_or_else(|| {
             let message = format!("counting {}: the server's answer is no number", self.name);
-            Failure::inconclusive("query_failed", message)
+            Failure::inconclusive(codes::QUERY_FAILED, message)
         })
     }
 }

@@ -15,6 +15,7 @@ use super::copy_rows::copy_rows;
 use super::own_sql::qualify;
 use super::server_text::ServerText;
 use super::{Database, in_blocks, own_failure, query_failure, quote_identifier, quote_relation};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::foreign::Foreign;
 use crate::template::TableName;
@@ -131,7 +132,7 @@ impl ChainTable {
         let relation =
             client.query_opt(&qualify(RELATION), &[&name.schema, &name.table]).await.map_err(failed)?;
         let Some(relation) = relation else {
-            return Err(Failure::bad("schema_differs", format!("there is no table {name}"))
+            return Err(Failure::bad(codes::SCHEMA_DIFFERS, format!("there is no table {name}"))
                 .hint("the table is not in this database, or it is named wrongly"));
         };
         let (oid, kind, version): (u32, String, i32) = (
@@ -217,7 +218,7 @@ impl ChainTable {
                 let name =
                     other.map_or_else(|| "no type".to_owned(), |kind| Foreign::new(kind.name()).to_string());
                 Err(Failure::config(
-                    "preimage_type",
+                    codes::PREIMAGE_TYPE,
                     format!("the preimage is of the type {name}; only text and bytea can be hashed"),
                 )
                 .hint("it must be one expression; cast it, for example with (…)::text"))

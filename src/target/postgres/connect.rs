@@ -9,6 +9,7 @@ use super::frames::Bounded;
 use super::pins::Pins;
 use super::sessions::Pinned;
 use super::{Server, drive, error_text};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::secret::Secret;
 use crate::sandbox::docker::Engine;
@@ -122,10 +123,10 @@ fn connect_failure(database: &str, error: &tokio_postgres::Error) -> Failure {
     let text = error_text(error);
     match error.code().map(tokio_postgres::error::SqlState::code) {
         Some("28P01" | "28000") => {
-            Failure::inconclusive("authentication_failed", format!("the drill's Postgres refused the drill's own credentials ({text})"))
+            Failure::inconclusive(codes::AUTHENTICATION_FAILED, format!("the drill's Postgres refused the drill's own credentials ({text})"))
                 .hint("RESTORE_DB_PASSWORD sets the password of the drill's server, not of production's; unset it for a random one")
         }
-        _ => Failure::inconclusive("server_unreachable", format!("cannot connect to {database} in the drill's Postgres ({text})"))
+        _ => Failure::inconclusive(codes::SERVER_UNREACHABLE, format!("cannot connect to {database} in the drill's Postgres ({text})"))
             .hint("this says nothing about the backup: look at the engine's free memory and disk space; --keep leaves the container to look at"),
     }
 }

@@ -104,6 +104,7 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
+    use crate::model::codes;
 
     /// Connections that exist, and the most that ever did.
     #[derive(Default)]
@@ -185,7 +186,7 @@ mod tests {
         let done = Arc::new(AtomicUsize::new(0));
         let work = |who: &'static str, _: u32| {
             let (failure, done) =
-                (crate::model::failure::Failure::inconclusive("query_failed", who), Arc::clone(&done));
+                (crate::model::failure::Failure::inconclusive(codes::QUERY_FAILED, who), Arc::clone(&done));
             async move {
                 tokio::task::yield_now().await;
                 done.fetch_add(1, Ordering::Relaxed);
@@ -194,7 +195,7 @@ mod tests {
             .boxed()
         };
         let failure = connections.spread("first", (0..1000).collect(), connect, work).await.unwrap_err();
-        assert_eq!((failure.code, &*failure.message), ("query_failed", "helper"));
+        assert_eq!((failure.code.as_str(), &*failure.message), ("query_failed", "helper"));
         assert!(done.load(Ordering::Relaxed) < 1000, "the rest is not worked on");
         let all = connections.hold(Connections::most(2)).now_or_never();
         assert!(all.is_some(), "every permit was given back");

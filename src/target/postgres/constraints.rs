@@ -13,6 +13,7 @@ use tokio_postgres::Error;
 use super::connections::Connections;
 use super::sessions::ForeignSession;
 use super::{Pins, Server};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::DatabaseName;
@@ -108,7 +109,7 @@ async fn recheck(session: &ForeignSession, unit: Unit) -> Result<Vec<Recheck>> {
     else {
         let message =
             format!("checking the constraints of {}: the server's answer is no number", unit.table());
-        return Err(Failure::inconclusive("query_failed", message));
+        return Err(Failure::inconclusive(codes::QUERY_FAILED, message));
     };
     let mut rechecks = Vec::new();
     for (probe, violations) in unit.rules.iter().zip(violations.iter().copied()) {

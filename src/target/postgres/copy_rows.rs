@@ -8,6 +8,7 @@ use tokio_postgres::Client;
 
 use super::frames::LIMIT;
 use super::query_failure;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
 /// What the data begins with (PostgreSQL documentation, COPY, "Binary Format").
@@ -25,7 +26,10 @@ pub async fn copy_rows(
 ) -> Result<()> {
     let failed = |error| query_failure(doing, &error);
     let malformed = || {
-        Failure::inconclusive("query_failed", format!("{doing}: the server sent rows that cannot be read"))
+        Failure::inconclusive(
+            codes::QUERY_FAILED,
+            format!("{doing}: the server sent rows that cannot be read"),
+        )
     };
     let stream = client.copy_out(copy).await.map_err(failed)?;
     let mut stream = std::pin::pin!(stream);
@@ -69,7 +73,7 @@ pub async fn copy_rows(
 
 fn too_long(doing: &str) -> Failure {
     let limit = crate::model::human::bytes(LIMIT as u64);
-    Failure::inconclusive("value_too_large", format!("{doing}: a row is longer than {limit}")).hint(
+    Failure::inconclusive(codes::VALUE_TOO_LARGE, format!("{doing}: a row is longer than {limit}")).hint(
         "this says nothing about the backup: a row is read as a whole, and this one is too large for that",
     )
 }

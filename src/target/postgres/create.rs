@@ -7,6 +7,7 @@
 use super::{MAINTENANCE, Server, database_settings, error_text, query_failure};
 use super::{quote_identifier, quote_literal};
 use crate::format::pg_custom::{DatabaseLocale, LocaleProvider, Toc};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::sandbox::docker::{Captured, ExecSpec};
@@ -60,7 +61,7 @@ impl Server {
             }
         }
         let message = format!("the image lacks the locale of the source, {}: {refused}", shown(wanted));
-        Err(Failure::inconclusive("collation_missing", message).hint(format!(
+        Err(Failure::inconclusive(codes::COLLATION_MISSING, message).hint(format!(
             "name an image that has it in postgres.image, or the locale to restore with instead in postgres.locale; the \
              image has {}",
             self.locales().await

@@ -12,6 +12,7 @@ use tokio_postgres::{Client, Config};
 use super::error_text;
 use super::passfile;
 use super::tls::{SslMode, Tls};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
 /// How long connecting may take, where the URL says nothing.
@@ -121,10 +122,10 @@ impl Direct {
         let text = crate::model::human::one_line(&text, 300);
         match error.code() {
             Some(&(SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION)) => {
-                Failure::inconclusive("authentication_failed", format!("{place} refused the credentials ({text})"))
+                Failure::inconclusive(codes::AUTHENTICATION_FAILED, format!("{place} refused the credentials ({text})"))
                     .hint("PGPASSWORD, a password file (~/.pgpass) or the URL in --database-url-file give the password")
             }
-            _ => Failure::inconclusive("database_unreachable", format!("cannot connect to {place} ({text})"))
+            _ => Failure::inconclusive(codes::DATABASE_UNREACHABLE, format!("cannot connect to {place} ({text})"))
                 .hint("check the host, the port, the database's name and sslmode"),
         }
     }
@@ -171,7 +172,7 @@ fn percent_decode(text: &str) -> Result<String> {
 }
 
 fn invalid(why: &str) -> Failure {
-    Failure::config("database_url_invalid", format!("the database URL cannot be used: {why}")).hint(
+    Failure::config(codes::DATABASE_URL_INVALID, format!("the database URL cannot be used: {why}")).hint(
         "write it as postgres://USER@HOST:PORT/DATABASE?sslmode=verify-full, the password in PGPASSWORD",
     )
 }
@@ -238,7 +239,7 @@ mod tests {
             "postgres://me:s3cret@h/d?sslrootcert=%zz",
         ] {
             let failure = direct(Some(url), &[]).unwrap_err();
-            assert_eq!(failure.code, "database_url_invalid", "{url}");
+            assert_eq!(failure.code.as_str(), "database_url_invalid", "{url}");
             assert!(!format!("{failure:?}").contains("s3cret"), "{failure:?}");
         }
         let shown =
@@ -252,7 +253,7 @@ mod tests {
         assert!(percent_decode("%2").is_err());
         let missing =
             direct(Some("postgres://h/d?sslmode=verify-full&sslrootcert=%2Fnowhere.pem"), &[]).unwrap_err();
-        assert_eq!(missing.code, "tls_roots_unreadable");
+        assert_eq!(missing.code.as_str(), "tls_roots_unreadable");
         assert!(missing.message.contains("/nowhere.pem"));
     }
 }

@@ -251,7 +251,7 @@ mod tests {
         tokio::spawn(connection);
         let error = client.simple_query("SELECT 1").await.unwrap_err();
         let failure = super::super::own_failure("counting t", &error);
-        assert_eq!(failure.code, "value_too_large");
+        assert_eq!(failure.code.as_str(), "value_too_large");
         assert!(
             failure.message.starts_with("counting t: the server sent a value or a row of 1.1 GiB"),
             "{failure}"

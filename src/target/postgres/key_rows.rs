@@ -10,6 +10,7 @@ use tokio_postgres::{Client, RowStream, SimpleQueryMessage, Statement};
 
 use super::assertion::failed;
 use super::{Server, query_failure};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 
@@ -88,7 +89,7 @@ fn require_shape(database: &DatabaseName, statement: &Statement) -> Result<()> {
     let found: Vec<String> =
         columns.iter().map(|column| format!("{} ({})", column.name(), column.type_())).collect();
     let found = crate::model::human::one_line(&found.join(", "), 200);
-    Err(Failure::config("query_shape", format!("the query on {database} returns {found}"))
+    Err(Failure::config(codes::QUERY_SHAPE, format!("the query on {database} returns {found}"))
         .hint("it must return the columns key (text), at (timestamptz) and required (boolean); cast what is another type"))
 }
 

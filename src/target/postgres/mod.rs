@@ -39,6 +39,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_postgres::Client;
 
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::model::secret::Secret;
@@ -96,7 +97,7 @@ impl Server {
         loop {
             let problem = match tokio::time::timeout(ATTEMPT, self.version()).await {
                 Ok(Ok(version)) => return Ok(version),
-                Ok(Err(failure)) if failure.code == "authentication_failed" => return Err(failure),
+                Ok(Err(failure)) if failure.code == codes::AUTHENTICATION_FAILED => return Err(failure),
                 Ok(Err(failure)) => failure.message,
                 Err(_) => format!("no answer within {} s", ATTEMPT.as_secs()),
             };
@@ -106,7 +107,7 @@ impl Server {
                     "Postgres does not answer after {} ({problem})",
                     crate::model::human::duration(timeout.as_secs_f64())
                 );
-                return Err(Failure::inconclusive("server_not_ready", message)
+                return Err(Failure::inconclusive(codes::SERVER_NOT_READY, message)
                     .hint("a slow disk may need a larger postgres.ready_timeout; --keep leaves the container to look at"));
             }
             tokio::time::sleep(RETRY).await;
@@ -121,7 +122,7 @@ impl Server {
         }
         if state.oom_killed {
             return Err(Failure::inconclusive(
-                "out_of_memory",
+                codes::OUT_OF_MEMORY,
                 "the Postgres container ran out of memory and was killed",
             )
             .hint("raise postgres.memory in the template, or lower --jobs"));
@@ -129,7 +130,7 @@ impl Server {
         let log = self.engine.last_log_lines(&self.container, LOG_LINES).await;
         let exit = state.exit_code.unwrap_or_default();
         Err(Failure::inconclusive(
-            "server_died",
+            codes::SERVER_DIED,
             format!("the Postgres container ended with status {exit}: {}", log.join(" / ")),
         )
         .hint("look at postgres.settings in the template and at the engine's free disk space and memory"))
@@ -265,7 +266,7 @@ fn quote_literal(text: &str) -> String {
 pub(crate) fn own_failure(doing: &str, error: &tokio_postgres::Error) -> Failure {
     let failure = query_failure(doing, error);
     match failure.code {
-        "query_failed" | "schema_differs" => Failure::inconclusive("query_failed", failure.message)
+        codes::QUERY_FAILED | codes::SCHEMA_DIFFERS => Failure::inconclusive(codes::QUERY_FAILED, failure.message)
             .hint("the query is restore-drill's own: something in the backup is in its way, or the server is in trouble; --keep leaves the server to look at"),
         _ => failure,
     }
@@ -276,13 +277,13 @@ pub fn query_failure(doing: &str, error: &tokio_postgres::Error) -> Failure {
     let text = error_text(error);
     match error.code().map(tokio_postgres::error::SqlState::code) {
         Some("53100") => Failure::disk_full(format!("{doing}: the server's disk is full")),
-        Some("42P01" | "42703") => Failure::bad("schema_differs", format!("{doing}: {text}"))
+        Some("42P01" | "42703") => Failure::bad(codes::SCHEMA_DIFFERS, format!("{doing}: {text}"))
             .hint("a table or column that the check needs is not in the backup, or the template names it wrongly"),
-        Some(frames::TOO_LONG) => Failure::inconclusive("value_too_large", format!("{doing}: {text}"))
+        Some(frames::TOO_LONG) => Failure::inconclusive(codes::VALUE_TOO_LARGE, format!("{doing}: {text}"))
             .hint("this says nothing about the backup: the value is too large to be looked at here; leave the table or the column out of the check"),
-        Some("57014") => Failure::inconclusive("query_timed_out", format!("{doing}: it did not end in time"))
+        Some("57014") => Failure::inconclusive(codes::QUERY_TIMED_OUT, format!("{doing}: it did not end in time"))
             .hint("raise the check's `timeout` in the template, or look why it takes so long: --keep leaves the server to try it on"),
-        _ => Failure::inconclusive("query_failed", format!("{doing}: {text}"))
+        _ => Failure::inconclusive(codes::QUERY_FAILED, format!("{doing}: {text}"))
             .hint("look at the query in the template, if it is one; --keep leaves the server to try it on"),
     }
 }

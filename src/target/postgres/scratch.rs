@@ -6,6 +6,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 use super::Server;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::sandbox::docker::{Captured, Exec, ExecSpec};
@@ -114,7 +115,7 @@ async fn written(exec: Exec) -> Result<u64> {
         return Err(Failure::disk_full(message));
     }
     Err(Failure::inconclusive(
-        "scratch_failed",
+        codes::SCRATCH_FAILED,
         format!("the container did not take the dump in (status {status}): {said}"),
     ))
 }

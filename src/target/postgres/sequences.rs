@@ -10,6 +10,7 @@ use super::own_sql::qualify;
 use super::server_text::is_utf8;
 use super::sessions::ForeignSession;
 use super::{Pins, Server, own_failure, quote_identifier, quote_relation};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 
@@ -113,7 +114,7 @@ async fn state(session: &ForeignSession, schema: String, name: String, row: &Row
         format!("SELECT last_value, is_called::pg_catalog.int4 FROM {}", quote_relation(&schema, &name));
     let now = session.numbers(&sql).await.map_err(failed)?;
     let [Some(last_value), Some(is_called)] = now[..] else {
-        return Err(Failure::inconclusive("query_failed", format!("{doing}: it is no sequence")));
+        return Err(Failure::inconclusive(codes::QUERY_FAILED, format!("{doing}: it is no sequence")));
     };
     Ok(SequenceState {
         increment: row.try_get(2).map_err(failed)?,

@@ -10,6 +10,7 @@ use tokio_postgres::Client;
 use super::content::{self, Locking, Reading, Shape, Wanted};
 use super::source::SourceServer;
 use super::{execute, query_failure, quote_literal};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::manifest::{FingerprintKey, Rows, Source, Table};
 use crate::model::names::DatabaseName;
@@ -59,7 +60,7 @@ impl SourceServer {
             let message = format!(
                 "the source is PostgreSQL {version}, and writes numbers in other ways than {OLDEST} and later"
             );
-            return Err(Failure::bad("source_too_old", message));
+            return Err(Failure::bad(codes::SOURCE_TOO_OLD, message));
         }
         let snapshot_at: DateTime<Utc> = row.try_get(4).map_err(failed)?;
         let source = Source {
@@ -72,7 +73,7 @@ impl SourceServer {
         let exported = client.query_one("SELECT pg_catalog.pg_export_snapshot()", &[]).await;
         let exported = exported.and_then(|row| row.try_get(0)).map_err(|error| {
             Failure::bad(
-                "snapshot_refused",
+                codes::SNAPSHOT_REFUSED,
                 format!("the source exports no snapshot: {}", super::error_text(&error)),
             )
         });

@@ -5,6 +5,7 @@ use tokio_postgres::Client;
 
 use super::error_text;
 use super::tls::{SslMode, Tls};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::model::secret::Secret;
@@ -39,7 +40,7 @@ impl SourceServer {
     pub async fn connect(&self, database: &DatabaseName) -> Result<Client> {
         let unreachable = |why: &str| {
             let place = format!("{}:{}", self.host, self.port);
-            Failure::bad("source_unreachable", format!("cannot connect to {database} at {place}: {why}"))
+            Failure::bad(codes::SOURCE_UNREACHABLE, format!("cannot connect to {database} at {place}: {why}"))
         };
         let connecting = self.connect_through(database);
         match tokio::time::timeout(CONNECT, connecting).await {

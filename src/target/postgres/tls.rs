@@ -16,6 +16,7 @@ use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::drive;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
 /// How a connection is protected.
@@ -158,7 +159,7 @@ fn authority(roots: Option<&Path>, provider: &Arc<CryptoProvider>) -> Result<Arc
 }
 
 fn unreadable(why: &str) -> Failure {
-    Failure::config("tls_roots_unreadable", why)
+    Failure::config(codes::TLS_ROOTS_UNREADABLE, why)
         .hint("sslrootcert in the URL, or PGSSLROOTCERT, names a file in PEM form")
 }
 

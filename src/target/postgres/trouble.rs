@@ -7,6 +7,8 @@ use tokio::time::Instant;
 
 use super::frames::Bounded;
 use super::{MAINTENANCE, Pins, RETRY, Server, error_text};
+use crate::model::code::Code;
+use crate::model::codes;
 use crate::model::failure::{Class, Failure};
 use crate::sandbox::docker::ExecSpec;
 use crate::sandbox::tunnel::{LOOPBACK, Tunnel};
@@ -22,7 +24,8 @@ const KILLED_FOR_MEMORY: &str =
     "cat /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control 2>/dev/null";
 
 /// Failures that a server in trouble causes, among others.
-const MAY_BE_TROUBLE: [&str; 4] = ["server_unreachable", "query_failed", "engine_error", "scratch_failed"];
+const MAY_BE_TROUBLE: [Code; 4] =
+    [codes::SERVER_UNREACHABLE, codes::QUERY_FAILED, codes::ENGINE_ERROR, codes::SCRATCH_FAILED];
 
 impl Server {
     /// What befell the server since then, if anything did: it ended, ran out of memory, crashed, or does not answer.
@@ -37,7 +40,7 @@ impl Server {
             }
             if Instant::now() >= deadline {
                 let message = format!("the drill's Postgres does not answer any more ({problem})");
-                return Some(Failure::inconclusive("server_not_ready", message).hint(
+                return Some(Failure::inconclusive(codes::SERVER_NOT_READY, message).hint(
                     "this says nothing about the backup: look at the engine's free memory and disk space",
                 ));
             }
@@ -95,11 +98,14 @@ impl Server {
             return None;
         }
         let why = if self.killed_for_memory().await {
-            Failure::inconclusive("out_of_memory", "the drill's Postgres ran out of memory and restarted")
-                .hint("raise postgres.memory in the template, or lower --jobs")
+            Failure::inconclusive(
+                codes::OUT_OF_MEMORY,
+                "the drill's Postgres ran out of memory and restarted",
+            )
+            .hint("raise postgres.memory in the template, or lower --jobs")
         } else {
             Failure::inconclusive(
-                "server_crashed",
+                codes::SERVER_CRASHED,
                 "a process of the drill's Postgres crashed, and it restarted",
             )
             .hint("this says nothing about the backup; --keep leaves the container, whose log says more")

@@ -55,7 +55,7 @@ fn the_least_template_has_sensible_defaults() {
 #[test]
 fn an_unknown_key_is_shown_with_its_line() {
     let failure = error_with("image = \"postgres:17\"", "image = \"postgres:17\"\nmemmory = \"1GiB\"");
-    assert_eq!((failure.class, failure.code), (Class::Config, "template_invalid"));
+    assert_eq!((failure.class, failure.code.as_str()), (Class::Config, "template_invalid"));
     insta::assert_snapshot!(failure.message, @r#"
     shop.toml: TOML parse error at line 13, column 1
        |
@@ -93,7 +93,7 @@ fn unknown_keys_are_errors_everywhere() {
 #[test]
 fn every_missing_variable_is_named_at_once() {
     let failure = shipped(&[], Purpose::Backup).unwrap_err();
-    assert_eq!((failure.class, failure.code), (Class::Config, "variable_missing"));
+    assert_eq!((failure.class, failure.code.as_str()), (Class::Config, "variable_missing"));
     for variable in ["ACP_BACKUP_S3_BUCKET", "ACP_BACKUP_AGE_IDENTITY", "ACP_BACKUP_AGE_RECIPIENT"] {
         assert!(failure.message.contains(variable), "{failure}");
         assert!(failure.hint.as_ref().unwrap().contains(&format!("{variable}: the ")), "{failure:?}");
@@ -132,7 +132,7 @@ fn a_variable_that_is_used_in_several_places_is_named_once() {
 #[test]
 fn a_missing_variable_is_reported_before_the_value_it_makes_invalid() {
     let failure = error_with("\"shop_drill\"", "\"${PREFIX:?what projects begin with}\"");
-    assert_eq!(failure.code, "variable_missing");
+    assert_eq!(failure.code.as_str(), "variable_missing");
     assert_eq!(failure.hint.unwrap(), "PREFIX: what projects begin with");
 }
 
@@ -198,7 +198,7 @@ fn what_is_inconsistent_is_said_in_words() {
         ),
     ] {
         let failure = error_with(from, to);
-        assert_eq!((failure.class, failure.code), (Class::Config, "template_invalid"));
+        assert_eq!((failure.class, failure.code.as_str()), (Class::Config, "template_invalid"));
         assert_eq!(failure.message, format!("shop.toml: {message}"));
     }
 }
@@ -263,7 +263,7 @@ fn row_count_rules_that_cannot_hold_or_say_nothing_are_refused() {
 fn a_bad_duration_is_shown_with_its_line() {
     for bad in ["fifteen", "15", "-1m", ""] {
         let failure = error_with("[store]", &format!("[objectives]\nrto = \"{bad}\"\n\n[store]"));
-        assert_eq!(failure.code, "template_invalid");
+        assert_eq!(failure.code.as_str(), "template_invalid");
         assert!(failure.message.contains("line 6"), "{bad}: {failure}");
     }
 }
@@ -345,9 +345,9 @@ fn the_shipped_template_is_that_of_the_platform() {
 fn a_template_that_is_not_there_is_answered_with_those_that_are() {
     let load = |name| load(name, &Environment::default(), Purpose::Drill).unwrap_err();
     let failure = load("nonesuch");
-    assert_eq!((failure.class, failure.code), (Class::Config, "template_not_found"));
+    assert_eq!((failure.class, failure.code.as_str()), (Class::Config, "template_not_found"));
     assert!(failure.hint.unwrap().contains("known templates: aegis"));
     let failure = load("./nonesuch.toml");
-    assert_eq!(failure.code, "template_not_found");
+    assert_eq!(failure.code.as_str(), "template_not_found");
     assert!(failure.message.starts_with("the template ./nonesuch.toml cannot be read: "), "{failure}");
 }

@@ -66,7 +66,10 @@ fn is_broken_at(server: &Server, table: &str, more: &str, row: u32) {
         .iter()
         .filter(|finding| finding.severity == Severity::Error)
         .map(|finding| {
-            (finding.code, finding.subject.split(" of the chain").next().unwrap_or_default().to_owned())
+            (
+                finding.code.as_str(),
+                finding.subject.split(" of the chain").next().unwrap_or_default().to_owned(),
+            )
         })
         .collect();
     assert_eq!(errors, [("broken_link", format!("row {row}"))], "{table} {more}");
@@ -83,7 +86,7 @@ fn links_are_followed_however_far_apart_rows_lie() {
     }
     // Not even sorted do rows stand near their parents: that cannot be judged, and never passes.
     let disordered = verify(&server, "untimed", "").expect_err("too many rows would have to be remembered");
-    assert_eq!(disordered.code, "chain_disordered");
+    assert_eq!(disordered.code.as_str(), "chain_disordered");
     holds(&server, "untimed", BY_ID, "20,000 rows in 1 chain");
 
     server.sql("DELETE FROM shuffled WHERE id = 10000");

@@ -146,7 +146,7 @@ fn outcome(rows: &[Row]) -> Outcome {
 /// Codes and the ids they are about.
 fn seen(rows: &[Row]) -> Vec<(&'static str, String)> {
     let id = |finding: &Finding| finding.subject.split(' ').nth(1).unwrap().to_owned();
-    outcome(rows).findings.iter().map(|finding| (finding.code, id(finding))).collect()
+    outcome(rows).findings.iter().map(|finding| (finding.code.as_str(), id(finding))).collect()
 }
 
 fn codes(rows: &[Row]) -> Vec<&'static str> {
@@ -272,7 +272,7 @@ fn where_columns_order_a_chain_each_row_must_name_the_one_before() {
     let in_order = |rows: &[Row]| {
         let outcome =
             fold_in(layout("order_by = [\"chain_sequence\"]"), rows, Order::Interleaved).finish().outcome;
-        outcome.findings.iter().map(|finding| finding.code).collect::<Vec<_>>()
+        outcome.findings.iter().map(|finding| finding.code.as_str()).collect::<Vec<_>>()
     };
     assert_eq!(in_order(&chain("a", 0, 5)), [""; 0]);
     let mut rows = chain("a", 0, 5);
@@ -308,7 +308,7 @@ fn a_fork_is_a_warning_and_counted_and_an_edit_in_a_branch_is_found() {
         let bounded = in_parts(&rows, &[3], &format!("max_forks = {most}"));
         assert_eq!(bounded.status, status);
     }
-    assert_eq!(in_parts(&rows, &[3], "max_forks = 0").findings[0].code, "too_many_forks");
+    assert_eq!(in_parts(&rows, &[3], "max_forks = 0").findings[0].code.as_str(), "too_many_forks");
     let mut edited = rows.clone();
     edited[3].reason = Some("edited".to_owned());
     assert_eq!(codes(&edited), ["hash_mismatch", "fork"]);
@@ -329,7 +329,7 @@ fn rows_hashed_with_an_empty_time_hold_and_are_said() {
     let held = in_parts(&rows, &[1, 4], "");
     assert_eq!(held.status, CheckStatus::Pass);
     assert_eq!(held.summary, "6 rows in 1 chain, 4 hashed without their time");
-    assert_eq!(held.findings[0].code, "untimed_hash");
+    assert_eq!(held.findings[0].code.as_str(), "untimed_hash");
     rows[1].at += 1;
     rows[4].reason = None;
     let found = seen(&rows);
@@ -345,7 +345,7 @@ fn a_row_in_another_shard_than_its_request_says_is_found() {
         (rows[0].version, rows[0].request) = (Some(version), request.map(str::to_owned));
         rows[0].seal(GENESIS);
         let outcome = in_parts(&rows, &[], more);
-        outcome.findings.iter().map(|finding| (finding.severity, finding.code)).collect::<Vec<_>>()
+        outcome.findings.iter().map(|finding| (finding.severity, finding.code.as_str())).collect::<Vec<_>>()
     };
     let wrong = [(Severity::Error, "wrong_shard")];
     let sixteen = "shards = 16";
@@ -397,7 +397,7 @@ fn a_row_hashed_anew_breaks_the_link_after_it() {
 fn a_chain_that_begins_in_the_middle_is_a_warning_unless_that_is_forbidden() {
     let rows = chain("a", 0, 5).split_off(2);
     let pruned = outcome(&rows);
-    assert_eq!((pruned.status, pruned.findings[0].code), (CheckStatus::Pass, "missing_genesis"));
+    assert_eq!((pruned.status, pruned.findings[0].code.as_str()), (CheckStatus::Pass, "missing_genesis"));
     let strict = fold_in(layout("require_genesis = true"), &rows, Order::Interleaved).finish().outcome;
     assert_eq!(strict.status, CheckStatus::Fail);
 }
@@ -430,7 +430,7 @@ fn gaps_are_findings_only_where_there_must_be_none() {
     rows.iter_mut().skip(2).for_each(|row| row.sequence += 5);
     assert_eq!(seen(&rows), []);
     let strict = in_parts(&rows, &[1], COUNTED);
-    assert_eq!((strict.findings_total, strict.findings[0].code), (1, "sequence_gap"));
+    assert_eq!((strict.findings_total, strict.findings[0].code.as_str()), (1, "sequence_gap"));
     assert_eq!(strict.findings[0].actual, "chain_sequence 7");
     assert_eq!(in_parts(&chain("a", 0, 4), &[1], COUNTED).findings_total, 0);
 }
@@ -565,7 +565,7 @@ fn has_a_hash_under_two_numbers(rows: &[Row]) -> bool {
 
 fn but_for_numbers(outcome: Outcome) -> Vec<Finding> {
     let mut findings = outcome.findings;
-    findings.retain(|finding| !["out_of_order", "duplicate_sequence"].contains(&finding.code));
+    findings.retain(|finding| !["out_of_order", "duplicate_sequence"].contains(&finding.code.as_str()));
     findings
 }
 

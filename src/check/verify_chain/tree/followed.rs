@@ -6,6 +6,7 @@ use super::super::heads::Heads;
 use super::super::links::Rules;
 use super::super::recent::{ByKey, chain_key, key};
 use super::super::sightings::{At, Sightings, Words};
+use crate::model::code::Code;
 use crate::model::verdict::Severity;
 
 /// Hashes that are there twice and are told apart; more are not counted.
@@ -120,14 +121,16 @@ impl Followed {
 
     /// Reports a row that is there twice, after this one.
     pub(super) fn report_twice(&mut self, rules: &Rules, chain: &[u8], link: &[u8]) {
-        self.sightings.push(Severity::Error, "duplicate_hash", At { chain, order: link }, || Words {
-            subject: rules.chain(chain),
-            expected: format!("another {} in each row", rules.hash_name),
-            actual: format!(
-                "two rows of the same, both after {} {}: one row is there twice",
-                rules.link_name,
-                rules.show(Some(link))
-            ),
+        self.sightings.push(Severity::Error, Code::new("duplicate_hash"), At { chain, order: link }, || {
+            Words {
+                subject: rules.chain(chain),
+                expected: format!("another {} in each row", rules.hash_name),
+                actual: format!(
+                    "two rows of the same, both after {} {}: one row is there twice",
+                    rules.link_name,
+                    rules.show(Some(link))
+                ),
+            }
         });
     }
 
@@ -146,7 +149,7 @@ impl Followed {
             Ordering::Equal => "duplicate_sequence",
             Ordering::Greater => "out_of_order",
         };
-        self.sightings.push(Severity::Error, code, place, || Words {
+        self.sightings.push(Severity::Error, Code::new(code), place, || Words {
             subject: rules.subject(id, place.chain),
             expected: format!("{} above {parent}, which its parent has", rules.number_name),
             actual: format!("{} {own}", rules.number_name),

@@ -5,6 +5,7 @@ use super::super::search::{FoundParents, Wanted};
 use super::super::sightings::{At, Words};
 use super::followed::Followed;
 use super::{Chain, Siblings, Tree};
+use crate::model::code::Code;
 use crate::model::verdict::Severity;
 
 impl Tree {
@@ -90,7 +91,7 @@ impl Tree {
                 (false, _) => (Severity::Error, "broken_link"),
             };
             for row in &siblings.rows {
-                self.report_missing(chain, severity, code, &siblings.link, &row.id, &row.order);
+                self.report_missing(chain, severity, Code::new(code), &siblings.link, &row.id, &row.order);
             }
         }
     }
@@ -99,7 +100,7 @@ impl Tree {
         &mut self,
         chain: &Chain,
         severity: Severity,
-        code: &'static str,
+        code: Code,
         link: &[u8],
         id: &str,
         order: &[u8],
@@ -121,12 +122,15 @@ impl Tree {
     /// A chain in which every row has its parent and none is the first.
     fn report_circle(&mut self, chain: &Chain) {
         let rules = &self.rules;
-        self.followed.sightings.push(Severity::Error, "cycle", At { chain: &chain.key, order: b"" }, || {
-            Words {
+        self.followed.sightings.push(
+            Severity::Error,
+            Code::new("cycle"),
+            At { chain: &chain.key, order: b"" },
+            || Words {
                 subject: rules.chain(&chain.key),
                 expected: "a first row".to_owned(),
                 actual: "none: its links go round in a circle".to_owned(),
-            }
-        });
+            },
+        );
     }
 }

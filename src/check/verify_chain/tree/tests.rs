@@ -57,7 +57,7 @@ fn seen(mut tree: Tree) -> (u64, Vec<String>) {
     assert!(tree.wanted().is_none());
     let followed = tree.finish();
     let outcome = followed.sightings.into_findings().into_outcome(1, String::new());
-    let said = |finding: &Finding| format!("{} {}", finding.code, finding.subject);
+    let said = |finding: &Finding| format!("{} {}", finding.code.as_str(), finding.subject);
     (followed.forks.count, outcome.findings.iter().map(said).collect())
 }
 

@@ -10,6 +10,7 @@ use tokio_postgres::error::SqlState;
 use super::super::{execute, own_failure};
 use super::pieces::{Piece, copy, quoted};
 use super::{Folded, Wanted};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::manifest::{FingerprintKey, RowHasher, TableFold};
 
@@ -143,7 +144,7 @@ impl Reading {
         }
         let (rows, fingerprint) = fold.finish().map_err(|_| {
             let message = format!("reading the rows of {}: the last one has no end", table.name);
-            Failure::inconclusive("query_failed", message)
+            Failure::inconclusive(codes::QUERY_FAILED, message)
         })?;
         Ok(Folded { rows, fingerprint })
     }
@@ -186,7 +187,7 @@ pub(in crate::target::postgres) async fn read_on(
     }
     while let Some(ended) = tasks.join_next().await {
         ended.map_err(|error| {
-            Failure::inconclusive("internal_error", format!("reading rows broke off: {error}"))
+            Failure::inconclusive(codes::INTERNAL_ERROR, format!("reading rows broke off: {error}"))
                 .hint("this is a defect of restore-drill; please report it")
         })??;
     }

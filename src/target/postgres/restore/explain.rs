@@ -13,6 +13,7 @@ use super::shown::{self, Names};
 use super::words::Words;
 use super::{Run, newer_than_image};
 use crate::format::pg_custom::Toc;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::target::postgres::Server;
@@ -88,7 +89,7 @@ fn of_the_program(run: &Run) -> Option<Failure> {
         126 | 127 => Some(unusable(run)),
         code if code > KILLED_FROM => {
             let message = format!("pg_restore was killed by signal {}", code - KILLED_FROM);
-            Some(Failure::inconclusive("restore_killed", message).hint(
+            Some(Failure::inconclusive(codes::RESTORE_KILLED, message).hint(
                 "this says nothing about the backup: the container may have run out of memory (postgres.memory)",
             ))
         }
@@ -100,7 +101,7 @@ fn of_the_program(run: &Run) -> Option<Failure> {
 fn unusable(run: &Run) -> Failure {
     let said = run.words.before.as_deref().unwrap_or("it says nothing");
     let message = format!("the image's pg_restore cannot run: {}", crate::model::human::one_line(said, 200));
-    Failure::inconclusive("pg_restore_unusable", message)
+    Failure::inconclusive(codes::PG_RESTORE_UNUSABLE, message)
         .hint("this says nothing about the backup: name another image in postgres.image")
 }
 
@@ -123,7 +124,7 @@ fn of_the_machine(run: &Run) -> Option<Failure> {
             "pg_restore could not connect to the drill's Postgres: {}",
             crate::model::human::one_line(gave_up, 200)
         );
-        Failure::inconclusive("server_trouble", message)
+        Failure::inconclusive(codes::SERVER_TROUBLE, message)
             .hint("this says nothing about the backup: give the drill fewer workers (--jobs)")
     })
 }
@@ -135,16 +136,16 @@ fn of_the_backup(words: &Words, first: String) -> Failure {
             && words.complaints.iter().any(|complaint| some.iter().any(|one| complaint.words.contains(one)))
     };
     if says(&["violates foreign key constraint"]) {
-        return Failure::bad("foreign_key_violated", first)
+        return Failure::bad(codes::FOREIGN_KEY_VIOLATED, first)
             .hint("rows refer to rows that are not in the dump: was it taken from one snapshot, and whole?");
     }
     if words.last_error_if_it_gave_up().is_some()
         && says(&["unexpected end of file", "could not read from input file"])
     {
-        return Failure::bad("dump_truncated", first)
+        return Failure::bad(codes::DUMP_TRUNCATED, first)
             .hint("the dump ends early: look at the exit status of pg_dump in the backup job");
     }
-    Failure::bad("restore_failed", first).hint(
+    Failure::bad(codes::RESTORE_FAILED, first).hint(
         "databases[].pg_restore.stderr in the verdict has the errors; --keep leaves the server to look at",
     )
 }
@@ -195,15 +196,15 @@ mod tests {
             "ERROR:  collation \"collation_rules\" does not exist",
         ] {
             let failure = judged(&run(1, &[words], Some(1), Some(1 << 40)));
-            assert_eq!((failure.code, failure.class), ("restore_failed", Class::Bad), "{words}");
+            assert_eq!((failure.code.as_str(), failure.class), ("restore_failed", Class::Bad), "{words}");
         }
     }
 
     #[test]
     fn a_disk_that_was_seen_full_is_the_machines() {
         let words = &["COPY failed for table \"t\": ERROR:  could not extend file: No space left on device"];
-        assert_eq!(judged(&run(1, words, Some(1), Some(1 << 20))).code, "disk_full");
-        assert_eq!(judged(&run(1, &["ERROR:  x"], Some(1), Some(1 << 20))).code, "restore_failed");
+        assert_eq!(judged(&run(1, words, Some(1), Some(1 << 20))).code.as_str(), "disk_full");
+        assert_eq!(judged(&run(1, &["ERROR:  x"], Some(1), Some(1 << 20))).code.as_str(), "restore_failed");
     }
 
     #[test]
@@ -212,14 +213,14 @@ mod tests {
             [(126, "pg_restore_unusable"), (127, "pg_restore_unusable"), (137, "restore_killed")]
         {
             let failure = judged(&run(exit_code, &[], None, None));
-            assert_eq!((failure.code, failure.class), (code, Class::Inconclusive));
+            assert_eq!((failure.code.as_str(), failure.class), (code, Class::Inconclusive));
         }
         assert_eq!(judged(&run(1, &[], None, None)).class, Class::Bad);
     }
 
     #[test]
     fn what_pg_restore_says_before_it_reads_a_word_of_the_dump_is_its_own() {
-        let said = |words: &[&str]| judged(&run(1, words, None, None)).code;
+        let said = |words: &[&str]| judged(&run(1, words, None, None)).code.as_str();
         assert_eq!(said(&["unsupported version (1.16) in file header"]), "dump_newer_than_image");
         assert_eq!(
             said(&["connection to server on socket \"x\" failed: FATAL:  too many clients"]),

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::shown;
 use super::words::Words;
 use crate::format::pg_custom::{Collation, Toc};
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human::one_line;
 use crate::model::names::DatabaseName;
@@ -80,8 +81,11 @@ impl Probe<'_> {
         if let Some(row) = absent {
             let name = one_line(row.get(0), 80);
             return Ok(Some(
-                Failure::inconclusive("extension_missing", format!("the image lacks the extension {name}"))
-                    .hint("name an image that has it in postgres.image"),
+                Failure::inconclusive(
+                    codes::EXTENSION_MISSING,
+                    format!("the image lacks the extension {name}"),
+                )
+                .hint("name an image that has it in postgres.image"),
             ));
         }
         for name in wanted {
@@ -90,7 +94,7 @@ impl Probe<'_> {
                 let name = one_line(name, 80);
                 let message =
                     format!("the image has the extension {name}, and it does not work there: {why}");
-                return Ok(Some(Failure::inconclusive("extension_unusable", message).hint(
+                return Ok(Some(Failure::inconclusive(codes::EXTENSION_UNUSABLE, message).hint(
                     "if it must be loaded at the start, set shared_preload_libraries in postgres.settings; or name another image in postgres.image",
                 )));
             }
@@ -104,7 +108,7 @@ impl Probe<'_> {
             if let Some((_, why)) = self.refused(&sql, "trying a library").await? {
                 let message = format!("functions of the dump need the library {library}: {why}");
                 return Ok(Some(
-                    Failure::inconclusive("library_missing", message)
+                    Failure::inconclusive(codes::LIBRARY_MISSING, message)
                         .hint("name an image that has the library in postgres.image"),
                 ));
             }
@@ -115,7 +119,7 @@ impl Probe<'_> {
     async fn collations(&self, toc: &Toc) -> Result<Option<Failure>> {
         let missing = |name: &str, why: &str| {
             let message = format!("the image lacks what the collation {} needs: {why}", one_line(name, 80));
-            Failure::inconclusive("collation_missing", message)
+            Failure::inconclusive(codes::COLLATION_MISSING, message)
                 .hint("name an image that has the source's locales in postgres.image")
         };
         for collation in toc.collations().iter().take(TRIED) {
@@ -155,7 +159,7 @@ impl Probe<'_> {
                 one_line(view.namespace.as_deref().unwrap_or_default(), 80),
                 one_line(&view.tag, 80)
             );
-            Failure::inconclusive("major_differs", message).hint(format!(
+            Failure::inconclusive(codes::MAJOR_DIFFERS, message).hint(format!(
                 "drill with an image of PostgreSQL {of_dump}; such views must be dropped before an upgrade"
             ))
         }))

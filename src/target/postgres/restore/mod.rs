@@ -11,6 +11,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::{Pins, Server, scratch};
 use crate::format::pg_custom::Toc;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::model::secret::Secret;
@@ -84,7 +85,7 @@ impl Server {
         let said = self.engine.capture(ExecSpec::new(&self.container, write).user("0"), 1024).await?;
         if !said.ok() {
             return Err(Failure::inconclusive(
-                "scratch_failed",
+                codes::SCRATCH_FAILED,
                 "the container did not take a list of entries in",
             )
             .hint("its disk may be full; --keep leaves the container to look at"));
@@ -134,6 +135,6 @@ impl Server {
 
 /// A dump that the image's `pg_restore` is too old for.
 pub fn newer_than_image(what: &str) -> Failure {
-    Failure::inconclusive("dump_newer_than_image", what)
+    Failure::inconclusive(codes::DUMP_NEWER_THAN_IMAGE, what)
         .hint("name a Postgres image of the dump's major version, or a later one, in postgres.image (for Aegis: DRILL_POSTGRES_IMAGE)")
 }

@@ -1,0 +1,103 @@
+//! Exit code 1: the backup, the data or an objective is bad.
+
+use super::codes;
+
+codes! {
+    NO_RECOVERY_POINT = "no_recovery_point":
+        "The store has no recovery point of a database at or before the point in time.",
+        "Look at the backup job's last runs, and at `store.url` and `store.key`.";
+    OBJECT_ARCHIVED = "object_archived":
+        "A recovery point is in an archive storage class. Found in the plan; later it gives exit code 3.",
+        "`restore-drill plan --request-restore`, or drill a newer one.";
+    EMPTY_OBJECT = "empty_object":
+        "The newest recovery point has no bytes.",
+        "Look at the backup job's last run. Drill an older recovery point with `--at`.";
+    OBJECT_GONE = "object_gone":
+        "An object was in the listing and is not in the store any more.",
+        "Look at the bucket's lifecycle rules and clean-up jobs.";
+    NOT_AGE = "not_age":
+        "The recovery point is not an age file.",
+        "Look at what the backup job uploads, and at `store.key`.";
+    AGE_HEADER_INVALID = "age_header_invalid":
+        "The age header is damaged.",
+        "Compare the object's size with the backup job's log. Drill an older recovery point with `--at`.";
+    NO_IDENTITY_FITS = "no_identity_fits":
+        "No identity opens the recovery point.",
+        "Find the identity of the recipient the backup job uses.";
+    CIPHERTEXT_TRUNCATED = "ciphertext_truncated":
+        "The object ends before its last chunk.",
+        "As `age_header_invalid`.";
+    CIPHERTEXT_CORRUPTED = "ciphertext_corrupted":
+        "A chunk was altered or cut off.",
+        "As `age_header_invalid`.";
+    DUMP_CRLF = "dump_crlf":
+        "The dump went through a terminal, which put a carriage return before every line feed.",
+        "Take the `-t` out of `docker exec -t … pg_dump` (or `ssh -t`) in the backup job.";
+    EMPTY_DUMP = "empty_dump":
+        "The recovery point decrypts to nothing. `backup`: `pg_dump` wrote nothing.",
+        "Look at the exit status of `pg_dump` in the backup job (`set -o pipefail`).";
+    DUMP_TRUNCATED = "dump_truncated":
+        "The dump ends early.",
+        "Look at the exit status of `pg_dump` in the backup job.";
+    NOT_AN_ARCHIVE = "not_an_archive":
+        "The dump is not in pg_dump's custom format.",
+        "Make dumps with `pg_dump --format=custom`; `restore-drill backup` does.";
+    WRONG_DATABASE = "wrong_database":
+        "The dump is of another of the template's databases.",
+        "Compare the backup job's database names with its object names.";
+    FOREIGN_KEY_VIOLATED = "foreign_key_violated":
+        "Rows refer to rows that are not in the dump.",
+        "Look whether the dump was taken from one snapshot, and whole.";
+    RESTORE_FAILED = "restore_failed":
+        "`pg_restore` reported another error.",
+        "Read `databases[].pg_restore.stderr`.";
+    PARENT_FAILED = "parent_failed":
+        "In `databases[].error` only: not restored, because its parent was not.",
+        "See the parent's error.";
+    ISOLATION_FAILED = "isolation_failed":
+        "The stack is not isolated, and nothing was restored; or somebody joined it while it held data.",
+        "Read `isolation`; see [isolation](isolation.md).";
+    RPO_MISSED = "rpo_missed":
+        "The oldest recovery point of the set is older than the objective.",
+        "Look at the backup job's last runs.";
+    RTO_MISSED = "rto_missed":
+        "Recovery took longer than the objective.",
+        "The hint names the longest stage; `phases` says where the time went.";
+    PHASE_BUDGET_MISSED = "phase_budget_missed":
+        "A phase took longer than its budget.",
+        "As `rto_missed`.";
+    SCHEMA_DIFFERS = "schema_differs":
+        "A table or column that a check needs is not in the restored database.",
+        "Look whether it was left out of the backup, and at the names in the template.";
+    CHAIN_COLUMNS_MISSING = "chain_columns_missing":
+        "The table of a `verify-chain` check lacks columns the scheme needs.",
+        "Look whether it is the right table.";
+    JSONL_MALFORMED = "jsonl_malformed":
+        "`verify-chain` only: a line of the export is no JSON object, or lacks a whole number where \
+         `contiguous` needs one, or the export is cut off.",
+        "Export again.";
+    CHECK_FAILED = "check_failed":
+        "A check failed without an error among its findings.",
+        "A defect. Report it, with the verdict.";
+    OBJECT_EXISTS = "object_exists":
+        "`backup` only: the key is in the store already.",
+        "Run the backup again.";
+    PG_DUMP_FAILED = "pg_dump_failed":
+        "`backup` only: `pg_dump` failed; nothing was uploaded.",
+        "The hint follows from what `pg_dump` said.";
+    READBACK_DIFFERS = "readback_differs":
+        "`backup` only: reading the dump back does not give what was uploaded.",
+        "Do not rely on the dump. Look at the store, and run the backup again.";
+    SOURCE_TOO_OLD = "source_too_old":
+        "`backup` only: the source's PostgreSQL is too old for a manifest. The dump is made all the \
+         same, and the manifest says so.",
+        "Nothing, or upgrade the source.";
+    SNAPSHOT_REFUSED = "snapshot_refused":
+        "`backup` only: the source exports no snapshot, so nothing can be read beside the dump. The \
+         dump is made all the same, and the manifest says so.",
+        "Read the message.";
+    SOURCE_UNREACHABLE = "source_unreachable":
+        "`backup` only: the drill cannot connect to the source to read its content. The dump may be \
+         made all the same, and the manifest says so.",
+        "Check the host, the port and the password of `[backup]`.";
+}
