@@ -315,7 +315,7 @@ fn described(args: &Args) -> Result<VerifyChain> {
 fn record(name: String, outcome: Outcome, seconds: f64) -> verdict::Check {
     verdict::Check {
         name,
-        kind: "verify-chain",
+        kind: "verify-chain".into(),
         status: outcome.status,
         seconds,
         rows_verified: outcome.rows_verified,

@@ -90,7 +90,7 @@ mod tests {
 
     use super::*;
     use crate::clock::{Clock, Reading};
-    use crate::model::event::Phase;
+    use crate::model::phase::Phase;
     use crate::model::testing::{fresh, start};
 
     struct AlwaysFails(u32);
@@ -166,7 +166,7 @@ mod tests {
 
             fn handle(&mut self, event: &Event, verdict: &Verdict) -> std::io::Result<()> {
                 if let Event::Phase(phase) = event {
-                    assert_eq!(verdict.phases.last().unwrap().name, phase.word());
+                    assert_eq!(verdict.phases.last().unwrap().name, *phase);
                 }
                 Ok(())
             }

@@ -5,11 +5,12 @@ use std::time::Duration;
 use crate::model::codes;
 use crate::model::failure::Failure;
 use crate::model::human;
+use crate::model::phase::Phase;
 use crate::model::verdict::{DatabaseRecord, DatabaseStatus, Verdict};
 
 /// A drill that reached the template's time limit.
 pub(super) fn timed_out(limit: Duration, verdict: &Verdict, running_checks: &[String]) -> Failure {
-    let phase = verdict.phases.last().map_or("plan", |phase| phase.name);
+    let phase = verdict.phases.last().map_or(Phase::Plan, |phase| phase.name);
     let limit = human::duration(limit.as_secs_f64());
     let mut message = format!("the drill reached its time limit of {limit} in the phase {phase}");
     let pending = |database: &&DatabaseRecord| database.status == DatabaseStatus::Pending;
@@ -29,7 +30,7 @@ mod tests {
     use super::super::record;
     use super::*;
     use crate::model::event::Event;
-    use crate::model::event::Phase;
+    use crate::model::phase::Phase;
     use crate::model::testing::{fresh, start};
 
     #[test]

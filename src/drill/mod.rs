@@ -22,9 +22,10 @@ use crate::clock::Clock;
 use crate::layer::Identities;
 use crate::model::codes;
 use crate::model::earlier::EarlierDrills;
-use crate::model::event::{EngineFound, Event, Phase, PlannedDrill};
+use crate::model::event::{EngineFound, Event, PlannedDrill};
 use crate::model::failure::{Failure, Result};
 use crate::model::names::{DatabaseName, DrillId, ProjectName, compact};
+use crate::model::phase::Phase;
 use crate::model::verdict::{self, Objectives, Runner, Stack, Status, Teardown, Tool, Verdict};
 use crate::plan::DrillPlan;
 use crate::sandbox::docker::{Engine, EngineInfo, LabelFilter, Owned};
@@ -94,7 +95,7 @@ impl Drill {
             finished_at: None,
             duration_seconds: None,
             at: self.options.at.unwrap_or(started_at),
-            tool: Tool { version: env!("CARGO_PKG_VERSION") },
+            tool: Tool { version: env!("CARGO_PKG_VERSION").to_owned() },
             runner: Runner {
                 hostname: owner::hostname(),
                 owner: Owner::this_process().to_string(),

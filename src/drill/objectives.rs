@@ -3,7 +3,7 @@
 use crate::model::codes;
 use crate::model::failure::Failure;
 use crate::model::human;
-use crate::model::verdict::{Objective, Objectives, PhaseObjective, Verdict};
+use crate::model::verdict::{BudgetedPhase, Objective, Objectives, PhaseObjective, Verdict};
 use crate::template::Template;
 
 /// Judges every objective of a drill whose data is restored and verified after so many seconds.
@@ -12,9 +12,9 @@ pub fn judge(template: &Template, verdict: &Verdict, recovery_seconds: f64) -> O
     let mut phases = Vec::new();
     for database in &verdict.databases {
         let measured = [
-            ("download", budgets.download, database.seconds.download),
-            ("decrypt", budgets.decrypt, database.seconds.decrypt),
-            ("restore", budgets.restore, database.seconds.restore),
+            (BudgetedPhase::Download, budgets.download, database.seconds.download),
+            (BudgetedPhase::Decrypt, budgets.decrypt, database.seconds.decrypt),
+            (BudgetedPhase::Restore, budgets.restore, database.seconds.restore),
         ];
         for (name, budget, seconds) in measured {
             if let (Some(budget), Some(seconds)) = (budget, seconds) {
@@ -23,7 +23,7 @@ pub fn judge(template: &Template, verdict: &Verdict, recovery_seconds: f64) -> O
         }
     }
     if let (Some(budget), Some(seconds)) = (budgets.verification, verdict.verification_seconds) {
-        phases.push(phase("verification", None, Objective::judge(Some(budget), seconds)));
+        phases.push(phase(BudgetedPhase::Verification, None, Objective::judge(Some(budget), seconds)));
     }
     Objectives {
         rto: Objective::judge(budgets.rto, recovery_seconds),
@@ -33,7 +33,7 @@ pub fn judge(template: &Template, verdict: &Verdict, recovery_seconds: f64) -> O
 }
 
 fn phase(
-    name: &'static str,
+    name: BudgetedPhase,
     database: Option<&crate::model::verdict::DatabaseRecord>,
     objective: Objective,
 ) -> PhaseObjective {

@@ -5,9 +5,10 @@ use chrono::{DateTime, Utc};
 use super::conclude::conclude;
 use crate::clock::seconds_between;
 use crate::model::code::Code;
-use crate::model::event::{DatabaseEvent, Event, Phase, PlannedDrill};
+use crate::model::event::{DatabaseEvent, Event, PlannedDrill};
 use crate::model::failure::Class;
 use crate::model::names::DatabaseName;
+use crate::model::phase::Phase;
 use crate::model::verdict::{DatabaseStatus, PhaseTime, Runner, Severity, Status, TeardownStatus, Verdict};
 use crate::plan::POST_DATA_MISSING;
 
@@ -65,7 +66,7 @@ pub fn apply(verdict: &mut Verdict, event: &Event, now: DateTime<Utc>) {
 
 fn next_phase(verdict: &mut Verdict, phase: Phase, now: DateTime<Utc>) {
     end_phase(verdict, now);
-    verdict.phases.push(PhaseTime { name: phase.word(), started_at: now, seconds: None });
+    verdict.phases.push(PhaseTime { name: phase, started_at: now, seconds: None });
 }
 
 fn end_phase(verdict: &mut Verdict, now: DateTime<Utc>) {
@@ -244,7 +245,7 @@ mod tests {
             ],
         );
         let failure = verdict.failure.unwrap();
-        assert_eq!((failure.code.as_str(), failure.phase), ("first", Some("isolation")));
+        assert_eq!((failure.code.as_str(), failure.phase), ("first", Some(Phase::Isolation)));
         assert_eq!((failure.message.as_str(), failure.hint.as_deref()), ("one", Some("do this")));
         assert_eq!(verdict.status, Status::Inconclusive);
     }

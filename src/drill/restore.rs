@@ -170,7 +170,7 @@ async fn run_check(
     let began = Instant::now();
     let mut record = Check {
         name: check.name().to_owned(),
-        kind: check.kind(),
+        kind: check.kind().into(),
         status: CheckStatus::Skipped,
         seconds: 0.0,
         rows_verified: 0,

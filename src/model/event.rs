@@ -4,45 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::model::failure::Failure;
 use crate::model::names::{DatabaseName, ProjectName};
+use crate::model::phase::Phase;
 use crate::model::transfer::TransferStats;
 use crate::model::verdict::{
     Archive, Check, Finding, Isolation, Objective, Objectives, PgRestore, PlanCost, RecoverySet, Stack,
     Teardown, Verdict,
 };
-
-/// The phases of a drill. Restoring and checking overlap, and count as one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Choosing the recovery set.
-    Plan,
-    /// Looking whether the drill can be run.
-    Preflight,
-    /// Starting the stack.
-    Stack,
-    /// Proving that it can reach nothing.
-    Isolation,
-    /// Restoring and checking.
-    Restore,
-    /// Judging objectives.
-    Objectives,
-    /// Removing everything.
-    Teardown,
-}
-
-impl Phase {
-    /// The word that stands in verdicts.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Plan => "plan",
-            Self::Preflight => "preflight",
-            Self::Stack => "stack",
-            Self::Isolation => "isolation",
-            Self::Restore => "restore",
-            Self::Objectives => "objectives",
-            Self::Teardown => "teardown",
-        }
-    }
-}
 
 /// Something that happened.
 #[derive(Debug, Clone)]

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::code::Code;
 use super::codes;
 use crate::model::human::inert;
+use crate::model::phase::Phase;
 
 /// What to do about a disk that is full, or nearly.
 pub const MAKE_ROOM: &str =
@@ -97,7 +98,7 @@ impl Failure {
     }
 
     /// The failure as it stands in a verdict.
-    pub fn to_record(&self, phase: Option<&'static str>) -> FailureRecord {
+    pub fn to_record(&self, phase: Option<Phase>) -> FailureRecord {
         FailureRecord { phase, code: self.code, message: self.message.clone(), hint: self.hint.clone() }
     }
 }
@@ -115,7 +116,7 @@ impl std::error::Error for Failure {}
 pub struct FailureRecord {
     /// The phase it happened in, where the record is not already inside one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub phase: Option<&'static str>,
+    pub phase: Option<Phase>,
     /// Stable snake_case identifier.
     pub code: Code,
     /// What happened, and why.

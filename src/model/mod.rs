@@ -12,6 +12,7 @@ pub mod manifest;
 pub mod names;
 pub mod order;
 pub mod past;
+pub mod phase;
 pub mod secret;
 #[cfg(test)]
 pub mod testing;

@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::event::PlannedDrill;
 use crate::model::names::{DatabaseName, DrillId, ObjectKey, ProjectName, compact};
 use crate::model::verdict::{
-    Assertion, Check, CheckStatus, DatabaseRecord, DatabaseStatus, Isolation, IsolationStatus, Objective,
-    Objectives, PlanCost, PlanRecord, Probe, RecoveryPoint, RecoverySet, Removed, Runner, Stack,
+    Assertion, Check, CheckStatus, DatabaseRecord, DatabaseStatus, Expectation, Isolation, IsolationStatus,
+    Objective, Objectives, PlanCost, PlanRecord, Probe, RecoveryPoint, RecoverySet, Removed, Runner, Stack,
     StageSeconds, Status, StoreRecord, Teardown, TeardownStatus, Tool, Verdict,
 };
 
@@ -32,7 +32,7 @@ pub fn fresh() -> Verdict {
         finished_at: None,
         duration_seconds: None,
         at: start(),
-        tool: Tool { version: "0.0.0" },
+        tool: Tool { version: "0.0.0".to_owned() },
         runner: Runner { hostname: "ci".to_owned(), ..Runner::default() },
         recovery_set: RecoverySet::default(),
         plan: PlanRecord {
@@ -81,7 +81,7 @@ pub fn passing() -> Verdict {
         status: IsolationStatus::Proved,
         assertions: vec![Assertion {
             subject: "net".to_owned(),
-            property: "internal",
+            property: "internal".into(),
             expected: "true".to_owned(),
             actual: "true".to_owned(),
             ok: true,
@@ -90,7 +90,7 @@ pub fn passing() -> Verdict {
             from: "postgres".to_owned(),
             target: "example.com".to_owned(),
             reason: "a public name".to_owned(),
-            expect: "unresolvable",
+            expect: Expectation::Unresolvable,
             observed: "does not resolve".to_owned(),
             ok: true,
         }],
@@ -113,7 +113,7 @@ pub fn passing() -> Verdict {
 pub fn check(status: CheckStatus) -> Check {
     Check {
         name: "tables".to_owned(),
-        kind: "required-tables",
+        kind: "required-tables".into(),
         status,
         seconds: 0.2,
         rows_verified: 12_450,

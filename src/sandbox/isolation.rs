@@ -100,7 +100,7 @@ impl Subject<'_> {
     fn is(&self, property: &'static str, expected: &str, actual: &str) -> Assertion {
         Assertion {
             subject: self.0.to_owned(),
-            property,
+            property: property.into(),
             expected: expected.to_owned(),
             actual: actual.to_owned(),
             ok: expected == actual,
@@ -120,6 +120,8 @@ impl Subject<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
 
     /// How to loosen something, and the property that must tell.
@@ -171,11 +173,11 @@ mod tests {
 
     const ENGINE: EngineFacts = EngineFacts { major: 20, cpus: 2, memory_bytes: 1 << 32, seccomp: true };
 
-    fn properties(assertions: Vec<Assertion>) -> Vec<&'static str> {
+    fn properties(assertions: Vec<Assertion>) -> Vec<Cow<'static, str>> {
         assertions.into_iter().filter(|one| !one.ok).map(|assertion| assertion.property).collect()
     }
 
-    fn broken(network: &ObservedNetwork, container: &ObservedContainer) -> Vec<&'static str> {
+    fn broken(network: &ObservedNetwork, container: &ObservedContainer) -> Vec<Cow<'static, str>> {
         let mut all = of_network(&spec(), network, &[&container.name]);
         all.extend(of_container(&Attachment::Network(spec().name), ENGINE, container));
         properties(all)

@@ -1,7 +1,8 @@
 //! What an event means, in words; `None` for those that are only of interest in bulk.
 
-use crate::model::event::{DatabaseEvent, Event, Phase};
+use crate::model::event::{DatabaseEvent, Event};
 use crate::model::human;
+use crate::model::phase::Phase;
 use crate::model::verdict::{CheckStatus, IsolationStatus, TeardownStatus, Verdict};
 
 /// One line about an event, whatever stands in it.

@@ -216,8 +216,9 @@ mod tests {
     use super::*;
     use crate::model::code::Code;
     use crate::model::failure::Failure;
+    use crate::model::phase::Phase;
     use crate::model::testing::{check, database, passing};
-    use crate::model::verdict::{Finding, PhaseObjective};
+    use crate::model::verdict::{BudgetedPhase, Finding, PhaseObjective};
 
     /// Any text, and with it what forgers would write.
     fn hostile() -> impl Strategy<Value = String> {
@@ -264,8 +265,9 @@ mod tests {
             Code::new("row_count_low"),
             "check rows failed: a.public.t: 0 rows, expected at least 1 rows",
         );
-        verdict.failure =
-            Some(failure.hint("checks[].findings in the verdict has what it saw").to_record(Some("restore")));
+        verdict.failure = Some(
+            failure.hint("checks[].findings in the verdict has what it saw").to_record(Some(Phase::Restore)),
+        );
         let b = database(&mut verdict, "b");
         b.status = DatabaseStatus::Failed;
         b.rows = None;
@@ -291,7 +293,7 @@ mod tests {
         verdict.checks.push(check(CheckStatus::Skipped));
         verdict.objectives.rto.met = Some(false);
         verdict.objectives.phases.push(PhaseObjective {
-            name: "restore",
+            name: BudgetedPhase::Restore,
             database: Some("b".parse().unwrap()),
             target_seconds: Some(1.0),
             actual_seconds: Some(2.0),

@@ -1,5 +1,7 @@
 //! Checks, and what they found.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::heads::ChainHeads;
@@ -26,7 +28,7 @@ pub struct Check {
     pub name: String,
     /// Its type.
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// The outcome.
     pub status: CheckStatus,
     /// What it took.

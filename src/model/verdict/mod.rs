@@ -21,11 +21,11 @@ use crate::model::names::{DatabaseName, DrillId, ProjectName};
 pub use checks::{Check, CheckStatus, Finding, Severity};
 pub use databases::{Archive, DatabaseRecord, DatabaseStatus, PgRestore, StageSeconds};
 pub use heads::{ChainHead, ChainHeads};
-pub use objectives::{Objective, Objectives, PhaseObjective, PhaseTime};
+pub use objectives::{BudgetedPhase, Objective, Objectives, PhaseObjective, PhaseTime};
 pub use points::{PlanCost, PlanRecord, RecoveryPoint, RecoverySet};
 pub use stack::{
-    Assertion, Isolation, IsolationStatus, Probe, Removed, Stack, StackService, Teardown, TeardownStatus,
-    Tuning,
+    Assertion, Expectation, Isolation, IsolationStatus, Probe, Removed, Stack, StackService, Teardown,
+    TeardownStatus, Tuning,
 };
 pub use store::StoreRecord;
 
@@ -129,7 +129,7 @@ pub struct Verdict {
 #[derive(Debug, Clone, Serialize)]
 pub struct Tool {
     /// Its version.
-    pub version: &'static str,
+    pub version: String,
 }
 
 /// The machine and the engine.

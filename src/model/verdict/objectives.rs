@@ -1,9 +1,12 @@
 //! Objectives: RTO, RPO, and the budgets of phases.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::model::names::DatabaseName;
+use crate::model::phase::Phase;
 
 /// A budget and what was measured against it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -28,11 +31,36 @@ impl Objective {
     }
 }
 
+/// What has a budget of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BudgetedPhase {
+    /// Waiting for the store.
+    Download,
+    /// Decrypting and hashing.
+    Decrypt,
+    /// `pg_restore`.
+    Restore,
+    /// All checks.
+    Verification,
+}
+
+impl fmt::Display for BudgetedPhase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Download => "download",
+            Self::Decrypt => "decrypt",
+            Self::Restore => "restore",
+            Self::Verification => "verification",
+        })
+    }
+}
+
 /// A budget of one phase.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PhaseObjective {
-    /// The phase: `download`, `decrypt`, `restore` or `verification`.
-    pub name: &'static str,
+    /// The phase.
+    pub name: BudgetedPhase,
     /// The database, where the phase is one of a database.
     pub database: Option<DatabaseName>,
     /// The budget.
@@ -58,7 +86,7 @@ pub struct Objectives {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PhaseTime {
     /// The phase.
-    pub name: &'static str,
+    pub name: Phase,
     /// When it began.
     pub started_at: DateTime<Utc>,
     /// What it took, once it has ended.

@@ -1,6 +1,8 @@
 //! The stack: what it was made of, what kept it apart, and what is left of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -76,7 +78,7 @@ pub struct Assertion {
     /// The network or container, or the project.
     pub subject: String,
     /// The property.
-    pub property: &'static str,
+    pub property: Cow<'static, str>,
     /// What it must be.
     pub expected: String,
     /// What it is.
@@ -94,12 +96,40 @@ pub struct Probe {
     pub target: String,
     /// Why this target.
     pub reason: String,
-    /// What must be seen: `unresolvable`, `unreachable`, `refused`, `none`, or `reachable` for a control.
-    pub expect: &'static str,
+    /// What must be seen.
+    pub expect: Expectation,
     /// What was seen.
     pub observed: String,
     /// Whether that is as it must be.
     pub ok: bool,
+}
+
+/// What a probe must see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Expectation {
+    /// A name that does not resolve.
+    Unresolvable,
+    /// An address that does not answer.
+    Unreachable,
+    /// A family of sockets that the kernel refuses.
+    Refused,
+    /// No other network interface.
+    None,
+    /// A control: an address that answers.
+    Reachable,
+}
+
+impl fmt::Display for Expectation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unresolvable => "unresolvable",
+            Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+            Self::None => "none",
+            Self::Reachable => "reachable",
+        })
+    }
 }
 
 /// How teardown went.

@@ -2,7 +2,7 @@
 
 use super::canary::Heard;
 use super::{Attempt, EVERY_HOST6, Planned, Probed, VSOCK};
-use crate::model::verdict::Probe;
+use crate::model::verdict::{Expectation, Probe};
 
 /// What is seen when a probe itself went wrong.
 const UNCLEAR: &str = "unclear";
@@ -16,7 +16,7 @@ pub(super) type Answer = (String, String);
 
 /// Whether a probe that failed shows that something can be reached, and not only that it went wrong itself.
 pub fn shows_a_way_out(probe: &Probe) -> bool {
-    !probe.ok && probe.expect != "reachable" && !probe.observed.starts_with(UNCLEAR)
+    !probe.ok && probe.expect != Expectation::Reachable && !probe.observed.starts_with(UNCLEAR)
 }
 
 /// The answers by the numbers of their probes; `None` where there is none.
@@ -76,7 +76,7 @@ pub(super) fn of_canary(port: u16, heard: &Heard) -> Probe {
         from: "this host".to_owned(),
         target: format!("127.0.0.1:{port}/udp"),
         reason: "control: the canary hears".to_owned(),
-        expect: "reachable",
+        expect: Expectation::Reachable,
         observed: if heard.itself { "heard" } else { "silent" }.to_owned(),
         ok: heard.itself,
     }
@@ -102,22 +102,24 @@ fn one(from: &str, planned: &Planned, (word, detail): &Answer, heard: bool) -> P
         _ => format!("{UNCLEAR}: {detail}"),
     };
     let (target, expect, ok) = match &planned.attempt {
-        Attempt::Resolve(name) => (name.clone(), "unresolvable", word == "unresolved"),
+        Attempt::Resolve(name) => (name.clone(), Expectation::Unresolvable, word == "unresolved"),
         Attempt::Connect(host, port) => (
             format!("{host}:{port}"),
-            "unreachable",
+            Expectation::Unreachable,
             matches!(word.as_str(), "timeout" | "noroute" | "unresolved"),
         ),
-        Attempt::Control(host, port) => (format!("{host}:{port}"), "reachable", word == "connected"),
+        Attempt::Control(host, port) => {
+            (format!("{host}:{port}"), Expectation::Reachable, word == "connected")
+        }
         Attempt::Datagram(host, port) => (
             format!("{}:{port}/udp", in_brackets(host)),
-            "unreachable",
+            Expectation::Unreachable,
             matches!(word.as_str(), "sent" | "unsent") && !heard,
         ),
         Attempt::Interfaces => {
-            ("other interfaces".to_owned(), "none", word == "interfaces" && detail.is_empty())
+            ("other interfaces".to_owned(), Expectation::None, word == "interfaces" && detail.is_empty())
         }
-        Attempt::Family(name, _) => ((*name).to_owned(), "refused", word == "closed"),
+        Attempt::Family(name, _) => ((*name).to_owned(), Expectation::Refused, word == "closed"),
     };
     Probe { from: from.to_owned(), target, reason: planned.reason.clone(), expect, observed, ok }
 }

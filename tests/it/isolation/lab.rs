@@ -185,6 +185,7 @@ pub fn connect(host: impl Into<String>, port: u16, reason: &str) -> Planned {
     Planned { attempt: Attempt::Connect(host.into(), port), reason: reason.to_owned() }
 }
 
-pub fn properties(broken: &[Assertion]) -> BTreeSet<&'static str> {
-    broken.iter().map(|assertion| assertion.property).collect()
+pub fn properties(broken: &[Assertion]) -> Vec<String> {
+    let properties: BTreeSet<_> = broken.iter().map(|assertion| assertion.property.to_string()).collect();
+    properties.into_iter().collect()
 }
