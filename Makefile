@@ -29,9 +29,10 @@ bench: ## Measure (BENCH=chain for one of benches/, ARGS="--rows 200000" is pass
 	docker/setup
 	env=$$(docker/obtain-images --local) && eval "$$env" && cargo bench --locked $(addprefix --bench ,$(BENCH)) -- $(ARGS)
 
-lint: ## Check formatting and run clippy, warnings as errors
+lint: ## Check formatting, clippy and the documentation's links, warnings as errors
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked
 
 fuzz: ## Fuzz the reader of dumps for a minute (needs cargo-fuzz; ARGS="-max_total_time=600" for longer)
 	mkdir -p fuzz/found/toc

@@ -181,7 +181,7 @@ fn progress_sink() -> Box<dyn Sink> {
 /// Prints a result as JSON.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_json(value: &impl Serialize) -> io::Result<()> {
     print(&String::from_utf8_lossy(&json(value)))
 }
@@ -201,7 +201,7 @@ pub fn print(text: &str) -> io::Result<()> {
 /// Prints a summary, its last line in the colour of its outcome where stdout is a terminal.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_summary(text: &str, last_line: &str, good: bool) -> io::Result<()> {
     let colour = if good { AnsiColor::Green } else { AnsiColor::Red };
     let style = Style::new().bold().fg_color(Some(colour.into()));

@@ -1,6 +1,6 @@
 //! Encryption of recovery points: ciphertext stream → plaintext stream, and back.
 //!
-//! Only [`age`](self::age) and [`identity`] know the format's library. Everything is synchronous and works on
+//! Only [`mod@age`] and [`identity`] know the format's library. Everything is synchronous and works on
 //! [`std::io::Read`] and [`std::io::Write`]; [`pipe`] runs it between two asynchronous ends.
 
 mod age;

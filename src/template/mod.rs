@@ -2,7 +2,7 @@
 //!
 //! A template is a TOML file. Its strings may use `${VAR}`, `${VAR:-default}` and `${VAR:?message}`, as in
 //! Compose files. Unknown keys are errors, and an error says its line. Nothing here does I/O except
-//! [`load`], which reads the file.
+//! [`load()`], which reads the file.
 
 mod chain;
 mod checks;
