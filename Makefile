@@ -1,19 +1,22 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help demo test soak bench fuzz lint images clean
+.PHONY: help demo check test soak bench fuzz lint deny advisories images clean
 
 target := $(or $(CARGO_TARGET_DIR),target)
 # An engine has addresses for some thirty networks, and a test may need three.
 export RUST_TEST_THREADS ?= $(shell n=$$(nproc 2>/dev/null || echo 4); echo $$((n < 8 ? n : 8)))
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Run a whole drill on sample data, with its own S3 server (ARGS="--rows 1000000" for a larger one)
 	docker/setup
 	cargo build --release --locked
 	env=$$(docker/obtain-images) && eval "$$env" && $(target)/release/restore-drill demo $(ARGS)
+
+check: ## Run what needs no Docker: unit tests, and the program on stores of the tests' own (ARGS is passed to cargo test)
+	cargo test --locked --lib --test offline $(ARGS)
 
 test: ## Run every test, the ones that need Docker too (ARGS is passed to cargo test)
 	docker/setup
@@ -37,6 +40,12 @@ lint: ## Check formatting, clippy and the documentation's links, warnings as err
 fuzz: ## Fuzz the reader of dumps for a minute (needs cargo-fuzz; ARGS="-max_total_time=600" for longer)
 	mkdir -p fuzz/found/toc
 	RUSTC_BOOTSTRAP=1 cargo fuzz run toc fuzz/found/toc fuzz/corpus/toc -- $(or $(ARGS),-max_total_time=60)
+
+deny: ## Check licences, sources and banned crates of what is depended on (needs cargo-deny)
+	cargo deny --locked check bans licenses sources
+
+advisories: ## Check dependencies against the RustSec database, which is fetched (needs cargo-deny)
+	cargo deny --locked check advisories
 
 images: ## Build the container images of docker/ that are missing, without a registry
 	docker/setup

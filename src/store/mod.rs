@@ -1,7 +1,7 @@
 //! Stores: where recovery points live.
 //!
 //! [`Store`] is the port; [`s3`] is the one adapter so far. To add another, implement the trait and run the
-//! contract suite in `tests/it/store.rs` against it.
+//! contract suite in `tests/offline/store.rs` against it.
 
 mod facts;
 mod fetch;

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cancel::Running;
 use super::site::{Site, opened};
-use super::wait::{wait_for, wait_until};
+use super::support::wait::{wait_for, wait_until};
 use super::world::{BUCKET, Outcome, PREFIX, RUNTIME, World, ago, docker, docker_bytes, docker_with};
 
 fn report(outcome: &Outcome) -> Value {

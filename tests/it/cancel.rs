@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::compose::alone_with_reap;
 use super::fixtures::{Source, dump};
-use super::wait::{LIMIT, wait_until};
+use super::support::wait::{LIMIT, wait_until};
 use super::world::{Outcome, RUNTIME, World, docker};
 
 /// A dump of one row that takes no time to make, and longer than any test to restore, unless it is woken.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::fixtures::{LIFETIME, Source, reload};
 use super::site::{Site, opened};
-use super::wait::wait_until;
+use super::support::wait::wait_until;
 use super::world::{Outcome, RUNTIME, docker, docker_bytes, image, seal};
 
 /// A value of every kind that is written in a way of its own, and settings that would have them written in another. What

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use restore_drill::demo::data::DataSet;
 
-use super::wait::wait_until;
+use super::support::wait::wait_until;
 use super::world::{docker, docker_bytes, docker_with, image};
 
 /// Seconds after which a server ends by itself, should the tests be killed before they remove it.

@@ -4,7 +4,7 @@
 use super::cancel::{Running, assert_interrupted, slow_world};
 use super::fixtures::dump;
 use super::proxy::{Engine, Proxy};
-use super::wait::wait_until;
+use super::support::wait::wait_until;
 use super::world::World;
 
 #[test]

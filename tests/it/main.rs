@@ -20,19 +20,11 @@ mod drills;
 mod engine_choice;
 mod errors;
 mod evidence;
-#[path = "../support/fault_s3.rs"]
-mod fault_s3;
-mod faults;
 mod fingerprint;
 mod fixtures;
 mod hangs;
-mod health;
 mod isolation;
-#[path = "../support/memory_s3.rs"]
-mod memory_s3;
-mod network;
-mod odd_stores;
-mod planning;
+mod plans;
 mod proxy;
 mod rechecks;
 mod redteam;
@@ -41,7 +33,8 @@ mod restoring;
 mod shortcut;
 mod site;
 mod soak;
-mod store;
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "the tests without an engine use the rest")]
+mod support;
 mod verification;
-mod wait;
 mod world;

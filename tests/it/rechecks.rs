@@ -16,7 +16,7 @@ use restore_drill::target::postgres::constraints::{Recheck, RecheckResult};
 use restore_drill::template::{ConstraintKind, Constraints};
 
 use super::fixtures::Source;
-use super::wait::LIMIT;
+use super::support::wait::LIMIT;
 use super::world::{RUNTIME, World, docker_with, image};
 
 /// Rows that no constraint would have let in, one of each kind, and catalogs that say that all is well.

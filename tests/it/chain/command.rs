@@ -1,12 +1,12 @@
 //! The command `verify-chain`: the audit log in a database and in its export, and ways to reach a server.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::super::fixtures::reload;
-use super::super::wait::wait_until;
+use super::super::support::verify_chain::verify;
 use super::super::world::docker_with;
 use super::audit_sql;
-use super::server::{PASSWORD, Server, verify};
+use super::server::{PASSWORD, Server};
 
 #[test]
 fn the_audit_log_holds_in_a_database_and_in_its_export_and_both_tell_the_same() {
@@ -62,25 +62,10 @@ fn exit_codes_tell_what_is_wrong_with_the_question_and_what_with_the_answer() {
     let missing = server.verify(&["--scheme", "aegis-audit", "--table", "nowhere"]);
     assert_eq!(missing.code, 1, "{}", missing.stderr);
     assert!(missing.stderr.contains("there is no table public.nowhere"), "{}", missing.stderr);
-    for arguments in [&["--scheme", "aegis-audit"][..], &["--scheme", "hash-chain", "--jsonl", "-"], &[]] {
-        assert_eq!(verify(arguments, &[], b"").code, 2, "{arguments:?}");
-    }
-    let jsonl = ["--scheme", "aegis-audit", "--jsonl", "-"];
-    let none = verify(&jsonl, &[], b"\n");
-    assert_eq!((none.code, none.stdout.as_str()), (3, ""), "{}", none.stderr);
-    assert!(
-        none.stderr.contains("the export has no rows") && none.stderr.contains("pipefail"),
-        "{}",
-        none.stderr
-    );
-    verify(&[&jsonl[..], &["--allow-empty"]].concat(), &[], b"").holds(0, "0 rows in 0 chains");
     server.sql("CREATE TABLE nobody AS TABLE audit_logs WITH NO DATA");
     let none = server.verify(&["--scheme", "aegis-audit", "--table", "nobody"]);
     assert_eq!(none.code, 3, "{}", none.stderr);
     assert!(none.stderr.contains("the table has no rows"), "{}", none.stderr);
-    let cut = verify(&["--scheme", "aegis-audit", "--jsonl", "-"], &[], b"{\"id\": ");
-    assert_eq!(cut.code, 1);
-    assert!(cut.stderr.contains("line 1 of the export cannot be read"), "{}", cut.stderr);
     // It is no drill: nobody can keep its server.
     server.sql(&format!("CREATE ROLE stranger LOGIN PASSWORD '{PASSWORD}'"));
     let denied = with_url(&url.replace("postgres@", "stranger@"), PASSWORD);
@@ -109,35 +94,6 @@ fn exit_codes_tell_what_is_wrong_with_the_question_and_what_with_the_answer() {
         last.starts_with("Chain verification HELD — 600 rows in ") && last.contains(" forks, "),
         "{text}"
     );
-}
-
-#[test]
-fn an_interrupt_ends_it_and_nothing_is_said_of_a_drill() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_restore-drill"));
-    let mut child = command
-        .args(["verify-chain", "--scheme", "aegis-audit", "--jsonl", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    // Until it listens for signals the first one would end it like any program.
-    let listens = || {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it runs");
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("Linux tells");
-        u64::from_str_radix(caught.trim(), 16).expect("hexadecimal digits") & 0b10 != 0
-    };
-    wait_until(listens, || "it does not listen".to_owned());
-    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(interrupted.expect("kill is there").success());
-    // Its input stays open, as that of a person's terminal.
-    let input = child.stdin.take();
-    let output = child.wait_with_output().expect("the program ends");
-    drop(input);
-    let said = String::from_utf8(output.stderr).expect("it is text");
-    assert_eq!(output.status.code(), Some(130), "{said}");
-    assert!(said.contains("nothing was learnt about the chains"), "{said}");
-    assert!(!said.contains("drill") && !said.contains("reap"), "{said}");
 }
 
 /// Certificates for the server: of one authority for its address and for another name, and a foreign authority.

@@ -1,7 +1,7 @@
 //! Services that must answer, and programs that must succeed.
 
 use super::super::cancel::{Running, assert_interrupted};
-use super::super::wait::wait_until;
+use super::super::support::wait::wait_until;
 use super::super::world::{Outcome, docker};
 use super::{DUMPS, actual, check, drill, pairs, seen, world};
 

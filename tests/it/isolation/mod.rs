@@ -22,7 +22,7 @@ use restore_drill::target::postgres::{Server, settings};
 use restore_drill::template;
 
 use super::fixtures::LIFETIME;
-use super::wait::{LIMIT, wait_for};
+use super::support::wait::{LIMIT, wait_for};
 use super::world::{RUNTIME, docker};
 use lab::{Lab, connect, on, properties};
 

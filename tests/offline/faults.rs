@@ -10,8 +10,8 @@ use restore_drill::model::names::ObjectKey;
 use restore_drill::model::secret::Secret;
 use restore_drill::store::{PageRequest, S3Store, Store};
 
-use super::fault_s3::{Answer, ENDLESS, FaultS3, Request, entry};
-use super::world::{BUCKET, RUNTIME, ago, store_settings};
+use super::support::fault_s3::{Answer, ENDLESS, FaultS3, Request, entry};
+use super::support::world::{BUCKET, RUNTIME, ago, store_settings};
 
 /// Buffers between the server and the client may hold some MiB that nobody took.
 const BUFFERS: u64 = 16 << 20;

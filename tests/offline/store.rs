@@ -16,7 +16,7 @@ use restore_drill::store::{S3Store, Store, pump};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-use super::world::{BUCKET, RUNTIME, World, store_settings};
+use super::support::world::{BUCKET, RUNTIME, World, store_settings};
 
 /// A store under test, and ways round it: to put objects without it, and to see what it left.
 trait Subject {
@@ -281,7 +281,7 @@ fn a_server_that_is_no_store_says_nothing_of_the_backups() {
 
 #[test]
 fn missing_credentials_are_a_configuration_error() {
-    let mut world = World::new("no-credentials");
+    let mut world = World::offline("no-credentials");
     world.database("a", &[]).rows("rows", "a", "t", "min = 1");
     // Without this the SDK would ask the machine's metadata service.
     assert_eq!(world.environment["AWS_EC2_METADATA_DISABLED"], "true");

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use super::fault_s3::{Answer, FaultS3, Request, entry};
-use super::memory_s3::MemoryS3;
-use super::world::{Outcome, World};
+use super::support::fault_s3::{Answer, FaultS3, Request, entry};
+use super::support::memory_s3::MemoryS3;
+use super::support::world::{Outcome, World};
 
 /// A world whose store is elsewhere.
 fn world(name: &str, endpoint: &str) -> World {
-    let mut world = World::planning(name, MemoryS3::default());
+    let mut world = World::stored_in(name, MemoryS3::default());
     world.template.endpoint = endpoint.to_owned();
     let recipient = world.recipient.clone();
     world.template.more = format!(

@@ -18,7 +18,7 @@ use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
 
-use super::world::{BUCKET, RUNTIME, store_settings};
+use super::support::world::{BUCKET, RUNTIME, store_settings};
 
 /// What a store does otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

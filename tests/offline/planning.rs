@@ -3,29 +3,9 @@
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::memory_s3::{Bucket, MemoryS3, Object};
-use super::world::{Outcome, World, ago, seal};
-
-/// Real archives, of the schema `app` among others.
-fn archive(name: &str) -> Vec<u8> {
-    let path = format!("{}/tests/fixtures/archive/{name}.dump", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read(path).unwrap()
-}
-
-/// The database those archives were made of.
-const FIXTURE: &str = "archive_fixture";
-
-/// A store with one sound recovery point of an hour ago, and its key.
-pub fn sound(name: &str) -> (World, MemoryS3, String) {
-    let s3 = MemoryS3::default();
-    let mut world = World::planning(name, s3.clone());
-    world.template.image = "postgres:17".to_owned();
-    world.database(FIXTURE, &[]).tables("tables", FIXTURE, &["app.account"]);
-    let sealed = seal(&archive("pg17-gzip"), &[&world.recipient]);
-    let key = world.key(FIXTURE, ago(60));
-    s3.put(&key, sealed);
-    (world, s3, key)
-}
+use super::fixtures::{FIXTURE, archive, sound};
+use super::support::memory_s3::{Bucket, MemoryS3, Object};
+use super::support::world::{Outcome, World, ago, seal};
 
 fn planned(world: &World, arguments: &[&str]) -> (Outcome, Value) {
     world.write_template();
@@ -63,24 +43,6 @@ fn a_plan_tells_what_is_inside_without_an_engine_and_writes_nothing() {
         assert!(bytes < 1 << 20, "{bytes} bytes were moved for {name}");
         world.assert_nothing_written();
     }
-}
-
-#[test]
-fn a_table_of_contents_longer_than_the_first_range_is_read_whole() {
-    let (mut world, s3, _) = sound("long-toc");
-    let dump = super::fixtures::Source::start("DRILL_POSTGRES_17_IMAGE").dump(
-        "wide",
-        "SELECT format('CREATE TABLE wide_%s (id int PRIMARY KEY, a text, b text, c text)', n) FROM generate_series(1, 2500) n \\gexec\n\
-         CREATE TABLE zz_last (id int);",
-        &[],
-    );
-    s3.put(&world.key("wide", ago(60)), seal(&dump, &[&world.recipient]));
-    world.database("wide", &[]).tables("more", "wide", &["wide_1", "zz_last"]);
-    let (outcome, plan) = planned(&world, &["--only", "wide"]);
-    assert_eq!(outcome.code, 0, "{outcome}");
-    let contents = &plan["points"][0]["contents"];
-    assert_eq!(contents["tables_total"], 2501);
-    assert!(contents["toc_bytes"].as_u64().unwrap() > 256 * 1024, "{contents}");
 }
 
 #[test]
@@ -286,7 +248,7 @@ fn an_old_point_is_found_though_nothing_came_after_it() {
 #[test]
 fn keys_whose_times_do_not_sort_are_listed_whole_and_chosen_all_the_same() {
     let s3 = MemoryS3::default();
-    let mut world = World::planning("unsorted", s3.clone());
+    let mut world = World::stored_in("unsorted", s3.clone());
     world.database(FIXTURE, &[]).tables("tables", FIXTURE, &["app.account"]);
     let text = world.template_text().replace("[encryption]", "timestamp = \"%d-%m-%Y\"\n[encryption]");
     world.write("template.toml", text);

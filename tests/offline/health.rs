@@ -2,18 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::fixtures::dump;
-use super::world::{Outcome, World, ago};
+use super::fixtures;
+use super::support::world::{Outcome, World, ago};
 
 const OBJECTIVES: &str = "rpo = \"24h\"";
 
 fn backed_up(name: &str) -> World {
-    let mut world = World::new(name);
+    let mut world = fixtures::backed_up(name);
     world.template.objectives = OBJECTIVES.to_owned();
     world.template.top = "health = { max_drill_age = \"100d\" }".to_owned();
-    world.dumped("identity", &[], dump("identity")).rows("rows", "identity", "tenants", "min = 1");
-    // Whatever it asks for, it cannot be an engine.
-    world.environment.insert("DOCKER_HOST".to_owned(), "unix:///nonexistent/docker.sock".to_owned());
     world
 }
 
@@ -93,7 +90,7 @@ fn backups_that_were_never_drilled_are_a_warning() {
 #[test]
 fn a_dump_without_a_critical_table_is_critical() {
     let mut world = backed_up("health-contents");
-    world.tables("tables", "identity", &["no_such_table"]);
+    world.tables("tables", fixtures::FIXTURE, &["no_such_table"]);
     drilled(&world, "PASS", 30);
     let (outcome, health) = probe(&world, &[]);
     assert_eq!((outcome.code, &health["status"]), (1, &json!("critical")), "{outcome}");

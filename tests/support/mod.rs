@@ -1,0 +1,8 @@
+//! What the tests with and without an engine share.
+
+pub mod fault_s3;
+pub mod memory_s3;
+pub mod stdout;
+pub mod verify_chain;
+pub mod wait;
+pub mod world;
