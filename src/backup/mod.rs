@@ -56,8 +56,8 @@ pub struct Job {
     pub recipients: Arc<Recipients>,
     /// What opens the dumps again; `None` to leave that out.
     pub verify_with: Option<Arc<Identities>>,
-    /// Whether to read the databases while they are dumped, and to write a manifest of them.
-    pub manifest: bool,
+    /// Hashes the rows of a manifest, for which the databases are read while they are dumped; `None` to leave that out.
+    pub manifest: Option<FingerprintKey>,
     /// The time.
     pub clock: Clock,
 }
@@ -116,8 +116,8 @@ impl Job {
     pub async fn run(&self, cancel: &CancellationToken, progress: &(dyn Fn(&str) + Sync)) -> Result<Report> {
         let settings = settings(&self.template)?;
         let taken_at = self.clock.now();
-        let plan = plan(&self.template, &self.databases, self.manifest, taken_at)?;
-        let fingerprint_key = self.manifest.then(FingerprintKey::random);
+        let plan = plan(&self.template, &self.databases, self.manifest.is_some(), taken_at)?;
+        let fingerprint_key = self.manifest.as_ref();
         let engine = Engine::connect().await?;
         let mut ownership = Ownership {
             drill_id: DrillId::random(),
@@ -147,8 +147,7 @@ impl Job {
         });
         let dumped = match &started {
             Ok(client) => {
-                let pass =
-                    Pass { client, fingerprint_key: fingerprint_key.as_ref(), cancel: &limited, progress };
+                let pass = Pass { client, fingerprint_key, cancel: &limited, progress };
                 let work = plan.dumps.into_iter().map(|planned| self.one(&pass, planned));
                 let work = stream::iter(work).buffered(PARALLEL).collect::<Vec<Dump>>();
                 // The container that reaches the source must go whatever happens, a defect of our own included.
@@ -160,7 +159,7 @@ impl Job {
         let teardown = teardown(&engine, ownership.drill_id, false).await;
         started?;
         let mut dumps = dumped?;
-        let manifest = match (plan.manifest, &fingerprint_key) {
+        let manifest = match (plan.manifest, fingerprint_key) {
             (Some(key), Some(fingerprint_key)) if !cancel.is_cancelled() => {
                 self.write_manifest(key, taken_at, fingerprint_key, &dumps, cancel).await
             }

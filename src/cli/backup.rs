@@ -11,6 +11,7 @@ use crate::layer::{Identities, Recipients};
 use crate::model::exit::ExitCode;
 use crate::model::failure::Result;
 use crate::model::human;
+use crate::model::manifest::FingerprintKey;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::TeardownStatus;
 use crate::store::S3Store;
@@ -80,7 +81,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         store,
         recipients: Arc::new(recipients),
         verify_with,
-        manifest: !args.no_manifest,
+        manifest: (!args.no_manifest).then(FingerprintKey::random),
         clock,
     };
     let report = job.run(&Stop::on_signal(Interrupted::Makes("backup")).token, &narrate).await?;

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::layer::{self, Identities, Recipients, generate_key};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
+use crate::model::manifest::FingerprintKey;
 use crate::model::names::{DatabaseName, DrillId, ProjectName};
 use crate::model::secret::Secret;
 use crate::model::verdict::TeardownStatus;
@@ -227,7 +228,7 @@ impl Stage {
             verify_with: Some(Arc::new(self.identities()?)),
             template: Arc::new(template),
             store: Arc::new(self.store().await?),
-            manifest,
+            manifest: manifest.then(FingerprintKey::random),
             clock,
         })
     }

@@ -12,6 +12,7 @@ use restore_drill::backup::Job;
 use restore_drill::clock::Clock;
 use restore_drill::layer::{Identities, Recipients};
 use restore_drill::model::failure::Class;
+use restore_drill::model::manifest::FingerprintKey;
 use restore_drill::model::secret::Secret;
 use restore_drill::store::S3Store;
 use restore_drill::template::{self, Environment, Purpose};
@@ -291,7 +292,7 @@ fn a_dump_that_is_damaged_before_it_is_read_back_fails_the_backup() {
         store: Arc::new(store),
         recipients: Arc::new(Recipients::parse(&[site.world.recipient.clone()]).unwrap()),
         verify_with: Some(Arc::new(Identities::load(&template.encryption.identities).unwrap())),
-        manifest: true,
+        manifest: Some(FingerprintKey::random()),
         template,
         clock: Clock::system(),
     };

@@ -1,15 +1,33 @@
 //! Every way to break a backup that `demo --break` knows, from the source to the verdict: the drill fails for the right
 //! reason and names what was hit, every other check holds, and what only looks broken passes.
+//!
+//! One kind of each [`How`] is broken by the demo itself. The others break copies of one backup, which is made once: see
+//! [`source`]. The drill is whole and real for all of them.
 
-use std::collections::BTreeSet;
+mod source;
 
-use restore_drill::demo::breakage::{ALL, Breakage, Expect};
+use std::collections::{BTreeSet, HashSet};
+
+use restore_drill::demo::breakage::{ALL, Breakage, Expect, How, objects};
+use restore_drill::layer::{Identities, Recipients};
 use serde_json::Value;
+use source::Backup;
 
-use super::world::{Outcome, World};
+use super::world::{BUCKET, Outcome, PREFIX, World, ago};
 
 /// Enough for every tenant to have rows on most days.
-const ROWS: &str = "600";
+const ROWS: u64 = 600;
+
+/// What the demo breaks itself: the first kind of each [`How`].
+const BY_THE_DEMO: [&str; 7] = [
+    "edited-row",
+    "rewritten-chain",
+    "replaced-dump",
+    "shrunk-audit",
+    "no-post-data",
+    "stale",
+    "truncated-object",
+];
 
 macro_rules! corpus {
     ($($test:ident $kind:literal)*) => {
@@ -77,7 +95,7 @@ fn every_kind_is_drilled() {
 #[test]
 fn the_sample_data_is_sound() {
     let world = World::new("corpus-sound");
-    let outcome = world.run(&["demo", "--rows", ROWS]);
+    let outcome = world.run(&["demo", "--rows", &ROWS.to_string()]);
     let checks = outcome.passed()["checks"].as_array().expect("an array").clone();
     // What the platform's writers are known for is said, and no fault; and so is that there is no drill to compare with.
     let mut said = BTreeSet::new();
@@ -103,10 +121,64 @@ fn the_sample_data_is_sound() {
     assert_eq!(not_verified.len(), 2, "{outcome}");
 }
 
+/// Runs the demo, or breaks a copy of the backup and drills it. Returns what was hit, too.
+fn broken(world: &mut World, breakage: &Breakage) -> (Outcome, String) {
+    if BY_THE_DEMO.contains(&breakage.name) {
+        let outcome = world.run(&["demo", "--break", breakage.name, "--rows", &ROWS.to_string()]);
+        let hit = outcome.stderr.lines().find_map(|line| line.strip_prefix("broken: "));
+        let hit = hit.unwrap_or_default().to_owned();
+        return (outcome, hit);
+    }
+    let (backup, mut hit) = match &breakage.how {
+        How::Source(edits) => Backup::of_edited(edits),
+        How::Dump(edit) => Backup::with_another_dump(edit),
+        How::Objects(_) => (Backup::sound(), String::new()),
+        How::Data(_) | How::Aged { .. } | How::Later(_) | How::WithoutPostData(_) => {
+            panic!("{} is for the demo", breakage.name)
+        }
+    };
+    put(world, &backup);
+    if let How::Objects(change) = breakage.how {
+        let identities = Identities::load(&world.template.identities).expect("it is a key");
+        let recipients = Recipients::parse(std::slice::from_ref(&backup.recipient)).expect("it is one");
+        let points = world.path("s3").join(BUCKET).join(PREFIX);
+        hit = objects::apply(change, &points, &identities, &recipients).expect("it can be changed");
+    }
+    (world.run(&["run", "-t", "./aegis.toml"]), hit)
+}
+
+/// Puts a backup of a minute ago into the world's store, and a template that drills it.
+fn put(world: &mut World, backup: &Backup) {
+    let taken_at = ago(1);
+    for (database, object) in &backup.objects {
+        world.put(&world.key(database.as_str(), taken_at), object);
+    }
+    let manifest = backup.sealed_manifest(&world.name, taken_at, |database| world.key(database, taken_at));
+    world.put(&world.manifest_key(taken_at), &manifest);
+
+    let identity = world.write("corpus.key", &backup.identity);
+    world.secrets.push(backup.identity.clone());
+    let active_key = world.write("active.pem", &backup.active_key);
+    for (name, value) in [
+        ("ACP_BACKUP_S3_BUCKET", world.template.url.clone()),
+        ("ACP_BACKUP_S3_ENDPOINT", world.template.endpoint.clone()),
+        ("ACP_BACKUP_AGE_IDENTITY", identity.display().to_string()),
+        ("ACP_TRANSPARENCY_PUBLIC_KEY", active_key.display().to_string()),
+    ] {
+        world.environment.insert(name.to_owned(), value);
+    }
+    world.template.identities = vec![identity];
+    let aegis = concat!(env!("CARGO_MANIFEST_DIR"), "/drill-templates/aegis.toml");
+    let aegis = std::fs::read_to_string(aegis).expect("it is there");
+    // Drills of one template exclude each other.
+    let name = format!("\nname = \"{}\"\n", world.name);
+    world.write("aegis.toml", aegis.replacen("\nname = \"aegis\"\n", &name, 1));
+}
+
 fn drill(kind: &str) {
     let breakage = Breakage::named(kind).expect("a kind");
-    let world = World::new("corpus");
-    let outcome = world.run(&["demo", "--break", kind, "--rows", ROWS]);
+    let mut world = World::new(&format!("corpus-{kind}"));
+    let (outcome, hit) = broken(&mut world, breakage);
     match breakage.expect {
         Expect::Pass => {
             outcome.passed();
@@ -124,7 +196,7 @@ fn drill(kind: &str) {
                 let codes: Vec<&Value> = findings(&outcome, check).map(|finding| &finding["code"]).collect();
                 assert!(codes.iter().any(|found| *found == code), "{check} finds {code}\n{outcome}");
             }
-            names_what_was_hit(&outcome, expected[0]);
+            names_what_was_hit(&outcome, &hit, expected[0]);
         }
         Expect::Failure(code) => {
             outcome.failed(1, code);
@@ -151,11 +223,19 @@ fn findings<'a>(outcome: &'a Outcome, check: &str) -> impl Iterator<Item = &'a V
 }
 
 /// The finding's subject holds what the demo said that it broke.
-fn names_what_was_hit(outcome: &Outcome, (check, code): (&str, &str)) {
-    let hit = outcome.stderr.lines().find_map(|line| line.strip_prefix("broken: "));
-    let hit = hit.unwrap_or_else(|| panic!("the demo says what it broke\n{outcome}"));
+fn names_what_was_hit(outcome: &Outcome, hit: &str, (check, code): (&str, &str)) {
+    assert!(!hit.is_empty(), "something was hit\n{outcome}");
     let named = findings(outcome, check)
         .filter(|finding| finding["code"] == code)
         .any(|finding| finding["subject"].as_str().expect("text").contains(hit));
     assert!(named, "no {code} of {check} names {hit}\n{outcome}");
+}
+
+#[test]
+fn the_demo_breaks_one_kind_of_each_way() {
+    let way = |breakage: &Breakage| std::mem::discriminant(&breakage.how);
+    let ways: HashSet<_> =
+        BY_THE_DEMO.iter().map(|kind| way(Breakage::named(kind).expect("a kind"))).collect();
+    assert_eq!(ways.len(), BY_THE_DEMO.len());
+    assert!(ALL.iter().all(|breakage| ways.contains(&way(breakage))));
 }
