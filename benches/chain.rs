@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use restore_drill::check::Outcome;
+use restore_drill::check::verify_chain::{Chain, VerifyChain};
 use restore_drill::check::verify_chain::{Layout, Order, RowFold, Step, Watch, verify};
 use restore_drill::clock::Clock;
 use restore_drill::demo::data::data_set;
@@ -19,7 +20,7 @@ use restore_drill::model::human;
 use restore_drill::model::verdict::CheckStatus;
 use restore_drill::target::postgres::chain_rows::ChainTable;
 use restore_drill::target::postgres::{Database, Server};
-use restore_drill::template::{Chain, TableName, VerifyChain};
+use restore_drill::template::TableName;
 
 use common::{option, report, with_server};
 

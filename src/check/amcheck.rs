@@ -1,8 +1,16 @@
 //! `amcheck`: the structure of b-tree indexes and tables.
 
-use futures_util::FutureExt;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
-use super::{Context, Findings, Outcome, Verified, each_database};
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use serde::Deserialize;
+
+use super::context::{Context, each_database};
+use super::entry::{Check, Entry, read};
+use super::findings::{Findings, Outcome, Verified};
+use super::valid::{positive, scan_timeout, yes};
 use crate::model::code::Code;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
@@ -10,13 +18,83 @@ use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 use crate::target::postgres::amcheck::{AmcheckOptions, AmcheckReport, ExaminedRelation};
-use crate::template::Amcheck;
+use crate::template::Template;
+
+/// What the program knows of this type.
+pub const ENTRY: Entry = Entry {
+    kind: "amcheck",
+    read: read::<Amcheck>,
+    skipped: "the structure of tables and indexes was not verified",
+};
+
+/// The structure of indexes and tables.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Amcheck {
+    /// The check's name.
+    pub name: String,
+    /// The databases whose indexes and tables are checked.
+    pub databases: Vec<DatabaseName>,
+    /// Whether b-tree indexes are checked.
+    #[serde(default = "yes")]
+    pub indexes: bool,
+    /// Whether tables are checked, with what they keep out of line.
+    #[serde(default = "yes")]
+    pub tables: bool,
+    /// Whether every row is looked for in every index.
+    #[serde(default = "yes")]
+    pub heapallindexed: bool,
+    /// Whether an image without the extension ends the drill. Otherwise the check is skipped, with a warning.
+    #[serde(default)]
+    pub require: bool,
+    /// Whether no index and no table may be right. Otherwise nothing is verified then, and the check does not hold.
+    #[serde(default)]
+    pub allow_empty: bool,
+    /// How long one index or table may take.
+    #[serde(with = "humantime_serde", default = "scan_timeout")]
+    pub timeout: Duration,
+}
+
+#[async_trait]
+impl Check for Amcheck {
+    fn entry(&self) -> &'static Entry {
+        &ENTRY
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn databases(&self) -> BTreeSet<&DatabaseName> {
+        self.databases.iter().collect()
+    }
+
+    fn allow_empty(&self) -> bool {
+        self.allow_empty
+    }
+
+    fn narrow(&mut self, wanted: &dyn Fn(&DatabaseName) -> bool) {
+        self.databases.retain(wanted);
+    }
+
+    fn validate(&self, _: &Template) -> std::result::Result<(), String> {
+        let place = format!("check {}", self.name);
+        if !self.indexes && !self.tables {
+            return Err(format!("{place}: neither indexes nor tables, so there is nothing to check"));
+        }
+        positive(self.timeout, &place)
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome> {
+        run(self, context).await
+    }
+}
 
 /// Checks every database, several at once.
 ///
 /// # Errors
 /// `amcheck_unavailable`, if it is required; if it cannot be judged.
-pub async fn run(check: &Amcheck, context: &Context<'_>) -> Result<Outcome> {
+async fn run(check: &Amcheck, context: &Context<'_>) -> Result<Outcome> {
     let tools = context.tools;
     let options = AmcheckOptions {
         indexes: check.indexes,

@@ -5,22 +5,133 @@
 
 mod tail;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytesize::ByteSize;
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
+use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Context, Findings, Outcome, Stack, Verified};
+use super::context::{Context, Stack};
+use super::entry::{Check, Entry, read};
+use super::findings::{Findings, Outcome, Verified};
+use super::valid::positive;
 use crate::model::code::Code;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
+use crate::model::names::DatabaseName;
 use crate::model::secret::Secret;
 use crate::model::verdict::{Finding, Severity};
 use crate::sandbox::docker::{Engine, ObservedContainer, Output, Owned, OwnedKind};
 use crate::sandbox::isolation;
 use crate::sandbox::spec::{self, ContainerSpec, POSTGRES};
-use crate::template::Command;
+use crate::template::Template;
 use tail::{Stream, Tail};
+
+/// What the program knows of this type.
+pub const ENTRY: Entry = Entry { kind: "command", read: read::<Command>, skipped: "nothing was verified" };
+
+/// The most lines of output that can be kept.
+const MOST_OUTPUT_LINES: usize = 200;
+
+/// A program that must succeed, in a container of its own on the drill's network.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// The check's name.
+    pub name: String,
+    /// The databases that must be restored before it runs.
+    pub databases: Vec<DatabaseName>,
+    /// Its image.
+    pub image: String,
+    /// Replaces the image's entrypoint. Default: the image's own.
+    #[serde(default)]
+    pub entrypoint: Vec<String>,
+    /// The command. Default: the image's own.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// The user it runs as. Default: the image's own.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Its environment.
+    #[serde(default)]
+    pub environment: BTreeMap<String, Secret>,
+    /// Whether it is told how to reach the drill's Postgres: `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`, and
+    /// `PGDATABASE`, which is the first of `databases`.
+    #[serde(default)]
+    pub postgres: bool,
+    /// The container's memory limit.
+    #[serde(default = "memory")]
+    pub memory: ByteSize,
+    /// How long it may run.
+    #[serde(with = "humantime_serde", default = "run_timeout")]
+    pub timeout: Duration,
+    /// The last lines of its output that are kept.
+    #[serde(default = "output_lines")]
+    pub output_lines: usize,
+}
+
+fn memory() -> ByteSize {
+    ByteSize::mib(512)
+}
+
+fn run_timeout() -> Duration {
+    Duration::from_secs(5 * 60)
+}
+
+fn output_lines() -> usize {
+    20
+}
+
+#[async_trait]
+impl Check for Command {
+    fn entry(&self) -> &'static Entry {
+        &ENTRY
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn databases(&self) -> BTreeSet<&DatabaseName> {
+        self.databases.iter().collect()
+    }
+
+    fn image(&self) -> Option<&str> {
+        Some(&self.image)
+    }
+
+    fn validate(&self, _: &Template) -> std::result::Result<(), String> {
+        let place = format!("check {}", self.name);
+        if self.image.is_empty() {
+            return Err(format!("{place}: image is empty"));
+        }
+        if let Some(name) = self.environment.keys().find(|name| name.is_empty() || name.contains(['=', '\0']))
+        {
+            return Err(format!("{place}: `{}` is not the name of a variable", name.escape_debug()));
+        }
+        if self.output_lines > MOST_OUTPUT_LINES {
+            return Err(format!(
+                "{place}: output_lines is {}, and at most {MOST_OUTPUT_LINES} are kept",
+                self.output_lines
+            ));
+        }
+        if let Some(name) = self.environment.keys().find(|name| self.postgres && name.starts_with("PG")) {
+            return Err(format!(
+                "{place}: postgres = true sets the PG variables; take {name} out of environment, or postgres = true"
+            ));
+        }
+        positive(self.timeout, &place)
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome> {
+        run(self, context).await
+    }
+}
 
 /// How a program ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +151,7 @@ const SIGKILLED: i64 = 128 + 9;
 ///
 /// # Errors
 /// `isolation_failed`, if its container is not as it must be: it is not started then. If the engine fails.
-pub async fn run(check: &Command, context: &Context<'_>) -> Result<Outcome> {
+async fn run(check: &Command, context: &Context<'_>) -> Result<Outcome> {
     let stack = &context.tools.stack;
     let password = &context.tools.server.password;
     let spec = container(check, stack, password, image_volumes(stack, &check.image).await?);

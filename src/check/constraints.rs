@@ -4,22 +4,102 @@
 //! after the data, so they are checked then. But one marked `NOT VALID` never is, a CHECK may call a function that
 //! answers otherwise now, and an index that is wrong hides its duplicates.
 
-use futures_util::FutureExt;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
-use super::{Context, Findings, Outcome, Verified, each_database};
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use serde::Deserialize;
+
+use super::context::{Context, each_database};
+use super::entry::{Check, Entry, read};
+use super::findings::{Findings, Outcome, Verified};
+use super::valid::{positive, scan_timeout};
 use crate::model::code::Code;
 use crate::model::failure::Result;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
-use crate::target::postgres::constraints::{Recheck, RecheckResult};
-use crate::template::{Constraints, NotValid};
+use crate::target::postgres::constraints::{ConstraintKind, Recheck, RecheckResult};
+use crate::template::Template;
+
+/// What the program knows of this type.
+pub const ENTRY: Entry =
+    Entry { kind: "constraints", read: read::<Constraints>, skipped: "no constraint was verified" };
+
+/// Constraints, checked again against the data.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Constraints {
+    /// The check's name.
+    pub name: String,
+    /// The databases whose constraints are checked.
+    pub databases: Vec<DatabaseName>,
+    /// Which kinds of constraints. Default: all.
+    #[serde(default = "ConstraintKind::all")]
+    pub kinds: BTreeSet<ConstraintKind>,
+    /// What rows mean that violate a constraint marked `NOT VALID`.
+    #[serde(default)]
+    pub not_valid: NotValid,
+    /// Whether no constraint may be right. Otherwise nothing is verified then, and the check does not hold.
+    #[serde(default)]
+    pub allow_empty: bool,
+    /// How long one query may take.
+    #[serde(with = "humantime_serde", default = "scan_timeout")]
+    pub timeout: Duration,
+}
+
+/// What rows mean that violate a constraint marked `NOT VALID`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NotValid {
+    /// They fail the check, as those of any other constraint.
+    #[default]
+    Fail,
+    /// They are a warning.
+    Warn,
+}
+
+#[async_trait]
+impl Check for Constraints {
+    fn entry(&self) -> &'static Entry {
+        &ENTRY
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn databases(&self) -> BTreeSet<&DatabaseName> {
+        self.databases.iter().collect()
+    }
+
+    fn allow_empty(&self) -> bool {
+        self.allow_empty
+    }
+
+    fn narrow(&mut self, wanted: &dyn Fn(&DatabaseName) -> bool) {
+        self.databases.retain(wanted);
+    }
+
+    fn validate(&self, _: &Template) -> std::result::Result<(), String> {
+        let place = format!("check {}", self.name);
+        if self.kinds.is_empty() {
+            return Err(format!("{place}: kinds is empty; leave it out for all kinds"));
+        }
+        positive(self.timeout, &place)
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome> {
+        run(self, context).await
+    }
+}
 
 /// Checks every constraint of every database, several databases at once.
 ///
 /// # Errors
 /// If they cannot be judged.
-pub async fn run(check: &Constraints, context: &Context<'_>) -> Result<Outcome> {
+async fn run(check: &Constraints, context: &Context<'_>) -> Result<Outcome> {
     let tools = context.tools;
     let found = each_database(&check.databases, tools, |database| {
         tools.server.recheck_constraints(database, &check.kinds, &tools.connections, check.timeout).boxed()

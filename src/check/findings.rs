@@ -1,9 +1,27 @@
 //! What a check saw: a bounded list, an exact count.
 
-use super::Outcome;
 use crate::model::code::Code;
 use crate::model::codes;
-use crate::model::verdict::{CheckStatus, Finding, Severity};
+use crate::model::verdict::{ChainHeads, CheckStatus, Finding, Severity};
+
+/// What a check found out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Whether it holds.
+    pub status: CheckStatus,
+    /// Rows the outcome rests on.
+    pub rows_verified: u64,
+    /// One line for people.
+    pub summary: String,
+    /// What it saw, bounded.
+    pub findings: Vec<Finding>,
+    /// How many findings there were.
+    pub findings_total: u64,
+    /// Whether there was nothing at all that it could have looked at.
+    pub was_empty: bool,
+    /// The heads of the chains that it verified.
+    pub heads: Option<ChainHeads>,
+}
 
 /// What an outcome rests on.
 ///
@@ -141,80 +159,50 @@ impl Outcome {
         (self.findings, self.findings_total) = (findings.kept, findings.total);
         self
     }
+
+    /// The outcome of a check that cannot be made here, and why. It decides nothing; the drill warns of it.
+    pub fn not_possible(subject: &str, why: &str) -> Self {
+        let finding = Finding {
+            severity: Severity::Warning,
+            code: Code::new("not_possible"),
+            subject: subject.to_owned(),
+            expected: "what the check needs".to_owned(),
+            actual: why.to_owned(),
+        };
+        Self {
+            status: CheckStatus::Skipped,
+            rows_verified: 0,
+            summary: format!("not possible: {why}"),
+            findings: vec![finding],
+            findings_total: 1,
+            was_empty: false,
+            heads: None,
+        }
+    }
+
+    /// The outcome where the template may say that there is nothing to verify. What was there and could not be judged is
+    /// not excused by that.
+    #[must_use]
+    pub fn allow_empty(mut self, allowed: bool) -> Self {
+        if allowed && self.was_empty {
+            self.status = CheckStatus::Pass;
+            let held = self.summary.strip_prefix(NOTHING).unwrap_or(&self.summary);
+            self.summary = format!("nothing to verify, which allow_empty permits: {held}");
+            let before = self.findings.len();
+            self.findings.retain(|finding| finding.code != NOTHING_VERIFIED);
+            self.findings_total -= (before - self.findings.len()) as u64;
+        }
+        self
+    }
+
+    /// The code of the first finding that fails the check.
+    pub fn failing_code(&self) -> Code {
+        self.findings
+            .iter()
+            .find(|finding| finding.severity == Severity::Error)
+            .map_or(codes::CHECK_FAILED, |f| f.code)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn finding(severity: Severity) -> Finding {
-        Finding {
-            severity,
-            code: Code::new("x"),
-            subject: "s".to_owned(),
-            expected: "e".to_owned(),
-            actual: "a".to_owned(),
-        }
-    }
-
-    #[test]
-    fn findings_are_bounded_and_counted_exactly() {
-        let mut findings = Findings::default();
-        for _ in 0..FINDINGS_KEPT + 5 {
-            findings.push(finding(Severity::Error));
-        }
-        let outcome = findings.into_outcome(1, String::new());
-        assert_eq!((outcome.findings.len(), outcome.findings_total), (FINDINGS_KEPT, 105));
-        assert_eq!(outcome.status, CheckStatus::Fail);
-    }
-
-    #[test]
-    fn an_error_is_not_crowded_out_by_warnings() {
-        let mut findings = Findings::default();
-        (0..FINDINGS_KEPT).for_each(|_| findings.push(finding(Severity::Warning)));
-        findings.push(Finding { code: Code::new("grave"), ..finding(Severity::Error) });
-        let outcome = findings.into_outcome(1, String::new());
-        assert_eq!((outcome.failing_code().as_str(), outcome.findings_total), ("grave", 101));
-    }
-
-    #[test]
-    fn warnings_do_not_fail_a_check() {
-        let mut findings = Findings::default();
-        findings.push(finding(Severity::Warning));
-        let outcome = findings.into_outcome(1, "held".to_owned());
-        assert_eq!(
-            (outcome.status, &*outcome.summary, outcome.findings_total),
-            (CheckStatus::Pass, "held", 1)
-        );
-    }
-
-    #[test]
-    fn what_verified_nothing_does_not_pass() {
-        let outcome = Findings::default().into_outcome(0, "0 rows".to_owned());
-        assert_eq!((outcome.status, outcome.findings[0].code), (CheckStatus::Skipped, NOTHING_VERIFIED));
-        assert_eq!(outcome.summary, "nothing was verified: 0 rows");
-        let mut findings = Findings::default();
-        (0..FINDINGS_KEPT).for_each(|_| findings.push(finding(Severity::Info)));
-        let outcome = findings.into_outcome(0, String::new());
-        assert_eq!(outcome.findings_total, 101);
-        assert!(outcome.findings.iter().any(|finding| finding.code == NOTHING_VERIFIED), "not crowded out");
-        assert_eq!(Findings::default().into_outcome(Verified::FACT, String::new()).status, CheckStatus::Pass);
-    }
-
-    #[test]
-    fn emptiness_may_be_allowed_and_what_could_not_be_judged_may_not() {
-        let judged = |unjudged| {
-            let verified = Verified::default().besides(unjudged);
-            Findings::default().into_outcome(verified, "0 rows".to_owned())
-        };
-        let allowed = judged(0).allow_empty(true);
-        assert_eq!((allowed.status, allowed.findings_total), (CheckStatus::Pass, 0));
-        assert_eq!(allowed.findings, []);
-        assert_eq!(allowed.summary, "nothing to verify, which allow_empty permits: 0 rows");
-        assert_eq!(judged(0).allow_empty(false).status, CheckStatus::Skipped);
-        assert_eq!(judged(3).allow_empty(true).status, CheckStatus::Skipped);
-        let mut findings = Findings::default();
-        findings.push(finding(Severity::Error));
-        assert_eq!(findings.into_outcome(0, String::new()).allow_empty(true).status, CheckStatus::Fail);
-    }
-}
+mod tests;

@@ -8,7 +8,12 @@ mod manifests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Context, Findings, Outcome, Tools, Verified};
+use async_trait::async_trait;
+use serde::Deserialize;
+
+use super::context::{Context, Tools};
+use super::entry::{Check, Entry, read};
+use super::findings::{Findings, Outcome, Verified};
 use crate::model::code::Code;
 use crate::model::failure::Result;
 use crate::model::human;
@@ -16,9 +21,76 @@ use crate::model::manifest::{Content, Database, FingerprintKey, Table};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
 use crate::target::postgres::content::{Shape, Wanted};
-use crate::template::{self, TableName};
+use crate::template::{TableName, Template};
 use judge::{Found, Restored};
 use manifests::{Look, Manifests};
+
+/// What the program knows of this type.
+pub const ENTRY: Entry = Entry {
+    kind: "fingerprint",
+    read: read::<Fingerprint>,
+    skipped: "no row was compared with the source, so rows that the backup lost or changed might not be seen",
+};
+
+/// Rows that must be those of the source, by the manifest that the backup wrote.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fingerprint {
+    /// The check's name.
+    pub name: String,
+    /// The databases. Default: all of the template's; a template that is loaded names them here.
+    #[serde(default)]
+    pub databases: Vec<DatabaseName>,
+    /// Tables that are not compared, by database.
+    #[serde(default)]
+    pub exclude: BTreeMap<DatabaseName, Vec<TableName>>,
+    /// Whether a database that cannot be compared fails the check. Otherwise it is a warning.
+    #[serde(default)]
+    pub require_manifest: bool,
+}
+
+#[async_trait]
+impl Check for Fingerprint {
+    fn entry(&self) -> &'static Entry {
+        &ENTRY
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn databases(&self) -> BTreeSet<&DatabaseName> {
+        self.databases.iter().collect()
+    }
+
+    fn complete(&mut self, template: &Template) {
+        if self.databases.is_empty() {
+            self.databases = template.databases.iter().map(|database| database.name.clone()).collect();
+        }
+    }
+
+    fn narrow(&mut self, wanted: &dyn Fn(&DatabaseName) -> bool) {
+        self.databases.retain(wanted);
+        self.exclude.retain(|database, _| wanted(database));
+    }
+
+    fn compares_with_source(&self) -> bool {
+        true
+    }
+
+    fn validate(&self, _: &Template) -> std::result::Result<(), String> {
+        match self.exclude.keys().find(|database| !self.databases.contains(database)) {
+            None => Ok(()),
+            Some(database) => {
+                Err(format!("check {} excludes tables of {database}, which it does not look at", self.name))
+            }
+        }
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome> {
+        run(self, context).await
+    }
+}
 
 /// What is a warning unless a manifest is required: the database was not compared.
 pub const NO_MANIFEST: Code = Code::new("no_manifest");
@@ -40,7 +112,7 @@ struct Tally {
 ///
 /// # Errors
 /// If it cannot be judged: the store or the server does not answer, or a manifest is of a version that is not known.
-pub async fn run(check: &template::Fingerprint, context: &Context<'_>) -> Result<Outcome> {
+async fn run(check: &Fingerprint, context: &Context<'_>) -> Result<Outcome> {
     let mut manifests = Manifests::default();
     let mut tally = Tally::default();
     for database in &check.databases {
@@ -57,7 +129,7 @@ pub async fn run(check: &template::Fingerprint, context: &Context<'_>) -> Result
 }
 
 async fn compare(
-    check: &template::Fingerprint,
+    check: &Fingerprint,
     context: &Context<'_>,
     entry: &Database,
     key: &FingerprintKey,

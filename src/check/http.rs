@@ -1,20 +1,119 @@
 //! `http`: a service of the stack answers, asked from inside its network.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use async_trait::async_trait;
+use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Context, Findings, Outcome, Verified};
+use super::context::Context;
+use super::entry::{Check, Entry, read};
+use super::findings::{Findings, Outcome, Verified};
+use super::valid::positive;
 use crate::model::code::Code;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
+use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 use crate::sandbox::http::{self, Reply};
-use crate::template::Http;
+use crate::template::Template;
+
+/// What the program knows of this type.
+pub const ENTRY: Entry = Entry { kind: "http", read: read::<Http>, skipped: "nothing was verified" };
+
+/// A service of the stack that must answer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// The check's name.
+    pub name: String,
+    /// The databases that must be restored before it is asked.
+    pub databases: Vec<DatabaseName>,
+    /// The service.
+    pub service: String,
+    /// Its port.
+    pub port: u16,
+    /// What is asked for.
+    #[serde(default = "root")]
+    pub path: String,
+    /// The status codes that are right. Empty: 200 to 299.
+    #[serde(default)]
+    pub expect_status: Vec<u16>,
+    /// Text that the answer's body must have in its first 64 KiB.
+    #[serde(default)]
+    pub contains: Option<String>,
+    /// Whether the beginning of the body of a wrong answer may be shown.
+    #[serde(default)]
+    pub show_body: bool,
+    /// How long one request may take.
+    #[serde(with = "humantime_serde", default = "request_timeout")]
+    pub timeout: Duration,
+    /// It is asked again until it answers rightly, for so long.
+    #[serde(with = "humantime_serde", default = "patience")]
+    pub within: Duration,
+}
+
+fn root() -> String {
+    "/".to_owned()
+}
+
+fn request_timeout() -> Duration {
+    Duration::from_secs(5)
+}
+
+fn patience() -> Duration {
+    Duration::from_secs(30)
+}
+
+#[async_trait]
+impl Check for Http {
+    fn entry(&self) -> &'static Entry {
+        &ENTRY
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn databases(&self) -> BTreeSet<&DatabaseName> {
+        self.databases.iter().collect()
+    }
+
+    fn port(&self) -> Option<(u16, &str)> {
+        Some((self.port, &self.service))
+    }
+
+    fn validate(&self, template: &Template) -> std::result::Result<(), String> {
+        let place = format!("check {}", self.name);
+        if !template.services.contains_key(&self.service) {
+            return Err(format!("{place} asks the service {}, which is not among [services]", self.service));
+        }
+        if self.port == 0 {
+            return Err(format!("{place}: port must be 1 to 65535"));
+        }
+        if !self.path.starts_with('/')
+            || self.path.contains(|c: char| c.is_whitespace() || c.is_control() || !c.is_ascii())
+        {
+            return Err(format!(
+                "{place}: path `{}` must begin with / and hold no spaces; encode others as %XX",
+                self.path.escape_debug()
+            ));
+        }
+        if let Some(status) = self.expect_status.iter().find(|status| !(100..=599).contains(*status)) {
+            return Err(format!("{place}: {status} is not an HTTP status"));
+        }
+        positive(self.timeout, &place)
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome> {
+        run(self, context).await
+    }
+}
 
 /// Between two requests.
-const RETRY: std::time::Duration = std::time::Duration::from_millis(300);
+const RETRY: Duration = Duration::from_millis(300);
 
 /// The exit status of a program that SIGKILL ended.
 const SIGKILLED: i64 = 128 + 9;
@@ -29,7 +128,7 @@ const BODY_SHOWN: usize = 300;
 ///
 /// # Errors
 /// If the engine cannot say how the service is.
-pub async fn run(check: &Http, context: &Context<'_>) -> Result<Outcome> {
+async fn run(check: &Http, context: &Context<'_>) -> Result<Outcome> {
     let tools = context.tools;
     let from = &tools.server.container;
     let began = Instant::now();

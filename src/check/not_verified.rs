@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use super::entry::Check;
+use super::findings::Outcome;
+use super::list::DrillTemplate;
 use super::verify_chain::HEADS_NOT_COMPARED;
-use super::{Outcome, fingerprint, http, reconcile, row_counts};
+use super::{fingerprint, http, reconcile, row_counts};
 use crate::model::code::Code;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
-use crate::template::{Check, Template};
 
 /// Codes of findings that say so, with what was not done to their subjects.
 const UNJUDGED: [(Code, &str); 10] = [
@@ -52,31 +54,22 @@ impl Outcome {
 }
 
 /// What it means for whoever reads the verdict that this check was skipped, and the warning that says why.
-pub fn in_plain_words(check: &Check, outcome: &Outcome, warning: &str) -> String {
+pub fn in_plain_words(check: &dyn Check, outcome: &Outcome, warning: &str) -> String {
     if outcome.status != CheckStatus::Skipped {
         return warning.to_owned();
     }
-    let means = match check {
-        Check::Fingerprint(_) => {
-            "no row was compared with the source, so rows that the backup lost or changed might not be seen"
-        }
-        Check::VerifyChain(_) => "no row of the chain was verified",
-        Check::TransparencyRoots(_) => "no signed root was verified",
-        Check::Reconcile(_) => "no row was held against those of the other database",
-        Check::Constraints(_) => "no constraint was verified",
-        Check::Amcheck(_) => "the structure of tables and indexes was not verified",
-        Check::Sequences(_) => "no sequence was verified",
-        Check::RequiredTables(_) | Check::RowCounts(_) => "no table was verified",
-        Check::Sql(_) | Check::Http(_) | Check::Command(_) => "nothing was verified",
-    };
-    format!("{means} ({warning})")
+    format!("{} ({warning})", check.entry().skipped)
 }
 
 /// What no check of a template looks at, in the databases that it drills.
-pub fn looked_at_by_no_check(template: &Template) -> Vec<String> {
-    let without = |is_enough: &dyn Fn(&Check) -> bool| {
-        let looked_at: BTreeSet<&DatabaseName> =
-            template.checks.iter().filter(|check| is_enough(check)).flat_map(Check::databases).collect();
+pub fn looked_at_by_no_check(template: &DrillTemplate) -> Vec<String> {
+    let without = |is_enough: &dyn Fn(&dyn Check) -> bool| {
+        let looked_at: BTreeSet<&DatabaseName> = template
+            .checks
+            .iter()
+            .filter(|check| is_enough(&***check))
+            .flat_map(|check| check.databases())
+            .collect();
         let left = template.databases.iter().map(|database| &database.name);
         left.filter(|name| !looked_at.contains(name)).collect::<Vec<_>>()
     };
@@ -86,7 +79,7 @@ pub fn looked_at_by_no_check(template: &Template) -> Vec<String> {
     };
     let left_out: Vec<&DatabaseName> = template.left_out.iter().collect();
     let of_no_check = without(&|_| true);
-    let not_compared = without(&|check| matches!(check, Check::Fingerprint(_)));
+    let not_compared = without(&|check| check.compares_with_source());
     [
         sentence(&left_out, "not drilled: --only left them out"),
         sentence(&of_no_check, "restored, and looked at by no check of the template"),
@@ -105,6 +98,10 @@ mod tests {
     use super::*;
     use crate::check::{Findings, Verified};
     use crate::template::testing::template;
+
+    fn checked(template: crate::template::Template) -> DrillTemplate {
+        DrillTemplate::of(template).unwrap()
+    }
 
     fn outcome(findings: &[(&'static str, &str)]) -> Outcome {
         let mut all = Findings::default();
@@ -134,7 +131,7 @@ mod tests {
         );
         let nothing = Findings::default().into_outcome(0, "0 tables".to_owned());
         assert_eq!(nothing.not_verified(), ["nothing was verified: 0 tables"]);
-        let told = in_plain_words(&template().checks[0], &nothing, "check tables: …");
+        let told = in_plain_words(&*checked(template()).checks[0], &nothing, "check tables: …");
         assert_eq!(told, "no table was verified (check tables: …)");
     }
 
@@ -142,7 +139,7 @@ mod tests {
     fn databases_that_checks_pass_over_are_named() {
         let mut template = template();
         template.left_out = vec!["c".parse().unwrap()];
-        let told = looked_at_by_no_check(&template);
+        let told = looked_at_by_no_check(&checked(template));
         assert_eq!(told[0], "c: not drilled: --only left them out");
         assert_eq!(told[1], "b: restored, and looked at by no check of the template");
         assert!(told[2].starts_with("a, b: the template has no fingerprint check"), "{}", told[2]);

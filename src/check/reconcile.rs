@@ -4,17 +4,111 @@
 //! were taken at different moments: what is younger than the older of them cannot be judged, and is counted apart.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures_util::future::try_join;
+use serde::Deserialize;
 
-use super::{Context, Findings, Outcome, Verified};
+use super::context::Context;
+use super::entry::{Check, Entry, read};
+use super::findings::{Findings, Outcome, Verified};
+use super::valid::subquery;
 use crate::model::code::Code;
 use crate::model::failure::Result;
 use crate::model::human;
+use crate::model::names::DatabaseName;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
 use crate::target::postgres::key_rows::KeyRow;
-use crate::template::Reconcile;
+use crate::template::Template;
+
+/// What the program knows of this type.
+pub const ENTRY: Entry = Entry {
+    kind: "reconcile",
+    read: read::<Reconcile>,
+    skipped: "no row was held against those of the other database",
+};
+
+/// Two sides, in two databases, that must know each other's rows.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reconcile {
+    /// The check's name.
+    pub name: String,
+    /// One side.
+    pub left: ReconcileSide,
+    /// The other.
+    pub right: ReconcileSide,
+    /// Figures to show beside the outcome.
+    #[serde(default)]
+    pub facts: Vec<Fact>,
+    /// Whether two sides without rows may be right. Otherwise nothing is verified then, and the check does not hold.
+    #[serde(default)]
+    pub allow_empty: bool,
+}
+
+/// One side of a reconciliation.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReconcileSide {
+    /// What its rows are called.
+    pub label: String,
+    /// Its database.
+    pub database: DatabaseName,
+    /// SQL that returns `key` (text), `at` (timestamptz: when the row was written) and `required` (boolean: whether
+    /// the other side must have it; rows that are not required still answer for the other side's).
+    pub query: String,
+    /// A row may lack its counterpart for so long.
+    #[serde(with = "humantime_serde", default)]
+    pub grace: Duration,
+}
+
+/// A figure to show beside an outcome.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fact {
+    /// What it is.
+    pub label: String,
+    /// Its database.
+    pub database: DatabaseName,
+    /// SQL that returns one value.
+    pub query: String,
+}
+
+#[async_trait]
+impl Check for Reconcile {
+    fn entry(&self) -> &'static Entry {
+        &ENTRY
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn databases(&self) -> BTreeSet<&DatabaseName> {
+        [&self.left.database, &self.right.database]
+            .into_iter()
+            .chain(self.facts.iter().map(|fact| &fact.database))
+            .collect()
+    }
+
+    fn allow_empty(&self) -> bool {
+        self.allow_empty
+    }
+
+    fn validate(&self, _: &Template) -> std::result::Result<(), String> {
+        let sides = [&self.left, &self.right].map(|side| (&side.label, &side.query));
+        let facts = self.facts.iter().map(|fact| (&fact.label, &fact.query));
+        let mut queries = sides.into_iter().chain(facts);
+        queries.try_for_each(|(label, query)| subquery(query, &format!("check {}: {label}", self.name)))
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome> {
+        run(self, context).await
+    }
+}
 
 /// Rows of each kind of finding that are named; the rest is counted.
 const SAMPLE: u64 = 10;
@@ -63,7 +157,7 @@ impl Merge {
     /// A merge of two sides that were dumped at these times.
     pub fn new(check: &Reconcile, left_taken: DateTime<Utc>, right_taken: DateTime<Utc>) -> Self {
         let older = left_taken.min(right_taken);
-        let side = |side: &crate::template::ReconcileSide| Side {
+        let side = |side: &ReconcileSide| Side {
             label: side.label.clone(),
             cutoff: Some(older - chrono::TimeDelta::from_std(side.grace).unwrap_or_default()),
             ..Side::default()
@@ -229,7 +323,7 @@ fn name(
 ///
 /// # Errors
 /// If it cannot be judged.
-pub async fn run(check: &Reconcile, context: &Context<'_>) -> Result<Outcome> {
+async fn run(check: &Reconcile, context: &Context<'_>) -> Result<Outcome> {
     let (left_side, right_side) = (&check.left, &check.right);
     let _permits = context.tools.connections.hold(2).await;
     let mut merge =

@@ -1,12 +1,72 @@
 //! `required-tables`: tables that must be there.
 
-use super::{Findings, Outcome, Restored, Verified};
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use serde::Deserialize;
+
+use super::context::{Context, Restored};
+use super::entry::{Check, Entry, read};
+use super::findings::{Findings, Outcome, Verified};
 use crate::model::code::Code;
+use crate::model::failure::Result;
+use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
-use crate::template::RequiredTables;
+use crate::template::{NeededTable, TableName};
+
+/// What the program knows of this type.
+pub const ENTRY: Entry =
+    Entry { kind: "required-tables", read: read::<RequiredTables>, skipped: "no table was verified" };
+
+/// Tables that must be there.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequiredTables {
+    /// The check's name.
+    pub name: String,
+    /// The tables, by database.
+    pub tables: BTreeMap<DatabaseName, Vec<TableName>>,
+}
+
+#[async_trait]
+impl Check for RequiredTables {
+    fn entry(&self) -> &'static Entry {
+        &ENTRY
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn databases(&self) -> BTreeSet<&DatabaseName> {
+        self.tables.keys().collect()
+    }
+
+    fn tables(&self) -> Vec<NeededTable> {
+        let needed = |database: &DatabaseName, table: &TableName| NeededTable {
+            check: self.name.clone(),
+            database: database.clone(),
+            table: table.clone(),
+            view_suffices: false,
+            rows: 0,
+        };
+        self.tables
+            .iter()
+            .flat_map(|(database, tables)| tables.iter().map(move |table| needed(database, table)))
+            .collect()
+    }
+
+    fn narrow(&mut self, wanted: &dyn Fn(&DatabaseName) -> bool) {
+        self.tables.retain(|database, _| wanted(database));
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome> {
+        Ok(judge(self, &context.restored))
+    }
+}
 
 /// Looks for every required table.
-pub fn judge(check: &RequiredTables, restored: &Restored<'_>) -> Outcome {
+fn judge(check: &RequiredTables, restored: &Restored<'_>) -> Outcome {
     let mut findings = Findings::default();
     let mut found = 0u64;
     let mut rows = 0;

@@ -1,20 +1,121 @@
 //! `row-counts`: how many rows tables must have, and how many fewer they may have than in the drill before.
 
-use chrono::{DateTime, Utc};
+mod share;
 
-use super::{Findings, Outcome, Restored, Verified};
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::context::{Context, Restored};
+use super::entry::{Check, Entry, read};
+use super::findings::{Findings, Outcome, Verified};
 use crate::model::code::Code;
 use crate::model::earlier::{EarlierDrill, EarlierDrills};
+use crate::model::failure::Result;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
-use crate::template::{RowCounts, RowRule, Share};
+use crate::template::{NeededTable, TableName, Template};
+use share::Share;
+
+/// What the program knows of this type.
+pub const ENTRY: Entry =
+    Entry { kind: "row-counts", read: read::<RowCounts>, skipped: "no table was verified" };
+
+/// Row counts that must hold.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowCounts {
+    /// The check's name.
+    pub name: String,
+    /// One rule for each table that is judged.
+    pub rules: Vec<RowRule>,
+}
+
+/// How many rows a table must have.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowRule {
+    /// Its database.
+    pub database: DatabaseName,
+    /// The table.
+    pub table: TableName,
+    /// At least this many.
+    #[serde(default)]
+    pub min: Option<u64>,
+    /// At most this many.
+    #[serde(default)]
+    pub max: Option<u64>,
+    /// Just this many.
+    #[serde(default)]
+    pub exact: Option<u64>,
+    /// At most this part fewer than in the last drill that passed.
+    #[serde(default)]
+    pub max_drop: Option<Share>,
+}
+
+impl RowRule {
+    fn validate(&self) -> std::result::Result<(), String> {
+        let place = format!("row count of {}.{}", self.database, self.table);
+        match (self.min, self.max, self.exact) {
+            (None, None, None) if self.max_drop.is_none() => {
+                Err(format!("{place}: give min, max, exact or max_drop"))
+            }
+            (None, None, None) => Ok(()),
+            (min, max, Some(_)) if min.is_some() || max.is_some() => {
+                Err(format!("{place}: exact excludes min and max"))
+            }
+            (Some(min), Some(max), _) if min > max => Err(format!("{place}: min {min} is above max {max}")),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Check for RowCounts {
+    fn entry(&self) -> &'static Entry {
+        &ENTRY
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn databases(&self) -> BTreeSet<&DatabaseName> {
+        self.rules.iter().map(|rule| &rule.database).collect()
+    }
+
+    fn tables(&self) -> Vec<NeededTable> {
+        let needed = |rule: &RowRule| NeededTable {
+            check: self.name.clone(),
+            database: rule.database.clone(),
+            table: rule.table.clone(),
+            view_suffices: false,
+            rows: rule.exact.or(rule.min).unwrap_or(0),
+        };
+        self.rules.iter().map(needed).collect()
+    }
+
+    fn narrow(&mut self, wanted: &dyn Fn(&DatabaseName) -> bool) {
+        self.rules.retain(|rule| wanted(&rule.database));
+    }
+
+    fn validate(&self, _: &Template) -> std::result::Result<(), String> {
+        self.rules.iter().try_for_each(RowRule::validate)
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome> {
+        Ok(judge(self, &context.restored, &context.tools.earlier, |database| context.taken_at(database)))
+    }
+}
 
 /// The code of tables that no earlier drill tells of.
 pub const NO_EARLIER_DRILL: Code = Code::new("no_earlier_drill");
 
 /// Holds every rule against the exact count, and against that of the drill before.
-pub fn judge(
+fn judge(
     check: &RowCounts,
     restored: &Restored<'_>,
     earlier: &EarlierDrills,

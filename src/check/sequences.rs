@@ -4,23 +4,83 @@
 //! everything looks right until the first insert after the recovery: that gets a number that is taken.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::FutureExt;
+use serde::Deserialize;
 
-use super::{Context, Findings, Outcome, Verified, each_database};
+use super::context::{Context, each_database};
+use super::entry::{Check, Entry, read};
+use super::findings::{Findings, Outcome, Verified};
+use super::valid::{positive, scan_timeout};
 use crate::model::code::Code;
 use crate::model::failure::Result;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 use crate::target::postgres::sequences::SequenceState;
-use crate::template::{Sequences, TableName};
+use crate::template::{TableName, Template};
+
+/// What the program knows of this type.
+pub const ENTRY: Entry =
+    Entry { kind: "sequences", read: read::<Sequences>, skipped: "no sequence was verified" };
+
+/// Sequences, against the columns they number.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sequences {
+    /// The check's name.
+    pub name: String,
+    /// The databases whose sequences are checked.
+    pub databases: Vec<DatabaseName>,
+    /// Sequences that are known to be behind, and meant to be.
+    #[serde(default)]
+    pub ignore: BTreeSet<TableName>,
+    /// Whether no sequence may be right. Otherwise nothing is verified then, and the check does not hold.
+    #[serde(default)]
+    pub allow_empty: bool,
+    /// How long one query may take.
+    #[serde(with = "humantime_serde", default = "scan_timeout")]
+    pub timeout: Duration,
+}
+
+#[async_trait]
+impl Check for Sequences {
+    fn entry(&self) -> &'static Entry {
+        &ENTRY
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn databases(&self) -> BTreeSet<&DatabaseName> {
+        self.databases.iter().collect()
+    }
+
+    fn allow_empty(&self) -> bool {
+        self.allow_empty
+    }
+
+    fn narrow(&mut self, wanted: &dyn Fn(&DatabaseName) -> bool) {
+        self.databases.retain(wanted);
+    }
+
+    fn validate(&self, _: &Template) -> std::result::Result<(), String> {
+        positive(self.timeout, &format!("check {}", self.name))
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome> {
+        run(self, context).await
+    }
+}
 
 /// Reads the sequences of every database, several databases at once.
 ///
 /// # Errors
 /// If they cannot be read.
-pub async fn run(check: &Sequences, context: &Context<'_>) -> Result<Outcome> {
+async fn run(check: &Sequences, context: &Context<'_>) -> Result<Outcome> {
     let tools = context.tools;
     let found = each_database(&check.databases, tools, |database| {
         tools.server.sequences(database, check.timeout).boxed()

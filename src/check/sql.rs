@@ -1,14 +1,132 @@
 //! `sql`: a query of the template's own that must hold.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
-use super::{Context, Findings, Outcome, Verified};
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Deserialize;
+
+use super::context::Context;
+use super::entry::{Check, Entry, read};
+use super::findings::{Findings, Outcome, Verified};
+use super::valid::{positive, subquery};
 use crate::model::code::Code;
 use crate::model::failure::Result;
 use crate::model::human;
+use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 use crate::target::postgres::assertion::{Answer, Moment};
-use crate::template::{Expected, Sql};
+use crate::template::Template;
+
+/// What the program knows of this type.
+pub const ENTRY: Entry = Entry { kind: "sql", read: read::<Sql>, skipped: "nothing was verified" };
+
+/// A query that must hold.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sql {
+    /// The check's name.
+    pub name: String,
+    /// The database it is asked of.
+    pub database: DatabaseName,
+    /// The query.
+    pub query: String,
+    /// The single value must be this.
+    #[serde(default)]
+    pub expect: Option<Expected>,
+    /// The single value must be a number, and at least this.
+    #[serde(default)]
+    pub min: Option<f64>,
+    /// The single value must be a number, and at most this.
+    #[serde(default)]
+    pub max: Option<f64>,
+    /// There must be no row.
+    #[serde(default)]
+    pub empty: bool,
+    /// The column by which rows that should not be there are named. Without it they are counted only.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The single value is a time, and must not lie further back from the recovery point than this.
+    #[serde(with = "humantime_serde", default)]
+    pub max_age: Option<Duration>,
+    /// Whether a text that is not the expected one may be shown. Numbers, times and truth values always are.
+    #[serde(default)]
+    pub show_value: bool,
+    /// How long the query may take.
+    #[serde(with = "humantime_serde", default = "query_timeout")]
+    pub timeout: Duration,
+}
+
+/// What a query must answer.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged, expecting = "expect must be a text, a number or a truth value")]
+pub enum Expected {
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A number with a point.
+    Float(f64),
+    /// Text, or any other value as Postgres writes it.
+    Text(String),
+}
+
+fn query_timeout() -> Duration {
+    Duration::from_secs(60)
+}
+
+#[async_trait]
+impl Check for Sql {
+    fn entry(&self) -> &'static Entry {
+        &ENTRY
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn databases(&self) -> BTreeSet<&DatabaseName> {
+        [&self.database].into()
+    }
+
+    fn validate(&self, _: &Template) -> std::result::Result<(), String> {
+        let place = format!("check {}", self.name);
+        let rules = [
+            self.expect.is_some(),
+            self.min.is_some() || self.max.is_some(),
+            self.empty,
+            self.max_age.is_some(),
+        ];
+        if rules.iter().filter(|given| **given).count() != 1 {
+            return Err(format!("{place}: give one of expect, min and max, empty = true, or max_age"));
+        }
+        if let (Some(min), Some(max)) = (self.min, self.max)
+            && min > max
+        {
+            return Err(format!("{place}: min {min} is above max {max}"));
+        }
+        if [self.min, self.max].into_iter().flatten().any(f64::is_nan) {
+            return Err(format!("{place}: a bound must be a number"));
+        }
+        if self.key.is_some() && !self.empty {
+            return Err(format!(
+                "{place}: key names rows that should not be there, so it goes with empty = true"
+            ));
+        }
+        if self.show_value && !matches!(self.expect, Some(Expected::Text(_))) {
+            return Err(format!(
+                "{place}: show_value goes with a text in expect; other values are always shown"
+            ));
+        }
+        subquery(&self.query, &place)?;
+        positive(self.timeout, &place)
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome> {
+        run(self, context).await
+    }
+}
 
 /// Rows that should not be there and are named; the rest is counted.
 const NAMED: u32 = 10;
@@ -20,7 +138,7 @@ const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 ///
 /// # Errors
 /// If it cannot be judged.
-pub async fn run(check: &Sql, context: &Context<'_>) -> Result<Outcome> {
+async fn run(check: &Sql, context: &Context<'_>) -> Result<Outcome> {
     let (server, database, query) = (&context.tools.server, &check.database, &check.query);
     let _permit = context.tools.connections.hold(1).await;
     if let Some(max_age) = check.max_age {

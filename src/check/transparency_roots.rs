@@ -7,21 +7,104 @@ mod links;
 mod snapshot;
 mod snapshot_objects;
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
 use chrono::NaiveDate;
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Context, Findings, Outcome, Restored};
-use crate::check::chain::{KeyRing, same_fingerprint, verify_receipt};
+use super::chain::{KeyRing, same_fingerprint, verify_receipt};
+use super::context::{Context, Restored};
+use super::entry::{Check, Entry, read};
+use super::findings::{Findings, Outcome};
 use crate::model::code::Code;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
+use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 use crate::target::postgres::root_rows::RootRow;
-use crate::template::{self, TableName};
+use crate::template::{NeededTable, TableName, Template};
 use leaves::Tails;
 use links::EarlierRoots;
 use snapshot::Snapshot;
+
+/// What the program knows of this type.
+pub const ENTRY: Entry = Entry {
+    kind: "transparency-roots",
+    read: read::<TransparencyRoots>,
+    skipped: "no signed root was verified",
+};
+
+/// Daily signed roots of an Aegis audit database.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransparencyRoots {
+    /// The check's name.
+    pub name: String,
+    /// The audit database.
+    pub database: DatabaseName,
+    /// Path of the public key that signs roots today, in PEM form: it is not in the database. Empty for none.
+    #[serde(default)]
+    pub active_public_key: Option<PathBuf>,
+    /// Where the store keeps snapshots of the roots: a prefix of the bucket, whole. Empty for none.
+    #[serde(default)]
+    pub snapshot: Option<String>,
+    /// Whether pruned days fail the check. Otherwise they are warnings.
+    #[serde(default)]
+    pub require_genesis: bool,
+    /// Whether no root may be right. Otherwise nothing is verified then, and the check does not hold.
+    #[serde(default)]
+    pub allow_empty: bool,
+}
+
+#[async_trait]
+impl Check for TransparencyRoots {
+    fn entry(&self) -> &'static Entry {
+        &ENTRY
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn databases(&self) -> BTreeSet<&DatabaseName> {
+        [&self.database].into()
+    }
+
+    fn allow_empty(&self) -> bool {
+        self.allow_empty
+    }
+
+    fn tables(&self) -> Vec<NeededTable> {
+        let needed = |name: &str| NeededTable {
+            check: self.name.clone(),
+            database: self.database.clone(),
+            table: table(name),
+            view_suffices: false,
+            rows: 0,
+        };
+        TABLES.into_iter().map(needed).collect()
+    }
+
+    fn validate(&self, _: &Template) -> std::result::Result<(), String> {
+        if self.snapshot.as_ref().is_some_and(|prefix| prefix.contains("://")) {
+            let name = &self.name;
+            return Err(format!("check {name}: snapshot is a prefix of the store's bucket, not a URL"));
+        }
+        Ok(())
+    }
+
+    fn public_key(&self) -> Option<&Path> {
+        self.active_public_key.as_deref().filter(|path| !path.as_os_str().is_empty())
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome> {
+        run(self, context).await
+    }
+}
 
 /// Verifies roots.
 pub struct RootFold {
@@ -235,7 +318,7 @@ fn table(name: &str) -> TableName {
 }
 
 fn missing_tables<'a>(
-    check: &'a template::TransparencyRoots,
+    check: &'a TransparencyRoots,
     restored: &'a Restored<'_>,
 ) -> impl Iterator<Item = Finding> + 'a {
     let there = |name: &str| {
@@ -254,7 +337,7 @@ fn missing_tables<'a>(
 ///
 /// # Errors
 /// If it cannot be judged.
-pub async fn run(check: &template::TransparencyRoots, context: &Context<'_>) -> Result<Outcome> {
+async fn run(check: &TransparencyRoots, context: &Context<'_>) -> Result<Outcome> {
     let mut findings = Findings::default();
     missing_tables(check, &context.restored).for_each(|finding| findings.push(finding));
     if !findings.is_empty() {

@@ -23,32 +23,87 @@ mod recent;
 mod remarks;
 mod runs;
 mod search;
+mod settings;
 mod sightings;
 mod since;
 mod tree;
 mod value;
 
-use super::{Context, Outcome};
 use crate::model::codes;
-use crate::model::failure::{Failure, Result};
-use crate::target::postgres::Database;
-use crate::template;
+use std::collections::BTreeSet;
 
+use async_trait::async_trait;
+
+use super::context::Context;
+use super::entry::{Check, Entry};
+use super::findings::Outcome;
+use crate::model::failure::{Failure, Result};
+use crate::model::names::DatabaseName;
+use crate::target::postgres::Database;
+use crate::template::{NeededTable, Template};
+
+pub use self::read::{verify, verify_within};
 pub use extents::Extents;
 pub use fold::{Order, RowFold, Step, Verified};
 pub use heads::{Head, Heads, Sighted, Watch};
 pub use jsonl::verify_jsonl;
 pub use layout::Layout;
 pub use limits::Limits;
-pub use read::{verify, verify_within};
 pub use search::{FoundParents, Wanted};
+pub use settings::{
+    Chain, ChainScheme, Content, ContentKeys, HashChain, JoinForm, Preimage, Scheme, VerifyChain,
+};
 pub use since::HEADS_NOT_COMPARED;
+
+/// What the program knows of this type.
+pub const ENTRY: Entry = Entry {
+    kind: "verify-chain",
+    read: super::entry::read::<VerifyChain>,
+    skipped: "no row of the chain was verified",
+};
+
+#[async_trait]
+impl Check for VerifyChain {
+    fn entry(&self) -> &'static Entry {
+        &ENTRY
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn databases(&self) -> BTreeSet<&DatabaseName> {
+        [&self.database].into()
+    }
+
+    fn tables(&self) -> Vec<NeededTable> {
+        vec![NeededTable {
+            check: self.name.clone(),
+            database: self.database.clone(),
+            table: self.table.clone(),
+            view_suffices: true,
+            rows: 0,
+        }]
+    }
+
+    fn allow_empty(&self) -> bool {
+        self.allow_empty
+    }
+
+    fn validate(&self, _: &Template) -> std::result::Result<(), String> {
+        self.chain().map(drop).map_err(|why| format!("check {}: {why}", self.name))
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome> {
+        run(self, context).await
+    }
+}
 
 /// Verifies the chains of a restored table.
 ///
 /// # Errors
 /// If it cannot be judged.
-pub async fn run(check: &template::VerifyChain, context: &Context<'_>) -> Result<Outcome> {
+async fn run(check: &VerifyChain, context: &Context<'_>) -> Result<Outcome> {
     let chain = check.chain().map_err(|why| Failure::config(codes::TEMPLATE_INVALID, why))?;
     let database = Database::InStack(context.tools.server.clone(), check.database.clone());
     let tools = context.tools;

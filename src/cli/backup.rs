@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::common::{self, Format, TemplateArg};
 use super::signals::{Interrupted, Stop};
 use crate::backup::{self, Job, Plan, Report};
+use crate::check;
 use crate::clock::Clock;
 use crate::layer::{Identities, Recipients};
 use crate::model::exit::ExitCode;
@@ -15,7 +16,7 @@ use crate::model::manifest::FingerprintKey;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::TeardownStatus;
 use crate::store::S3Store;
-use crate::template::{self, Environment, Purpose};
+use crate::template::{Environment, Purpose};
 use crate::view::{Page, stderr};
 
 const EXAMPLES: &str = "\
@@ -57,7 +58,7 @@ pub struct Args {
 /// Makes the backup.
 pub async fn run(args: Args) -> Result<ExitCode> {
     let purpose = if args.no_verify { Purpose::BackupWithoutVerify } else { Purpose::Backup };
-    let template = template::load(&args.template.template, &Environment::of_process(), purpose)?;
+    let template = check::load(&args.template.template, &Environment::of_process(), purpose)?.into_template();
     let recipients = Recipients::parse(&backup::settings(&template)?.recipients)?;
     let verify_with = if args.no_verify {
         None

@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::signals::Stop;
+use crate::check::{self, DrillTemplate};
 use crate::clock::{Clock, Timer};
 use crate::drill::{Drill, Journal};
 use crate::evidence::{DrillLog, VerdictFile, json, seal};
@@ -23,7 +24,7 @@ use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::Verdict;
 use crate::store::{S3Store, Store};
-use crate::template::{self, Environment, Purpose, Template};
+use crate::template::{Environment, Purpose, Template};
 use crate::view::stderr::{self, Stderr};
 use crate::view::{LiveProgress, PlainLog, last_line, summary};
 
@@ -51,7 +52,7 @@ pub struct TemplateArg {
 /// What a drill starts from, and whatever only looks at what one would find.
 pub struct Opened {
     /// The template, narrowed.
-    pub template: Template,
+    pub template: DrillTemplate,
     /// What opens recovery points.
     pub identities: Arc<Identities>,
     /// Where they are.
@@ -62,7 +63,7 @@ impl TemplateArg {
     /// Loads the template, narrowed to these databases (none for all), and what it names. A drill without its key would
     /// stop at once, so the key is asked for even where nothing is decrypted.
     pub async fn open(&self, only: &[DatabaseName]) -> Result<Opened> {
-        let template = template::load(&self.template, &Environment::of_process(), Purpose::Drill)?;
+        let template = check::load(&self.template, &Environment::of_process(), Purpose::Drill)?;
         let template = template.narrow(only)?;
         let identities = Arc::new(Identities::load(&template.encryption.identities)?);
         let store = Arc::new(S3Store::connect(&template.store).await?);
@@ -104,7 +105,7 @@ pub struct Sealed {
 /// If the drill cannot even begin: configuration errors.
 pub async fn sealed_drill(drill: &Drill, evidence: &EvidenceArgs, stop: &Stop) -> Result<Sealed> {
     let (file, timer) = claim_second(evidence, &drill.clock).await?;
-    let log = DrillLog::new(evidence.log.clone(), drill.template.as_ref().clone());
+    let log = DrillLog::new(evidence.log.clone(), Template::clone(&drill.template));
     let verdict = drill.first_verdict(timer.began());
     if let Err(failure) = log.try_out().and_then(|()| file.begin(&verdict)) {
         file.give_up();

@@ -8,6 +8,7 @@ use clap::builder::PossibleValuesParser;
 use super::backup as backup_command;
 use super::common::{self, EvidenceArgs, Format};
 use super::signals::{Interrupted, Stop};
+use crate::check::DrillTemplate;
 use crate::clock::Clock;
 use crate::demo::breakage::{self, Breakage};
 use crate::demo::data::DEFAULT_ROWS;
@@ -108,7 +109,7 @@ async fn drill(
     Ok(Drill {
         earlier: Arc::new(earlier),
         store: Arc::new(stage.store().await?),
-        template: Arc::new(stage.template().clone()),
+        template: Arc::new(DrillTemplate::of(stage.template().clone())?),
         options: Options {
             at,
             only: Vec::new(),

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::common::{self, Format, TemplateArg};
 use super::limit::in_time;
+use crate::check;
 use crate::clock::Clock;
 use crate::doctor;
 use crate::evidence::past_drills;
 use crate::model::exit::ExitCode;
 use crate::model::failure::Result;
 use crate::store::{S3Store, Store};
-use crate::template::{self, Environment, Purpose};
+use crate::template::{Environment, Purpose};
 use crate::view::doctor_text;
 
 const EXAMPLES: &str = "\
@@ -44,7 +45,7 @@ pub struct Args {
 
 /// Examines.
 pub async fn run(args: Args) -> Result<ExitCode> {
-    let template = template::load(&args.template.template, &Environment::of_process(), Purpose::Drill)?;
+    let template = check::load(&args.template.template, &Environment::of_process(), Purpose::Drill)?;
     let past = past_drills(&args.reports, &template);
     let looking = async {
         let store = S3Store::connect(&template.store).await;

@@ -6,16 +6,18 @@ use std::time::Instant;
 
 use super::common::{self, Format};
 use super::signals::{Interrupted, Stop};
-use crate::check::Outcome;
 use crate::check::chain::{Encoding, HashFunction};
-use crate::check::verify_chain::{Watch, verify, verify_jsonl};
+use crate::check::verify_chain::{
+    self, Chain, ChainScheme, JoinForm, VerifyChain, Watch, verify, verify_jsonl,
+};
+use crate::check::{self, Outcome};
 use crate::model::codes;
 use crate::model::exit::ExitCode;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::verdict::{self, CheckStatus, Severity};
 use crate::target::postgres::{Database, Direct};
-use crate::template::{self, ChainScheme, Check, Environment, JoinForm, Purpose, TableName, VerifyChain};
+use crate::template::{CheckSection, Environment, Purpose, TableName};
 use crate::view::Page;
 
 const EXAMPLES: &str = "\
@@ -172,7 +174,7 @@ fn nothing_verified(args: &Args) -> Failure {
     Failure::inconclusive(codes::NOTHING_VERIFIED, message).hint(hint)
 }
 
-async fn judge(args: &Args, check: &VerifyChain, chain: template::Chain) -> Result<Outcome> {
+async fn judge(args: &Args, check: &VerifyChain, chain: Chain) -> Result<Outcome> {
     if let Some(path) = &args.jsonl {
         let path = path.clone();
         let reading = tokio::task::spawn_blocking(move || {
@@ -234,15 +236,9 @@ fn url(args: &Args) -> Result<Option<String>> {
 /// The check, from the template or from the options.
 fn check(args: &Args) -> Result<VerifyChain> {
     let Some(name) = &args.template else { return described(args) };
-    let template = template::load(name, &Environment::of_process(), Purpose::Checks)?;
-    let mut chains: Vec<VerifyChain> = template
-        .checks
-        .into_iter()
-        .filter_map(|check| match check {
-            Check::VerifyChain(chain) => Some(chain),
-            _ => None,
-        })
-        .collect();
+    let template = check::load(name, &Environment::of_process(), Purpose::Checks)?;
+    let sections = template.sections.iter().filter(|section| section.kind == verify_chain::ENTRY.kind);
+    let mut chains = sections.map(CheckSection::read::<VerifyChain>).collect::<Result<Vec<_>>>()?;
     let names: Vec<String> = chains.iter().map(|chain| chain.name.clone()).collect();
     let known = match names.as_slice() {
         [] => "it has none".to_owned(),

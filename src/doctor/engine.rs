@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 
 use super::{Health, Item};
+use crate::check::DrillTemplate;
 use crate::model::codes;
 use crate::model::failure::{Failure, MAKE_ROOM, Result};
 use crate::model::human;
@@ -27,7 +28,7 @@ pub(super) struct OnEngine {
 }
 
 /// Looks at the engine.
-pub(super) async fn examine(template: &Template, at: DateTime<Utc>) -> OnEngine {
+pub(super) async fn examine(template: &DrillTemplate, at: DateTime<Utc>) -> OnEngine {
     let engine = match Engine::connect().await {
         Ok(engine) => engine,
         Err(failure) => {

@@ -1,16 +1,16 @@
 //! Key files: there, readable, and nobody else's business.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Health, Item};
+use crate::check::DrillTemplate;
 use crate::check::chain::parse_public_key;
 use crate::layer::Identities;
 use crate::model::codes;
 use crate::model::failure::Failure;
-use crate::template::{Check, Template};
 
 /// Looks at the key files a template names. The identities are handed on if they can be used.
-pub(super) fn examine(template: &Template) -> (Vec<Item>, Option<Identities>) {
+pub(super) fn examine(template: &DrillTemplate) -> (Vec<Item>, Option<Identities>) {
     let paths = &template.encryption.identities;
     let mut items = Vec::new();
     let identities = match Identities::load(paths) {
@@ -30,7 +30,7 @@ pub(super) fn examine(template: &Template) -> (Vec<Item>, Option<Identities>) {
         }
     };
     items.extend(paths.iter().filter(|path| !path.as_os_str().is_empty()).filter_map(|path| mode(path)));
-    items.extend(public_keys(template).map(|path| public_key(&path)));
+    items.extend(template.checks.iter().filter_map(|check| check.public_key()).map(public_key));
     (items, identities)
 }
 
@@ -55,16 +55,6 @@ fn judge_mode(path: &Path, mode: u32) -> Item {
     }
     Item::new(what, Health::Warning, format!("{mode:04o}: others on this machine may open the private key"))
         .advice(format!("chmod 600 {}", path.display()))
-}
-
-/// The public keys that checks are given.
-fn public_keys(template: &Template) -> impl Iterator<Item = PathBuf> + '_ {
-    template.checks.iter().filter_map(|check| match check {
-        Check::TransparencyRoots(check) => {
-            check.active_public_key.clone().filter(|path| !path.as_os_str().is_empty())
-        }
-        _ => None,
-    })
 }
 
 fn public_key(path: &Path) -> Item {

@@ -12,13 +12,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::check::DrillTemplate;
 use crate::clock::Clock;
 use crate::model::exit::ExitCode;
 use crate::model::failure::{Class, Failure};
 use crate::model::past::PastDrill;
 use crate::plan::forecast;
 use crate::store::Store;
-use crate::template::Template;
 
 /// What the doctor saw.
 #[derive(Debug, Clone, Serialize)]
@@ -95,7 +95,7 @@ impl Examination {
 
 /// Looks at everything a drill of this template needs.
 pub async fn examine(
-    template: &Template,
+    template: &DrillTemplate,
     store: std::result::Result<&dyn Store, Failure>,
     past: &[PastDrill],
     clock: &Clock,

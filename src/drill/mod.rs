@@ -18,6 +18,7 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 
+use crate::check::DrillTemplate;
 use crate::clock::Clock;
 use crate::layer::Identities;
 use crate::model::codes;
@@ -35,7 +36,6 @@ use crate::sandbox::shared_ports;
 use crate::sandbox::teardown::{self, teardown};
 use crate::store::Store;
 use crate::survey::make_plan;
-use crate::template::Template;
 
 pub use journal::Journal;
 
@@ -65,8 +65,8 @@ pub struct Options {
 
 /// A drill, ready to run.
 pub struct Drill {
-    /// What to drill; narrowed already, see [`Template::narrow`].
-    pub template: Arc<Template>,
+    /// What to drill; narrowed already, see [`DrillTemplate::narrow`].
+    pub template: Arc<DrillTemplate>,
     /// How.
     pub options: Options,
     /// Where recovery points are.
@@ -209,7 +209,8 @@ impl Drill {
         journal.record(&Event::Engine(found(engine.info())));
         self.require_alone(&engine, ownership).await?;
         let images = stack::ensure_images(&engine, &self.template, journal).await?;
-        shared_ports::refuse(&self.template, &images)?;
+        let asked = self.template.checks.iter().filter_map(|check| check.port());
+        shared_ports::refuse(&self.template, asked, &images)?;
 
         journal.record(&Event::Phase(Phase::Stack));
         let engine = engine_slot.insert(engine);

@@ -22,7 +22,6 @@ use crate::model::verdict::{Check, CheckStatus};
 use crate::plan::DrillPlan;
 use crate::target::postgres::Server;
 use crate::target::postgres::connections::Connections;
-use crate::template;
 
 /// Recovery points fetched at once: enough to keep the network busy, few enough to keep memory small.
 const FETCHES: usize = 3;
@@ -58,9 +57,12 @@ pub async fn restore_and_check(
         journal.record(&Event::NotVerified(sentence));
     }
     let mut checks = JoinSet::new();
-    for (place, check) in drill.template.checks.iter().cloned().enumerate() {
+    for place in 0..drill.template.checks.len() {
         let (waiting, journal, tools) = (waiting.clone(), journal.clone(), Arc::clone(&tools));
-        checks.spawn(async move { (place, run_check(&check, &tools, &waiting, &journal).await) });
+        let template = Arc::clone(&drill.template);
+        checks.spawn(async move {
+            (place, run_check(&*template.checks[place], &tools, &waiting, &journal).await)
+        });
     }
     let mut failures = Vec::new();
     while let Some(ended) = tasks.join_next().await {
@@ -151,7 +153,7 @@ fn spawn_databases(
 
 /// Waits for what a check looks at, and runs it. Returns when it ran, and its failure if it did not hold.
 async fn run_check(
-    check: &template::Check,
+    check: &dyn check::Check,
     tools: &check::Tools,
     waiting: &Waiting,
     journal: &Journal,
@@ -170,7 +172,7 @@ async fn run_check(
     let began = Instant::now();
     let mut record = Check {
         name: check.name().to_owned(),
-        kind: check.kind().into(),
+        kind: check.entry().kind.into(),
         status: CheckStatus::Skipped,
         seconds: 0.0,
         rows_verified: 0,
@@ -185,7 +187,7 @@ async fn run_check(
         journal.record(&Event::CheckStarted(record.name.clone()));
         let restored = restored.iter().map(|(name, contents)| (*name, &**contents)).collect();
         let fetched = journal.verdict().recovery_set;
-        let ran = check::run(check, &check::Context { tools, restored, fetched }).await;
+        let ran = check.judge(&check::Context { tools, restored, fetched }).await;
         match unless_the_server_failed(ran, &tools.server, began).await {
             Ok(outcome) => {
                 for sentence in outcome.not_verified() {

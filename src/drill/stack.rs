@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::future::{try_join, try_join_all};
 
 use super::journal::Journal;
-use crate::check;
+use crate::check::{self, DrillTemplate};
 use crate::model::event::Event;
 use crate::model::failure::{Failure, Result};
 use crate::model::secret::Secret;
@@ -45,7 +45,7 @@ impl RestoreTarget {
 }
 
 /// Has every image the template names on the engine, pulling what is absent.
-pub async fn ensure_images(engine: &Engine, template: &Template, journal: &Journal) -> Result<Images> {
+pub async fn ensure_images(engine: &Engine, template: &DrillTemplate, journal: &Journal) -> Result<Images> {
     let found = template.images().into_iter().map(|name| async move {
         let progress = |progress| journal.record(&Event::Pulling { image: name.to_owned(), progress });
         Ok::<_, Failure>((name.to_owned(), engine.ensure_image(name, progress).await?))

@@ -15,7 +15,7 @@ use crate::model::earlier::{EarlierDatabase, EarlierDrill};
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, RecoveryPoint, Severity};
-use crate::template::{Check, RecoverySetRules, TableName, Template};
+use crate::template::{NeededTable, RecoverySetRules, TableName, Template};
 
 /// Zones lie up to 14 hours from UTC (Kiritimati, UTC+14); dumps and their keys may be an hour apart.
 const ZONES_AND_TOLERANCE: TimeDelta = TimeDelta::hours(15);
@@ -72,32 +72,32 @@ pub fn judge(
     findings.extend(newer_than_image(image, point, contents));
     findings.extend(older_than_image(image, point, contents));
     findings.extend(other_time(point, contents));
-    findings.extend(missing_tables(template, point, contents));
-    findings.extend(missing_rows(template, point, contents));
+    findings.extend(missing_tables(&template.needed_tables, point, contents));
+    findings.extend(missing_rows(&template.needed_tables, point, contents));
     findings.extend(missing_parents(point, contents));
     findings.extend(missing_extensions(template, image, point, contents));
     findings
 }
 
-/// The tables a template's checks need and a dump does not hold, each once, with those checks.
+/// The tables that checks need and a dump does not hold, each once, with those checks.
 fn lacking_tables<'a>(
-    template: &'a Template,
+    needed: &'a [NeededTable],
     database: &DatabaseName,
     contents: &Contents,
-) -> BTreeMap<TableName, Vec<&'a str>> {
-    let mut needed: BTreeMap<TableName, Vec<&str>> = BTreeMap::new();
-    for check in &template.checks {
-        for (_, table) in check.tables().into_iter().filter(|(name, _)| *name == database) {
-            if contents.has(&table) || check.reads_views() && contents.has_view(&table) {
-                continue;
-            }
-            let checks = needed.entry(table).or_default();
-            if !checks.contains(&check.name()) {
-                checks.push(check.name());
-            }
+) -> BTreeMap<&'a TableName, Vec<&'a str>> {
+    let mut lacking: BTreeMap<&TableName, Vec<&str>> = BTreeMap::new();
+    for NeededTable { check, table, view_suffices, .. } in
+        needed.iter().filter(|needed| needed.database == *database)
+    {
+        if contents.has(table) || *view_suffices && contents.has_view(table) {
+            continue;
+        }
+        let checks = lacking.entry(table).or_default();
+        if !checks.contains(&check.as_str()) {
+            checks.push(check);
         }
     }
-    needed
+    lacking
 }
 
 /// A dump of another of the template's databases means that the backup job mixed them up. Any other name may be a
@@ -188,8 +188,8 @@ fn other_time(point: &RecoveryPoint, contents: &Contents) -> Option<Finding> {
     })
 }
 
-fn missing_tables(template: &Template, point: &RecoveryPoint, contents: &Contents) -> Vec<Finding> {
-    lacking_tables(template, &point.database, contents)
+fn missing_tables(needed: &[NeededTable], point: &RecoveryPoint, contents: &Contents) -> Vec<Finding> {
+    lacking_tables(needed, &point.database, contents)
         .into_iter()
         .map(|(table, checks)| {
             // In a dump of another encoding such a name may be there and not be readable.
@@ -206,22 +206,20 @@ fn missing_tables(template: &Template, point: &RecoveryPoint, contents: &Content
 }
 
 /// Tables whose rows were left out restore as empty ones, without a word from `pg_restore`.
-fn missing_rows(template: &Template, point: &RecoveryPoint, contents: &Contents) -> Vec<Finding> {
+fn missing_rows(needed: &[NeededTable], point: &RecoveryPoint, contents: &Contents) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut demanded = BTreeSet::new();
-    for check in &template.checks {
-        let Check::RowCounts(counts) = check else { continue };
-        for rule in counts.rules.iter().filter(|rule| rule.database == point.database) {
-            let rows = rule.exact.or(rule.min).unwrap_or(0);
-            if rows > 0 && contents.lacks_rows(&rule.table) && demanded.insert(rule.table.clone()) {
-                findings.push(finding(
-                    Severity::Error,
-                    Code::new("rows_missing_in_dump"),
-                    format!("{}.{}", point.database, rule.table),
-                    format!("its rows: {} asks for at least {rows}", counts.name),
-                    "the dump has the table and none of its rows: they were left out on purpose",
-                ));
-            }
+    for NeededTable { check, table, rows, .. } in
+        needed.iter().filter(|needed| needed.database == point.database && needed.rows > 0)
+    {
+        if contents.lacks_rows(table) && demanded.insert(table) {
+            findings.push(finding(
+                Severity::Error,
+                Code::new("rows_missing_in_dump"),
+                format!("{}.{table}", point.database),
+                format!("its rows: {check} asks for at least {rows}"),
+                "the dump has the table and none of its rows: they were left out on purpose",
+            ));
         }
     }
     let others: Vec<&QualifiedName> = contents

@@ -8,20 +8,20 @@ use super::docker::Images;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::sandbox::spec::POSTGRES;
-use crate::template::{Check, Service, StackNetworkKind, Template};
+use crate::template::{Service, StackNetworkKind, Template};
 
-/// Refuses a template in which two would listen on one port.
+/// Refuses a template in which two would listen on one port. `asked` are the ports that checks ask, with their services.
 ///
 /// # Errors
 /// `services_share_port`.
-pub fn refuse(template: &Template, images: &Images) -> Result<()> {
+pub fn refuse<'a>(
+    template: &'a Template,
+    asked: impl IntoIterator<Item = (u16, &'a str)>,
+    images: &Images,
+) -> Result<()> {
     if template.isolation.network != StackNetworkKind::Loopback {
         return Ok(());
     }
-    let asked = template.checks.iter().filter_map(|check| match check {
-        Check::Http(http) => Some((http.port, &*http.service)),
-        _ => None,
-    });
     let mut owners: BTreeMap<u16, &str> = [(5432, POSTGRES)].into_iter().chain(asked).collect();
     let exposed: Vec<u16> =
         template.services.values().flat_map(|service| &images[&service.image].ports).copied().collect();
@@ -68,6 +68,11 @@ mod tests {
 
     /// What is said of services `a` and `b`, whose images listen on these ports, with more in the template.
     fn refused(ports: [&[u16]; 2], of_b: &str, more: &str) -> Option<String> {
+        refused_with(None, ports, of_b, more)
+    }
+
+    /// The same where a check asks this port of `a`.
+    fn refused_with(asked: Option<u16>, ports: [&[u16]; 2], of_b: &str, more: &str) -> Option<String> {
         let text = format!(
             "schema_version = 1\nname = \"t\"\nproject_prefix = \"t\"\n[store]\nurl = \"s3://b\"\n[encryption]\n\
              identities = [\"k\"]\n[postgres]\nimage = \"p\"\n[services.a]\nimage = \"a\"\n[services.b]\nimage = \"b\"\n\
@@ -80,7 +85,7 @@ mod tests {
             (name.to_owned(), facts)
         };
         let images = [image("a", ports[0]), image("b", ports[1])].into();
-        refuse(&template, &images).err().map(|failure| failure.message)
+        refuse(&template, asked.map(|port| (port, "a")), &images).err().map(|failure| failure.message)
     }
 
     #[test]
@@ -99,9 +104,7 @@ mod tests {
 
     #[test]
     fn a_port_that_is_asked_of_one_service_is_not_another_images() {
-        let http =
-            "[[checks]]\ntype = \"http\"\nname = \"h\"\ndatabases = [\"d\"]\nservice = \"a\"\nport = 3000\n";
-        assert_eq!(refused([&[3000], &[8080]], "", http), None);
-        assert!(refused([&[], &[3000]], "", http).is_some());
+        assert_eq!(refused_with(Some(3000), [&[3000], &[8080]], "", ""), None);
+        assert!(refused_with(Some(3000), [&[], &[3000]], "", "").is_some());
     }
 }

@@ -1,11 +1,11 @@
 //! From a name or a path to a validated template.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use toml::de::DeTable;
 
-use super::checks::Check;
 use super::interpolate::{Environment, MissingVariable, expand_all};
 use super::schema::Template;
 use super::{Purpose, validate};
@@ -39,31 +39,48 @@ pub fn load(name_or_path: &str, environment: &Environment, purpose: Purpose) -> 
 /// # Errors
 /// As [`load`].
 pub fn parse(text: &str, origin: &str, environment: &Environment, purpose: Purpose) -> Result<Template> {
-    let mut table = DeTable::parse(text).map_err(|error| invalid(origin, text, &error))?;
+    let source = Arc::new(Source { origin: origin.to_owned(), text: text.to_owned() });
+    let mut table = DeTable::parse(text).map_err(|error| source.invalid(&error))?;
     let missing = expand_all(table.get_mut(), environment).map_err(|malformed| {
         let line = 1 + text[..malformed.span.start.min(text.len())].matches('\n').count();
         Failure::config(codes::TEMPLATE_INVALID, format!("{origin}, line {line}: {}", malformed.message))
     })?;
-    let template =
-        Template::deserialize(toml::Deserializer::from(table)).map_err(|error| invalid(origin, text, &error));
+    let template = Template::deserialize(toml::Deserializer::from(table));
     // A variable that is missing may also make a value invalid; the variable is the cause to report.
     require(origin, missing, purpose)?;
-    let mut template = template?;
-    name_all_databases(&mut template);
-    validate::validate(&template).map_err(|message| {
-        Failure::config(codes::TEMPLATE_INVALID, format!("{origin}: {message}")).hint(REFERENCE)
-    })?;
+    let mut template = template.map_err(|error| source.invalid(&error))?;
+    template.sections.iter_mut().for_each(|section| section.source = Arc::clone(&source));
+    template.source = source;
+    validate::validate(&template).map_err(|message| template.inconsistent(&message))?;
     Ok(template)
 }
 
-/// A check that looks at every database unless it names some names them all from here on.
-fn name_all_databases(template: &mut Template) {
-    for check in &mut template.checks {
-        if let Check::Fingerprint(check) = check
-            && check.databases.is_empty()
-        {
-            check.databases = template.databases.iter().map(|database| database.name.clone()).collect();
-        }
+/// Where a template was read: errors that are found later show its lines, too.
+#[derive(Clone, Default)]
+pub(super) struct Source {
+    origin: String,
+    text: String,
+}
+
+/// Without the text: it may hold a password.
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+impl Source {
+    /// The failure of what the types refuse, with its line.
+    pub(super) fn invalid(&self, error: &toml::de::Error) -> Failure {
+        let mut error = error.clone();
+        error.set_input(Some(&self.text));
+        let message = format!("{}: {}", inert(&self.origin), error.to_string().trim_end());
+        Failure::in_file(codes::TEMPLATE_INVALID, &message).hint(REFERENCE)
+    }
+
+    /// The failure of what contradicts itself.
+    pub(super) fn inconsistent(&self, message: &str) -> Failure {
+        Failure::config(codes::TEMPLATE_INVALID, format!("{}: {message}", self.origin)).hint(REFERENCE)
     }
 }
 
@@ -105,13 +122,6 @@ fn not_found(name: &str) -> Failure {
         format!("there is no template {name} in {TEMPLATE_DIRECTORY}/"),
     )
     .hint(format!("known templates: {}; or give a path to -t", known.join(", ")))
-}
-
-fn invalid(origin: &str, text: &str, error: &toml::de::Error) -> Failure {
-    let mut error = error.clone();
-    error.set_input(Some(text));
-    Failure::in_file(codes::TEMPLATE_INVALID, &format!("{}: {}", inert(origin), error.to_string().trim_end()))
-        .hint(REFERENCE)
 }
 
 fn require(origin: &str, missing: Vec<MissingVariable>, purpose: Purpose) -> Result<()> {

@@ -4,8 +4,6 @@
 //! Compose files. Unknown keys are errors, and an error says its line. Nothing here does I/O except
 //! [`load()`], which reads the file.
 
-mod chain;
-mod checks;
 mod interpolate;
 mod key;
 mod key_time;
@@ -13,26 +11,21 @@ mod load;
 mod order;
 mod schema;
 mod scope;
+mod section;
 mod store_record;
 mod store_url;
 #[cfg(test)]
 pub mod testing;
 mod validate;
 
-pub use chain::{
-    Chain, ChainScheme, Content, ContentKeys, HashChain, JoinForm, Preimage, Scheme, VerifyChain,
-};
-pub use checks::{
-    Amcheck, Check, Command, ConstraintKind, Constraints, Expected, Fact, Fingerprint, Http, NotValid,
-    Reconcile, ReconcileSide, RequiredTables, RowCounts, RowRule, Sequences, Share, Sql, TransparencyRoots,
-};
 pub use interpolate::{Environment, MissingVariable};
 pub use key::KeyPattern;
 pub use load::{load, parse};
 pub use schema::{
-    Backup, Database, Encryption, Isolation, Log, LogCount, Objectives, Postgres, RecoverySetRules, Service,
-    StackNetworkKind, Store, TableName, Template,
+    Backup, Database, Encryption, Isolation, Log, LogCount, NeededTable, Objectives, Postgres,
+    RecoverySetRules, Service, StackNetworkKind, Store, TableName, Template,
 };
+pub use section::CheckSection;
 pub use store_url::{StoreUrl, without_user};
 pub(crate) use validate::split_target;
 

@@ -1,23 +1,25 @@
 //! The keys a template may have. See `docs/templates.md` for the reference with examples.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-use crate::model::failure::Result;
+use crate::model::failure::{Failure, Result};
 use crate::model::foreign::Foreign;
 use crate::model::names::{DatabaseName, ProjectPrefix, qualified, split_qualified};
 use crate::model::secret::Secret;
 use crate::model::verdict::Tuning;
 
-use super::checks::Check;
 use super::key::KeyPattern;
+use super::load::Source;
 use super::order;
+use super::section::CheckSection;
 use super::store_url::StoreUrl;
 
 /// A whole template.
@@ -59,8 +61,9 @@ pub struct Template {
     pub health: Health,
     /// The databases, in any order.
     pub databases: Vec<Database>,
-    /// What must hold on the restored data.
-    pub checks: Vec<Check>,
+    /// What must hold on the restored data, as it stands.
+    #[serde(rename = "checks")]
+    pub sections: Vec<CheckSection>,
     /// What a drill-log row counts.
     #[serde(default)]
     pub log: Log,
@@ -70,6 +73,12 @@ pub struct Template {
     /// Databases of the file that the command line left out.
     #[serde(skip)]
     pub left_out: Vec<DatabaseName>,
+    /// The tables that its checks cannot do without: filled in when the checks are read.
+    #[serde(skip)]
+    pub needed_tables: Vec<NeededTable>,
+    /// Where it was read.
+    #[serde(skip)]
+    pub(super) source: Arc<Source>,
 }
 
 impl Template {
@@ -92,13 +101,42 @@ impl Template {
         order::waves(&self.databases).expect("a template is validated when it is loaded")
     }
 
-    /// Every image a drill runs: of the server, of the services, and of checks that run a program.
-    pub fn images(&self) -> BTreeSet<&str> {
+    /// The images of the server and of the services.
+    pub fn images(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.postgres.image.as_str())
             .chain(self.services.values().map(|service| service.image.as_str()))
-            .chain(self.checks.iter().filter_map(Check::image))
-            .collect()
     }
+
+    /// Checks that it has this database; an error is a sentence that begins with `place`.
+    ///
+    /// # Errors
+    /// If it has not.
+    pub fn require_database(&self, name: &DatabaseName, place: &str) -> std::result::Result<(), String> {
+        match self.database(name) {
+            Some(_) => Ok(()),
+            None => Err(format!("{place} names the database {name}, which is not among [[databases]]")),
+        }
+    }
+
+    /// The failure of a template whose parts contradict each other; `message` is a sentence for a person.
+    pub fn inconsistent(&self, message: &str) -> Failure {
+        self.source.inconsistent(message)
+    }
+}
+
+/// A table that a check cannot do without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeededTable {
+    /// The check's name.
+    pub check: String,
+    /// The table's database.
+    pub database: DatabaseName,
+    /// The table.
+    pub table: TableName,
+    /// Whether a view of that name does as well.
+    pub view_suffices: bool,
+    /// How many rows it must have, at least.
+    pub rows: u64,
 }
 
 /// Where recovery points live.

@@ -1,12 +1,11 @@
 //! What the types cannot say about a template.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::format::{Item, StrftimeItems};
 
-use super::checks::{Check, RowRule};
-use super::schema::{RecoverySetRules, StackNetworkKind, Template};
+use super::schema::{RecoverySetRules, Template};
 use super::{key, key_time, order};
 use crate::model::names::DatabaseName;
 
@@ -24,11 +23,12 @@ pub(super) fn validate(template: &Template) -> Result<(), String> {
     let names = database_names(template)?;
     validate_manifest_keys(template, &names)?;
     order::waves(&template.databases)?;
-    validate_checks(template, &names)?;
-    validate_ports(template)?;
+    if template.sections.is_empty() {
+        return Err("there is no [[checks]] entry: a drill that verifies nothing proves nothing".to_owned());
+    }
     validate_recovery_set(&template.recovery_set)?;
     for count in &template.log.counts {
-        known(&names, &count.database, &format!("log count {}", count.label))?;
+        template.require_database(&count.database, &format!("log count {}", count.label))?;
         if count.label.is_empty() || count.label.contains(['|', '=', '\n', ' ']) {
             return Err(format!("log label `{}`: must not be empty or hold | = or spaces", count.label));
         }
@@ -109,94 +109,6 @@ fn database_names(template: &Template) -> Result<BTreeSet<&DatabaseName>, String
         return Err("there is no [[databases]] entry, so there is nothing to drill".to_owned());
     }
     Ok(names)
-}
-
-fn validate_checks(template: &Template, names: &BTreeSet<&DatabaseName>) -> Result<(), String> {
-    if template.checks.is_empty() {
-        return Err("there is no [[checks]] entry: a drill that verifies nothing proves nothing".to_owned());
-    }
-    let mut seen = BTreeSet::new();
-    for check in &template.checks {
-        if !seen.insert(check.name()) {
-            return Err(format!("check {} is listed twice", check.name()));
-        }
-        if check.databases().is_empty() {
-            return Err(format!("check {} looks at nothing", check.name()));
-        }
-        for database in check.databases() {
-            known(names, database, &format!("check {}", check.name()))?;
-        }
-        match check {
-            Check::RowCounts(counts) => counts.rules.iter().try_for_each(validate_rule)?,
-            Check::TransparencyRoots(roots) => {
-                let is_url = roots.snapshot.as_ref().is_some_and(|prefix| prefix.contains("://"));
-                if is_url {
-                    let name = check.name();
-                    return Err(format!(
-                        "check {name}: snapshot is a prefix of the store's bucket, not a URL"
-                    ));
-                }
-            }
-            Check::VerifyChain(chain) => {
-                chain.chain().map_err(|why| format!("check {}: {why}", check.name()))?;
-            }
-            _ => {}
-        }
-        if let Check::Fingerprint(fingerprint) = check {
-            for database in fingerprint.exclude.keys() {
-                if !fingerprint.databases.contains(database) {
-                    return Err(format!(
-                        "check {} excludes tables of {database}, which it does not look at",
-                        fingerprint.name
-                    ));
-                }
-            }
-        }
-        check.validate(template)?;
-    }
-    Ok(())
-}
-
-/// On one loopback a port has room for one.
-fn validate_ports(template: &Template) -> Result<(), String> {
-    if template.isolation.network != StackNetworkKind::Loopback {
-        return Ok(());
-    }
-    let mut listening = BTreeMap::from([(5432, "postgres")]);
-    for check in &template.checks {
-        let Check::Http(http) = check else { continue };
-        let owner = *listening.entry(http.port).or_insert(&http.service);
-        if owner != http.service {
-            return Err(format!(
-                "check {}: {owner} has the port {} already, and services share one loopback: give {} another, or set \
-                 isolation.network = \"bridge\"",
-                http.name, http.port, http.service
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn validate_rule(rule: &RowRule) -> Result<(), String> {
-    let place = format!("row count of {}.{}", rule.database, rule.table);
-    match (rule.min, rule.max, rule.exact) {
-        (None, None, None) if rule.max_drop.is_none() => {
-            Err(format!("{place}: give min, max, exact or max_drop"))
-        }
-        (None, None, None) => Ok(()),
-        (min, max, Some(_)) if min.is_some() || max.is_some() => {
-            Err(format!("{place}: exact excludes min and max"))
-        }
-        (Some(min), Some(max), _) if min > max => Err(format!("{place}: min {min} is above max {max}")),
-        _ => Ok(()),
-    }
-}
-
-fn known(names: &BTreeSet<&DatabaseName>, name: &DatabaseName, place: &str) -> Result<(), String> {
-    if names.contains(name) {
-        return Ok(());
-    }
-    Err(format!("{place} names the database {name}, which is not among [[databases]]"))
 }
 
 /// Splits `host:port`.

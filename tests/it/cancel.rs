@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use restore_drill::check;
 use restore_drill::clock::{Clock, Timer};
 use restore_drill::drill::{Drill, Journal, Options};
 use restore_drill::layer::Identities;
@@ -18,7 +19,7 @@ use restore_drill::model::phase::Phase;
 use restore_drill::model::secret::Secret;
 use restore_drill::model::verdict::{DatabaseStatus, Status, TeardownStatus, Verdict};
 use restore_drill::store::S3Store;
-use restore_drill::template::{self, Environment, Purpose};
+use restore_drill::template::{Environment, Purpose};
 use tokio_util::sync::CancellationToken;
 
 use super::compose::alone_with_reap;
@@ -219,7 +220,7 @@ impl Sink for CancelAt {
 fn cancelled_at(world: &World, moment: Moment) -> Verdict {
     let path = world.write_template();
     let environment: Environment = world.environment.clone().into_iter().collect();
-    let template = template::load(&path.display().to_string(), &environment, Purpose::Drill).unwrap();
+    let template = check::load(&path.display().to_string(), &environment, Purpose::Drill).unwrap();
     let (access, secret) =
         (&world.environment["AWS_ACCESS_KEY_ID"], Secret::new(&world.environment["AWS_SECRET_ACCESS_KEY"]));
     let store = RUNTIME.block_on(S3Store::connect_with(&template.store, access, &secret)).unwrap();

@@ -1,7 +1,6 @@
 //! Damage that no backup brings along, done to a real server: catalogs that lie about constraints and indexes, and files
 //! that were overwritten. What reads them must find it.
 
-use std::collections::BTreeSet;
 use std::process::Command;
 
 use std::time::Duration;
@@ -12,8 +11,7 @@ use restore_drill::sandbox::docker::Engine;
 use restore_drill::target::postgres::Server;
 use restore_drill::target::postgres::amcheck::{AmcheckOptions, AmcheckReport};
 use restore_drill::target::postgres::connections::Connections;
-use restore_drill::target::postgres::constraints::{Recheck, RecheckResult};
-use restore_drill::template::{ConstraintKind, Constraints};
+use restore_drill::target::postgres::constraints::{ConstraintKind, Recheck, RecheckResult};
 
 use super::fixtures::Source;
 use super::support::wait::LIMIT;
@@ -71,13 +69,10 @@ fn server(source: &Source) -> Server {
     Server::new(engine, source.container.clone(), Secret::new("unused"))
 }
 
-fn kinds() -> BTreeSet<ConstraintKind> {
-    let all: Constraints = toml::from_str("name = \"c\"\ndatabases = []").unwrap();
-    all.kinds
-}
-
 fn recheck(server: &Server, database: &DatabaseName) -> Vec<Recheck> {
-    RUNTIME.block_on(server.recheck_constraints(database, &kinds(), &Connections::new(3), LIMIT)).unwrap()
+    RUNTIME
+        .block_on(server.recheck_constraints(database, &ConstraintKind::all(), &Connections::new(3), LIMIT))
+        .unwrap()
 }
 
 #[test]

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{NO_FINGERPRINT, finding, subject};
+use super::{Fingerprint, NO_FINGERPRINT, finding, subject};
 use crate::model::code::Code;
 use crate::model::human;
 use crate::model::manifest::{Column, Database, Extension, Rows, Table};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, RecoveryPoint, Severity};
 use crate::target::postgres::content::Folded;
-use crate::template::{self, TableName};
+use crate::template::TableName;
 
 /// What was found in a restored database.
 pub struct Restored {
@@ -39,7 +39,7 @@ pub struct Judged {
 }
 
 /// Something that could not be compared.
-pub fn uncomparable(check: &template::Fingerprint, subject: String, code: Code, why: String) -> Finding {
+pub fn uncomparable(check: &Fingerprint, subject: String, code: Code, why: String) -> Finding {
     let severity = if check.require_manifest { Severity::Error } else { Severity::Warning };
     finding(severity, code, subject, "fingerprints made with the backup", why)
 }
@@ -102,7 +102,7 @@ fn sorted(columns: &[Column]) -> Vec<&Column> {
 
 /// Compares the tables of a database, both ways, and its extensions.
 pub fn content(
-    check: &template::Fingerprint,
+    check: &Fingerprint,
     entry: &Database,
     tables: &[Table],
     excluded: &BTreeSet<&TableName>,
@@ -138,7 +138,7 @@ pub fn content(
 impl Judged {
     fn compare(
         &mut self,
-        check: &template::Fingerprint,
+        check: &Fingerprint,
         database: &DatabaseName,
         table: &Table,
         found: Option<&Found>,

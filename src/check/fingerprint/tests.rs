@@ -5,8 +5,8 @@ use crate::model::manifest::{Column, Extension, RowHasher, Rows, TableFold};
 use crate::model::verdict::RecoveryPoint;
 use crate::target::postgres::content::Folded;
 
-fn check(require_manifest: bool) -> template::Fingerprint {
-    template::Fingerprint {
+fn check(require_manifest: bool) -> Fingerprint {
+    Fingerprint {
         name: "equal".to_owned(),
         databases: vec!["shop".parse().unwrap()],
         exclude: BTreeMap::new(),
@@ -38,11 +38,7 @@ fn found(restored: &Restored) -> Vec<(&'static str, String)> {
     codes(restored, &[], check(false))
 }
 
-fn codes(
-    restored: &Restored,
-    excluded: &[&str],
-    check: template::Fingerprint,
-) -> Vec<(&'static str, String)> {
+fn codes(restored: &Restored, excluded: &[&str], check: Fingerprint) -> Vec<(&'static str, String)> {
     let manifest = of_rows(&[b"1", b"2"]);
     let entry = &manifest.databases[0];
     let Content::Read { tables } = &entry.content else { panic!("it was read") };

@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::verdict::CheckStatus;
-use crate::template::ReconcileSide;
 
 fn moment(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_780_000_000 + seconds, 0).unwrap()

@@ -4,10 +4,10 @@ use super::layout::{AegisAt, ContentAt, Index, PreimageAt};
 use super::links::Rules;
 use super::value::Value;
 use crate::check::chain::{AuditRow, HashError, HashVersion, HexDigest, RowHasher, chain_shard};
+use crate::check::verify_chain::settings::HashChain;
 use crate::model::code::Code;
 use crate::model::human;
 use crate::target::postgres::chain_rows::FieldKind;
-use crate::template::HashChain;
 
 /// The fields of a row.
 #[derive(Debug, Clone, Copy)]

@@ -13,10 +13,10 @@ use super::fold::{Order, RowFold};
 use super::layout::{ContentAt, Layout};
 use super::value::Value;
 use crate::check::Outcome;
+use crate::check::verify_chain::settings::{Chain, Content, Preimage, Scheme};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::target::postgres::chain_rows::{FieldKind, FieldQuery};
-use crate::template::{Chain, Content, Preimage, Scheme};
 
 /// The longest line that is read. An audit row with its metadata is a few kilobytes.
 const LONGEST_LINE: u64 = 64 * 1024 * 1024;
@@ -194,8 +194,8 @@ fn raw_bytes(text: Vec<u8>) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::check::chain::{Encoding, HashFunction, Join};
+    use crate::check::verify_chain::settings::VerifyChain;
     use crate::model::verdict::CheckStatus;
-    use crate::template::VerifyChain;
 
     /// How a hash of this encoding stands in an export.
     fn written(encoding: Encoding, bytes: &[u8]) -> String {

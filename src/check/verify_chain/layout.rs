@@ -8,8 +8,8 @@ use super::content::Fields;
 use super::limits::Limits;
 use super::links::{Link, Rules};
 use crate::check::chain::Encoding;
+use crate::check::verify_chain::settings::{Chain, Content, HashChain, Preimage, Scheme};
 use crate::target::postgres::chain_rows::{ChainOrder, FieldQuery, PartitionField};
-use crate::template::{Chain, Content, HashChain, Preimage, Scheme};
 
 /// The place of a field among those that are read.
 pub type Index = usize;
@@ -289,7 +289,7 @@ fn rules(chain: &Chain, order_by: &[String]) -> Rules {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::template::VerifyChain;
+    use crate::check::verify_chain::settings::VerifyChain;
 
     fn chain(keys: &str) -> Chain {
         let text = format!("name = \"c\"\ndatabase = \"d\"\ntable = \"t\"\n{keys}");

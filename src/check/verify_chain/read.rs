@@ -11,6 +11,7 @@ use super::fold::{Fold, Order, RowFold, Search, Step, Verified};
 use super::heads::Watch;
 use super::layout::{ContentAt, Layout};
 use super::limits::Limits;
+use super::settings::Chain;
 use crate::check::chain::Encoding;
 use crate::model::code::Code;
 use crate::model::codes;
@@ -19,7 +20,7 @@ use crate::model::human;
 use crate::model::verdict::{Finding, Severity};
 use crate::target::postgres::Database;
 use crate::target::postgres::chain_rows::{ChainTable, FieldKind, PageRange, Selection};
-use crate::template::{Chain, TableName};
+use crate::template::TableName;
 
 /// Ranges that may be done before the first of them is joined, for each reader.
 const AHEAD: usize = 4;

@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use super::{Head, Verified, Watch};
 use crate::check::Outcome;
 use crate::check::chain::HexDigest;
+use crate::check::verify_chain::settings::VerifyChain;
 use crate::model::code::Code;
 use crate::model::earlier::{EarlierDrill, EarlierDrills};
 use crate::model::human;
 use crate::model::verdict::{ChainHead, ChainHeads, CheckStatus, Finding, Severity};
-use crate::template::VerifyChain;
 
 /// Heads that a verdict has. With more chains than this the first by their keys are compared.
 const RECORDED: usize = 1000;

@@ -44,37 +44,49 @@ pub fn sound(database: &str, created: DateTime<Utc>) -> Contents {
     }
 }
 
-fn template(more: &str) -> Template {
-    let text = format!(
-        r#"
+fn template() -> Template {
+    let text = r#"
         schema_version = 1
         name = "shop"
         project_prefix = "shop_drill"
-        store = {{ url = "s3://backups" }}
-        encryption = {{ identities = ["key.txt"] }}
-        postgres = {{ image = "postgres:17", extensions = ["postgis"] }}
-        databases = [{{ name = "a" }}, {{ name = "b", after = ["a"] }}]
-        checks = [
-            {{ type = "required-tables", name = "tables", tables = {{ a = ["t", "u"], b = ["elsewhere"] }} }},
-            {more}
-        ]
-    "#
-    );
-    parse(&text, "shop.toml", &Environment::default(), Purpose::Drill).unwrap()
+        store = { url = "s3://backups" }
+        encryption = { identities = ["key.txt"] }
+        postgres = { image = "postgres:17", extensions = ["postgis"] }
+        databases = [{ name = "a" }, { name = "b", after = ["a"] }]
+        checks = [{ type = "required-tables", name = "tables", tables = { a = ["t"] } }]
+    "#;
+    parse(text, "shop.toml", &Environment::default(), Purpose::Drill).unwrap()
 }
 
 fn of_17() -> ImageFacts {
     ImageFacts { image: "postgres:17".to_owned(), major: Some(17), basis: "the image's tag".to_owned() }
 }
 
+/// A table that a check needs.
+fn needs(check: &str, database: &str, table: &str) -> NeededTable {
+    NeededTable {
+        check: check.to_owned(),
+        database: database.parse().unwrap(),
+        table: table.parse().unwrap(),
+        view_suffices: false,
+        rows: 0,
+    }
+}
+
+/// What is found where the check `tables` needs `t` and `u`, and others need more.
 fn judged_by(
     template: &Template,
+    more: impl IntoIterator<Item = NeededTable>,
     change: impl FnOnce(&mut Contents),
 ) -> Vec<(Severity, &'static str, String)> {
     let point = point("a", 5, 1 << 20);
     let mut contents = sound("a", point.taken_at);
     change(&mut contents);
-    judge(template, &of_17(), &point, &contents)
+    let tables = [("a", "t"), ("a", "u"), ("b", "elsewhere")];
+    let mut template = template.clone();
+    template.needed_tables =
+        tables.map(|(database, table)| needs("tables", database, table)).into_iter().chain(more).collect();
+    judge(&template, &of_17(), &point, &contents)
         .into_iter()
         .map(|finding| {
             (finding.severity, finding.code.as_str(), format!("{}: {}", finding.subject, finding.actual))
@@ -83,7 +95,7 @@ fn judged_by(
 }
 
 fn judged(change: impl FnOnce(&mut Contents)) -> Vec<(Severity, &'static str)> {
-    judged_by(&template(""), change).into_iter().map(|(severity, code, _)| (severity, code)).collect()
+    judged_by(&template(), [], change).into_iter().map(|(severity, code, _)| (severity, code)).collect()
 }
 
 #[test]
@@ -93,9 +105,8 @@ fn a_sound_dump_has_no_findings() {
 
 #[test]
 fn a_table_that_a_check_needs_and_the_dump_lacks_is_an_error() {
-    let checks = r#"{ type = "transparency-roots", name = "roots", database = "a" },
-        { type = "verify-chain", name = "chain", database = "a", table = "audit_logs", scheme = "aegis-audit" },"#;
-    let findings = judged_by(&template(checks), |contents| {
+    let audit = ["audit_logs", "transparency_roots", "transparency_historical_keys"];
+    let findings = judged_by(&template(), audit.map(|table| needs("roots", "a", table)), |contents| {
         contents.tables.extend(["audit_logs", "transparency_roots"].map(name));
     });
     assert_eq!(findings.len(), 1, "{findings:?}");
@@ -103,8 +114,8 @@ fn a_table_that_a_check_needs_and_the_dump_lacks_is_an_error() {
     assert_eq!((*severity, *code), (Severity::Error, "table_missing_in_dump"));
     assert!(text.starts_with("a.public.transparency_historical_keys: it is not in a_"), "{text}");
     assert_eq!(judged(|contents| contents.tables = [name("t")].into()).len(), 1);
-    let audited = checks.split_once('\n').unwrap().1;
-    let as_view = judged_by(&template(audited), |contents| contents.views = [name("audit_logs")].into());
+    let chain = NeededTable { view_suffices: true, ..needs("chain", "a", "audit_logs") };
+    let as_view = judged_by(&template(), [chain], |contents| contents.views = [name("audit_logs")].into());
     assert_eq!(as_view, [], "verify-chain reads views");
     let needed_as_table = judged(|contents| {
         contents.tables = [name("t")].into();
@@ -130,10 +141,11 @@ fn a_table_that_a_check_needs_and_the_dump_lacks_is_an_error() {
 
 #[test]
 fn a_name_that_may_only_be_unreadable_is_a_warning() {
-    let checks = r#"{ type = "required-tables", name = "more", tables = { a = ["straße"] } },"#;
-    let codes = judged_by(&template(checks), |contents| contents.lossy = true);
+    let judged =
+        |lossy| judged_by(&template(), [needs("more", "a", "straße")], |contents| contents.lossy = lossy);
+    let codes = judged(true);
     assert_eq!(codes[0].0, Severity::Warning);
-    let codes = judged_by(&template(checks), |_| {});
+    let codes = judged(false);
     assert_eq!(codes[0].0, Severity::Error);
 }
 
@@ -141,15 +153,9 @@ fn a_name_that_may_only_be_unreadable_is_a_warning() {
 fn rows_that_were_left_out_are_an_error_only_where_a_check_asks_for_them() {
     let lacks = |contents: &mut Contents| contents.without_rows = [name("u")].into();
     assert_eq!(judged(lacks), [(Severity::Warning, "tables_without_rows")]);
-    let rows = |bounds: &str| {
-        let check = format!(
-            r#"{{ type = "row-counts", name = "rows", rules = [{{ database = "a", table = "u", {bounds} }}] }},"#
-        );
-        judged_by(&template(&check), lacks).into_iter().map(|(_, code, _)| code).collect::<Vec<_>>()
-    };
-    assert_eq!(rows("min = 1"), ["rows_missing_in_dump"]);
-    assert_eq!(rows("exact = 5"), ["rows_missing_in_dump"]);
-    assert_eq!(rows("max = 5"), ["tables_without_rows"]);
+    let asked = NeededTable { rows: 5, ..needs("rows", "a", "u") };
+    let codes: Vec<_> = judged_by(&template(), [asked], lacks).into_iter().map(|(_, code, _)| code).collect();
+    assert_eq!(codes, ["rows_missing_in_dump"]);
 }
 
 #[test]
@@ -157,8 +163,8 @@ fn a_dump_of_another_database_is_told_apart_from_a_renamed_one() {
     let named = |text: &str| judged(|contents| contents.archive.database = text.to_owned());
     assert_eq!(named("b"), [(Severity::Error, "wrong_database")]);
     assert_eq!(named("a_2025"), [(Severity::Warning, "database_renamed")]);
-    let narrowed = template("").narrow(&["a".parse().unwrap()]).unwrap();
-    let findings = judged_by(&narrowed, |contents| contents.archive.database = "b".to_owned());
+    let narrowed = template().narrow(&["a".parse().unwrap()]).unwrap();
+    let findings = judged_by(&narrowed, [], |contents| contents.archive.database = "b".to_owned());
     assert_eq!(findings[0].1, "wrong_database", "a database that --only leaves out is still another one");
 }
 
@@ -187,7 +193,7 @@ fn a_dump_newer_than_the_image_is_an_error_if_the_image_is_known() {
     let point = point("a", 5, 1 << 20);
     let mut contents = sound("a", point.taken_at);
     contents.needs_major = Some(18);
-    assert_eq!(judge(&template(""), &unknown, &point, &contents), []);
+    assert_eq!(judge(&template(), &unknown, &point, &contents), []);
 }
 
 #[test]

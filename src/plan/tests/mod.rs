@@ -5,7 +5,7 @@ use crate::model::codes;
 use crate::model::failure::Class;
 use crate::model::past::{PastDatabase, PastDrill};
 use crate::store::{BucketLock, ObjectLock};
-use crate::template::{Environment, Purpose, parse};
+use crate::template::{Environment, NeededTable, Purpose, parse};
 
 mod shown;
 
@@ -391,9 +391,14 @@ fn what_was_read_of_the_store_is_judged() {
 #[test]
 fn a_table_left_out_of_the_dump_stops_the_drill_before_it_begins() {
     let mut template = template();
-    if let crate::template::Check::RequiredTables(check) = &mut template.checks[0] {
-        check.tables.insert("shop".parse().unwrap(), vec!["t".parse().unwrap(), "gone".parse().unwrap()]);
-    }
+    let needed = ["t", "gone"].map(|table| NeededTable {
+        check: "tables".to_owned(),
+        database: "shop".parse().unwrap(),
+        table: table.parse().unwrap(),
+        view_suffices: false,
+        rows: 0,
+    });
+    template.needed_tables = needed.into();
     let mut survey = Survey { listing: good(), ..Survey::default() };
     let contents = inside::tests::sound("shop", hours_ago(4));
     survey.looks.insert("shop".parse().unwrap(), Look { contents: Some(Ok(contents)), ..Look::default() });

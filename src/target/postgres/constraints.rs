@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use serde::Deserialize;
 use tokio_postgres::Error;
 
 use super::connections::Connections;
@@ -17,10 +18,30 @@ use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::DatabaseName;
-use crate::template::ConstraintKind;
 use queries::Unit;
 
 pub use queries::RecheckedRule;
+
+/// A kind of constraint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConstraintKind {
+    /// Foreign keys.
+    ForeignKey,
+    /// Primary keys, unique constraints and unique indexes.
+    Unique,
+    /// Check constraints of tables, and of the domains of their columns.
+    Check,
+    /// Columns, and domains of columns, that may not be null.
+    NotNull,
+}
+
+impl ConstraintKind {
+    /// All of them.
+    pub fn all() -> BTreeSet<Self> {
+        [Self::ForeignKey, Self::Unique, Self::Check, Self::NotNull].into()
+    }
+}
 
 /// Rows that violate a constraint and are named; the rest is counted.
 const NAMED: usize = 5;

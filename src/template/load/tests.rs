@@ -72,7 +72,6 @@ fn unknown_keys_are_errors_everywhere() {
         ("[store]\n", "colour = 1\n"),
         ("[encryption]\n", "colour = 1\n"),
         ("[[databases]]\n", "colour = 1\n"),
-        ("[[checks]]\n", "colour = 1\n"),
         ("[postgres]\n", "ports = [\"5432:5432\"]\n"),
         ("[[checks]]\n", "[services.x]\nimage = \"x\"\nprivileged = true\n[[checks]]\n"),
         ("[[checks]]\n", "[objectives]\nrt0 = \"1m\"\n[[checks]]\n"),
@@ -161,17 +160,6 @@ fn what_is_inconsistent_is_said_in_words() {
         ),
         ("[[databases]]", "[[databases]]\nname = \"shop\"\n[[databases]]", "database shop is listed twice"),
         (
-            "[[checks]]",
-            "[[checks]]\ntype = \"row-counts\"\nname = \"tables\"\nrules = [{ database = \"shop\", table = \"t\", min = 1 }]\n[[checks]]",
-            "check tables is listed twice",
-        ),
-        (
-            "{ shop = [\"t\"] }",
-            "{ other = [\"t\"] }",
-            "check tables names the database other, which is not among [[databases]]",
-        ),
-        ("{ shop = [\"t\"] }", "{}", "check tables looks at nothing"),
-        (
             "url = \"s3://backups\"",
             "url = \"s3://backups\"\nkey = \"{database}.age\"",
             "store.key `{database}.age` must hold {database} and {timestamp}, each once",
@@ -204,30 +192,6 @@ fn what_is_inconsistent_is_said_in_words() {
 }
 
 #[test]
-fn on_one_loopback_no_two_services_are_asked_on_one_port() {
-    let asked = |name: &str, service: &str, port: u16| {
-        format!(
-            "[[checks]]\ntype = \"http\"\nname = \"{name}\"\ndatabases = [\"shop\"]\nservice = \"{service}\"\nport = {port}\n"
-        )
-    };
-    let services = "[services.api]\nimage = \"x\"\n[services.web]\nimage = \"y\"\n";
-    let with =
-        |checks: &[String], more: &str| parsed(&format!("{MINIMAL}{}{services}{more}", checks.concat()));
-    let both = [asked("one", "api", 8080), asked("again", "api", 8080), asked("two", "web", 8080)];
-    let message = with(&both, "").unwrap_err().message;
-    assert_eq!(
-        message,
-        "shop.toml: check two: api has the port 8080 already, and services share one loopback: give web another, or \
-         set isolation.network = \"bridge\""
-    );
-    assert!(
-        with(&[asked("db", "api", 5432)], "").unwrap_err().message.contains("postgres has the port 5432")
-    );
-    assert!(with(&both[..2], "").is_ok());
-    assert!(with(&both, "[isolation]\nnetwork = \"bridge\"\n").is_ok());
-}
-
-#[test]
 fn a_template_that_would_drill_or_verify_nothing_is_refused() {
     let (without_checks, _) = MINIMAL.split_once("[[checks]]").unwrap();
     let head = without_checks.replace("[[databases]]\nname = \"shop\"\n", "");
@@ -245,21 +209,6 @@ fn a_template_that_would_drill_or_verify_nothing_is_refused() {
 }
 
 #[test]
-fn row_count_rules_that_cannot_hold_or_say_nothing_are_refused() {
-    for (rule, message) in [
-        ("", "give min, max, exact or max_drop"),
-        (", min = 2, max = 1", "min 2 is above max 1"),
-        (", min = 2, exact = 2", "exact excludes min and max"),
-    ] {
-        let check = format!(
-            "[[checks]]\ntype = \"row-counts\"\nname = \"rows\"\nrules = [{{ database = \"shop\", table = \"t\"{rule} }}]\n[[checks]]"
-        );
-        let failure = error_with("[[checks]]", &check);
-        assert_eq!(failure.message, format!("shop.toml: row count of shop.public.t: {message}"));
-    }
-}
-
-#[test]
 fn a_bad_duration_is_shown_with_its_line() {
     for bad in ["fifteen", "15", "-1m", ""] {
         let failure = error_with("[store]", &format!("[objectives]\nrto = \"{bad}\"\n\n[store]"));
@@ -270,11 +219,9 @@ fn a_bad_duration_is_shown_with_its_line() {
 
 #[test]
 fn names_that_could_escape_their_place_are_refused_with_their_line() {
-    for (from, to) in [
-        ("name = \"shop\"\n\n[[checks", "name = \"../etc\"\n\n[[checks"),
-        ("\"shop_drill\"", "\"Drill\""),
-        ("[\"t\"]", "[\".t\"]"),
-    ] {
+    for (from, to) in
+        [("name = \"shop\"\n\n[[checks", "name = \"../etc\"\n\n[[checks"), ("\"shop_drill\"", "\"Drill\"")]
+    {
         let failure = error_with(from, to);
         assert!(failure.message.contains("line "), "{failure}");
     }

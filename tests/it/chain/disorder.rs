@@ -1,11 +1,11 @@
 //! Audit logs that are larger than what is remembered of them, in and out of their order.
 
 use restore_drill::check::Outcome;
+use restore_drill::check::verify_chain::VerifyChain;
 use restore_drill::check::verify_chain::{Limits, Watch, verify_within};
 use restore_drill::model::failure::Result;
 use restore_drill::model::verdict::{CheckStatus, Severity};
 use restore_drill::target::postgres::{Database, Direct};
-use restore_drill::template::VerifyChain;
 
 use super::super::world::RUNTIME;
 use super::server::{PASSWORD, Server};

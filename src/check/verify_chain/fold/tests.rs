@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::check::chain::{AuditRow, GENESIS, HashVersion, RowHasher, SHARDS, chain_shard};
+use crate::check::verify_chain::settings::VerifyChain;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
 use crate::target::postgres::chain_rows::FieldQuery;
-use crate::template::VerifyChain;
 
 /// Microseconds from the Unix epoch to Postgres's own.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;

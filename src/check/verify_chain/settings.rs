@@ -5,9 +5,9 @@ use std::num::NonZeroU16;
 
 use serde::Deserialize;
 
-use super::schema::TableName;
 use crate::check::chain::{Encoding, GENESIS, HashFunction, Join, SHARDS};
 use crate::model::names::DatabaseName;
+use crate::template::TableName;
 
 /// A tamper-evident chain that must be unbroken. [`VerifyChain::chain`] says what the keys amount to.
 #[derive(Debug, Clone, Deserialize)]

@@ -1,0 +1,100 @@
+//! What checks work with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
+
+use crate::layer::Identities;
+use crate::model::earlier::EarlierDrills;
+use crate::model::failure::Result;
+use crate::model::names::DatabaseName;
+use crate::model::verdict::RecoverySet;
+use crate::sandbox::docker::Engine;
+use crate::sandbox::labels::Ownership;
+use crate::sandbox::spec::StackNetwork;
+use crate::store::Store;
+use crate::target::postgres::Server;
+use crate::target::postgres::catalog::Contents;
+use crate::target::postgres::connections::Connections;
+use crate::template::KeyPattern;
+
+/// What the restored databases hold.
+pub type Restored<'a> = BTreeMap<&'a DatabaseName, &'a Contents>;
+
+/// What all checks of a drill work with.
+pub struct Tools {
+    /// The server the databases were restored to.
+    pub server: Server,
+    /// The recovery points they were restored from.
+    pub points: RecoverySet,
+    /// The store they came from.
+    pub store: Arc<dyn Store>,
+    /// What opens objects of the store.
+    pub identities: Arc<Identities>,
+    /// Earlier drills that passed.
+    pub earlier: Arc<EarlierDrills>,
+    /// How keys of the store are made.
+    pub keys: KeyPattern,
+    /// Connections a check may work on at once.
+    pub jobs: usize,
+    /// What all of them may hold together.
+    pub connections: Connections,
+    /// The stack, for checks that ask it or join it.
+    pub stack: Stack,
+}
+
+/// The stack, as far as checks have to do with it.
+pub struct Stack {
+    /// The engine it runs on.
+    pub engine: Engine,
+    /// Whose what joins it is.
+    pub ownership: Ownership,
+    /// How its containers reach each other.
+    pub network: StackNetwork,
+    /// The containers of its services, by the service's name.
+    pub services: BTreeMap<String, String>,
+    /// Where all share one loopback: the ports on which somebody listened before there was any data.
+    pub listening: Option<BTreeSet<u16>>,
+}
+
+/// What one check works with.
+pub struct Context<'a> {
+    /// What it shares with the others.
+    pub tools: &'a Tools,
+    /// What the databases hold that it names.
+    pub restored: Restored<'a>,
+    /// Their recovery points as they were read, with their hashes.
+    pub fetched: RecoverySet,
+}
+
+/// Looks at several databases, so many at once as connections may be used, with a permit for one connection each;
+/// results come in the order asked for.
+pub(super) async fn each_database<'a, T: Send + 'a>(
+    databases: &'a [DatabaseName],
+    tools: &'a Tools,
+    look: impl Fn(&'a DatabaseName) -> BoxFuture<'a, Result<T>>,
+) -> Result<Vec<(&'a DatabaseName, T)>> {
+    let mut looks: Vec<BoxFuture<'a, Result<(&'a DatabaseName, T)>>> = Vec::new();
+    for database in databases {
+        let found = look(database);
+        looks.push(
+            async move {
+                let _permit = tools.connections.hold(1).await;
+                Ok((database, found.await.map_err(|failure| failure.context(database))?))
+            }
+            .boxed(),
+        );
+    }
+    stream::iter(looks).buffered(tools.jobs.max(1)).try_collect().await
+}
+
+impl Context<'_> {
+    /// When a database's dump was taken. One without a recovery point is not restored, and no check sees it.
+    pub fn taken_at(&self, database: &DatabaseName) -> DateTime<Utc> {
+        let point = self.tools.points.point(database);
+        point.map_or(DateTime::<Utc>::MAX_UTC, |point| point.taken_at)
+    }
+}

@@ -1,0 +1,104 @@
+//! What the rest of the program knows of a check: an [`Entry`] for each type, a [`Check`] for each section of a template.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::path::Path;
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+
+use super::context::Context;
+use super::findings::Outcome;
+use crate::model::failure::Result;
+use crate::model::names::DatabaseName;
+use crate::template::{CheckSection, NeededTable, Template};
+
+/// A type of check.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its name in templates: `type = "row-counts"`.
+    pub kind: &'static str,
+    /// Reads a section of this type.
+    pub read: fn(&CheckSection) -> Result<Box<dyn Check>>,
+    /// What it means for a reader who does not know checks that this one verified nothing.
+    pub skipped: &'static str,
+}
+
+/// Reads a section as a `C`.
+pub fn read<C: Check + DeserializeOwned + 'static>(section: &CheckSection) -> Result<Box<dyn Check>> {
+    Ok(Box::new(section.read::<C>()?))
+}
+
+/// Something that must hold on the restored data: one `[[checks]]` section, read.
+#[async_trait]
+pub trait Check: Debug + Send + Sync {
+    /// Its type.
+    fn entry(&self) -> &'static Entry;
+
+    /// Its name in the verdict.
+    fn name(&self) -> &str;
+
+    /// The databases it looks at.
+    fn databases(&self) -> BTreeSet<&DatabaseName>;
+
+    /// The tables it cannot do without, as far as the template names them: SQL of a template is not read.
+    fn tables(&self) -> Vec<NeededTable> {
+        Vec::new()
+    }
+
+    /// Fills in what the template says where the section says nothing.
+    fn complete(&mut self, _: &Template) {}
+
+    /// Checks what the types cannot say; an error is a sentence for a person.
+    ///
+    /// # Errors
+    /// What is wrong.
+    fn validate(&self, _: &Template) -> std::result::Result<(), String> {
+        Ok(())
+    }
+
+    /// Narrows it to the databases that `--only` names. A check that cannot do with less than it names is left as it
+    /// is, and left out if it looks at another database.
+    fn narrow(&mut self, _wanted: &dyn Fn(&DatabaseName) -> bool) {}
+
+    /// Whether it holds though there is nothing that it could verify.
+    fn allow_empty(&self) -> bool {
+        false
+    }
+
+    /// Whether it compares rows with those of the source.
+    fn compares_with_source(&self) -> bool {
+        false
+    }
+
+    /// The image it runs, besides those of the stack.
+    fn image(&self) -> Option<&str> {
+        None
+    }
+
+    /// The port it asks, and the service that must listen there.
+    fn port(&self) -> Option<(u16, &str)> {
+        None
+    }
+
+    /// The file with a public key that it verifies signatures with.
+    fn public_key(&self) -> Option<&Path> {
+        None
+    }
+
+    /// Checks databases that are restored, every one it names among them; see `judge`.
+    ///
+    /// # Errors
+    /// If it cannot be judged.
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome>;
+}
+
+impl dyn Check + '_ {
+    /// The outcome on databases that are restored, every one it names among them.
+    ///
+    /// # Errors
+    /// If it cannot be judged.
+    pub async fn judge(&self, context: &Context<'_>) -> Result<Outcome> {
+        Ok(self.run(context).await?.allow_empty(self.allow_empty()))
+    }
+}

@@ -1,0 +1,131 @@
+use super::*;
+use crate::model::failure::Class;
+use crate::template::parse;
+
+const MINIMAL: &str = r#"schema_version = 1
+name = "shop"
+project_prefix = "shop_drill"
+
+[store]
+url = "s3://backups"
+
+[encryption]
+identities = ["key.txt"]
+
+[postgres]
+image = "postgres:17"
+
+[[databases]]
+name = "shop"
+
+[[checks]]
+type = "required-tables"
+name = "tables"
+tables = { shop = ["t"] }
+"#;
+
+fn parsed(text: &str) -> Result<DrillTemplate> {
+    DrillTemplate::of(parse(text, "shop.toml", &Environment::default(), Purpose::Drill)?)
+}
+
+/// The error of the minimal template with something replaced.
+fn error_with(from: &str, to: &str) -> Failure {
+    let text = MINIMAL.replacen(from, to, 1);
+    assert_ne!(text, MINIMAL, "{from} is in the template");
+    parsed(&text).expect_err("the template must be refused")
+}
+
+#[test]
+fn an_unknown_type_and_an_unknown_key_are_shown_with_their_lines() {
+    let failure = error_with("required-tables", "required-table");
+    insta::assert_snapshot!(failure.message, @r#"
+    shop.toml: TOML parse error at line 18, column 8
+       |
+    18 | type = "required-table"
+       |        ^^^^^^^^^^^^^^^^
+    unknown variant `required-table`, expected one of `required-tables`, `row-counts`, `verify-chain`, `reconcile`, `transparency-roots`, `fingerprint`, `sql`, `constraints`, `amcheck`, `sequences`, `http`, `command`
+    "#);
+    let failure = error_with("name = \"tables\"", "name = \"tables\"\ncolour = 1");
+    insta::assert_snapshot!(failure.message, @r"
+    shop.toml: TOML parse error at line 17, column 1
+       |
+    17 | [[checks]]
+       | ^^^^^^^^^^
+    unknown field `colour`, expected `name` or `tables`
+    ");
+    let failure = error_with("tables = {", "tables = 5 #");
+    assert!(failure.message.contains("line 17") && failure.message.contains("invalid type"), "{failure}");
+    let failure = error_with("[\"t\"]", "[\".t\"]");
+    assert!(failure.message.contains("line 17"), "{failure}");
+    let failure = error_with("type = \"required-tables\"", "");
+    assert!(
+        failure.message.contains("line 17") && failure.message.contains("missing field `type`"),
+        "{failure}"
+    );
+}
+
+#[test]
+fn every_type_has_a_name_of_its_own() {
+    let names: BTreeSet<&str> = CHECKS.iter().map(|entry| entry.kind).collect();
+    assert_eq!(names.len(), CHECKS.len());
+}
+
+#[test]
+fn checks_that_are_inconsistent_are_refused_in_words() {
+    for (from, to, message) in [
+        (
+            "[[checks]]",
+            "[[checks]]\ntype = \"row-counts\"\nname = \"tables\"\nrules = [{ database = \"shop\", table = \"t\", min = 1 }]\n[[checks]]",
+            "check tables is listed twice",
+        ),
+        (
+            "{ shop = [\"t\"] }",
+            "{ other = [\"t\"] }",
+            "check tables names the database other, which is not among [[databases]]",
+        ),
+        ("{ shop = [\"t\"] }", "{}", "check tables looks at nothing"),
+    ] {
+        let failure = error_with(from, to);
+        assert_eq!((failure.class, failure.code), (Class::Config, codes::TEMPLATE_INVALID));
+        assert_eq!(failure.message, format!("shop.toml: {message}"));
+    }
+}
+
+#[test]
+fn on_one_loopback_no_two_services_are_asked_on_one_port() {
+    let asked = |name: &str, service: &str, port: u16| {
+        format!(
+            "[[checks]]\ntype = \"http\"\nname = \"{name}\"\ndatabases = [\"shop\"]\nservice = \"{service}\"\nport = {port}\n"
+        )
+    };
+    let services = "[services.api]\nimage = \"x\"\n[services.web]\nimage = \"y\"\n";
+    let with =
+        |checks: &[String], more: &str| parsed(&format!("{MINIMAL}{}{services}{more}", checks.concat()));
+    let both = [asked("one", "api", 8080), asked("again", "api", 8080), asked("two", "web", 8080)];
+    let message = with(&both, "").unwrap_err().message;
+    assert_eq!(
+        message,
+        "shop.toml: check two: api has the port 8080 already, and services share one loopback: give web another, or \
+         set isolation.network = \"bridge\""
+    );
+    assert!(
+        with(&[asked("db", "api", 5432)], "").unwrap_err().message.contains("postgres has the port 5432")
+    );
+    assert!(with(&both[..2], "").is_ok());
+    assert!(with(&both, "[isolation]\nnetwork = \"bridge\"\n").is_ok());
+}
+
+#[test]
+fn row_count_rules_that_cannot_hold_or_say_nothing_are_refused() {
+    for (rule, message) in [
+        ("", "give min, max, exact or max_drop"),
+        (", min = 2, max = 1", "min 2 is above max 1"),
+        (", min = 2, exact = 2", "exact excludes min and max"),
+    ] {
+        let check = format!(
+            "[[checks]]\ntype = \"row-counts\"\nname = \"rows\"\nrules = [{{ database = \"shop\", table = \"t\"{rule} }}]\n[[checks]]"
+        );
+        let failure = error_with("[[checks]]", &check);
+        assert_eq!(failure.message, format!("shop.toml: row count of shop.public.t: {message}"));
+    }
+}
