@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::code::Code;
 use super::codes;
@@ -112,7 +112,7 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// A [`Failure`] as a verdict persists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureRecord {
     /// The phase it happened in, where the record is not already inside one.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -171,6 +171,22 @@ impl ProjectName {
     }
 }
 
+parsed_on_deserialize!(ProjectName);
+
+impl FromStr for ProjectName {
+    type Err = String;
+
+    /// Accepts what ends in a moment, as every project does.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let moment =
+            text.rsplit_once('_').map(|(_, stamp)| NaiveDateTime::parse_from_str(stamp, COMPACT_TIMESTAMP));
+        match moment {
+            Some(Ok(_)) => Ok(Self(text.to_owned())),
+            _ => Err(format!("`{}` is not a project name: it does not end in a moment", text.escape_debug())),
+        }
+    }
+}
+
 text_newtype! {
     /// What a drill's project names begin with, for example `acp_drill`.
     ProjectPrefix
@@ -195,7 +211,7 @@ impl FromStr for ProjectPrefix {
 }
 
 /// Identifies one drill: in its verdict, and in the labels of everything it makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DrillId(uuid::Uuid);
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::failure::FailureRecord;
 use crate::model::names::DatabaseName;
 
 /// How far a database got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DatabaseStatus {
     /// Not yet begun.
@@ -24,7 +24,7 @@ pub enum DatabaseStatus {
 }
 
 /// What became of one database.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DatabaseRecord {
     /// Its name.
     pub name: DatabaseName,
@@ -70,7 +70,7 @@ impl DatabaseRecord {
 }
 
 /// What each stage took. Stages overlap.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct StageSeconds {
     /// Waiting for the store.
     pub download: Option<f64>,
@@ -85,7 +85,7 @@ pub struct StageSeconds {
 }
 
 /// What a dump says about itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Archive {
     /// The version of pg_dump's archive format.
     pub format: String,
@@ -103,12 +103,14 @@ pub struct Archive {
     pub entries: usize,
     /// Tables in it.
     pub tables: usize,
-    /// Entries that are made after the rows: indexes, keys, constraints, triggers.
+    /// Entries that are made after the rows: indexes, keys, constraints, triggers. An early version did not
+    /// write it.
+    #[serde(default)]
     pub post_data: usize,
 }
 
 /// How `pg_restore` went.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PgRestore {
     /// Its exit status.
     pub exit_code: i64,

@@ -13,7 +13,7 @@ mod stack;
 mod store;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::failure::FailureRecord;
 use crate::model::names::{DatabaseName, DrillId, ProjectName};
@@ -30,7 +30,7 @@ pub use stack::{
 pub use store::StoreRecord;
 
 /// How a drill ended, or that it has not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
     /// Still running, or ended without a word.
@@ -63,7 +63,7 @@ impl Status {
 }
 
 /// The outcome of one drill.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// Version of this schema.
     pub schema_version: u32,
@@ -122,22 +122,24 @@ pub struct Verdict {
     /// What an operator should know though it decides nothing.
     pub warnings: Vec<String>,
     /// What was not verified, though no check failed for that. A PASS says nothing of it.
+    #[serde(default)]
     pub not_verified: Vec<String>,
 }
 
 /// The program.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tool {
     /// Its version.
     pub version: String,
 }
 
 /// The machine and the engine.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Runner {
     /// The host the program ran on.
     pub hostname: String,
     /// The process: host, boot and PID namespace, process id, and when it began. Tells whether a drill that is RUNNING does.
+    #[serde(default)]
     pub owner: String,
     /// The Docker engine's version.
     pub engine_version: Option<String>,

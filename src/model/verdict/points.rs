@@ -1,14 +1,14 @@
 //! The recovery set: what a drill restores from.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::checks::Finding;
 use super::store::StoreRecord;
 use crate::model::names::{DatabaseName, ObjectKey};
 
 /// What the plan found before the drill began.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlanRecord {
     /// The store that is drilled. Drills of another are nothing to compare with.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -20,7 +20,7 @@ pub struct PlanRecord {
 }
 
 /// What making a plan cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlanCost {
     /// Requests to the store, retries included.
     pub requests: u64,
@@ -33,7 +33,7 @@ pub struct PlanCost {
 }
 
 /// The recovery points one drill uses.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecoverySet {
     /// When the oldest was taken.
     pub oldest: Option<DateTime<Utc>>,
@@ -61,7 +61,7 @@ impl RecoverySet {
 }
 
 /// One backup object of one database.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecoveryPoint {
     /// The database.
     pub database: DatabaseName,

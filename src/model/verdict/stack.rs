@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// The stack a drill restored into.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stack {
     /// Which settings Postgres ran with.
     pub tuning: Option<Tuning>,
@@ -21,7 +21,7 @@ pub struct Stack {
 }
 
 /// Which settings the drill's Postgres runs with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tuning {
     /// For a server whose data may be lost at any time: no fsync, no WAL archiving, large buffers.
@@ -32,7 +32,7 @@ pub enum Tuning {
 }
 
 /// One service of the stack.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StackService {
     /// Its name.
     pub name: String,
@@ -45,7 +45,7 @@ pub struct StackService {
 }
 
 /// Whether isolation was proved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IsolationStatus {
     /// The drill did not get that far.
@@ -58,7 +58,7 @@ pub enum IsolationStatus {
 }
 
 /// That the stack could reach nothing.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Isolation {
     /// Whether it was proved.
     pub status: IsolationStatus,
@@ -67,13 +67,14 @@ pub struct Isolation {
     /// What was tried from inside.
     pub probes: Vec<Probe>,
     /// What could not be tried, and why.
+    #[serde(default)]
     pub not_probed: Vec<String>,
     /// When the assertions were made again, after the last check.
     pub confirmed_at: Option<DateTime<Utc>>,
 }
 
 /// One property of what the engine made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assertion {
     /// The network or container, or the project.
     pub subject: String,
@@ -88,7 +89,7 @@ pub struct Assertion {
 }
 
 /// One attempt to get out of the stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
     /// The container it was made from.
     pub from: String,
@@ -105,7 +106,7 @@ pub struct Probe {
 }
 
 /// What a probe must see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Expectation {
     /// A name that does not resolve.
@@ -133,7 +134,7 @@ impl fmt::Display for Expectation {
 }
 
 /// How teardown went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TeardownStatus {
     /// It has not begun.
@@ -148,18 +149,19 @@ pub enum TeardownStatus {
 }
 
 /// What was removed, and what was not.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Teardown {
     /// How it went.
     pub status: TeardownStatus,
     /// What was removed.
     pub removed: Removed,
     /// Containers of others that were on a network of the drill. They were disconnected from it, and are left alone.
+    #[serde(default)]
     pub disconnected: Vec<String>,
     /// What is left, with the reason.
     pub leaked: Vec<String>,
     /// What could not be looked at, with the reason: it may be left.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_looked_at: Vec<String>,
 }
 
@@ -172,7 +174,7 @@ impl Teardown {
 }
 
 /// Counts of what teardown removed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Removed {
     /// Containers.
     pub containers: u64,

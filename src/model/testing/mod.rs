@@ -1,16 +1,21 @@
 //! A verdict that passes, for tests to spoil.
 
+mod any_verdict;
+mod round_trip;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::event::PlannedDrill;
+use crate::model::event::PlannedDrill;
 use crate::model::names::{DatabaseName, DrillId, ObjectKey, ProjectName, compact};
 use crate::model::verdict::{
     Assertion, Check, CheckStatus, DatabaseRecord, DatabaseStatus, Expectation, Isolation, IsolationStatus,
     Objective, Objectives, PlanCost, PlanRecord, Probe, RecoveryPoint, RecoverySet, Removed, Runner, Stack,
     StageSeconds, Status, StoreRecord, Teardown, TeardownStatus, Tool, Verdict,
 };
+
+pub use any_verdict::any_verdict;
 
 /// When the drill began.
 pub fn start() -> DateTime<Utc> {
