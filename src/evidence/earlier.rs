@@ -1,41 +1,52 @@
-//! Earlier verdicts, read back for checks that compare with them.
+//! Earlier drills, from their verdicts: for a forecast, and for what is compared with them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
-use serde::Deserialize;
-
-use super::history::{OPENED, read_verdict, verdict_paths};
-use super::lineage::{Lineage, PlanPart, SameStore};
-use crate::model::earlier::{EarlierDatabase, EarlierDrill, EarlierDrills};
+use super::lineage::{Lineage, SameStore};
+use super::verdicts::{VerdictRead, Verdicts};
+use crate::model::earlier::{EarlierDrill, EarlierDrills};
 use crate::model::human;
 use crate::model::names::DatabaseName;
-use crate::model::verdict::ChainHeads;
+use crate::model::past::PastDrill;
+use crate::model::verdict::{Status, Verdict};
 use crate::template::Template;
 
+/// Verdicts that are opened at most, the newest first, until there are enough that matter: others may drill other templates
+/// into the same directory, and more often.
+const OPENED: usize = 2_000;
 /// Drills that are kept of each database: each may have been narrowed to other databases, or be of old backups.
 const DRILLS: usize = 20;
+
+/// Drills that a forecast is based on.
+const FORECAST: usize = 10;
+
+/// The last drills of this template, and of its store as far as they say, the newest first. What cannot be read is passed
+/// over: a forecast is made from what there is.
+pub fn past_drills(reports: &Path, template: &Template) -> Vec<PastDrill> {
+    let lineage = Lineage::of(template);
+    let verdicts = Verdicts::below(reports).take(OPENED).filter_map(Result::ok).map(|read| read.verdict);
+    verdicts.filter(|verdict| lineage.may_be(verdict)).take(FORECAST).map(PastDrill::from).collect()
+}
 
 /// The last drills of this template and its store that passed, of all databases or of some. What cannot be read is passed
 /// over.
 pub fn earlier_drills(reports: &Path, template: &Template) -> EarlierDrills {
     let lineage = Lineage::of(template);
     let mut search = Search::of(template);
-    let paths = verdict_paths(reports);
-    for path in &paths {
-        if search.is_over(OPENED) {
-            break;
-        }
-        search.opened += 1;
-        let Ok(verdict) = read_verdict::<Verdict>(path) else { continue };
-        if verdict.status == "PASS"
-            && let Some(store) = lineage.judge(&verdict.template, &verdict.plan)
+    let mut verdicts = Verdicts::below(reports);
+    for read in verdicts.by_ref().take(OPENED) {
+        let Ok(VerdictRead { verdict, .. }) = read else { continue };
+        if verdict.status == Status::Pass
+            && let Some(store) = lineage.judge(&verdict)
         {
             search.take(verdict, store);
         }
+        if search.wanted.is_empty() {
+            break;
+        }
     }
-    search.end()
+    search.end(verdicts.left() > 0)
 }
 
 /// What was found so far.
@@ -43,9 +54,6 @@ struct Search<'a> {
     /// How many more drills are wanted of each database.
     wanted: BTreeMap<&'a DatabaseName, usize>,
     drills: Vec<EarlierDrill>,
-    opened: usize,
-    /// Whether there are verdicts that were not opened.
-    more: bool,
     of_other_stores: u64,
     of_unknown_stores: u64,
 }
@@ -55,17 +63,9 @@ impl<'a> Search<'a> {
         Self {
             wanted: template.databases.iter().map(|database| (&database.name, DRILLS)).collect(),
             drills: Vec::new(),
-            opened: 0,
-            more: false,
             of_other_stores: 0,
             of_unknown_stores: 0,
         }
-    }
-
-    /// Whether the next verdict is not to be opened.
-    fn is_over(&mut self, most: usize) -> bool {
-        self.more = self.wanted.is_empty() || self.opened >= most;
-        self.more
     }
 
     fn take(&mut self, verdict: Verdict, store: SameStore) {
@@ -73,7 +73,7 @@ impl<'a> Search<'a> {
             SameStore::No => self.of_other_stores += 1,
             SameStore::Unknown => self.of_unknown_stores += 1,
             SameStore::Yes => {
-                let drill = verdict.into_earlier();
+                let drill = EarlierDrill::from(verdict);
                 let mut is_wanted = false;
                 for (name, left) in &mut self.wanted {
                     if drill.databases.contains_key(*name) {
@@ -88,14 +88,14 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// What was found, and what was not looked at or does not count.
-    fn end(self) -> EarlierDrills {
+    /// What was found, and what does not count or was not looked at; `more` verdicts may have been left.
+    fn end(self, more: bool) -> EarlierDrills {
         let passed = |count: u64, what| {
             (count > 0)
                 .then(|| format!("{} of this template that passed {what}", human::things(count, "drill")))
         };
         let why = [
-            self.more.then(|| match self.wanted.is_empty() {
+            more.then(|| match self.wanted.is_empty() {
                 true => {
                     format!("the newest {DRILLS} of each database were looked at, and older ones were not")
                 }
@@ -112,93 +112,22 @@ impl<'a> Search<'a> {
     }
 }
 
-#[derive(Deserialize)]
-struct Verdict {
-    timestamp: String,
-    template: String,
-    status: String,
-    #[serde(default)]
-    plan: PlanPart,
-    #[serde(default)]
-    recovery_set: RecoverySet,
-    #[serde(default)]
-    databases: Vec<Database>,
-    #[serde(default)]
-    checks: Vec<Check>,
-}
-
-#[derive(Deserialize)]
-struct Check {
-    name: String,
-    heads: Option<ChainHeads>,
-}
-
-#[derive(Default, Deserialize)]
-struct RecoverySet {
-    points: Vec<Point>,
-}
-
-#[derive(Deserialize)]
-struct Point {
-    database: DatabaseName,
-    taken_at: DateTime<Utc>,
-}
-
-#[derive(Deserialize)]
-struct Database {
-    name: DatabaseName,
-    #[serde(default)]
-    table_rows: BTreeMap<String, u64>,
-    archive: Option<Archive>,
-}
-
-#[derive(Deserialize)]
-struct Archive {
-    post_data: Option<usize>,
-}
-
-impl Verdict {
-    fn into_earlier(self) -> EarlierDrill {
-        let taken: BTreeMap<DatabaseName, DateTime<Utc>> =
-            self.recovery_set.points.into_iter().map(|point| (point.database, point.taken_at)).collect();
-        let databases = self.databases.into_iter().filter_map(|database| {
-            let taken_at = *taken.get(&database.name)?;
-            let found = EarlierDatabase {
-                taken_at,
-                table_rows: database.table_rows,
-                post_data: database.archive.and_then(|archive| archive.post_data),
-            };
-            Some((database.name, found))
-        });
-        EarlierDrill {
-            timestamp: human::one_line(&self.timestamp, 40),
-            databases: databases.collect(),
-            heads: self.checks.into_iter().filter_map(|check| Some((check.name, check.heads?))).collect(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::verdict_directory_of_test as written;
+    use crate::evidence::put_verdict;
     use crate::model::testing::{passing, point};
     use crate::model::verdict::Status;
     use crate::template::testing::template;
 
     const DAY: &str = "20260514T000000Z";
 
-    fn write(reports: &Path, name: &str, verdict: &crate::model::verdict::Verdict) {
-        written(reports, &format!("{name}.json"), &serde_json::to_string(verdict).unwrap());
+    fn write(reports: &Path, name: &str, verdict: &Verdict) {
+        put_verdict(reports, &format!("{name}.json"), &serde_json::to_string(verdict).unwrap());
     }
 
-    fn drilled(timestamp: &str, status: Status, template: &str) -> crate::model::verdict::Verdict {
-        crate::model::verdict::Verdict {
-            status,
-            timestamp: timestamp.to_owned(),
-            template: template.to_owned(),
-            ..passing()
-        }
+    fn drilled(timestamp: &str, status: Status, template: &str) -> Verdict {
+        Verdict { status, timestamp: timestamp.to_owned(), template: template.to_owned(), ..passing() }
     }
 
     #[test]
@@ -224,12 +153,12 @@ mod tests {
     fn drills_of_others_and_drills_that_failed_push_none_out_and_a_bound_that_is_reached_is_told() {
         let reports = tempfile::tempdir().unwrap();
         write(reports.path(), DAY, &drilled(DAY, Status::Pass, "shop"));
-        let of_others = r#"{"timestamp": "x", "template": "another", "status": "PASS"}"#;
-        let failed = r#"{"timestamp": "x", "template": "shop", "status": "FAIL"}"#;
+        let of_others = &serde_json::to_string(&drilled(DAY, Status::Pass, "another")).unwrap();
+        let failed = &serde_json::to_string(&drilled(DAY, Status::Fail, "shop")).unwrap();
         let mut files = 0;
         let mut more = |count, text| {
             for nth in files..files + count {
-                written(reports.path(), &format!("20260515T{nth:06}Z.json"), text);
+                put_verdict(reports.path(), &format!("20260515T{nth:06}Z.json"), text);
             }
             files += count;
             earlier_drills(reports.path(), &template())
@@ -288,5 +217,22 @@ mod tests {
         let found = earlier_drills(reports.path(), &template());
         assert_eq!(found.drills, []);
         assert!(found.none("x").ends_with("did not record which store it was"), "{found:?}");
+    }
+
+    #[test]
+    fn a_forecast_is_based_on_the_newest_drills_of_the_template_and_its_store() {
+        let reports = tempfile::tempdir().unwrap();
+        for (name, timestamp) in [("20260516T000000Z", "earlier"), ("20260517T000000Z", "later")] {
+            write(reports.path(), name, &drilled(timestamp, Status::Fail, "shop"));
+        }
+        put_verdict(reports.path(), "20260519T000000Z.json", "{ \"half\":");
+        let another = drilled("x", Status::Pass, "another");
+        (0..150).for_each(|nth| write(reports.path(), &format!("20260520T{nth:06}Z"), &another));
+        let past = past_drills(reports.path(), &template());
+        let timestamps: Vec<_> = past.iter().map(|drill| drill.timestamp.as_str()).collect();
+        assert_eq!(timestamps, ["later", "earlier"]);
+        let mut elsewhere = template();
+        elsewhere.store.url.push_str("/staging");
+        assert!(past_drills(reports.path(), &elsewhere).is_empty(), "those are of another store");
     }
 }

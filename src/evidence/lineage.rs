@@ -3,9 +3,7 @@
 //! A template may take its bucket from the environment, so that one of its name drills production today and staging
 //! tomorrow. What was found in one says nothing of the other, so drills are of one kind if both are of the same store.
 
-use serde::Deserialize;
-
-use crate::model::verdict::StoreRecord;
+use crate::model::verdict::{StoreRecord, Verdict};
 use crate::template::Template;
 
 /// A template and the store it drills.
@@ -26,29 +24,28 @@ pub enum SameStore {
     Unknown,
 }
 
-/// What of a verdict's `plan` is read back.
-#[derive(Debug, Default, Deserialize)]
-pub struct PlanPart {
-    store: Option<StoreRecord>,
-}
-
 impl Lineage {
     /// That of this template.
     pub fn of(template: &Template) -> Self {
         Self { template: template.name.clone(), store: template.store.record() }
     }
 
-    /// Whether a verdict of the template of this name is of the same store; none if it is of another template.
-    pub fn judge(&self, template: &str, plan: &PlanPart) -> Option<SameStore> {
-        (self.template == template).then_some(match &plan.store {
+    /// Whether a verdict is of the same store; none if it is of another template.
+    pub fn judge(&self, verdict: &Verdict) -> Option<SameStore> {
+        self.is_of(&verdict.template).then_some(match &verdict.plan.store {
             None => SameStore::Unknown,
             Some(store) if *store == self.store => SameStore::Yes,
             Some(_) => SameStore::No,
         })
     }
 
+    /// Whether the template is the one of this name.
+    pub fn is_of(&self, template: &str) -> bool {
+        self.template == template
+    }
+
     /// Whether a verdict counts where one that does not say its store does.
-    pub fn may_be(&self, template: &str, plan: &PlanPart) -> bool {
-        self.judge(template, plan).is_some_and(|store| store != SameStore::No)
+    pub fn may_be(&self, verdict: &Verdict) -> bool {
+        self.judge(verdict).is_some_and(|store| store != SameStore::No)
     }
 }

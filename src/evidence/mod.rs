@@ -3,20 +3,20 @@
 mod drill_log;
 mod earlier;
 mod files;
-mod history;
 mod json;
 mod lineage;
 mod log_file;
 mod runbook_template;
 mod seal;
 mod verdict_file;
+mod verdicts;
 
 pub use drill_log::{DrillLog, row};
-pub use earlier::earlier_drills;
-#[cfg(test)]
-pub use history::written as verdict_directory_of_test;
-pub use history::{Unread, past_drills, read_verdict, verdict_paths};
+pub use earlier::{earlier_drills, past_drills};
 pub use json::pretty as json;
-pub use lineage::{Lineage, PlanPart};
+pub use lineage::Lineage;
 pub use seal::seal;
 pub use verdict_file::{VerdictFile, report_directory, write_plan};
+#[cfg(test)]
+pub use verdicts::put_verdict;
+pub use verdicts::{Unread, UnreadReason, VerdictRead, Verdicts};

@@ -4,10 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::evidence::{Lineage, PlanPart, Unread, read_verdict, verdict_paths};
+use crate::evidence::{Lineage, Unread, UnreadReason, VerdictRead, Verdicts};
+use crate::model::human;
 use crate::model::names::{COMPACT_TIMESTAMP, DatabaseName};
+use crate::model::verdict::Status;
 use crate::sandbox::owner::Owner;
 use crate::template::Template;
 
@@ -27,8 +29,8 @@ pub struct EndedDrill {
     pub finished_at: DateTime<Utc>,
     /// The point in time it recovered to.
     pub at: DateTime<Utc>,
-    /// Its status, as the verdict has it.
-    pub status: String,
+    /// Its status.
+    pub status: Status,
     /// The databases it was narrowed to; absent for all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<DatabaseName>,
@@ -45,7 +47,7 @@ pub struct BrokenOff {
     /// When it began, by its verdict's name.
     pub started_at: DateTime<Utc>,
     /// How that shows.
-    pub why: &'static str,
+    pub why: String,
     /// The verdict's path.
     pub verdict: String,
 }
@@ -95,15 +97,15 @@ impl Drills {
                 break;
             }
             all.last.get_or_insert_with(|| drill.clone());
-            match drill.status.as_str() {
-                "PASS" => {
+            match drill.status {
+                Status::Pass => {
                     let newer = all.passed.as_ref().is_none_or(|passed| passed.at < drill.at);
                     if drill.only.is_empty() && newer {
                         all.passed = Some(drill.clone());
                     }
                     passes.push(drill);
                 }
-                "FAIL" if all.failed.is_none() => {
+                Status::Fail if all.failed.is_none() => {
                     all.failed = Some(drill).filter(|failed| !made_good(failed, &passes));
                 }
                 _ => {}
@@ -124,81 +126,49 @@ fn made_good(failed: &EndedDrill, passes: &[EndedDrill]) -> bool {
     failed.only.iter().all(holds)
 }
 
-/// What of a verdict is read.
-#[derive(Deserialize)]
-struct Record {
-    template: String,
-    status: String,
-    finished_at: Option<DateTime<Utc>>,
-    at: Option<DateTime<Utc>>,
-    #[serde(default)]
-    runner: Runner,
-    #[serde(default)]
-    plan: PlanPart,
-    #[serde(default)]
-    only: Vec<DatabaseName>,
-    failure: Option<FailureRecord>,
-}
-
-#[derive(Default, Deserialize)]
-struct Runner {
-    #[serde(default)]
-    owner: String,
-}
-
-#[derive(Deserialize)]
-struct FailureRecord {
-    message: String,
-}
-
 /// The drills of this template and its store, as far as they say, whose time limit is `timeout`: files sort by their time.
 /// Those that others keep there are passed over, and so is a drill that runs.
 pub fn drills(reports: &Path, template: &Template, timeout: Duration, now: DateTime<Utc>) -> Drills {
     let lineage = Lineage::of(template);
-    let paths = verdict_paths(reports);
-    let mut drills = Drills::of(
-        paths.iter().take(VERDICTS).filter_map(|path| sighting(path, &lineage, timeout + MARGIN, now)),
-    );
-    drills.more = paths.len() > VERDICTS;
-    drills
+    let verdicts = Verdicts::below(reports);
+    let more = verdicts.left() > VERDICTS;
+    let sightings = verdicts.take(VERDICTS).filter_map(|read| match read {
+        Ok(read) => lineage.may_be(&read.verdict).then(|| of_verdict(read, timeout + MARGIN, now))?,
+        Err(unread) => of_unread(&unread, &lineage, now),
+    });
+    Drills { more, ..Drills::of(sightings) }
 }
 
-fn sighting(path: &Path, lineage: &Lineage, longest: Duration, now: DateTime<Utc>) -> Option<Sighting> {
-    let broken_off = |started_at, why| {
-        Some(Sighting::BrokenOff(BrokenOff { started_at, why, verdict: path.display().to_string() }))
-    };
-    let record: Record = match read_verdict(path) {
-        Ok(record) => record,
-        Err(Unread::Other) => return None,
-        Err(unread) => {
-            let began = began(path)?;
-            let why = match unread {
-                Unread::Empty if now - began < JUST_BEGUN => return None,
-                Unread::Empty => "its verdict is empty",
-                Unread::Cut => "its verdict is cut off",
-                Unread::Garbled | Unread::Other => "its verdict is no JSON",
-                Unread::Unreadable => "its verdict cannot be read",
-            };
-            return broken_off(began, why);
-        }
-    };
-    if !lineage.may_be(&record.template, &record.plan) {
-        return None;
-    }
-    let Some(finished_at) = record.finished_at else {
-        let began = began(path)?;
-        let owner = record.runner.owner.parse().ok();
-        let why = "its verdict says RUNNING, and it runs no more";
-        return runs_no_more(owner.as_ref(), began, longest, now).then(|| broken_off(began, why))?;
+fn of_verdict(read: VerdictRead, longest: Duration, now: DateTime<Utc>) -> Option<Sighting> {
+    let VerdictRead { path, verdict } = read;
+    let Some(finished_at) = verdict.finished_at else {
+        let owner = verdict.runner.owner.parse().ok();
+        return runs_no_more(owner.as_ref(), began(&path)?, longest, now)
+            .then(|| broken_off(&path, "its verdict says RUNNING, and it runs no more".to_owned()))?;
     };
     Some(Sighting::Ended(EndedDrill {
         finished_at,
-        at: record.at.unwrap_or(finished_at),
-        status: record.status,
-        only: record.only,
-        failure: record.failure.map(|failure| crate::model::human::one_line(&failure.message, 300)),
+        at: verdict.at,
+        status: verdict.status,
+        only: verdict.only,
+        failure: verdict.failure.map(|failure| human::one_line(&failure.message, 300)),
         verdict: path.display().to_string(),
     }))
+}
+
+fn of_unread(unread: &Unread, lineage: &Lineage, now: DateTime<Utc>) -> Option<Sighting> {
+    match &unread.reason {
+        UnreadReason::NotOurs => return None,
+        UnreadReason::OtherVersion { template, .. } if !lineage.is_of(template) => return None,
+        UnreadReason::Empty if now - began(&unread.path)? < JUST_BEGUN => return None,
+        _ => {}
+    }
+    broken_off(&unread.path, format!("its verdict {}", unread.reason))
+}
+
+fn broken_off(path: &Path, why: String) -> Option<Sighting> {
+    let verdict = path.display().to_string();
+    Some(Sighting::BrokenOff(BrokenOff { started_at: began(path)?, why, verdict }))
 }
 
 /// When a drill began, by its verdict's name; others name their files otherwise.
@@ -218,88 +188,4 @@ fn runs_no_more(owner: Option<&Owner>, began: DateTime<Utc>, longest: Duration, 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::evidence::verdict_directory_of_test as written;
-    use crate::template::testing::template;
-
-    fn now() -> DateTime<Utc> {
-        "2026-05-17T08:31:11Z".parse().unwrap()
-    }
-
-    /// What a verdict of this text, of a drill that began a day ago, is taken for.
-    fn seen(name: &str, text: &str) -> Vec<&'static str> {
-        let reports = tempfile::tempdir().unwrap();
-        written(reports.path(), name, text);
-        let drills = drills(reports.path(), &template(), Duration::from_secs(3600), now());
-        assert_eq!(drills.last, None);
-        drills.broken_off.iter().map(|drill| drill.why).collect()
-    }
-
-    fn running(owner: &str) -> String {
-        format!(
-            r#"{{"template": "shop", "status": "RUNNING", "finished_at": null, "runner": {{"owner": "{owner}"}}}}"#
-        )
-    }
-
-    const DAY_AGO: &str = "20260516T083111Z.json";
-
-    #[test]
-    fn a_drill_whose_process_is_dead_broke_off_and_one_that_lives_did_not() {
-        let this = Owner::this_process().to_string();
-        let dead = format!("{}:1", this.rsplit_once(':').unwrap().0);
-        let says = "its verdict says RUNNING, and it runs no more";
-        assert_eq!(seen(DAY_AGO, &running(&this)), [""; 0]);
-        assert_eq!(seen(DAY_AGO, &running(&dead)), [says]);
-        // On another machine, or by an earlier version: it has had all its time.
-        assert_eq!(seen(DAY_AGO, &running("elsewhere:boot/1:2:3")), [says]);
-        assert_eq!(seen(DAY_AGO, &running("")), [says]);
-        assert_eq!(seen("20260517T080000Z.json", &running("")), [""; 0], "it may run yet");
-    }
-
-    #[test]
-    fn a_verdict_that_cannot_be_read_is_a_finding_and_files_of_others_are_none() {
-        assert_eq!(seen(DAY_AGO, ""), ["its verdict is empty"]);
-        assert_eq!(seen(DAY_AGO, r#"{"template": "shop", "st"#), ["its verdict is cut off"]);
-        assert_eq!(seen(DAY_AGO, "\0\0\0\0"), ["its verdict is no JSON"]);
-        assert_eq!(seen("20260517T083110Z.json", ""), [""; 0], "it has just begun");
-        assert_eq!(seen(DAY_AGO, r#"{"another": "document"}"#), [""; 0]);
-        assert_eq!(seen(DAY_AGO, &running("").replace("shop", "another")), [""; 0]);
-        assert_eq!(seen("notes.json", ""), [""; 0]);
-    }
-
-    #[test]
-    fn no_more_verdicts_are_opened_than_are_needed_and_never_too_many() {
-        let reports = tempfile::tempdir().unwrap();
-        let ended = |status: &str, name: &str| {
-            format!(
-                r#"{{"template": "{name}", "status": "{status}", "finished_at": "2026-05-17T00:00:00Z", "failure": null}}"#
-            )
-        };
-        for number in 0..VERDICTS {
-            written(reports.path(), &format!("20260517T{number:06}Z.json"), &ended("PASS", "another"));
-        }
-        written(reports.path(), "20260516T000000Z.json", &ended("PASS", "shop"));
-        let read = |reports: &Path| drills(reports, &template(), Duration::from_secs(3600), now());
-        let far = read(reports.path());
-        assert_eq!((far.passed, far.more), (None, true));
-        written(reports.path(), "20260518T000000Z.json", &ended("PASS", "shop"));
-        assert!(read(reports.path()).passed.is_some());
-    }
-
-    #[test]
-    fn a_drill_of_another_store_proves_nothing() {
-        let passed = |plan: &str| {
-            let reports = tempfile::tempdir().unwrap();
-            let text = format!(
-                r#"{{"template": "shop", "status": "PASS", "finished_at": "2026-05-17T00:00:00Z", "failure": null{plan}}}"#
-            );
-            written(reports.path(), DAY_AGO, &text);
-            drills(reports.path(), &template(), Duration::from_secs(3600), now()).passed.is_some()
-        };
-        assert!(passed(r#", "plan": {"store": {"url": "s3://backups"}}"#));
-        assert!(!passed(r#", "plan": {"store": {"url": "s3://backups/staging"}}"#));
-        assert!(!passed(r#", "plan": {"store": {"url": "s3://backups", "endpoint": "https://h"}}"#));
-        assert!(passed("") && passed(r#", "plan": {"findings": []}"#), "it does not say");
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::model::human;
 use crate::model::names::DatabaseName;
-use crate::model::verdict::{Finding, Severity};
+use crate::model::verdict::{Finding, Severity, Status};
 use crate::plan::DrillPlan;
 use crate::template::Template;
 
@@ -147,9 +147,9 @@ fn drill_troubles(template: &Template, drills: &Drills, at: DateTime<Utc>) -> Ve
         let of = names(&failed.only);
         troubles.push((HealthStatus::Critical, format!("The drill{of} of {} failed: {why}.", when(failed))));
     }
-    if let Some(last) = drills.last.as_ref().filter(|last| !["PASS", "FAIL"].contains(&last.status.as_str()))
-    {
-        let status = last.status.to_lowercase();
+    let came_to_none = |last: &&EndedDrill| !matches!(last.status, Status::Pass | Status::Fail);
+    if let Some(last) = drills.last.as_ref().filter(came_to_none) {
+        let status = last.status.word().to_lowercase();
         let warning = format!("The last drill, of {}, came to no verdict ({status}).", when(last));
         troubles.push((HealthStatus::Warning, warning));
     }

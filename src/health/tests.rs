@@ -35,24 +35,24 @@ fn template_with_rpo() -> Template {
     template
 }
 
-fn drilled(status: &str, days_ago: i64) -> EndedDrill {
+fn drilled(status: Status, days_ago: i64) -> EndedDrill {
     EndedDrill {
         finished_at: start() - chrono::TimeDelta::days(days_ago),
         at: start() - chrono::TimeDelta::days(days_ago),
-        status: status.to_owned(),
+        status,
         only: Vec::new(),
-        failure: (status == "FAIL").then(|| "a row is gone".to_owned()),
+        failure: (status == Status::Fail).then(|| "a row is gone".to_owned()),
         verdict: "v.json".to_owned(),
     }
 }
 
 /// A drill of one database.
-fn narrowed(status: &str, days_ago: i64, only: &str) -> EndedDrill {
+fn narrowed(status: Status, days_ago: i64, only: &str) -> EndedDrill {
     EndedDrill { only: vec![only.parse().unwrap()], ..drilled(status, days_ago) }
 }
 
 /// A drill of the backups of a while before.
-fn of_older(status: &str, days_ago: i64, at_days_ago: i64) -> EndedDrill {
+fn of_older(status: Status, days_ago: i64, at_days_ago: i64) -> EndedDrill {
     EndedDrill { at: start() - chrono::TimeDelta::days(at_days_ago), ..drilled(status, days_ago) }
 }
 
@@ -65,7 +65,7 @@ fn after(drills: &[EndedDrill]) -> Drills {
 fn fresh_backups_and_a_drill_that_passed_are_healthy() {
     let template = template_with_rpo();
     let plan = planned(&template, &[("a", &[4, 28, 52]), ("b", &[5, 29])]);
-    let health = judge(&template, &plan, after(&[drilled("PASS", 30)]));
+    let health = judge(&template, &plan, after(&[drilled(Status::Pass, 30)]));
     assert_eq!((health.status, &health.warnings[..]), (HealthStatus::Healthy, &[][..]));
     assert_eq!((health.age_hours, health.threshold_hours, health.sets), (Some(5.0), Some(24.0), 2));
     assert!(health.databases.iter().all(|database| database.present && database.fresh));
@@ -76,7 +76,7 @@ fn fresh_backups_and_a_drill_that_passed_are_healthy() {
 fn a_database_without_a_recovery_point_is_critical() {
     let template = template_with_rpo();
     let health =
-        judge(&template, &planned(&template, &[("a", &[4]), ("b", &[])]), after(&[drilled("PASS", 1)]));
+        judge(&template, &planned(&template, &[("a", &[4]), ("b", &[])]), after(&[drilled(Status::Pass, 1)]));
     assert_eq!((health.status, health.sets, health.age_hours), (HealthStatus::Critical, 0, None));
     assert!(!health.databases[1].present && !health.databases[1].fresh);
     assert!(health.warnings[0].starts_with("b: no recovery point"), "{:?}", health.warnings);
@@ -85,8 +85,11 @@ fn a_database_without_a_recovery_point_is_critical() {
 #[test]
 fn a_set_older_than_its_objective_is_critical_and_the_stale_member_is_told() {
     let template = template_with_rpo();
-    let health =
-        judge(&template, &planned(&template, &[("a", &[4]), ("b", &[25])]), after(&[drilled("PASS", 1)]));
+    let health = judge(
+        &template,
+        &planned(&template, &[("a", &[4]), ("b", &[25])]),
+        after(&[drilled(Status::Pass, 1)]),
+    );
     assert_eq!((health.status, health.age_hours), (HealthStatus::Critical, Some(25.0)));
     assert_eq!(health.databases.iter().map(|database| database.fresh).collect::<Vec<_>>(), [true, false]);
 }
@@ -96,27 +99,53 @@ fn the_last_drill_counts() {
     let template = template_with_rpo();
     let plan = planned(&template, &[("a", &[4]), ("b", &[4])]);
     for (drills, status, words) in [
-        (vec![drilled("FAIL", 1)], HealthStatus::Critical, "failed: a row is gone"),
-        (vec![drilled("INCONCLUSIVE", 1), drilled("PASS", 2)], HealthStatus::Warning, "came to no verdict"),
-        (vec![drilled("PASS", 101)], HealthStatus::Warning, "more than 100d"),
+        (vec![drilled(Status::Fail, 1)], HealthStatus::Critical, "failed: a row is gone"),
+        (
+            vec![drilled(Status::Inconclusive, 1), drilled(Status::Pass, 2)],
+            HealthStatus::Warning,
+            "came to no verdict",
+        ),
+        (vec![drilled(Status::Pass, 101)], HealthStatus::Warning, "more than 100d"),
         (vec![], HealthStatus::Warning, "There is no verdict"),
-        (vec![drilled("CANCELLED", 1), drilled("FAIL", 2)], HealthStatus::Critical, "failed: a row is gone"),
-        (vec![narrowed("PASS", 1, "a"), drilled("FAIL", 2)], HealthStatus::Critical, "failed"),
-        (vec![narrowed("PASS", 1, "a"), narrowed("FAIL", 2, "b")], HealthStatus::Critical, "drill (b) of"),
-        (vec![narrowed("PASS", 1, "a"), drilled("PASS", 101)], HealthStatus::Warning, "more than 100d"),
-        (vec![of_older("PASS", 1, 9), drilled("FAIL", 2)], HealthStatus::Critical, "failed: a row is gone"),
-        (vec![narrowed("PASS", 1, "a")], HealthStatus::Warning, "No drill of all databases"),
-        (vec![of_older("PASS", 1, 101)], HealthStatus::Warning, "restored the state of 101d ago"),
+        (
+            vec![drilled(Status::Cancelled, 1), drilled(Status::Fail, 2)],
+            HealthStatus::Critical,
+            "failed: a row is gone",
+        ),
+        (vec![narrowed(Status::Pass, 1, "a"), drilled(Status::Fail, 2)], HealthStatus::Critical, "failed"),
+        (
+            vec![narrowed(Status::Pass, 1, "a"), narrowed(Status::Fail, 2, "b")],
+            HealthStatus::Critical,
+            "drill (b) of",
+        ),
+        (
+            vec![narrowed(Status::Pass, 1, "a"), drilled(Status::Pass, 101)],
+            HealthStatus::Warning,
+            "more than 100d",
+        ),
+        (
+            vec![of_older(Status::Pass, 1, 9), drilled(Status::Fail, 2)],
+            HealthStatus::Critical,
+            "failed: a row is gone",
+        ),
+        (vec![narrowed(Status::Pass, 1, "a")], HealthStatus::Warning, "No drill of all databases"),
+        (vec![of_older(Status::Pass, 1, 101)], HealthStatus::Warning, "restored the state of 101d ago"),
     ] {
         let health = judge(&template, &plan, after(&drills));
         assert_eq!(health.status, status, "{words}");
         assert!(health.warnings[0].contains(words), "{:?}", health.warnings);
     }
-    let mended = [narrowed("PASS", 1, "b"), narrowed("FAIL", 2, "b"), drilled("PASS", 3), drilled("FAIL", 4)];
+    let mended = [
+        narrowed(Status::Pass, 1, "b"),
+        narrowed(Status::Fail, 2, "b"),
+        drilled(Status::Pass, 3),
+        drilled(Status::Fail, 4),
+    ];
     assert_eq!(judge(&template, &plan, after(&mended)).status, HealthStatus::Healthy);
-    let of_older_backups = [of_older("PASS", 1, 9), drilled("FAIL", 10), drilled("PASS", 11)];
+    let of_older_backups =
+        [of_older(Status::Pass, 1, 9), drilled(Status::Fail, 10), drilled(Status::Pass, 11)];
     assert_eq!(judge(&template, &plan, after(&of_older_backups)).status, HealthStatus::Healthy);
-    let newer_before = [of_older("PASS", 1, 101), drilled("PASS", 2)];
+    let newer_before = [of_older(Status::Pass, 1, 101), drilled(Status::Pass, 2)];
     assert_eq!(judge(&template, &plan, after(&newer_before)).status, HealthStatus::Healthy);
     let mut undemanding = template;
     undemanding.health.max_drill_age = None;
@@ -130,11 +159,11 @@ fn drills_that_broke_off_since_the_last_that_passed_are_a_warning() {
     let broken = |days_ago| {
         Sighting::BrokenOff(BrokenOff {
             started_at: start() - chrono::TimeDelta::days(days_ago),
-            why: "its verdict is empty",
+            why: "its verdict is empty".to_owned(),
             verdict: "v.json".to_owned(),
         })
     };
-    let passed = Sighting::Ended(drilled("PASS", 3));
+    let passed = Sighting::Ended(drilled(Status::Pass, 3));
     let drills = |seen: &[Sighting]| Drills::of(seen.iter().cloned());
     let health = judge(&template, &plan, drills(&[broken(1), broken(2), passed.clone()]));
     assert_eq!((health.status, health.broken_off.len()), (HealthStatus::Warning, 2));
@@ -146,10 +175,10 @@ fn drills_that_broke_off_since_the_last_that_passed_are_a_warning() {
     );
     let health = judge(&template, &plan, drills(&[passed, broken(4)]));
     assert_eq!((health.status, health.broken_off.len()), (HealthStatus::Healthy, 0), "one has passed since");
-    let of_older = Sighting::Ended(of_older("PASS", 3, 9));
+    let of_older = Sighting::Ended(of_older(Status::Pass, 3, 9));
     let health = judge(&template, &plan, drills(&[of_older, broken(4), broken(10)]));
     assert_eq!(health.broken_off.len(), 1, "what passed since is of older backups than one of them");
-    let health = judge(&template, &plan, drills(&[broken(1), Sighting::Ended(drilled("FAIL", 2))]));
+    let health = judge(&template, &plan, drills(&[broken(1), Sighting::Ended(drilled(Status::Fail, 2))]));
     assert_eq!(health.status, HealthStatus::Critical, "a failure is graver");
 }
 
@@ -158,7 +187,7 @@ fn what_is_critical_is_said_first() {
     let mut template = template_with_rpo();
     template.recovery_set.schedule = Some(Duration::from_secs(24 * 3600));
     let plan = planned(&template, &[("a", &[4, 28, 100]), ("b", &[4, 28])]);
-    let health = judge(&template, &plan, after(&[drilled("FAIL", 1)]));
+    let health = judge(&template, &plan, after(&[drilled(Status::Fail, 1)]));
     assert_eq!((health.status, health.warnings.len()), (HealthStatus::Critical, 2));
     assert!(health.warnings[0].contains("The drill of"), "{:?}", health.warnings);
 }

@@ -1,11 +1,11 @@
-//! What earlier drills found, for what is compared with them. Plain data: it is read from their verdicts.
+//! What earlier drills found, for what is compared with them.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
 use crate::model::names::DatabaseName;
-use crate::model::verdict::ChainHeads;
+use crate::model::verdict::{ChainHeads, Verdict};
 
 /// Earlier drills of the template and its store that passed, the newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -89,6 +89,24 @@ impl EarlierDatabase {
     /// The rows that a table had, by its key in the verdict.
     pub fn rows(&self, table: &str) -> Option<u64> {
         self.table_rows.get(table).copied()
+    }
+}
+
+impl From<Verdict> for EarlierDrill {
+    fn from(verdict: Verdict) -> Self {
+        let points = verdict.recovery_set.points.into_iter();
+        let taken: BTreeMap<DatabaseName, DateTime<Utc>> =
+            points.map(|point| (point.database, point.taken_at)).collect();
+        let databases = verdict.databases.into_iter().filter_map(|database| {
+            let found = EarlierDatabase {
+                taken_at: *taken.get(&database.name)?,
+                table_rows: database.table_rows,
+                post_data: database.archive.map(|archive| archive.post_data),
+            };
+            Some((database.name, found))
+        });
+        let heads = verdict.checks.into_iter().filter_map(|check| Some((check.name, check.heads?)));
+        Self { timestamp: verdict.timestamp, databases: databases.collect(), heads: heads.collect() }
     }
 }
 

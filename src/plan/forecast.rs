@@ -14,6 +14,7 @@ use crate::model::code::Code;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::past::{PastDatabase, PastDrill, STAGES};
+use crate::model::phase::Phase;
 use crate::model::verdict::{Finding, RecoveryPoint, RecoverySet, Severity};
 use crate::template::{Objectives, Template};
 
@@ -25,7 +26,7 @@ const ASSUMED_PLAIN: f64 = 1.5;
 /// From this part of an objective on, it is said how near it is.
 const NEAR: f64 = 0.8;
 /// The phases that come before the databases, and do not go by size.
-const FIXED_PHASES: [&str; 4] = ["plan", "preflight", "stack", "isolation"];
+const FIXED_PHASES: [Phase; 4] = [Phase::Plan, Phase::Preflight, Phase::Stack, Phase::Isolation];
 
 /// The stages of a database that have budgets.
 const STAGE_NAMES: [&str; STAGES] = ["download", "decrypt", "restore"];
@@ -85,8 +86,8 @@ pub fn forecast(set: &RecoverySet, past: &[PastDrill]) -> Option<Forecast> {
     let whole: Vec<(f64, &PastDrill)> =
         past.iter().filter_map(|drill| Some((growth(set, drill)?, drill))).collect();
     let totals = whole.iter().filter_map(|(growth, drill)| {
-        let fixed: f64 = FIXED_PHASES.iter().filter_map(|phase| drill.phases.get(*phase)).sum();
-        Some(milliseconds(fixed + drill.phases.get("restore")? * growth))
+        let fixed: f64 = FIXED_PHASES.iter().filter_map(|phase| drill.phases.get(phase)).sum();
+        Some(milliseconds(fixed + drill.phases.get(&Phase::Restore)? * growth))
     });
     let verification =
         whole.iter().filter_map(|(growth, drill)| Some(milliseconds(drill.verification_seconds? * growth)));
@@ -293,9 +294,7 @@ mod tests {
         PastDrill {
             timestamp: timestamp.to_owned(),
             complete: true,
-            phases: [("stack", 3.0), ("restore", phase), ("teardown", 100.0)]
-                .map(|(n, s)| (n.to_owned(), s))
-                .into(),
+            phases: [(Phase::Stack, 3.0), (Phase::Restore, phase), (Phase::Teardown, 100.0)].into(),
             verification_seconds: Some(2.0),
             databases: [("a", sizes[0]), ("b", sizes[1])]
                 .map(|(n, s)| (n.parse().unwrap(), database(s)))

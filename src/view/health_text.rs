@@ -17,7 +17,7 @@ pub fn health_text(health: &Health) -> (String, String) {
             let only = if only.is_empty() { String::new() } else { format!(" of {} only", only.join(", ")) };
             format!(
                 "{}{only} on {}, {}",
-                last.status,
+                last.status.word(),
                 last.finished_at.format("%Y-%m-%d %H:%M UTC"),
                 last.verdict
             )
@@ -73,6 +73,7 @@ fn hours(hours: f64) -> String {
 mod tests {
     use super::*;
     use crate::health::EndedDrill;
+    use crate::model::verdict::Status;
 
     fn troubled() -> Health {
         let database = |name: &str, age_hours: Option<f64>, contents| DatabaseHealth {
@@ -98,7 +99,7 @@ mod tests {
             last_drill: Some(EndedDrill {
                 finished_at: "2026-05-16T03:40:00Z".parse().unwrap(),
                 at: "2026-05-16T03:31:11Z".parse().unwrap(),
-                status: "PASS".to_owned(),
+                status: Status::Pass,
                 only: vec!["shop".parse().unwrap()],
                 failure: None,
                 verdict: "reports/restore_drill/20260516T033111Z.json".to_owned(),

@@ -4,6 +4,7 @@ use super::*;
 use crate::model::codes;
 use crate::model::failure::Class;
 use crate::model::past::{PastDatabase, PastDrill};
+use crate::model::phase::Phase;
 use crate::store::{BucketLock, ObjectLock};
 use crate::template::{Environment, NeededTable, Purpose, parse};
 
@@ -337,9 +338,7 @@ fn rich() -> Survey {
     survey.past.push(PastDrill {
         timestamp: "20260516T083111Z".to_owned(),
         complete: true,
-        phases: [("stack", 4.0), ("isolation", 3.0), ("restore", 700.0)]
-            .map(|(n, s)| (n.to_owned(), s))
-            .into(),
+        phases: [(Phase::Stack, 4.0), (Phase::Isolation, 3.0), (Phase::Restore, 700.0)].into(),
         verification_seconds: Some(30.0),
         databases: [past("shop", 90.0), past("shop_orders", 500.0), past("stock", 60.0)].into(),
         ..PastDrill::default()
