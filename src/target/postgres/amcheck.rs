@@ -3,6 +3,7 @@
 //! The extension is made in `pg_catalog`, beside the system's own functions, and dropped at the end: nothing of a user's
 //! schema is touched, so that no other check sees it. One the backup brought along is used where it is, and stays.
 
+use super::failures::error_text;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +11,14 @@ use futures_util::FutureExt;
 use tokio_postgres::{Error, Row};
 
 use super::catalog::of_users;
+use super::client::execute;
 use super::connections::Connections;
+use super::failures::own_failure;
+use super::pins::Pins;
+use super::quote::quote_identifier;
+use super::server::Server;
 use super::server_text::ServerText;
 use super::sessions::{CatalogSession, ForeignSession};
-use super::{Pins, Server, execute, own_failure, quote_identifier};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
@@ -256,9 +261,9 @@ enum Fault {
 fn fault(relation: &Relation, error: &Error) -> Result<Fault> {
     match error.code().map(tokio_postgres::error::SqlState::code) {
         // data_corrupted, index_corrupted, and a read that fell short
-        Some("XX001" | "XX002" | "58030") => Ok(Fault::Corrupt(super::error_text(error))),
+        Some("XX001" | "XX002" | "58030") => Ok(Fault::Corrupt(error_text(error))),
         Some(code) if code.starts_with("42") => {
-            Ok(Fault::NotChecked(format!("{} (SQLSTATE {code})", super::error_text(error))))
+            Ok(Fault::NotChecked(format!("{} (SQLSTATE {code})", error_text(error))))
         }
         // These messages quote values.
         Some(code) if code.starts_with("22") || code.starts_with("P0") => {

@@ -1,12 +1,15 @@
 //! What a template's own query answers.
 
+use super::failures::error_text;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Row};
 
-use super::{Server, query_failure, quote_identifier};
+use super::failures::query_failure;
+use super::quote::quote_identifier;
+use super::server::Server;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::foreign::Foreign;
@@ -176,7 +179,7 @@ fn moment(row: &Row) -> Result<Moment, Error> {
 /// A template's own query that could not be answered.
 pub(super) fn failed(database: &DatabaseName, error: &Error) -> Failure {
     let doing = format!("running the query on {database}");
-    let text = super::error_text(error);
+    let text = error_text(error);
     match error.code().map(tokio_postgres::error::SqlState::code) {
         // A syntax error, or something that a subquery cannot be.
         Some("42601" | "0A000") => Failure::config(codes::QUERY_INVALID, format!("{doing}: {text}"))

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::Row;
 
+use super::failures::own_failure;
 use super::own_sql::qualify;
+use super::pins::Pins;
+use super::quote::quote_relation;
+use super::server::Server;
 use super::server_text::ServerText;
 use super::sessions::ForeignSession;
-use super::{Pins, Server, own_failure, quote_relation};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;

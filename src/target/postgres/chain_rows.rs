@@ -6,15 +6,18 @@
 
 mod fields;
 
+use super::quote::quote_literal;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Row};
 
 use super::copy_rows::copy_rows;
+use super::database::Database;
+use super::failures::{own_failure, query_failure};
 use super::own_sql::qualify;
+use super::quote::{in_blocks, quote_identifier, quote_relation};
 use super::server_text::ServerText;
-use super::{Database, in_blocks, own_failure, query_failure, quote_identifier, quote_relation};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::foreign::Foreign;
@@ -246,7 +249,7 @@ impl ChainTable {
     pub async fn reader(&self) -> Result<Reader> {
         let client = self.database.connect().await?;
         let doing = format!("reading the chain of {}", self.name);
-        let snapshot = super::quote_literal(&self.snapshot);
+        let snapshot = quote_literal(&self.snapshot);
         Ok(Reader { client, snapshot, doing })
     }
 

@@ -1,26 +1,19 @@
 //! Connecting to the server of a drill, with settings that nothing in it has a say in.
 
-use std::sync::Arc;
-
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::{Client, Connection, NoTls};
 
+use super::client::drive;
+use super::failures::error_text;
 use super::frames::Bounded;
 use super::pins::Pins;
+use super::server::Server;
 use super::sessions::Pinned;
-use super::{Server, drive, error_text};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
-use crate::model::secret::Secret;
-use crate::sandbox::docker::Engine;
 use crate::sandbox::tunnel::{LOOPBACK, Tunnel};
 
 impl Server {
-    /// The server in this container.
-    pub fn new(engine: Engine, container: String, password: Secret) -> Self {
-        Self { engine, container, password, major: Arc::default() }
-    }
-
     /// Connects to a database as the superuser, to set something up in it. Whatever the database holds by then, its
     /// settings have no say in this connection.
     ///
@@ -57,10 +50,6 @@ impl Server {
         Ok(pinned.map_err(|error| connect_failure(database, &error))?.client)
     }
 
-    pub(super) fn options(&self, pins: &Pins) -> String {
-        pins.options(self.major.get().copied().unwrap_or(0))
-    }
-
     /// Knows the server's version from here on: the first connection to it is made before any data is.
     async fn require_major(&self, database: &str) -> Result<()> {
         if self.major.get().is_none() {
@@ -71,18 +60,6 @@ impl Server {
                 .map_err(|error| connect_failure(database, &error))?;
         }
         Ok(())
-    }
-
-    /// What to connect with.
-    pub(super) fn config(&self, database: &str, options: &str) -> tokio_postgres::Config {
-        let mut config = tokio_postgres::Config::new();
-        config
-            .user("postgres")
-            .password(self.password.expose())
-            .dbname(database)
-            .application_name("restore-drill")
-            .options(options);
-        config
     }
 
     async fn start<S>(

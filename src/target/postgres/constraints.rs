@@ -3,6 +3,8 @@
 mod catalog;
 mod queries;
 
+use super::failures::error_text;
+use super::failures::own_failure;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +14,9 @@ use serde::Deserialize;
 use tokio_postgres::Error;
 
 use super::connections::Connections;
+use super::pins::Pins;
+use super::server::Server;
 use super::sessions::ForeignSession;
-use super::{Pins, Server};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
@@ -169,14 +172,14 @@ fn must_end(error: &Error) -> bool {
 }
 
 fn failed(unit: &Unit, error: &Error) -> Failure {
-    super::own_failure(&format!("checking the constraints of {}", unit.table()), error)
+    own_failure(&format!("checking the constraints of {}", unit.table()), error)
 }
 
 /// Why a constraint could not be evaluated. Only what names objects is quoted: other messages quote values.
 fn why(error: &Error) -> String {
     let code = error.code().map_or("unknown", |code| code.code());
     if code.starts_with("42") {
-        format!("{} (SQLSTATE {code})", super::error_text(error))
+        format!("{} (SQLSTATE {code})", error_text(error))
     } else {
         format!("its evaluation fails with SQLSTATE {code}")
     }

@@ -5,21 +5,26 @@
 
 mod pieces;
 mod reading;
+mod table;
 
 use std::sync::Arc;
 
 use tokio_postgres::{Client, Row};
 
+use super::client::execute;
+use super::failures::own_failure;
 use super::own_sql::qualify;
+use super::pins::Pins;
+use super::server::Server;
 use super::sessions::name;
-use super::{Pins, Server, execute, own_failure};
 use crate::model::failure::Result;
-use crate::model::manifest::{Column, Extension, Fingerprint, FingerprintKey};
+use crate::model::manifest::{Column, Extension, FingerprintKey};
 use crate::model::names::DatabaseName;
 use crate::template::TableName;
 
 pub(super) use pieces::pieces;
 pub(super) use reading::{Locking, Reading, read_on};
+pub use table::{Folded, Wanted};
 
 /// Whatever has a say in how values are written, as `pg_dump` sets it or, where it leaves a setting alone, fixed too; and
 /// no limits of time. Settings that a server does not know are left out.
@@ -85,26 +90,6 @@ pub struct Shape {
     pub columns: Vec<Column>,
     /// Whether its rows are not on this server: those of unlogged tables never reach a standby.
     pub is_elsewhere: bool,
-}
-
-/// A table to be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
-    /// Its object identifier.
-    pub oid: u32,
-    /// Its name.
-    pub name: TableName,
-    /// The columns, in the order in which they are hashed.
-    pub columns: Vec<String>,
-}
-
-/// What the rows of a table came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Folded {
-    /// How many there are.
-    pub rows: u64,
-    /// Their fingerprint.
-    pub fingerprint: Fingerprint,
 }
 
 /// Has a connection write values as all the others do.

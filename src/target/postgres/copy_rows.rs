@@ -6,8 +6,8 @@
 use futures_util::TryStreamExt;
 use tokio_postgres::Client;
 
+use super::failures::query_failure;
 use super::frames::LIMIT;
-use super::query_failure;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 

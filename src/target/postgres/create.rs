@@ -4,8 +4,10 @@
 //! A locale decides what is unique, in which order texts are, and which partition a row belongs into. So one that the image
 //! lacks is never replaced in silence. The archive's own statements are not run: they are hostile text.
 
-use super::{MAINTENANCE, Server, database_settings, error_text, query_failure};
-use super::{quote_identifier, quote_literal};
+use super::database_settings;
+use super::failures::{error_text, query_failure};
+use super::quote::{quote_identifier, quote_literal};
+use super::server::{MAINTENANCE, Server};
 use crate::format::pg_custom::{DatabaseLocale, LocaleProvider, Toc};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};

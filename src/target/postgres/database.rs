@@ -2,7 +2,9 @@
 
 use tokio_postgres::Client;
 
-use super::{Direct, Pins, Server};
+use super::direct::Direct;
+use super::pins::Pins;
+use super::server::Server;
 use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
 

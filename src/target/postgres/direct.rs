@@ -9,17 +9,14 @@ use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config};
 
-use super::error_text;
-use super::passfile;
+use super::failures::error_text;
+use super::passfile::{self, Lookup};
 use super::tls::{SslMode, Tls};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
 /// How long connecting may take, where the URL says nothing.
 const CONNECT: Duration = Duration::from_secs(15);
-
-/// Looks up a variable of the environment.
-pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Where a database is, and how to get in.
 #[derive(Clone)]

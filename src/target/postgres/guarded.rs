@@ -8,8 +8,9 @@ use futures_util::future::BoxFuture;
 use tokio_postgres::Client;
 
 use super::connections::Connections;
+use super::pins::Pins;
+use super::server::Server;
 use super::sessions::ForeignSession;
-use super::{Pins, Server};
 use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
 

@@ -9,7 +9,8 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, RowStream, SimpleQueryMessage, Statement};
 
 use super::assertion::failed;
-use super::{Server, query_failure};
+use super::failures::query_failure;
+use super::server::Server;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;

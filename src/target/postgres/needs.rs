@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{MAINTENANCE, Server};
+use super::server::{MAINTENANCE, Server};
 
 const MIB: u64 = 1024 * 1024;
 /// What `max_locks_per_transaction` is where nobody sets it.

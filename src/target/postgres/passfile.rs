@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::direct::Lookup;
 use crate::model::secret::Secret;
+
+/// Looks up a variable of the environment.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// What a password is wanted for.
 pub(super) struct Wanted<'a> {

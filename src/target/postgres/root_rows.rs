@@ -4,7 +4,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::TryStreamExt;
 use tokio_postgres::types::ToSql;
 
-use super::{Pins, Server, query_failure};
+use super::failures::query_failure;
+use super::pins::Pins;
+use super::server::Server;
 use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
 

@@ -6,10 +6,13 @@ use std::time::Duration;
 use tokio_postgres::Row;
 
 use super::catalog::of_users;
+use super::failures::own_failure;
 use super::own_sql::qualify;
+use super::pins::Pins;
+use super::quote::{quote_identifier, quote_relation};
+use super::server::Server;
 use super::server_text::is_utf8;
 use super::sessions::ForeignSession;
-use super::{Pins, Server, own_failure, quote_identifier, quote_relation};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use futures_util::SinkExt;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use super::{Server, execute, query_failure};
+use super::client::execute;
+use super::failures::query_failure;
+use super::server::Server;
 use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
 

@@ -8,10 +8,11 @@
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, SimpleQueryMessage, SimpleQueryRow};
 
+use super::failures::own_failure;
 use super::own_sql::qualify;
 use super::pins::Pins;
+use super::server::Server;
 use super::server_text::ServerText;
-use super::{Server, own_failure};
 use crate::model::failure::Result;
 
 /// A connection on which no code of the backup's ever runs.

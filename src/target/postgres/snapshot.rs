@@ -1,15 +1,18 @@
 //! A snapshot of the source that several connections share, `pg_dump`'s among them: what is read here are the very rows
 //! that are dumped, whatever is written meanwhile.
 
+use super::failures::error_text;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use tokio_postgres::Client;
 
+use super::client::execute;
 use super::content::{self, Locking, Reading, Shape, Wanted};
+use super::failures::query_failure;
+use super::quote::quote_literal;
 use super::source::SourceServer;
-use super::{execute, query_failure, quote_literal};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::manifest::{FingerprintKey, Rows, Source, Table};
@@ -74,7 +77,7 @@ impl SourceServer {
         let exported = exported.and_then(|row| row.try_get(0)).map_err(|error| {
             Failure::bad(
                 codes::SNAPSHOT_REFUSED,
-                format!("the source exports no snapshot: {}", super::error_text(&error)),
+                format!("the source exports no snapshot: {}", error_text(&error)),
             )
         });
         Ok(Snapshot { id: exported?, client, server: self.clone(), database: database.clone(), source })

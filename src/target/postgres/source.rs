@@ -3,7 +3,7 @@
 use rustls::pki_types::ServerName;
 use tokio_postgres::Client;
 
-use super::error_text;
+use super::failures::error_text;
 use super::tls::{SslMode, Tls};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};

@@ -15,7 +15,7 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::drive;
+use super::client::drive;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 

@@ -1,12 +1,16 @@
 //! Whether the drill's own server is in trouble, asked of the engine and of the server itself. A server that dies fails
 //! whatever is restored or checked on it, and says nothing about the backup.
 
+use super::ready::ATTEMPT;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::failures::error_text;
 use super::frames::Bounded;
-use super::{MAINTENANCE, Pins, RETRY, Server, error_text};
+use super::pins::Pins;
+use super::ready::RETRY;
+use super::server::{MAINTENANCE, Server};
 use crate::model::code::Code;
 use crate::model::codes;
 use crate::model::failure::{Class, Failure};
@@ -76,8 +80,8 @@ impl Server {
         let tunnel = tunnel.map_err(|failure| failure.message)?;
         let config = self.config(MAINTENANCE, &self.options(&Pins::catalog()));
         let connecting = config.connect_raw(Bounded::new(tunnel), tokio_postgres::NoTls);
-        match tokio::time::timeout(super::ATTEMPT, connecting).await {
-            Err(_) => Err(format!("no answer within {} s", super::ATTEMPT.as_secs())),
+        match tokio::time::timeout(ATTEMPT, connecting).await {
+            Err(_) => Err(format!("no answer within {} s", ATTEMPT.as_secs())),
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => match error.code() {
                 Some(code) if !NOT_NOW.contains(&code.code()) => Ok(()),

@@ -2,7 +2,7 @@
 
 use tokio_postgres::types::Type;
 
-use crate::target::postgres::quote_identifier;
+use crate::target::postgres::quote::quote_identifier;
 
 /// A field to read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,7 +8,7 @@ use super::queries::{self, ForeignColumn, ForeignKey, Table, Unique, Unit};
 use crate::model::failure::Result;
 use crate::target::postgres::catalog::of_users;
 use crate::target::postgres::constraints::{ConstraintKind, Recheck, RecheckResult, RecheckedRule};
-use crate::target::postgres::own_failure;
+use crate::target::postgres::failures::own_failure;
 use crate::target::postgres::server_text::is_utf8;
 use crate::target::postgres::sessions::{CatalogSession, name};
 

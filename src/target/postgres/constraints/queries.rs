@@ -1,6 +1,6 @@
 //! The SQL that counts and names the rows that violate a constraint. Pure.
 
-use crate::target::postgres::{quote_identifier, quote_relation};
+use crate::target::postgres::quote::{quote_identifier, quote_relation};
 
 /// A constraint.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use tokio_postgres::Client;
 
 use super::super::own_sql::qualify;
-use super::super::{in_blocks, query_failure, quote_identifier, quote_relation};
-use super::Wanted;
+use super::table::Wanted;
 use crate::model::failure::Result;
+use crate::target::postgres::failures::query_failure;
+use crate::target::postgres::quote::{in_blocks, quote_identifier, quote_relation};
 use crate::template::TableName;
 
 /// A table is read in pieces of about this size, TOAST included, so that all connections have work to the end.

@@ -7,12 +7,13 @@ use futures_util::TryStreamExt;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use super::super::{execute, own_failure};
 use super::pieces::{Piece, copy, quoted};
-use super::{Folded, Wanted};
+use super::table::{Folded, Wanted};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::manifest::{FingerprintKey, RowHasher, TableFold};
+use crate::target::postgres::client::execute;
+use crate::target::postgres::failures::own_failure;
 
 /// Whether the rows of a table may be others now than in the snapshot: it was emptied, rewritten, dropped, or another has
 /// its name since. Snapshots take no notice of that; the number of the table's file does.

@@ -4,19 +4,21 @@
 //! never by what an error says, since any dump can write `out of memory`. So a dump can make itself fail by its words, and
 //! nothing else.
 
+use crate::target::postgres::failures::own_failure;
+use crate::target::postgres::server::MAINTENANCE;
 use std::sync::LazyLock;
 
 use regex::Regex;
 use tokio::time::Instant;
 
+use super::run::Run;
 use super::shown::{self, Names};
 use super::words::Words;
-use super::{Run, newer_than_image};
 use crate::format::pg_custom::Toc;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
-use crate::target::postgres::Server;
+use crate::target::postgres::server::Server;
 
 /// Room on a disk that counts as none: it is seen once a second, and much is written in one.
 const FULL: u64 = 256 * 1024 * 1024;
@@ -70,12 +72,12 @@ impl Server {
 
     /// Those of these roles that the server does not have.
     pub(super) async fn absent_roles(&self, named: &[String]) -> Result<Vec<String>> {
-        let client = self.connect(crate::target::postgres::MAINTENANCE).await?;
+        let client = self.connect(MAINTENANCE).await?;
         let sql = "SELECT name FROM pg_catalog.unnest($1::pg_catalog.text[]) AS name \
                    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles \
                                      WHERE rolname OPERATOR(pg_catalog.=) name::pg_catalog.name)";
         let rows = client.query(sql, &[&named]).await;
-        let rows = rows.map_err(|error| crate::target::postgres::own_failure("looking for roles", &error))?;
+        let rows = rows.map_err(|error| own_failure("looking for roles", &error))?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 }
@@ -148,6 +150,12 @@ fn of_the_backup(words: &Words, first: String) -> Failure {
     Failure::bad(codes::RESTORE_FAILED, first).hint(
         "databases[].pg_restore.stderr in the verdict has the errors; --keep leaves the server to look at",
     )
+}
+
+/// A dump that the image's `pg_restore` is too old for.
+pub fn newer_than_image(what: &str) -> Failure {
+    Failure::inconclusive(codes::DUMP_NEWER_THAN_IMAGE, what)
+        .hint("name a Postgres image of the dump's major version, or a later one, in postgres.image (for Aegis: DRILL_POSTGRES_IMAGE)")
 }
 
 /// Roles that errors say are not there.

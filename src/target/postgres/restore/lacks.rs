@@ -11,9 +11,10 @@ use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human::one_line;
 use crate::model::names::DatabaseName;
-use crate::target::postgres::{
-    MAINTENANCE, Server, error_text, execute, own_failure, quote_identifier, quote_literal,
-};
+use crate::target::postgres::client::execute;
+use crate::target::postgres::failures::{error_text, own_failure};
+use crate::target::postgres::quote::{quote_identifier, quote_literal};
+use crate::target::postgres::server::{MAINTENANCE, Server};
 
 /// Objects of each kind that are tried.
 const TRIED: usize = 200;

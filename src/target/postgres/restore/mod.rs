@@ -3,52 +3,31 @@
 mod explain;
 mod lacks;
 mod refresh;
+mod run;
 mod shown;
 mod words;
 
 use futures_util::TryStreamExt;
 use tokio::io::AsyncWriteExt;
 
-use super::{Pins, Server, scratch};
-use crate::format::pg_custom::Toc;
+use super::pins::Pins;
+use super::scratch;
+use super::server::Server;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::model::secret::Secret;
-use crate::model::verdict::PgRestore;
 use crate::sandbox::docker::{ExecSpec, Output};
 use crate::sandbox::spec::SCRATCH;
-use words::{Listener, Words};
+use words::Listener;
 
-pub use explain::Explained;
+pub use explain::{Explained, newer_than_image};
+pub use run::Run;
 
 /// Runs `pg_restore` and looks at the disk's free room beside it: after an error the server gives room back, so whether
 /// the disk was full can only be seen while it is. The room goes to stdout, which `pg_restore` does not use here.
 const WATCHED: &str = r#"while df -Pk "$0" 2>/dev/null; do sleep 1 >/dev/null 2>&1 </dev/null || break; done &
 watch=$!; "$@"; status=$?; kill "$watch" 2>/dev/null; exit "$status""#;
-
-/// How `pg_restore` went.
-#[derive(Debug)]
-pub struct Run {
-    exit_code: i64,
-    jobs: usize,
-    words: Words,
-    /// The least room that was seen on the disk, in bytes.
-    lowest_free: Option<u64>,
-}
-
-impl Run {
-    /// Whether everything was restored.
-    pub fn is_clean(&self) -> bool {
-        self.exit_code == 0
-    }
-
-    /// What a verdict keeps of it.
-    pub fn record(&self, toc: &Toc) -> PgRestore {
-        let (stderr, stderr_lines_dropped) = shown::lines(&self.words, &shown::Names::of(toc));
-        PgRestore { exit_code: self.exit_code, jobs: self.jobs, stderr, stderr_lines_dropped }
-    }
-}
 
 impl Server {
     /// Restores a database's dump from the scratch volume. How it went is in the result: a dump that does not
@@ -131,10 +110,4 @@ impl Server {
             lowest_free: room.lowest(),
         })
     }
-}
-
-/// A dump that the image's `pg_restore` is too old for.
-pub fn newer_than_image(what: &str) -> Failure {
-    Failure::inconclusive(codes::DUMP_NEWER_THAN_IMAGE, what)
-        .hint("name a Postgres image of the dump's major version, or a later one, in postgres.image (for Aegis: DRILL_POSTGRES_IMAGE)")
 }

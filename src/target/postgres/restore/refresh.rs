@@ -3,11 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{Run, shown};
+use super::run::Run;
+use super::shown;
 use crate::format::pg_custom::Toc;
 use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
-use crate::target::postgres::{Server, own_failure};
+use crate::target::postgres::failures::own_failure;
+use crate::target::postgres::server::Server;
 
 /// Views that are not filled and read a foreign table: by themselves, by other views, or as a partition or heir.
 const REACHING_OUT: &str = "
