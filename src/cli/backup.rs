@@ -15,7 +15,7 @@ use crate::model::human;
 use crate::model::manifest::FingerprintKey;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::TeardownStatus;
-use crate::store::S3Store;
+use crate::store;
 use crate::template::{Environment, Purpose};
 use crate::view::{Page, stderr};
 
@@ -75,7 +75,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         };
         return Ok(common::delivered(printed, ExitCode::Ok));
     }
-    let store = Arc::new(S3Store::connect(&template.store).await?);
+    let store = store::connect(&template.store).await?;
     let job = Job {
         template: Arc::new(template),
         databases,

@@ -23,7 +23,7 @@ use crate::model::failure::{Class, Failure, Result};
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::Verdict;
-use crate::store::{S3Store, Store};
+use crate::store::{self, Store};
 use crate::template::{Environment, Purpose, Template};
 use crate::view::stderr::{self, Stderr};
 use crate::view::{LiveProgress, PlainLog, last_line, summary};
@@ -66,7 +66,7 @@ impl TemplateArg {
         let template = check::load(&self.template, &Environment::of_process(), Purpose::Drill)?;
         let template = template.narrow(only)?;
         let identities = Arc::new(Identities::load(&template.encryption.identities)?);
-        let store = Arc::new(S3Store::connect(&template.store).await?);
+        let store = store::connect(&template.store).await?;
         Ok(Opened { template, identities, store })
     }
 }

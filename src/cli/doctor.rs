@@ -11,7 +11,7 @@ use crate::doctor;
 use crate::evidence::past_drills;
 use crate::model::exit::ExitCode;
 use crate::model::failure::Result;
-use crate::store::{S3Store, Store};
+use crate::store;
 use crate::template::{Environment, Purpose};
 use crate::view::doctor_text;
 
@@ -48,8 +48,8 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let template = check::load(&args.template.template, &Environment::of_process(), Purpose::Drill)?;
     let past = past_drills(&args.reports, &template);
     let looking = async {
-        let store = S3Store::connect(&template.store).await;
-        let store = store.as_ref().map(|store| store as &dyn Store).map_err(Clone::clone);
+        let store = store::connect(&template.store).await;
+        let store = store.as_ref().map(|store| &**store).map_err(Clone::clone);
         Ok(doctor::examine(&template, store, &past, &Clock::system()).await)
     };
     let examination = in_time(LIMIT, "looking at the store and the engine", looking).await?;

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
 use futures_util::stream::{self, Stream, StreamExt};
 
-use super::Store;
+use super::port::Store;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::ObjectKey;

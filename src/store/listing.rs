@@ -1,7 +1,7 @@
 //! Bounds of a listing. A store may go on for ever: it is broken, it is no store, or somebody wants the memory of the
 //! machine that drills.
 
-use super::ObjectMeta;
+use super::port::ObjectMeta;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;

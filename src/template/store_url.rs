@@ -1,4 +1,7 @@
-//! The URL of a store: `s3://bucket/prefix`.
+//! The URL of a store, such as `s3://bucket/prefix`.
+//!
+//! It is taken apart here and not by a library for URLs: a prefix may hold any text, such as `%`, `..` and spaces, and a
+//! library would rewrite it. Which schemes there are is known to the stores.
 
 use std::fmt;
 
@@ -8,8 +11,8 @@ use crate::model::failure::{Failure, Result};
 /// The URL of a store, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreUrl {
-    /// What kind of store it is: `s3`.
-    pub scheme: &'static str,
+    /// Which kind of store it is, such as `s3`.
+    pub scheme: String,
     /// Where in it: of S3, the bucket.
     pub place: String,
     /// What every key begins with, without slashes around it; may be empty.
@@ -22,15 +25,27 @@ impl StoreUrl {
     /// # Errors
     /// `store_url_invalid`, a configuration error.
     pub fn parse(url: &str) -> Result<Self> {
-        let rest = url.strip_prefix("s3://").filter(|rest| !rest.starts_with('/') && !rest.is_empty());
-        let Some(rest) = rest else {
-            return Err(invalid("store.url is not an S3 URL"));
+        let parts = url.split_once("://").filter(|(scheme, rest)| {
+            !scheme.is_empty()
+                && scheme.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+                && !rest.starts_with('/')
+                && !rest.is_empty()
+        });
+        let Some((scheme, rest)) = parts else {
+            return Err(Self::refuse("store.url is not the URL of a store"));
         };
         let (place, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         if let Some(sign) = place.chars().find(|c| matches!(c, '@' | ':' | '?')) {
-            return Err(invalid(&format!("the bucket of store.url has a `{sign}` in its name")));
+            return Err(Self::refuse(&format!("the bucket of store.url has a `{sign}` in its name")));
         }
-        Ok(Self { scheme: "s3", place: place.to_owned(), prefix: prefix.trim_matches('/').to_owned() })
+        let prefix = prefix.trim_matches('/').to_owned();
+        Ok(Self { scheme: scheme.to_owned(), place: place.to_owned(), prefix })
+    }
+
+    /// Why a URL cannot be used. The value is not shown: people write keys and signatures into it.
+    pub fn refuse(why: &str) -> Failure {
+        Failure::config(codes::STORE_URL_INVALID, why)
+            .hint("write it as s3://bucket or s3://bucket/prefix; an endpoint belongs into store.endpoint, and credentials into variables")
     }
 }
 
@@ -40,12 +55,6 @@ impl fmt::Display for StoreUrl {
         let slash = if prefix.is_empty() { "" } else { "/" };
         write!(f, "{scheme}://{place}{slash}{prefix}")
     }
-}
-
-/// The value is not shown: people write keys and signatures into it.
-fn invalid(why: &str) -> Failure {
-    Failure::config(codes::STORE_URL_INVALID, why)
-        .hint("write it as s3://bucket or s3://bucket/prefix; an endpoint belongs into store.endpoint, and credentials into variables")
 }
 
 /// A URL without the name and the password in it, and without its query: what may be secret.
@@ -66,8 +75,8 @@ mod tests {
         assert_eq!(url("s3://b/p/q/"), Ok(("b".to_owned(), "p/q".to_owned())));
         assert_eq!(StoreUrl::parse("s3://b/p/q/").unwrap().to_string(), "s3://b/p/q");
         assert_eq!(url("s3://b"), Ok(("b".to_owned(), String::new())));
-        for bad in ["", "b/p", "s3://", "s3:///p", "https://b/p"] {
-            assert_eq!(StoreUrl::parse(bad).unwrap_err().code.as_str(), "store_url_invalid", "{bad}");
+        for bad in ["", "b/p", "s3://", "s3:///p", "S3://b"] {
+            assert_eq!(StoreUrl::parse(bad).unwrap_err().code, "store_url_invalid", "{bad}");
         }
     }
 

@@ -13,10 +13,10 @@ use super::words::Words;
 use super::{S3Store, meta_time};
 use crate::model::failure::Result;
 use crate::model::names::ObjectKey;
-use crate::store::{
-    ArchiveRestore, BucketFacts, BucketLock, Fact, LifecycleRule, ObjectFacts, ObjectLock, RestoreTier,
-    Transition,
+use crate::store::facts::{
+    ArchiveRestore, BucketFacts, BucketLock, Fact, LifecycleRule, ObjectFacts, ObjectLock, Transition,
 };
+use crate::store::port::RestoreTier;
 
 /// A store that does not tell how it keeps objects must not hold up a plan.
 const PATIENCE: Duration = Duration::from_secs(5);

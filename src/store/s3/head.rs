@@ -6,7 +6,7 @@ use super::S3Store;
 use super::error::status;
 use crate::model::failure::Result;
 use crate::model::names::ObjectKey;
-use crate::store::PageRequest;
+use crate::store::port::PageRequest;
 
 impl S3Store {
     /// What HEAD says of an object; nothing, if there is none.

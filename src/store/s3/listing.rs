@@ -11,7 +11,8 @@ use super::{S3Store, meta_time, size};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::ObjectKey;
-use crate::store::{Gathered, ObjectMeta, Page, PageRequest};
+use crate::store::listing::Gathered;
+use crate::store::port::{ObjectMeta, Page, PageRequest};
 
 /// Pages without anything in them, one after another, that are taken for a store's way of going on.
 const EMPTY_PAGES: u32 = 100;

@@ -14,6 +14,7 @@ mod upload;
 mod words;
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -25,15 +26,26 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::{Credentials, RequestChecksumCalculation, ResponseChecksumValidation};
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta};
+use futures_util::FutureExt;
 
-use self::network::{Network, Variable};
+use self::network::Network;
+use self::proxy::Variable;
 use self::traffic::Meter;
 use self::words::Words;
-use super::{BucketFacts, ObjectFacts, ObjectMeta, Page, PageRequest, RestoreTier, Store, Traffic, Upload};
+use super::facts::{BucketFacts, ObjectFacts, Traffic};
+use super::kind::StoreKind;
+use super::port::{ObjectMeta, Page, PageRequest, RestoreTier, Store, Upload};
 use crate::model::failure::Result;
 use crate::model::names::ObjectKey;
 use crate::model::secret::Secret;
 use crate::template::{self, StoreUrl};
+
+/// S3, as the list of stores has it.
+pub(super) const KIND: StoreKind = StoreKind {
+    name: "S3",
+    schemes: &["s3"],
+    connect: |settings| async { Ok(Arc::new(S3Store::connect(settings).await?) as Arc<dyn Store>) }.boxed(),
+};
 
 /// A bucket.
 #[derive(Debug, Clone)]

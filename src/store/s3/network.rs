@@ -13,12 +13,9 @@ use aws_smithy_runtime_api::client::http::{HttpClient as _, http_client_fn};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::proxy::{Guard, Proxy};
+use super::proxy::{Guard, Proxy, Variable};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
-
-/// A variable of the environment; empty ones are none.
-pub(super) type Variable<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The way to a store, or to whoever hands out its credentials.
 #[derive(Debug)]

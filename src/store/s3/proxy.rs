@@ -10,13 +10,15 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 
-use super::network::Variable;
 use crate::model::codes;
 use crate::model::failure::Failure;
 
 /// Never through a proxy: this machine itself, and the addresses where clouds hand out credentials. What `NO_PROXY`
 /// names comes on top.
 const NEVER: &str = "localhost,127.0.0.0/8,::1,169.254.0.0/16,fd00:ec2::254";
+
+/// A variable of the environment; empty ones are none.
+pub(super) type Variable<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
 /// A proxy, of a kind that can be used or not.
 #[derive(Debug)]

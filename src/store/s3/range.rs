@@ -14,7 +14,7 @@ use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::ObjectKey;
-use crate::store::Store;
+use crate::store::port::Store;
 
 /// How often a range is read again when its body breaks off; requests that fail outright are retried by the SDK.
 const ATTEMPTS: u32 = 4;

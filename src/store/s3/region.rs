@@ -7,7 +7,7 @@ use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_sdk_s3::config::SharedHttpClient;
 
-use super::network::Variable;
+use super::proxy::Variable;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::template;

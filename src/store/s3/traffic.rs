@@ -17,7 +17,7 @@ use chrono::{DateTime, TimeDelta};
 use http_body::{Body, Frame, SizeHint};
 
 use crate::clock::Clock;
-use crate::store::Traffic;
+use crate::store::facts::Traffic;
 
 /// A listing of a thousand keys of a thousand letters, each URL-encoded, has about 4 MiB, and so have the pieces that
 /// ranges are read in; other answers are small.

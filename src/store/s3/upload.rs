@@ -15,7 +15,7 @@ use super::{S3Store, size};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::ObjectKey;
-use crate::store::{Store, Upload};
+use crate::store::port::{Store, Upload};
 
 /// Parts in flight during an upload.
 const UPLOADS_IN_FLIGHT: usize = 3;

@@ -250,7 +250,7 @@ mod tests {
             config.connect_raw(Bounded::new(ours), tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(connection);
         let error = client.simple_query("SELECT 1").await.unwrap_err();
-        let failure = own_failure("counting t", &error);
+        let failure = super::super::failures::own_failure("counting t", &error);
         assert_eq!(failure.code.as_str(), "value_too_large");
         assert!(
             failure.message.starts_with("counting t: the server sent a value or a row of 1.1 GiB"),
