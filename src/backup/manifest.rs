@@ -113,7 +113,7 @@ impl Job {
     }
 
     async fn upload_manifest(&self, manifest: &Manifest, written: &mut Written) -> Result<()> {
-        let sealed = Bytes::from(layer::seal(&manifest.to_json(), &self.recipients)?);
+        let sealed = Bytes::from(layer::seal_whole(&manifest.to_json(), &self.recipients)?);
         let mut upload = self.store.create(&written.key).await.map_err(|failure| match failure.code {
             codes::OBJECT_EXISTS => failure.hint(
                 "two backups of the same time, by store.timestamp, have one manifest; --no-manifest leaves it out",
@@ -134,7 +134,7 @@ impl Job {
         if back != sealed {
             return Err(differs(&written.key, "its bytes are others"));
         }
-        let opened = layer::open_as("the manifest", &back, identities)?;
+        let opened = layer::open_whole("the manifest", &back, identities)?;
         if Manifest::parse(&opened).as_ref() != Ok(manifest) {
             return Err(differs(&written.key, "it says something else"));
         }

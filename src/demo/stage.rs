@@ -172,7 +172,7 @@ impl Stage {
             Some(How::WithoutPostData(database)) => {
                 let name: DatabaseName = database.parse().expect("the sample data's names are names");
                 let dump = source.dump_without_post_data(&name).await?;
-                let sealed = layer::seal(&dump, &self.recipients()?)?;
+                let sealed = layer::seal_whole(&dump, &self.recipients()?)?;
                 fs::write(self.path_of(&report, &name)?, sealed).map_err(no_directory)?;
                 self.say(&format!("broken: {name}"));
             }

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 
 use super::{Health, Item};
-use crate::layer::{DecryptFailure, Identities, decrypt};
+use crate::layer::{self, DecryptFailure, Identities};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
@@ -125,7 +125,7 @@ async fn open_range(
             failure
         }
     })?;
-    Ok(decrypt(&*bytes, identities).map(drop))
+    Ok(layer::open(&*bytes, identities).map(drop))
 }
 
 /// `ahead` is how far the store's clock is in front of this machine's.

@@ -243,7 +243,7 @@ mod tests {
         // It is told when nothing fits: the recovery point may be made for one of them.
         let other = super::super::testing::key();
         let sealed = super::super::testing::sealed(&other, b"x");
-        let failure = super::super::open(&sealed, &identities).unwrap_err();
+        let failure = super::super::open_whole("it", &sealed, &identities).unwrap_err();
         assert_eq!(failure.code.as_str(), "no_identity_fits");
         assert!(failure.message.contains("not tried: a post-quantum key (line 1"), "{failure}");
         // Alone they open nothing.

@@ -2,8 +2,9 @@
 
 use std::io::{Read, Write};
 
-use super::age::{DecryptFailure, decrypt, encrypt};
+use super::failure::DecryptFailure;
 use super::identity::{Identities, Recipients};
+use super::stack::{encrypt, open};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
@@ -11,7 +12,7 @@ use crate::model::failure::{Failure, Result};
 ///
 /// # Errors
 /// `encrypt_failed`.
-pub fn seal(plaintext: &[u8], recipients: &Recipients) -> Result<Vec<u8>> {
+pub fn seal_whole(plaintext: &[u8], recipients: &Recipients) -> Result<Vec<u8>> {
     let mut sealed = Vec::with_capacity(plaintext.len() + 1024);
     let mut writer = encrypt(&mut sealed, recipients)?;
     let written = writer.write_all(plaintext).and_then(|()| writer.finish());
@@ -20,22 +21,14 @@ pub fn seal(plaintext: &[u8], recipients: &Recipients) -> Result<Vec<u8>> {
     Ok(sealed)
 }
 
-/// Decrypts a recovery point that fits into memory.
-///
-/// # Errors
-/// Whatever is wrong with the file or the identities, see [`decrypt`].
-pub fn open(ciphertext: &[u8], identities: &Identities) -> Result<Vec<u8>> {
-    open_as("the recovery point", ciphertext, identities)
-}
-
 /// Decrypts bytes that fit into memory. Failures call them by this name.
 ///
 /// # Errors
-/// As [`open`].
-pub fn open_as(name: &str, ciphertext: &[u8], identities: &Identities) -> Result<Vec<u8>> {
+/// Whatever is wrong with the file or the identities.
+pub fn open_whole(name: &str, ciphertext: &[u8], identities: &Identities) -> Result<Vec<u8>> {
     let failed = |failure: DecryptFailure| failure.into_failure_of(name);
     let mut plaintext = Vec::new();
-    let mut reader = decrypt(ciphertext, identities).map_err(failed)?;
+    let mut reader = open(ciphertext, identities).map_err(failed)?;
     reader.read_to_end(&mut plaintext).map_err(|error| failed(DecryptFailure::from_stream(error)))?;
     Ok(plaintext)
 }

@@ -1,21 +1,29 @@
-//! Encryption of recovery points: ciphertext stream → plaintext stream, and back.
+//! Layers: what a backup is wrapped in. A layer turns one stream into another, and layers are stacked.
 //!
-//! Only [`mod@age`] and [`identity`] know the format's library. Everything is synchronous and works on
-//! [`std::io::Read`] and [`std::io::Write`]; [`pipe`] runs it between two asynchronous ends.
+//! To add a layer, write a file here with a [`LayerKind`], and add that to [`LAYERS`]. Only the files `age` and `identity`
+//! know age's library. Everything is synchronous and works on [`std::io::Read`] and [`std::io::Write`]; [`pipe`] runs it
+//! between two asynchronous ends.
 
 mod age;
+mod failure;
 mod identity;
+mod kind;
 mod memory;
 pub mod pipe;
+mod stack;
+#[cfg(test)]
+mod tests;
 
-pub use age::{DecryptFailure, decrypt, encrypt};
+pub use failure::DecryptFailure;
 pub use identity::{Identities, Recipients, generate_key};
-pub use memory::{open, open_as, seal};
+pub use kind::{LayerKind, Recognised, Seal};
+pub use memory::{open_whole, seal_whole};
+pub use stack::{LAYERS, Opened, encrypt, open};
 
 /// Keys for tests.
 #[cfg(test)]
 pub mod testing {
-    use super::{Identities, Recipients, generate_key, seal};
+    use super::{Identities, Recipients, generate_key, seal_whole};
 
     /// A key, and whom to encrypt to for it.
     pub struct Key {
@@ -38,6 +46,6 @@ pub mod testing {
 
     /// An age file for it.
     pub fn sealed(key: &Key, plaintext: &[u8]) -> Vec<u8> {
-        seal(plaintext, &key.recipients).unwrap()
+        seal_whole(plaintext, &key.recipients).unwrap()
     }
 }

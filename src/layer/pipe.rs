@@ -9,8 +9,9 @@ use bytes::{Bytes, BytesMut};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use super::age::{DecryptFailure, decrypt, encrypt};
+use super::failure::DecryptFailure;
 use super::identity::{Identities, Recipients};
+use super::stack::{encrypt, open};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::transfer::TransferStats;
@@ -26,7 +27,7 @@ const CHUNK: usize = 256 * 1024;
 /// thread that may block.
 ///
 /// # Errors
-/// An error of `input` or of `inspect` comes back as it is; otherwise whatever [`decrypt`] finds.
+/// An error of `input` or of `inspect` comes back as it is; otherwise whatever [`open`] finds.
 pub fn decrypt_blocking(
     input: mpsc::Receiver<Result<Bytes>>,
     output: &mpsc::Sender<Bytes>,
@@ -40,7 +41,7 @@ pub fn decrypt_blocking(
     let mut waited_for_output = Duration::ZERO;
     let mut objection = None;
     let outcome = (|| {
-        let mut plaintext = decrypt(&mut source, identities)?;
+        let mut plaintext = open(&mut source, identities)?;
         loop {
             let mut chunk = BytesMut::zeroed(CHUNK);
             let filled = fill(&mut plaintext, &mut chunk).map_err(DecryptFailure::from_stream)?;
@@ -91,7 +92,7 @@ pub fn encrypt_blocking(
     let mut source = ChannelReader::new(input);
     let mut sink = ChannelWriter { output, hash: Sha256::new(), bytes: 0, waited: Duration::ZERO };
     let copied = encrypt(&mut sink, recipients).and_then(|mut writer| {
-        io::copy(&mut source, &mut writer).and_then(|_| writer.finish().map(drop)).map_err(|error| {
+        io::copy(&mut source, &mut writer).and_then(|_| writer.finish()).map_err(|error| {
             Failure::inconclusive(codes::ENCRYPTION_BROKE_OFF, format!("encryption broke off: {error}"))
         })
     });

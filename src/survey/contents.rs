@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::format::pg_custom::{ArchiveError, Limits, LineFeeds, Status, TocReader};
-use crate::layer::{DecryptFailure, Identities, decrypt};
+use crate::layer::{DecryptFailure, Identities, open};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::verdict::RecoveryPoint;
@@ -43,7 +43,7 @@ pub enum Peek {
 
 /// Looks at the first bytes of a recovery point; `whole` if there are no others. Pure.
 pub fn peek(bytes: &[u8], whole: bool, identities: &Identities) -> Peek {
-    let mut plaintext = match decrypt(bytes, identities) {
+    let mut plaintext = match open(bytes, identities) {
         Ok(plaintext) => plaintext,
         Err(DecryptFailure::Truncated | DecryptFailure::Corrupted | DecryptFailure::BadHeader(_))
             if !whole =>
@@ -142,7 +142,7 @@ async fn read_up_to(
 
 /// Why bytes do not decrypt, given that more of them do not help.
 fn broken(bytes: &[u8], identities: &Identities) -> Failure {
-    match decrypt(bytes, identities) {
+    match open(bytes, identities) {
         Err(failure @ DecryptFailure::BadHeader(_)) => failure.into_failure(),
         _ => DecryptFailure::Corrupted.into_failure(),
     }

@@ -70,7 +70,7 @@ async fn read(context: &Context<'_>, key: &ObjectKey) -> Result<Read> {
     let Some(sealed) = store::whole(&tools.store, key, MANIFEST_SIZE_LIMIT).await? else {
         return Ok(Read::None);
     };
-    let json = match layer::open_as(&format!("the manifest {key}"), &sealed, &tools.identities) {
+    let json = match layer::open_whole(&format!("the manifest {key}"), &sealed, &tools.identities) {
         Ok(json) => json,
         Err(failure) => return Ok(Read::Unreadable(failure.message)),
     };

@@ -57,16 +57,20 @@ pub fn apply(
         ObjectChange::FlipBit(_) => flipped(object),
         ObjectChange::Empty(_) => Vec::new(),
         ObjectChange::TruncateDump(_) => {
-            let dump = layer::open(&object, identities)?;
-            layer::seal(&dump[..dump.len() / 3 * 2], recipients)?
+            let dump = layer::open_whole("the recovery point", &object, identities)?;
+            layer::seal_whole(&dump[..dump.len() / 3 * 2], recipients)?
         }
-        ObjectChange::EmptyDump(_) => layer::seal(&[], recipients)?,
-        ObjectChange::Terminal(_) => {
-            layer::seal(&through_a_terminal(&layer::open(&object, identities)?), recipients)?
-        }
+        ObjectChange::EmptyDump(_) => layer::seal_whole(&[], recipients)?,
+        ObjectChange::Terminal(_) => layer::seal_whole(
+            &through_a_terminal(&layer::open_whole("the recovery point", &object, identities)?),
+            recipients,
+        )?,
         ObjectChange::OtherKey(_) => {
             let (_, stranger) = generate_key();
-            layer::seal(&layer::open(&object, identities)?, &Recipients::parse(&[stranger])?)?
+            layer::seal_whole(
+                &layer::open_whole("the recovery point", &object, identities)?,
+                &Recipients::parse(&[stranger])?,
+            )?
         }
         ObjectChange::Swap(_, other) => {
             fs::read(newest(directory, other)?).map_err(|error| failed(&error))?

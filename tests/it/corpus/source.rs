@@ -92,7 +92,7 @@ impl Backup {
             database.key = ObjectKey::new(key(database.name.as_str()));
         }
         let recipients = Recipients::parse(std::slice::from_ref(&self.recipient)).expect("it is one");
-        layer::seal(&manifest.to_json(), &recipients).expect("it can be sealed")
+        layer::seal_whole(&manifest.to_json(), &recipients).expect("it can be sealed")
     }
 }
 
@@ -222,7 +222,9 @@ impl Shared {
         let objects =
             report.dumps.iter().map(|dump| (dump.database.clone(), taken(path(dump.key.as_str())))).collect();
         let manifest = report.manifest.expect("there is one");
-        let manifest = layer::open(&taken(path(manifest.key.as_str())), &self.identities).expect("it opens");
+        let manifest =
+            layer::open_whole("the manifest", &taken(path(manifest.key.as_str())), &self.identities)
+                .expect("it opens");
         Changed { objects, manifest: Manifest::parse(&manifest).expect("it is a manifest") }
     }
 }
