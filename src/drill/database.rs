@@ -7,13 +7,14 @@ use tokio::time::Instant;
 
 use super::fetch::{Arrived, Fetcher};
 use super::journal::Journal;
+use crate::format::BackupContents;
 use crate::model::codes;
 use crate::model::event::{DatabaseEvent, Event};
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::RecoveryPoint;
 use crate::target::postgres::catalog::Contents;
-use crate::target::postgres::restore::Explained;
+use crate::target::{self, Restoration, RestoreEvent};
 
 /// Dumps of at least this size are restored by several workers; for smaller ones starting them costs more.
 const LARGE_DUMP: u64 = 32 * 1024 * 1024;
@@ -111,7 +112,7 @@ impl Task {
         let Some(arrived) = fetched else { return Ok(None) };
         self.require_own_dump(&arrived)?;
         self.warn_of_empty_tables(&arrived);
-        self.pg_restore(&arrived).await?;
+        self.restore_contents(&arrived).await?;
         self.record(DatabaseEvent::Counting);
         let began = Instant::now();
         let contents = self.fetcher.server.contents(&self.point.database).await?;
@@ -127,48 +128,33 @@ impl Task {
         Ok(Some(contents))
     }
 
-    async fn pg_restore(&self, arrived: &Arrived) -> Result<()> {
-        let (database, server) = (&self.point.database, &self.fetcher.server);
+    async fn restore_contents(&self, arrived: &Arrived) -> Result<()> {
         let jobs = if arrived.plaintext_bytes >= LARGE_DUMP { self.jobs } else { 1 };
         let permits = u32::try_from(jobs).unwrap_or(u32::MAX);
         let _permits = self.workers.acquire_many(permits).await.expect("never closed");
-        let roles = arrived.toc.roles();
-        if !roles.is_empty() {
-            server.create_roles(roles.iter().map(String::as_str)).await?;
-        }
-        for warning in server.create_as_dumped(database, &arrived.toc, self.locale.as_deref()).await? {
-            self.warn(&warning);
-        }
-        self.record(DatabaseEvent::Restoring { jobs });
-        let began = Instant::now();
-        let mut run = server.pg_restore(database, jobs).await?;
-        if !run.is_clean()
-            && let Some((again, roles)) = server.restore_again_with_roles(database, &run).await?
-        {
-            if again.is_clean() {
-                self.warn(&format!(
-                    "the dump names roles that it does not hold ({}): they were created without login, and what needed \
-                     them was restored then; postgres.roles in the template spares that",
-                    crate::model::human::one_line(&roles.join(", "), 200)
-                ));
+        let report = |event| match event {
+            RestoreEvent::Warning(text) => self.warn(&text),
+            RestoreEvent::Started => self.record(DatabaseEvent::Restoring { jobs }),
+            RestoreEvent::Ended(outcome, seconds) => {
+                self.record(DatabaseEvent::PgRestore { outcome, seconds });
             }
-            run = again;
-        }
-        let seconds = began.elapsed().as_secs_f64();
-        self.record(DatabaseEvent::PgRestore { outcome: run.record(&arrived.toc), seconds });
-        if !run.is_clean() {
-            match server.explain(database, &run, &arrived.toc, began).await? {
-                Explained::Complete(warning) => self.warn(&warning),
-                Explained::Failed(failure) => return Err(failure),
-            }
-        }
-        server.remove_scratch(database).await
+        };
+        let restoration = Restoration {
+            server: &self.fetcher.server,
+            database: &self.point.database,
+            contents: &arrived.contents,
+            jobs,
+            locale: self.locale.as_deref(),
+            report: &report,
+        };
+        (target::of(&arrived.contents).restore)(restoration).await
     }
 
     /// A dump of another of the template's databases under this one's key means that the backup job mixed them up: this
     /// one has no backup. Any other name may be a rename.
     fn require_own_dump(&self, arrived: &Arrived) -> Result<()> {
-        let (name, dumped) = (self.point.database.as_str(), &arrived.toc.header.database);
+        let BackupContents::PgCustom(toc) = &arrived.contents;
+        let (name, dumped) = (self.point.database.as_str(), &toc.header.database);
         if name == dumped {
             return Ok(());
         }
@@ -185,7 +171,8 @@ impl Task {
 
     /// Tables whose rows were left out of the dump restore as empty ones, without a word from `pg_restore`.
     fn warn_of_empty_tables(&self, arrived: &Arrived) {
-        let empty: Vec<String> = arrived.toc.tables_without_data().iter().map(ToString::to_string).collect();
+        let BackupContents::PgCustom(toc) = &arrived.contents;
+        let empty: Vec<String> = toc.tables_without_data().iter().map(ToString::to_string).collect();
         if !empty.is_empty() {
             let names = crate::model::human::one_line(&empty.join(", "), 400);
             let text = format!(

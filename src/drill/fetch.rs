@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::journal::Journal;
-use crate::format::pg_custom::{Limits, LineFeeds, Status, Toc, TocReader};
+use crate::format::pg_custom::{Toc, newer_than_image};
+use crate::format::{BackupContents, Inspector, NoContents};
 use crate::layer::Identities;
 use crate::layer::pipe::{CHANNEL_DEPTH, PARTS_WAITING, decrypt_blocking};
 use crate::model::codes;
@@ -13,10 +14,9 @@ use crate::model::event::{DatabaseEvent, Event, Fetched};
 use crate::model::failure::{Failure, Result};
 use crate::model::transfer::TransferStats;
 use crate::model::verdict::RecoveryPoint;
-use crate::plan::contents;
+use crate::plan;
 use crate::store::{self, Store};
-use crate::survey::archive_failure;
-use crate::target::postgres::{Server, restore};
+use crate::target::postgres::Server;
 
 /// What recovery points are fetched with.
 #[derive(Clone)]
@@ -33,8 +33,8 @@ pub struct Fetcher {
 
 /// What lies in the scratch volume now.
 pub struct Arrived {
-    /// Its table of contents.
-    pub toc: Toc,
+    /// What it holds.
+    pub contents: BackupContents,
     /// Its size.
     pub plaintext_bytes: u64,
 }
@@ -54,10 +54,11 @@ impl Fetcher {
         );
         let identities = Arc::clone(&self.identities);
         let decrypting = tokio::task::spawn_blocking(move || {
-            let mut contents = ContentsReader::new();
-            let transfer =
-                decrypt_blocking(ciphertext_out, &plaintext_in, &identities, |chunk| contents.push(chunk))?;
-            Ok((transfer, contents.finish()?))
+            let mut inspector = Inspector::default();
+            let transfer = decrypt_blocking(ciphertext_out, &plaintext_in, &identities, |chunk| {
+                inspector.push(chunk).map(drop)
+            })?;
+            Ok((transfer, inspector.finish().map_err(NoContents::into_failure)?))
         });
         let record = |event| journal.record(&Event::Database(point.database.clone(), event));
         let writing = self.server.write_scratch(&point.database, plaintext_out, |bytes| {
@@ -66,7 +67,8 @@ impl Fetcher {
         let ((), decrypted, written) = tokio::join!(feeding, decrypting, writing);
         // A writer that stopped taking makes the decryption break off, so its reason comes first.
         let written = written?;
-        let (transfer, toc): (TransferStats, Toc) = decrypted.expect("decryption does not panic")?;
+        let (transfer, contents): (TransferStats, BackupContents) =
+            decrypted.expect("decryption does not panic")?;
         if written != transfer.plaintext_bytes {
             return Err(Failure::inconclusive(
                 codes::SCRATCH_FAILED,
@@ -76,48 +78,23 @@ impl Fetcher {
                 ),
             ));
         }
-        let archive = contents::archive(&toc);
+        let BackupContents::PgCustom(toc) = &contents;
+        let archive = plan::contents::archive(toc);
         let plaintext_bytes = transfer.plaintext_bytes;
         record(DatabaseEvent::Fetched(Box::new(Fetched { transfer, archive })));
-        self.require_restorable(&toc)?;
-        Ok(Arrived { toc, plaintext_bytes })
+        self.require_restorable(toc)?;
+        Ok(Arrived { contents, plaintext_bytes })
     }
 
     /// The plan judges by the same rule.
     fn require_restorable(&self, toc: &Toc) -> Result<()> {
         let header = &toc.header;
-        match contents::needs_major(toc) {
-            Some(major) if major > self.server_major => Err(restore::newer_than_image(&format!(
+        match plan::contents::needs_major(toc) {
+            Some(major) if major > self.server_major => Err(newer_than_image(&format!(
                 "the dump is of PostgreSQL {} by pg_dump {} in format {}, and the image's is PostgreSQL {}",
                 header.server_version, header.dump_version, header.format_version, self.server_major
             ))),
             _ => Ok(()),
         }
-    }
-}
-
-/// Reads the table of contents on the way, and knows what its absence means.
-struct ContentsReader {
-    reader: TocReader,
-    feeds: LineFeeds,
-    complete: bool,
-}
-
-impl ContentsReader {
-    fn new() -> Self {
-        Self { reader: TocReader::new(Limits::default()), feeds: LineFeeds::default(), complete: false }
-    }
-
-    fn push(&mut self, chunk: &[u8]) -> Result<()> {
-        if !self.complete {
-            self.feeds.see(chunk);
-            let status = self.reader.push(chunk).map_err(|error| archive_failure(&error, self.feeds))?;
-            self.complete = status == Status::Done;
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Result<Toc> {
-        self.reader.finish().map_err(|error| archive_failure(&error, self.feeds))
     }
 }

@@ -1,3 +1,11 @@
-//! What is inside a backup, once its layers are off: one room for each format.
+//! Formats: what is inside a backup, once its layers are off.
+//!
+//! To add a format, write a folder here with a [`FormatKind`], add that to [`FORMATS`], and add what it holds to
+//! [`BackupContents`].
 
+mod inspector;
+mod kind;
 pub mod pg_custom;
+
+pub use inspector::{FORMATS, Inspector};
+pub use kind::{BackupContents, FormatKind, Inspect, NoContents, Progress};

@@ -9,14 +9,12 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::format::pg_custom::{ArchiveError, Limits, LineFeeds, Status, TocReader};
-use crate::layer::{DecryptFailure, Identities, open};
-use crate::model::codes;
+use crate::format::{self, Inspector, NoContents, Progress, pg_custom};
+use crate::layer::{self, DecryptFailure, Identities};
 use crate::model::failure::{Failure, Result};
 use crate::model::verdict::RecoveryPoint;
 use crate::plan::contents::Contents;
 use crate::store::Store;
-use crate::target::postgres::restore;
 
 /// The first range. Most tables of contents fit.
 const FIRST: u64 = 256 * 1024;
@@ -43,7 +41,7 @@ pub enum Peek {
 
 /// Looks at the first bytes of a recovery point; `whole` if there are no others. Pure.
 pub fn peek(bytes: &[u8], whole: bool, identities: &Identities) -> Peek {
-    let mut plaintext = match open(bytes, identities) {
+    let mut plaintext = match layer::open(bytes, identities) {
         Ok(plaintext) => plaintext,
         Err(DecryptFailure::Truncated | DecryptFailure::Corrupted | DecryptFailure::BadHeader(_))
             if !whole =>
@@ -52,8 +50,7 @@ pub fn peek(bytes: &[u8], whole: bool, identities: &Identities) -> Peek {
         }
         Err(failure) => return Peek::Failed(failure.into_failure()),
     };
-    let mut reader = TocReader::new(Limits::default());
-    let mut feeds = LineFeeds::default();
+    let mut inspector = Inspector::default();
     let mut chunk = vec![0; CHUNK];
     let mut progress = 0;
     loop {
@@ -61,11 +58,10 @@ pub fn peek(bytes: &[u8], whole: bool, identities: &Identities) -> Peek {
             Ok(0) => break,
             Ok(count) => {
                 progress += count as u64;
-                feeds.see(&chunk[..count]);
-                match reader.push(&chunk[..count]) {
-                    Ok(Status::NeedMore) => {}
-                    Ok(Status::Done) => break,
-                    Err(error) => return Peek::Failed(archive_failure(&error, feeds)),
+                match inspector.push(&chunk[..count]) {
+                    Ok(Progress::NeedMore) => {}
+                    Ok(Progress::Done) => break,
+                    Err(failure) => return Peek::Failed(failure),
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -74,10 +70,12 @@ pub fn peek(bytes: &[u8], whole: bool, identities: &Identities) -> Peek {
             Err(error) => return Peek::Failed(DecryptFailure::from_stream(error).into_failure()),
         }
     }
-    match reader.finish() {
-        Ok(toc) => Peek::Contents(Box::new(Contents::of(&toc, bytes.len() as u64))),
-        Err(ArchiveError::Truncated { .. } | ArchiveError::Empty) if !whole => Peek::More(progress),
-        Err(error) => Peek::Failed(archive_failure(&error, feeds)),
+    match inspector.finish() {
+        Ok(format::BackupContents::PgCustom(toc)) => {
+            Peek::Contents(Box::new(Contents::of(&toc, bytes.len() as u64)))
+        }
+        Err(NoContents::CutOff(_)) if !whole => Peek::More(progress),
+        Err(error) => Peek::Failed(error.into_failure()),
     }
 }
 
@@ -113,10 +111,7 @@ pub async fn read_contents(
             Peek::Failed(failure) => return Err(failure),
             // Four times the bytes and not one more of them decrypted: what comes next is broken, not cut off.
             Peek::More(progress) if stuck_at == Some(progress) => return Err(broken(&bytes, identities)),
-            Peek::More(_) if end >= LARGEST => {
-                let error = ArchiveError::TooLarge { limit: LARGEST, unit: "bytes" };
-                return Err(archive_failure(&error, LineFeeds::default()));
-            }
+            Peek::More(_) if end >= LARGEST => return Err(pg_custom::too_large(LARGEST)),
             Peek::More(progress) => stuck_at = Some(progress),
         }
         end = end.saturating_mul(GROWTH).min(LARGEST);
@@ -142,33 +137,9 @@ async fn read_up_to(
 
 /// Why bytes do not decrypt, given that more of them do not help.
 fn broken(bytes: &[u8], identities: &Identities) -> Failure {
-    match open(bytes, identities) {
+    match layer::open(bytes, identities) {
         Err(failure @ DecryptFailure::BadHeader(_)) => failure.into_failure(),
         _ => DecryptFailure::Corrupted.into_failure(),
-    }
-}
-
-/// What an archive that cannot be read, with these line feeds in it, says about the backup.
-pub fn archive_failure(error: &ArchiveError, feeds: LineFeeds) -> Failure {
-    match error {
-        _ if feeds.are_a_terminals() => Failure::bad(
-            codes::DUMP_CRLF,
-            format!("the dump went through a terminal, which put a carriage return before every line feed: {error}"),
-        )
-        .hint("take the -t out of `docker exec -t … pg_dump` (or of ssh -t, or the terminal of the CI job) in the backup job, and make the backup again"),
-        ArchiveError::Empty => Failure::bad(codes::EMPTY_DUMP, "the recovery point decrypts to nothing: no dump is in it")
-            .hint("a pg_dump that fails, piped into age, makes such a file and no error; look at pg_dump's exit status in the backup job (`set -o pipefail`)"),
-        ArchiveError::Truncated { .. } => Failure::bad(codes::DUMP_TRUNCATED, format!("the dump is truncated: {error}"))
-            .hint("look at the exit status of pg_dump in the backup job"),
-        ArchiveError::TooLarge { .. } => {
-            Failure::inconclusive(codes::ARCHIVE_TOO_LARGE, format!("failed to read the archive: {error}"))
-                .hint("the limit guards against hostile archives; please report a real one that is over it")
-        }
-        ArchiveError::UnsupportedVersion { .. } => {
-            restore::newer_than_image(&format!("failed to read the archive: {error}"))
-        }
-        _ => Failure::bad(codes::NOT_AN_ARCHIVE, format!("failed to read the archive: {error}"))
-            .hint("dumps must be made with pg_dump --format=custom; `restore-drill backup` does it"),
     }
 }
 
@@ -277,16 +248,6 @@ mod tests {
             }
         }
         assert!(names >= 6, "{names} archives");
-    }
-
-    #[test]
-    fn a_table_of_contents_over_the_limit_says_nothing_of_the_backup() {
-        let failure =
-            archive_failure(&ArchiveError::TooLarge { limit: LARGEST, unit: "bytes" }, LineFeeds::default());
-        assert_eq!(
-            (failure.code.as_str(), failure.class),
-            ("archive_too_large", crate::model::failure::Class::Inconclusive)
-        );
     }
 
     /// Archives that go on for longer than is read at once, one for each key. Notes which was read from so far in.

@@ -31,7 +31,7 @@ use crate::store::{Fact, ObjectFacts, Store};
 use crate::template::KeyPattern;
 use crate::template::Template;
 
-pub use contents::{Peek, archive_failure, peek, read_contents};
+pub use contents::{Peek, peek, read_contents};
 pub use disk::free_disk;
 pub use listing::{Listed, list_points};
 pub use unnamed::find_unnamed;

@@ -39,13 +39,14 @@ mod error;
 mod guess;
 mod header;
 mod input;
+pub(super) mod inspector;
 mod line_feeds;
 mod needs;
 mod reader;
 mod sql;
 #[cfg(test)]
 mod tests;
-mod toc;
+pub(super) mod toc;
 mod version;
 
 pub use self::{
@@ -54,6 +55,7 @@ pub use self::{
     error::ArchiveError,
     guess::Guess,
     header::{Compression, Header},
+    inspector::{newer_than_image, too_large},
     line_feeds::LineFeeds,
     needs::Collation,
     reader::{Limits, Status, TocReader, read_toc},

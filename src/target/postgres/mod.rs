@@ -29,7 +29,7 @@ pub mod restore;
 pub mod root_rows;
 pub mod scratch;
 pub mod sequences;
-mod server;
+pub(super) mod server;
 mod server_text;
 pub mod session;
 pub mod sessions;

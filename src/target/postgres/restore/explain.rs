@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::run::Run;
 use super::shown::{self, Names};
 use super::words::Words;
-use crate::format::pg_custom::Toc;
+use crate::format::pg_custom::{Toc, newer_than_image};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
@@ -150,12 +150,6 @@ fn of_the_backup(words: &Words, first: String) -> Failure {
     Failure::bad(codes::RESTORE_FAILED, first).hint(
         "databases[].pg_restore.stderr in the verdict has the errors; --keep leaves the server to look at",
     )
-}
-
-/// A dump that the image's `pg_restore` is too old for.
-pub fn newer_than_image(what: &str) -> Failure {
-    Failure::inconclusive(codes::DUMP_NEWER_THAN_IMAGE, what)
-        .hint("name a Postgres image of the dump's major version, or a later one, in postgres.image (for Aegis: DRILL_POSTGRES_IMAGE)")
 }
 
 /// Roles that errors say are not there.

@@ -1,5 +1,6 @@
 //! `pg_restore`: run, listened to, and explained.
 
+mod dump;
 mod explain;
 mod lacks;
 mod refresh;
@@ -21,7 +22,8 @@ use crate::sandbox::docker::{ExecSpec, Output};
 use crate::sandbox::spec::SCRATCH;
 use words::Listener;
 
-pub use explain::{Explained, newer_than_image};
+pub use dump::KIND;
+pub use explain::Explained;
 pub use run::Run;
 
 /// Runs `pg_restore` and looks at the disk's free room beside it: after an error the server gives room back, so whether

@@ -1,0 +1,48 @@
+//! A kind of target, as the list of targets has it.
+
+use futures_util::future::BoxFuture;
+
+use super::postgres::server::Server;
+use crate::format::BackupContents;
+use crate::model::failure::Result;
+use crate::model::names::DatabaseName;
+use crate::model::verdict::PgRestore;
+
+/// A kind of target: what backups are restored to.
+#[derive(Debug, Clone, Copy)]
+pub struct TargetKind {
+    /// Its name.
+    pub name: &'static str,
+    /// The names of the formats it takes.
+    pub formats: &'static [&'static str],
+    /// Restores a backup that lies in the sandbox.
+    pub restore: for<'a> fn(Restoration<'a>) -> BoxFuture<'a, Result<()>>,
+}
+
+/// A backup to restore.
+#[derive(Clone, Copy)]
+pub struct Restoration<'a> {
+    /// Where to.
+    pub server: &'a Server,
+    /// The database it becomes.
+    pub database: &'a DatabaseName,
+    /// What it holds.
+    pub contents: &'a BackupContents,
+    /// Workers that restore it.
+    pub jobs: usize,
+    /// The locale for a database whose own the image lacks.
+    pub locale: Option<&'a str>,
+    /// Takes what happens on the way.
+    pub report: &'a (dyn Fn(RestoreEvent) + Send + Sync),
+}
+
+/// What happens while a backup is restored.
+#[derive(Debug)]
+pub enum RestoreEvent {
+    /// Something an operator should know.
+    Warning(String),
+    /// Rows are being restored from here on.
+    Started,
+    /// The program that restores has ended, after so many seconds.
+    Ended(PgRestore, f64),
+}
