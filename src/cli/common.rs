@@ -12,8 +12,8 @@ use serde::Serialize;
 use super::signals::Stop;
 use crate::check::{self, DrillTemplate};
 use crate::clock::{Clock, Timer};
-use crate::drill::{Drill, Journal};
-use crate::evidence::{DrillLog, VerdictFile, json, seal};
+use crate::drill::{Drill, Ended};
+use crate::evidence::{Destinations, EXPORTERS, Exporters, VerdictFile, json};
 use crate::layer::Identities;
 use crate::model::code::Code;
 use crate::model::codes;
@@ -105,19 +105,26 @@ pub struct Sealed {
 /// If the drill cannot even begin: configuration errors.
 pub async fn sealed_drill(drill: &Drill, evidence: &EvidenceArgs, stop: &Stop) -> Result<Sealed> {
     let (file, timer) = claim_second(evidence, &drill.clock).await?;
-    let log = DrillLog::new(evidence.log.clone(), Template::clone(&drill.template));
-    let verdict = drill.first_verdict(timer.began());
-    if let Err(failure) = log.try_out().and_then(|()| file.begin(&verdict)) {
+    let destinations = Destinations {
+        verdict: file.clone(),
+        log: evidence.log.clone(),
+        template: Arc::new(Template::clone(&drill.template)),
+    };
+    let mut exporters = Exporters::new(EXPORTERS, &destinations);
+    let first = drill.first_verdict(timer.began());
+    if let Err(failure) = exporters.try_out(&Arc::new(first.clone())).await {
         file.give_up();
         return Err(failure);
     }
+    let path = file.path().to_owned();
     // First the one that writes nothing: another may be held up, by a slow disk or somebody else's lock.
-    let sinks: Vec<Box<dyn Sink>> = vec![stop.watch(), Box::new(file.clone()), progress_sink()];
-    let journal = Journal::new(verdict, sinks, timer);
-    let failure = drill.run(&journal, &stop.token).await;
-    let mut verdict = journal.verdict();
-    seal(&mut verdict, &file, &log);
-    Ok(Sealed { verdict, path: file.path().to_owned(), failure })
+    let sinks: Vec<Box<dyn Sink>> = vec![stop.watch(), Box::new(file), progress_sink()];
+    let Ended { verdict, failure } = drill.run(first, sinks, timer, &stop.token).await;
+    let (verdict, failed) = exporters.run(verdict).await;
+    for message in failed {
+        complain(&message, None);
+    }
+    Ok(Sealed { verdict, path, failure })
 }
 
 /// Runs a drill with all its sinks, seals its evidence, and prints its outcome.

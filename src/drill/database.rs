@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
 use super::fetch::{Arrived, Fetcher};
@@ -12,7 +12,7 @@ use crate::model::codes;
 use crate::model::event::{DatabaseEvent, Event};
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
-use crate::model::verdict::RecoveryPoint;
+use crate::model::verdict::{RecoveryPoint, StageSeconds};
 use crate::target::postgres::catalog::Contents;
 use crate::target::{self, Restoration, RestoreEvent};
 
@@ -25,16 +25,27 @@ pub enum Progress {
     /// Not yet restored.
     Pending,
     /// Restored and counted.
-    Restored(Arc<Contents>),
+    Restored(Arc<RestoredDatabase>),
     /// It will not be.
     Lost,
 }
 
+/// A database that was restored, and what is known of it.
+#[derive(Debug)]
+pub struct RestoredDatabase {
+    /// Its tables and their rows.
+    pub contents: Contents,
+    /// The recovery point it was restored from, with its hashes.
+    pub point: RecoveryPoint,
+    /// What each stage took.
+    pub seconds: StageSeconds,
+}
+
 /// Waits until a database is restored, or will not be.
-pub async fn settled(mut progress: watch::Receiver<Progress>) -> Option<Arc<Contents>> {
+pub async fn settled(mut progress: watch::Receiver<Progress>) -> Option<Arc<RestoredDatabase>> {
     let end = progress.wait_for(|progress| !matches!(progress, Progress::Pending)).await;
     match end.as_deref() {
-        Ok(Progress::Restored(contents)) => Some(Arc::clone(contents)),
+        Ok(Progress::Restored(restored)) => Some(Arc::clone(restored)),
         // A sender that is gone without a word belongs to a database that was given up.
         Ok(Progress::Lost | Progress::Pending) | Err(_) => None,
     }
@@ -69,8 +80,8 @@ impl Task {
     pub async fn run(self) -> Option<Failure> {
         let began = Instant::now();
         match self.restore().await {
-            Ok(Some(contents)) => {
-                self.done.send_replace(Progress::Restored(Arc::new(contents)));
+            Ok(Some(restored)) => {
+                self.done.send_replace(Progress::Restored(Arc::new(restored)));
                 None
             }
             // Skipped: the parent's failure is the cause.
@@ -80,24 +91,24 @@ impl Task {
             }
             Err(failure) => {
                 let failure = self.fetcher.server.blame(failure, began).await;
-                self.record(DatabaseEvent::Failed(failure.clone()));
+                self.record(DatabaseEvent::Failed(failure.clone())).await;
                 self.done.send_replace(Progress::Lost);
                 Some(failure.context(&self.point.database))
             }
         }
     }
 
-    async fn restore(&self) -> Result<Option<Contents>> {
+    async fn restore(&self) -> Result<Option<RestoredDatabase>> {
         let fetched = {
             let _permit = self.fetching.acquire().await.expect("never closed");
             if self.parents.iter().any(|(_, parent)| matches!(*parent.borrow(), Progress::Lost)) {
                 None
             } else {
-                self.record(DatabaseEvent::Fetching);
+                self.record(DatabaseEvent::Fetching).await;
                 Some(self.fetcher.fetch(&self.point, &self.journal).await?)
             }
         };
-        self.record(DatabaseEvent::Waiting);
+        self.record(DatabaseEvent::Waiting).await;
         for (name, parent) in &self.parents {
             if settled(parent.clone()).await.is_none() {
                 let failure = Failure::bad(
@@ -105,54 +116,80 @@ impl Task {
                     format!("not restored, because its parent {name} was not"),
                 )
                 .hint(format!("see the error of {name}"));
-                self.record(DatabaseEvent::Skipped(failure));
+                self.record(DatabaseEvent::Skipped(failure)).await;
                 return Ok(None);
             }
         }
         let Some(arrived) = fetched else { return Ok(None) };
-        self.require_own_dump(&arrived)?;
-        self.warn_of_empty_tables(&arrived);
-        self.restore_contents(&arrived).await?;
-        self.record(DatabaseEvent::Counting);
+        self.require_own_dump(&arrived).await?;
+        self.warn_of_empty_tables(&arrived).await;
+        let (mut point, mut seconds) = (self.point.clone(), StageSeconds::default());
+        point.was_read(&arrived.transfer);
+        seconds.was_read(&arrived.transfer);
+        seconds.restore = self.restore_contents(&arrived).await?;
+        let (contents, counting) = self.count().await?;
+        seconds.count = Some(counting);
+        Ok(Some(RestoredDatabase { contents, point, seconds }))
+    }
+
+    /// Counts the rows of all tables. Returns what that took, too.
+    async fn count(&self) -> Result<(Contents, f64)> {
+        self.record(DatabaseEvent::Counting).await;
         let began = Instant::now();
         let contents = self.fetcher.server.contents(&self.point.database).await?;
         let seconds = began.elapsed().as_secs_f64();
         if let Some(restored_bytes) = self.fetcher.server.size_of(&self.point.database).await {
-            self.record(DatabaseEvent::Measured { restored_bytes });
+            self.record(DatabaseEvent::Measured { restored_bytes }).await;
         }
         self.record(DatabaseEvent::Restored {
             table_rows: contents.rows.iter().map(|(table, rows)| (table.key(), *rows)).collect(),
             total_rows: contents.total_rows,
             seconds,
-        });
-        Ok(Some(contents))
+        })
+        .await;
+        Ok((contents, seconds))
     }
 
-    async fn restore_contents(&self, arrived: &Arrived) -> Result<()> {
-        let jobs = if arrived.plaintext_bytes >= LARGE_DUMP { self.jobs } else { 1 };
+    /// Restores what arrived, and returns the seconds that took.
+    async fn restore_contents(&self, arrived: &Arrived) -> Result<Option<f64>> {
+        let jobs = if arrived.transfer.plaintext_bytes >= LARGE_DUMP { self.jobs } else { 1 };
         let permits = u32::try_from(jobs).unwrap_or(u32::MAX);
         let _permits = self.workers.acquire_many(permits).await.expect("never closed");
-        let report = |event| match event {
-            RestoreEvent::Warning(text) => self.warn(&text),
-            RestoreEvent::Started => self.record(DatabaseEvent::Restoring { jobs }),
-            RestoreEvent::Ended(outcome, seconds) => {
-                self.record(DatabaseEvent::PgRestore { outcome, seconds });
+        // A handful: one for each step of the restore.
+        let (events, mut reported) = mpsc::unbounded_channel();
+        let restoring = async move {
+            let report = move |event| drop(events.send(event));
+            let restoration = Restoration {
+                server: &self.fetcher.server,
+                database: &self.point.database,
+                contents: &arrived.contents,
+                jobs,
+                locale: self.locale.as_deref(),
+                report: &report,
+            };
+            (target::of(&arrived.contents).restore)(restoration).await
+        };
+        let recording = async {
+            let mut took = None;
+            while let Some(event) = reported.recv().await {
+                match event {
+                    RestoreEvent::Warning(text) => self.warn(&text).await,
+                    RestoreEvent::Started => self.record(DatabaseEvent::Restoring { jobs }).await,
+                    RestoreEvent::Ended(outcome, seconds) => {
+                        took = Some(seconds);
+                        self.record(DatabaseEvent::PgRestore { outcome, seconds }).await;
+                    }
+                }
             }
+            took
         };
-        let restoration = Restoration {
-            server: &self.fetcher.server,
-            database: &self.point.database,
-            contents: &arrived.contents,
-            jobs,
-            locale: self.locale.as_deref(),
-            report: &report,
-        };
-        (target::of(&arrived.contents).restore)(restoration).await
+        let (restored, took) = tokio::join!(restoring, recording);
+        restored.map(|()| took)
     }
 
     /// A dump of another of the template's databases under this one's key means that the backup job mixed them up: this
     /// one has no backup. Any other name may be a rename.
-    fn require_own_dump(&self, arrived: &Arrived) -> Result<()> {
+    async fn require_own_dump(&self, arrived: &Arrived) -> Result<()> {
         let BackupContents::PgCustom(toc) = &arrived.contents;
         let (name, dumped) = (self.point.database.as_str(), &toc.header.database);
         if name == dumped {
@@ -165,12 +202,12 @@ impl Task {
                 "the backup job mixed databases up: compare its database names with its object names",
             ));
         }
-        self.journal.record(&Event::Warning(format!("{name}: {text}")));
+        self.journal.record(Event::Warning(format!("{name}: {text}"))).await;
         Ok(())
     }
 
     /// Tables whose rows were left out of the dump restore as empty ones, without a word from `pg_restore`.
-    fn warn_of_empty_tables(&self, arrived: &Arrived) {
+    async fn warn_of_empty_tables(&self, arrived: &Arrived) {
         let BackupContents::PgCustom(toc) = &arrived.contents;
         let empty: Vec<String> = toc.tables_without_data().iter().map(ToString::to_string).collect();
         if !empty.is_empty() {
@@ -179,15 +216,15 @@ impl Task {
                 "{}: the dump holds no rows of {names}: they were left out on purpose",
                 self.point.database
             );
-            self.journal.record(&Event::Warning(text));
+            self.journal.record(Event::Warning(text)).await;
         }
     }
 
-    fn warn(&self, text: &str) {
-        self.journal.record(&Event::Warning(format!("{}: {text}", self.point.database)));
+    async fn warn(&self, text: &str) {
+        self.journal.record(Event::Warning(format!("{}: {text}", self.point.database))).await;
     }
 
-    fn record(&self, event: DatabaseEvent) {
-        self.journal.record(&Event::Database(self.point.database.clone(), event));
+    async fn record(&self, event: DatabaseEvent) {
+        self.journal.record(Event::Database(self.point.database.clone(), event)).await;
     }
 }

@@ -1,6 +1,7 @@
 //! One recovery point on its way: store → decrypt → scratch volume, all at once and in bounded memory.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -17,6 +18,9 @@ use crate::model::verdict::RecoveryPoint;
 use crate::plan;
 use crate::store::{self, Store};
 use crate::target::postgres::Server;
+
+/// Between two reports of how much has arrived.
+const SHOW_EVERY: Duration = Duration::from_millis(100);
 
 /// What recovery points are fetched with.
 #[derive(Clone)]
@@ -35,8 +39,8 @@ pub struct Fetcher {
 pub struct Arrived {
     /// What it holds.
     pub contents: BackupContents,
-    /// Its size.
-    pub plaintext_bytes: u64,
+    /// Its hashes and sizes, and what reading it took.
+    pub transfer: TransferStats,
 }
 
 impl Fetcher {
@@ -60,9 +64,14 @@ impl Fetcher {
             })?;
             Ok((transfer, inspector.finish().map_err(NoContents::into_failure)?))
         });
-        let record = |event| journal.record(&Event::Database(point.database.clone(), event));
+        let of_database = |event| Event::Database(point.database.clone(), event);
+        let (mut done, mut shown) = (0, Instant::now());
         let writing = self.server.write_scratch(&point.database, plaintext_out, |bytes| {
-            record(DatabaseEvent::Bytes(bytes));
+            done += bytes;
+            if shown.elapsed() >= SHOW_EVERY {
+                shown = Instant::now();
+                journal.show(of_database(DatabaseEvent::Bytes(done)));
+            }
         });
         let ((), decrypted, written) = tokio::join!(feeding, decrypting, writing);
         // A writer that stopped taking makes the decryption break off, so its reason comes first.
@@ -80,10 +89,10 @@ impl Fetcher {
         }
         let BackupContents::PgCustom(toc) = &contents;
         let archive = plan::contents::archive(toc);
-        let plaintext_bytes = transfer.plaintext_bytes;
-        record(DatabaseEvent::Fetched(Box::new(Fetched { transfer, archive })));
+        let fetched = Fetched { transfer: transfer.clone(), archive };
+        journal.record(of_database(DatabaseEvent::Fetched(Box::new(fetched)))).await;
         self.require_restorable(toc)?;
-        Ok(Arrived { contents, plaintext_bytes })
+        Ok(Arrived { contents, transfer })
     }
 
     /// The plan judges by the same rule.

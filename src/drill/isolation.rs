@@ -22,12 +22,12 @@ pub async fn prove(
 ) -> Result<Isolation> {
     match proof::prove(engine, &template.isolation, stack).await {
         Ok(proof) => {
-            journal.record(&Event::Isolation(proof.clone()));
+            journal.record(Event::Isolation(proof.clone())).await;
             Ok(proof)
         }
         Err(NotIsolated { seen, failure }) => {
             if let Some(seen) = seen {
-                journal.record(&Event::Isolation(*seen));
+                journal.record(Event::Isolation(*seen)).await;
             }
             Err(failure)
         }
@@ -50,7 +50,7 @@ pub async fn confirm(
         None => proof.confirmed_at = Some(journal.now()),
         Some(_) => proof.status = IsolationStatus::Failed,
     }
-    journal.record(&Event::Isolation(proof));
+    journal.record(Event::Isolation(proof)).await;
     let Some(what) = broken else { return Ok(()) };
     Err(Failure::bad(
         codes::ISOLATION_FAILED,
@@ -61,7 +61,7 @@ pub async fn confirm(
 
 /// Of the second look and of what was checked meanwhile, what the drill fails for. That others were in the stack is graver
 /// than whatever else is wrong; that it could not be told is not.
-pub fn graver(isolated: Result<()>, checked: Result<()>) -> Result<()> {
+pub fn graver<T>(isolated: Result<()>, checked: Result<T>) -> Result<T> {
     match (isolated, checked) {
         (Err(failure), checked) if failure.class != Class::Bad => checked.and(Err(failure)),
         (isolated, checked) => isolated.and(checked),

@@ -1,177 +1,156 @@
-//! The one stream of events: folded into the verdict, and handed to every sink.
+//! The one stream of events: a bounded channel whose one writer folds each event into the verdict, then feeds every sink.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
+use super::limit::Underway;
 use super::record;
 use crate::clock::Timer;
 use crate::model::event::{Event, Sink};
+use crate::model::human;
 use crate::model::verdict::Verdict;
+
+/// Events on their way to the writer. Far more than a drill has at once, so that a slow disk holds up nothing.
+const DEPTH: usize = 1024;
+/// How long one sink may take for one event. One that takes longer is given up.
+const SINK_LIMIT: Duration = Duration::from_secs(30);
 
 /// Records events. Cheap to clone; all clones write to the same drill.
 #[derive(Clone)]
-pub struct Journal(Arc<Mutex<Inner>>);
-
-struct Inner {
-    verdict: Verdict,
-    sinks: Vec<Box<dyn Sink>>,
-    broken: Vec<String>,
-    running_checks: BTreeSet<String>,
+pub struct Journal {
+    events: mpsc::Sender<(Event, DateTime<Utc>)>,
+    underway: Arc<Mutex<Underway>>,
     timer: Timer,
 }
 
+/// What folds the events of a journal.
+pub struct Writer(JoinHandle<Verdict>);
+
 impl Journal {
     /// A journal of a drill that began with the timer.
-    pub fn new(verdict: Verdict, sinks: Vec<Box<dyn Sink>>, timer: Timer) -> Self {
-        Self(Arc::new(Mutex::new(Inner {
-            verdict,
-            sinks,
-            broken: Vec::new(),
-            running_checks: BTreeSet::new(),
-            timer,
-        })))
+    pub fn begin(verdict: Verdict, sinks: Vec<Box<dyn Sink>>, timer: Timer) -> (Self, Writer) {
+        let feeds = sinks.into_iter().map(|sink| Feed::new(sink, SINK_LIMIT)).collect();
+        Self::feeding(verdict, feeds, timer)
     }
 
-    /// Records an event.
-    pub fn record(&self, event: &Event) {
-        let mut inner = self.lock();
-        let inner = &mut *inner;
-        match event {
-            Event::CheckStarted(name) => drop(inner.running_checks.insert(name.clone())),
-            Event::CheckFinished(check) => drop(inner.running_checks.remove(&check.name)),
-            _ => {}
-        }
-        if matches!(event, Event::Finished) {
-            inner.verdict.warnings.extend(inner.timer.surprises());
-        }
-        record::apply(&mut inner.verdict, event, inner.timer.now());
-        for sink in &mut inner.sinks {
-            if let Err(error) = sink.handle(event, &inner.verdict) {
-                let name = sink.name();
-                if !inner.broken.contains(&name) {
-                    inner.verdict.warnings.push(format!("could not write {name}: {error}"));
-                    inner.broken.push(name);
-                }
-            }
+    fn feeding(verdict: Verdict, feeds: Vec<Feed>, timer: Timer) -> (Self, Writer) {
+        let (events, recorded) = mpsc::channel(DEPTH);
+        let underway = Arc::new(Mutex::new(Underway::of(&verdict)));
+        let writer = tokio::spawn(write(verdict, recorded, feeds, timer.clone()));
+        (Self { events, underway, timer }, Writer(writer))
+    }
+
+    /// Records an event. Waits only while the channel is full.
+    pub async fn record(&self, event: Event) {
+        self.underway.lock().unwrap_or_else(PoisonError::into_inner).note(&event);
+        // After the end nothing is recorded: a part of the drill may hear of its end a moment late.
+        let _ = self.events.send((event, self.timer.now())).await;
+    }
+
+    /// Shows progress, unless there is more to record than the writer keeps up with.
+    pub fn show(&self, event: Event) {
+        if self.events.capacity() > DEPTH / 2 {
+            let _ = self.events.try_send((event, self.timer.now()));
         }
     }
 
-    /// The verdict as it is now.
-    pub fn verdict(&self) -> Verdict {
-        self.lock().verdict.clone()
+    /// What the drill is at.
+    pub fn underway(&self) -> Underway {
+        self.underway.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Checks that have begun and not ended.
-    pub fn running_checks(&self) -> Vec<String> {
-        self.lock().running_checks.iter().cloned().collect()
+    /// When the drill began.
+    pub fn began(&self) -> DateTime<Utc> {
+        self.timer.began()
     }
 
-    /// The time of day, as all times of the verdict go.
+    /// The time of day, as all times of the verdict are measured.
     pub fn now(&self) -> DateTime<Utc> {
-        self.lock().timer.now()
+        self.timer.now()
     }
 
     /// The seconds that the drill has taken so far, without those that the machine slept.
     pub fn seconds(&self) -> f64 {
-        self.lock().timer.awake_seconds()
+        self.timer.awake_seconds()
+    }
+}
+
+impl Writer {
+    /// The verdict, once [`Event::Finished`] is folded into it and every sink has seen that.
+    pub async fn verdict(self) -> Verdict {
+        self.0.await.expect("folding does not panic, and the writer is never aborted")
+    }
+}
+
+async fn write(
+    verdict: Verdict,
+    mut recorded: mpsc::Receiver<(Event, DateTime<Utc>)>,
+    mut feeds: Vec<Feed>,
+    timer: Timer,
+) -> Verdict {
+    let mut verdict = Arc::new(verdict);
+    while let Some((event, at)) = recorded.recv().await {
+        let last = matches!(event, Event::Finished);
+        if last {
+            Arc::make_mut(&mut verdict).warnings.extend(timer.surprises());
+        }
+        record::apply(Arc::make_mut(&mut verdict), &event, at);
+        let event = Arc::new(event);
+        for feed in &mut feeds {
+            if let Some(warning) = feed.give(&event, &verdict).await {
+                Arc::make_mut(&mut verdict).warnings.push(warning);
+            }
+        }
+        if last {
+            break;
+        }
+    }
+    Arc::unwrap_or_clone(verdict)
+}
+
+/// A sink, and whether it failed before.
+struct Feed {
+    name: String,
+    /// `None` once it did not come back.
+    sink: Option<Box<dyn Sink>>,
+    /// How long it may take for one event.
+    limit: Duration,
+    failed: bool,
+}
+
+impl Feed {
+    fn new(sink: Box<dyn Sink>, limit: Duration) -> Self {
+        Self { name: sink.name(), sink: Some(sink), limit, failed: false }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        // A sink that panicked has left the verdict whole: it is changed before any sink sees it.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Gives an event to the sink, on a thread that may block. The first failure of each sink is a warning; those that follow
+    /// have the same cause.
+    async fn give(&mut self, event: &Arc<Event>, verdict: &Arc<Verdict>) -> Option<String> {
+        let mut sink = self.sink.take()?;
+        let (event, verdict) = (Arc::clone(event), Arc::clone(verdict));
+        let work = tokio::task::spawn_blocking(move || {
+            let taken = sink.handle(&event, &verdict);
+            (sink, taken)
+        });
+        let error = match tokio::time::timeout(self.limit, work).await {
+            Ok(Ok((sink, taken))) => {
+                self.sink = Some(sink);
+                taken.err()?.to_string()
+            }
+            Ok(Err(_)) => "it broke off, and is not written to any more".to_owned(),
+            Err(_) => {
+                let limit = human::duration(self.limit.as_secs_f64());
+                format!("it took longer than {limit}, and is not written to any more")
+            }
+        };
+        let first = !std::mem::replace(&mut self.failed, true);
+        first.then(|| format!("could not write {}: {error}", self.name))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-    use crate::clock::{Clock, Reading};
-    use crate::model::phase::Phase;
-    use crate::model::testing::{fresh, start};
-
-    struct AlwaysFails(u32);
-
-    impl Sink for AlwaysFails {
-        fn name(&self) -> String {
-            "the broken one".to_owned()
-        }
-
-        fn handle(&mut self, _: &Event, _: &Verdict) -> std::io::Result<()> {
-            self.0 += 1;
-            Err(std::io::Error::other(format!("disk full, {} of many", self.0)))
-        }
-    }
-
-    struct Counts(Arc<AtomicUsize>);
-
-    impl Sink for Counts {
-        fn name(&self) -> String {
-            "the counter".to_owned()
-        }
-
-        fn handle(&mut self, _: &Event, _: &Verdict) -> std::io::Result<()> {
-            self.0.fetch_add(1, Ordering::Relaxed);
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_sink_that_fails_stops_no_other_and_is_reported_once() {
-        let counts = [Arc::default(), Arc::default()];
-        let counter = |index: usize| Box::new(Counts(Arc::clone(&counts[index])));
-        let sinks: Vec<Box<dyn Sink>> = vec![counter(0), Box::new(AlwaysFails(0)), counter(1)];
-        let journal = Journal::new(fresh(), sinks, Timer::start(&Clock::fixed(start())));
-        for event in [Event::Started, Event::Phase(Phase::Plan), Event::Phase(Phase::Preflight)] {
-            journal.record(&event);
-        }
-        assert_eq!(counts.each_ref().map(|count| count.load(Ordering::Relaxed)), [3, 3]);
-        let verdict = journal.verdict();
-        assert_eq!(verdict.warnings, ["could not write the broken one: disk full, 1 of many"]);
-        assert_eq!(verdict.phases.len(), 2, "the drill itself is not disturbed");
-    }
-
-    #[test]
-    fn a_clock_that_is_set_back_moves_no_time_of_the_verdict() {
-        let seconds = Arc::new(AtomicUsize::new(0));
-        let passed = Arc::clone(&seconds);
-        let clock = Clock::reading(move || {
-            let passed = passed.load(Ordering::Relaxed) as u64;
-            let set_back = chrono::TimeDelta::hours(if passed > 0 { 3 } else { 0 });
-            let passed = std::time::Duration::from_secs(passed);
-            Reading { wall: start() - set_back, awake: passed, elapsed: passed }
-        });
-        let journal = Journal::new(fresh(), Vec::new(), Timer::start(&clock));
-        journal.record(&Event::Phase(Phase::Plan));
-        seconds.store(41, Ordering::Relaxed);
-        assert_eq!(journal.seconds(), 41.0);
-        assert_eq!(journal.now(), start() + chrono::TimeDelta::seconds(41));
-        journal.record(&Event::Finished);
-        let verdict = journal.verdict();
-        assert_eq!((verdict.duration_seconds, verdict.phases[0].seconds), (Some(41.0), Some(41.0)));
-        assert_eq!(verdict.finished_at, Some(start() + chrono::TimeDelta::seconds(41)));
-        assert!(verdict.warnings[0].contains("clock was set back by 3h"), "{:?}", verdict.warnings);
-    }
-
-    #[test]
-    fn a_sink_sees_the_verdict_after_the_event() {
-        struct Looks;
-        impl Sink for Looks {
-            fn name(&self) -> String {
-                String::new()
-            }
-
-            fn handle(&mut self, event: &Event, verdict: &Verdict) -> std::io::Result<()> {
-                if let Event::Phase(phase) = event {
-                    assert_eq!(verdict.phases.last().unwrap().name, *phase);
-                }
-                Ok(())
-            }
-        }
-        let journal = Journal::new(fresh(), vec![Box::new(Looks)], Timer::start(&Clock::fixed(start())));
-        journal.record(&Event::Phase(Phase::Plan));
-    }
-}
+mod tests;

@@ -3,43 +3,50 @@
 use crate::model::codes;
 use crate::model::failure::Failure;
 use crate::model::human;
-use crate::model::verdict::{BudgetedPhase, Objective, Objectives, PhaseObjective, Verdict};
-use crate::template::Template;
+use crate::model::names::DatabaseName;
+use crate::model::verdict::{
+    BudgetedPhase, Objective, Objectives, PhaseObjective, RecoverySet, StageSeconds,
+};
+use crate::template::Objectives as Budgets;
 
-/// Judges every objective of a drill whose data is restored and verified after so many seconds.
-pub fn judge(template: &Template, verdict: &Verdict, recovery_seconds: f64) -> Objectives {
-    let budgets = &template.objectives;
+/// What was measured of a drill whose data is restored and verified.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// The recovery points as they were read, in restore order.
+    pub points: RecoverySet,
+    /// What the stages of each database took, in the template's order.
+    pub stages: Vec<(DatabaseName, StageSeconds)>,
+    /// Seconds in which at least one check ran, if any did.
+    pub verification: Option<f64>,
+    /// The age of the oldest recovery point, as the plan judged it.
+    pub rpo: Objective,
+}
+
+/// Judges every objective of a drill that took so many seconds.
+pub fn judge(budgets: &Budgets, measured: &Measured, recovery_seconds: f64) -> Objectives {
     let mut phases = Vec::new();
-    for database in &verdict.databases {
-        let measured = [
-            (BudgetedPhase::Download, budgets.download, database.seconds.download),
-            (BudgetedPhase::Decrypt, budgets.decrypt, database.seconds.decrypt),
-            (BudgetedPhase::Restore, budgets.restore, database.seconds.restore),
+    for (database, stages) in &measured.stages {
+        let of_database = [
+            (BudgetedPhase::Download, budgets.download, stages.download),
+            (BudgetedPhase::Decrypt, budgets.decrypt, stages.decrypt),
+            (BudgetedPhase::Restore, budgets.restore, stages.restore),
         ];
-        for (name, budget, seconds) in measured {
+        for (name, budget, seconds) in of_database {
             if let (Some(budget), Some(seconds)) = (budget, seconds) {
                 phases.push(phase(name, Some(database), Objective::judge(Some(budget), seconds)));
             }
         }
     }
-    if let (Some(budget), Some(seconds)) = (budgets.verification, verdict.verification_seconds) {
+    if let (Some(budget), Some(seconds)) = (budgets.verification, measured.verification) {
         phases.push(phase(BudgetedPhase::Verification, None, Objective::judge(Some(budget), seconds)));
     }
-    Objectives {
-        rto: Objective::judge(budgets.rto, recovery_seconds),
-        rpo: verdict.objectives.rpo.clone(),
-        phases,
-    }
+    Objectives { rto: Objective::judge(budgets.rto, recovery_seconds), rpo: measured.rpo.clone(), phases }
 }
 
-fn phase(
-    name: BudgetedPhase,
-    database: Option<&crate::model::verdict::DatabaseRecord>,
-    objective: Objective,
-) -> PhaseObjective {
+fn phase(name: BudgetedPhase, database: Option<&DatabaseName>, objective: Objective) -> PhaseObjective {
     PhaseObjective {
         name,
-        database: database.map(|database| database.name.clone()),
+        database: database.cloned(),
         target_seconds: objective.target_seconds,
         actual_seconds: objective.actual_seconds,
         met: objective.met,
@@ -47,12 +54,11 @@ fn phase(
 }
 
 /// The gravest objective that was missed.
-pub fn missed(verdict: &Verdict) -> Option<Failure> {
-    let objectives = &verdict.objectives;
+pub fn missed(objectives: &Objectives, measured: &Measured) -> Option<Failure> {
     if let (Some(false), Some(target), Some(actual)) =
         (objectives.rpo.met, objectives.rpo.target_seconds, objectives.rpo.actual_seconds)
     {
-        let oldest = verdict.recovery_set.points.iter().min_by_key(|point| point.taken_at)?;
+        let oldest = measured.points.points.iter().min_by_key(|point| point.taken_at)?;
         return Some(
             Failure::bad(
                 codes::RPO_MISSED,
@@ -79,7 +85,7 @@ pub fn missed(verdict: &Verdict) -> Option<Failure> {
                 ),
             )
             .hint(
-                slowest_stage(verdict)
+                slowest_stage(measured)
                     .unwrap_or_else(|| "phases in the verdict say where the time went".to_owned()),
             ),
         );
@@ -97,15 +103,15 @@ pub fn missed(verdict: &Verdict) -> Option<Failure> {
             ),
         )
         .hint(
-            slowest_stage(verdict).unwrap_or_else(|| "objectives in the verdict has every budget".to_owned()),
+            slowest_stage(measured)
+                .unwrap_or_else(|| "objectives in the verdict has every budget".to_owned()),
         ),
     )
 }
 
 /// Which stage of which database took longest, and its rate.
-fn slowest_stage(verdict: &Verdict) -> Option<String> {
-    let stages = verdict.databases.iter().flat_map(|database| {
-        let seconds = &database.seconds;
+fn slowest_stage(measured: &Measured) -> Option<String> {
+    let stages = measured.stages.iter().flat_map(|(database, seconds)| {
         [
             ("download", seconds.download),
             ("decrypt", seconds.decrypt),
@@ -117,10 +123,9 @@ fn slowest_stage(verdict: &Verdict) -> Option<String> {
         .filter_map(move |(name, seconds)| Some((database, name, seconds?)))
     });
     let (database, stage, seconds) = stages.max_by(|a, b| a.2.total_cmp(&b.2))?;
-    let point = verdict.recovery_set.point(&database.name)?;
+    let point = measured.points.point(database)?;
     Some(format!(
-        "the longest stage was the {stage} of {}: {} at {}",
-        database.name,
+        "the longest stage was the {stage} of {database}: {} at {}",
         human::duration(seconds),
         human::rate(point.plaintext_bytes.unwrap_or(point.size_bytes), seconds)
     ))

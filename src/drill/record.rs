@@ -108,16 +108,11 @@ fn database(verdict: &mut Verdict, name: &DatabaseName, event: &DatabaseEvent) {
         | DatabaseEvent::Restoring { .. }
         | DatabaseEvent::Counting => {}
         DatabaseEvent::Fetched(fetched) => {
-            let transfer = &fetched.transfer;
             database.archive = Some(fetched.archive.clone());
-            database.seconds.download = Some(transfer.waited_for_input.as_secs_f64());
-            database.seconds.decrypt = Some(transfer.worked.as_secs_f64());
-            database.seconds.write = Some(transfer.waited_for_output.as_secs_f64());
+            database.seconds.was_read(&fetched.transfer);
             if let Some(point) = verdict.recovery_set.points.iter_mut().find(|point| point.database == *name)
             {
-                point.ciphertext_sha256 = Some(transfer.ciphertext_sha256.clone());
-                point.plaintext_sha256 = Some(transfer.plaintext_sha256.clone());
-                point.plaintext_bytes = Some(transfer.plaintext_bytes);
+                point.was_read(&fetched.transfer);
             }
         }
         DatabaseEvent::PgRestore { outcome, seconds } => {

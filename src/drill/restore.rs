@@ -8,17 +8,18 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::Drill;
 use super::database::{Progress, Task, settled};
 use super::fetch::Fetcher;
 use super::journal::Journal;
+use super::objectives::Measured;
 use super::stack::RestoreTarget;
+use super::task::Drill;
 use crate::check;
 use crate::model::codes;
 use crate::model::event::Event;
 use crate::model::failure::{Class, Failure, Result};
 use crate::model::names::DatabaseName;
-use crate::model::verdict::{Check, CheckStatus};
+use crate::model::verdict::{Check, CheckStatus, RecoverySet};
 use crate::plan::DrillPlan;
 use crate::target::postgres::Server;
 use crate::target::postgres::connections::Connections;
@@ -38,7 +39,7 @@ pub async fn restore_and_check(
     plan: &DrillPlan,
     target: &RestoreTarget,
     journal: &Journal,
-) -> Result<()> {
+) -> Result<Measured> {
     let mut tasks = JoinSet::new();
     let jobs = drill.jobs(target.server.engine.info());
     let waiting = spawn_databases(drill, plan, target, jobs, journal, &mut tasks);
@@ -54,7 +55,7 @@ pub async fn restore_and_check(
         stack: target.for_checks(),
     });
     for sentence in check::looked_at_by_no_check(&drill.template) {
-        journal.record(&Event::NotVerified(sentence));
+        journal.record(Event::NotVerified(sentence)).await;
     }
     let mut checks = JoinSet::new();
     for place in 0..drill.template.checks.len() {
@@ -81,10 +82,35 @@ pub async fn restore_and_check(
     }
     // In the template's order, not in the one in which they happened to end: the same backup, the same failure.
     failures.extend(failed_checks.into_values());
-    journal.record(&Event::ChecksFinished { seconds: covered(intervals).as_secs_f64() });
+    let verification = covered(intervals).as_secs_f64();
+    journal.record(Event::ChecksFinished { seconds: verification }).await;
     // Stable: among equals the first to be reported stays first.
     failures.sort_by_key(|failure| failure.class != Class::Bad);
-    failures.into_iter().next().map_or(Ok(()), Err)
+    match failures.into_iter().next() {
+        Some(failure) => Err(failure),
+        None => Ok(measured(drill, plan, &waiting, verification).await),
+    }
+}
+
+/// What was measured of databases that are all restored.
+async fn measured(drill: &Drill, plan: &DrillPlan, waiting: &Waiting, verification: f64) -> Measured {
+    let mut restored = BTreeMap::new();
+    for (name, progress) in waiting {
+        if let Some(database) = settled(progress.clone()).await {
+            restored.insert(name.clone(), database);
+        }
+    }
+    let points = plan.recovery_set.points.iter();
+    let points = points.map(|point| restored.get(&point.database).map_or(point, |restored| &restored.point));
+    let databases = drill.template.databases.iter();
+    Measured {
+        points: RecoverySet::of(points.cloned().collect()),
+        stages: databases
+            .filter_map(|database| Some((database.name.clone(), restored.get(&database.name)?.seconds)))
+            .collect(),
+        verification: Some(verification),
+        rpo: plan.rpo.clone(),
+    }
 }
 
 /// A task that panicked: reported like anything else that keeps a drill from its verdict, so that teardown runs.
@@ -163,7 +189,7 @@ async fn run_check(
     for name in check.databases() {
         match waiting.get(name) {
             Some(progress) => match settled(progress.clone()).await {
-                Some(contents) => drop(restored.insert(name, contents)),
+                Some(database) => drop(restored.insert(name, database)),
                 None => lost.push(name.as_str()),
             },
             None => lost.push(name.as_str()),
@@ -184,17 +210,17 @@ async fn run_check(
     // What is lost has failed the drill already; a check without its data adds nothing to that.
     let mut failure = None;
     if lost.is_empty() {
-        journal.record(&Event::CheckStarted(record.name.clone()));
-        let restored = restored.iter().map(|(name, contents)| (*name, &**contents)).collect();
-        let fetched = journal.verdict().recovery_set;
+        journal.record(Event::CheckStarted(record.name.clone())).await;
+        let fetched = RecoverySet::of(restored.values().map(|database| database.point.clone()).collect());
+        let restored = restored.iter().map(|(name, database)| (*name, &database.contents)).collect();
         let ran = check.judge(&check::Context { tools, restored, fetched }).await;
         match unless_the_server_failed(ran, &tools.server, began).await {
             Ok(outcome) => {
                 for sentence in outcome.not_verified() {
                     let sentence = format!("check {}: {sentence}", record.name);
-                    journal.record(&Event::Warning(sentence.clone()));
+                    journal.record(Event::Warning(sentence.clone())).await;
                     let told = check::in_plain_words(check, &outcome, &sentence);
-                    journal.record(&Event::NotVerified(told));
+                    journal.record(Event::NotVerified(told)).await;
                 }
                 if outcome.status == CheckStatus::Fail {
                     let message = format!("check {} failed: {}", record.name, outcome.summary);
@@ -220,7 +246,7 @@ async fn run_check(
     }
     let ended = Instant::now();
     record.seconds = (ended - began).as_secs_f64();
-    journal.record(&Event::CheckFinished(record));
+    journal.record(Event::CheckFinished(record)).await;
     (began, ended, failure)
 }
 

@@ -47,7 +47,7 @@ impl RestoreTarget {
 /// Has every image the template names on the engine, pulling what is absent.
 pub async fn ensure_images(engine: &Engine, template: &DrillTemplate, journal: &Journal) -> Result<Images> {
     let found = template.images().into_iter().map(|name| async move {
-        let progress = |progress| journal.record(&Event::Pulling { image: name.to_owned(), progress });
+        let progress = |progress| journal.show(Event::Pulling { image: name.to_owned(), progress });
         Ok::<_, Failure>((name.to_owned(), engine.ensure_image(name, progress).await?))
     });
     Ok(try_join_all(found).await?.into_iter().collect())
@@ -88,7 +88,7 @@ pub async fn up(
     };
     // First Postgres: others may join its network namespace.
     let mut stack = stack::start_postgres(engine, template, ownership, &needs).await?;
-    journal.record(&Event::Project(ownership.project.clone()));
+    journal.record(Event::Project(ownership.project.clone())).await;
     let server = Server::new(engine.clone(), stack.postgres().to_owned(), password.clone());
     stack.start_services(engine, template, images).await?;
     let (version, _) = try_join(
@@ -104,7 +104,7 @@ pub async fn up(
         let loaded = target.server.preloaded().await;
         settings.extend(loaded.map(|loaded| ("shared_preload_libraries".to_owned(), loaded)));
     }
-    journal.record(&Event::StackUp(describe(template, settings, images, &target)));
+    journal.record(Event::StackUp(describe(template, settings, images, &target))).await;
     Ok(target)
 }
 

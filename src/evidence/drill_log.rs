@@ -2,9 +2,12 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::export::{Export, Exporter, Stage};
 use super::log_file::{self, LOCK_WAIT};
 use super::runbook_template::RUNBOOK;
 use crate::model::codes;
@@ -16,40 +19,43 @@ const HEADING: &str = "## Drill Log";
 const HEADER: &str = "| Date | Operator | Backup Date | Duration | Row Counts | Result |";
 const RULE: &str = "|------|----------|-------------|----------|------------|--------|";
 
+/// The drill log among the exporters. `LOCK_WAIT` is less than its limit.
+pub const EXPORTER: Exporter = Exporter {
+    name: "drill-log",
+    stage: Stage::Seal,
+    limit: Duration::from_secs(60),
+    build: |to| Some(Box::new(DrillLog::new(to.log.clone(), Arc::clone(&to.template)))),
+};
+
 /// A drill log that gets a row when a verdict is final.
 #[derive(Debug)]
 pub struct DrillLog {
     path: PathBuf,
-    template: Template,
+    template: Arc<Template>,
 }
 
 impl DrillLog {
     /// A log at this path; the template says what a row counts.
-    pub fn new(path: PathBuf, template: Template) -> Self {
+    pub fn new(path: PathBuf, template: Arc<Template>) -> Self {
         Self { path, template }
     }
+}
 
-    /// What it is, for messages.
-    pub fn name(&self) -> String {
+impl Export for DrillLog {
+    fn subject(&self) -> String {
         format!("the drill log {}", self.path.display())
     }
 
-    /// Finds out whether a row can be added, before there is anything to say; makes a log where there is none.
-    ///
-    /// # Errors
-    /// `log_unwritable`, a configuration error: a drill without evidence is not worth starting.
-    pub fn try_out(&self) -> Result<()> {
+    /// Makes a log where there is none.
+    fn try_out(&mut self, _: &Verdict) -> Result<()> {
         log_file::try_out(&self.path, RUNBOOK, LOCK_WAIT).map_err(|error| {
-            Failure::config(codes::LOG_UNWRITABLE, format!("cannot write {}: {error}", self.name()))
+            Failure::config(codes::LOG_UNWRITABLE, format!("cannot write {}: {error}", self.subject()))
                 .hint("--log names another file; with --log /dev/null there is none")
         })
     }
 
-    /// Adds a drill's row.
-    ///
-    /// # Errors
-    /// What the file system says, or that another process has the file locked. Then the file is as it was.
-    pub fn append(&self, verdict: &Verdict) -> io::Result<()> {
+    /// Adds the drill's row. On an error the file is as it was.
+    fn export(&mut self, verdict: &Verdict) -> io::Result<()> {
         append_row(&self.path, &row(verdict, &self.template))
     }
 }
@@ -227,7 +233,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log.md");
         fs::write(&path, &text).unwrap();
-        DrillLog::new(path.clone(), crate::template::testing::template()).try_out().unwrap();
+        let mut log = DrillLog::new(path.clone(), Arc::new(crate::template::testing::template()));
+        log.try_out(&crate::model::testing::passing()).unwrap();
         append_row(&path, ROW).unwrap();
         assert_eq!(fs::read(&path).unwrap(), [&text, ROW.as_bytes(), b"\n"].concat());
     }

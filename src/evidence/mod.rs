@@ -2,6 +2,8 @@
 
 mod drill_log;
 mod earlier;
+mod export;
+mod exporters;
 mod files;
 mod json;
 mod lineage;
@@ -11,11 +13,12 @@ mod seal;
 mod verdict_file;
 mod verdicts;
 
-pub use drill_log::{DrillLog, row};
+pub use drill_log::row;
 pub use earlier::{earlier_drills, past_drills};
+pub use export::{Destinations, Export, Exporter, Stage};
+pub use exporters::{EXPORTERS, Exporters};
 pub use json::pretty as json;
 pub use lineage::Lineage;
-pub use seal::seal;
 pub use verdict_file::{VerdictFile, report_directory, write_plan};
 #[cfg(test)]
 pub use verdicts::put_verdict;

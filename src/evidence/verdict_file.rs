@@ -3,9 +3,11 @@
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::export::{Export, Exporter, Stage};
 use super::files::{self, Staged};
 use super::json;
 use crate::model::codes;
@@ -14,6 +16,45 @@ use crate::model::failure::{Failure, Result};
 use crate::model::names::compact;
 use crate::model::verdict::Verdict;
 use crate::plan::DrillPlan;
+
+/// The verdict file among the exporters.
+pub const EXPORTER: Exporter = Exporter {
+    name: "verdict-file",
+    stage: Stage::Seal,
+    limit: Duration::from_secs(60),
+    build: |to| Some(Box::new(SealedFile { file: to.verdict.clone(), staged: None })),
+};
+
+/// The verdict file at its end: its last content is staged before it takes its place.
+struct SealedFile {
+    file: VerdictFile,
+    staged: Option<Staged>,
+}
+
+impl Export for SealedFile {
+    fn subject(&self) -> String {
+        self.file.name()
+    }
+
+    /// Writes the verdict of a drill that is about to begin: what has no room at the start will have none at the end.
+    fn try_out(&mut self, first: &Verdict) -> Result<()> {
+        let written = self.file.stage(first).and_then(Staged::commit);
+        written.map_err(|error| unwritable("the verdict", &self.file.path, &error))
+    }
+
+    fn prepare(&mut self, verdict: &Verdict) -> io::Result<()> {
+        self.staged = None;
+        self.staged = Some(self.file.stage(verdict)?);
+        Ok(())
+    }
+
+    fn export(&mut self, verdict: &Verdict) -> io::Result<()> {
+        match self.staged.take() {
+            Some(staged) => staged.commit(),
+            None => self.file.stage(verdict)?.commit(),
+        }
+    }
+}
 
 /// Where verdicts lie below the reports directory.
 pub fn report_directory(reports: &Path) -> PathBuf {
@@ -52,15 +93,6 @@ impl VerdictFile {
         &self.path
     }
 
-    /// Writes the verdict of a drill that is about to begin.
-    ///
-    /// # Errors
-    /// `reports_unwritable`, a configuration error: what has no room at the start will have none at the end.
-    pub fn begin(&self, verdict: &Verdict) -> Result<()> {
-        let written = self.stage(verdict).and_then(Staged::commit);
-        written.map_err(|error| unwritable("the verdict", &self.path, &error))
-    }
-
     /// Gives the second up again: no drill began.
     pub fn give_up(self) {
         // It is empty. One that stays is no verdict.
@@ -68,10 +100,7 @@ impl VerdictFile {
     }
 
     /// Writes a verdict to the disk, beside the one that is there.
-    ///
-    /// # Errors
-    /// What the file system says.
-    pub fn stage(&self, verdict: &Verdict) -> io::Result<Staged> {
+    fn stage(&self, verdict: &Verdict) -> io::Result<Staged> {
         files::stage(&self.path, &json::pretty(verdict), true)
     }
 }

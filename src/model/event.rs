@@ -70,7 +70,7 @@ pub enum Event {
 pub enum DatabaseEvent {
     /// Its recovery point is being downloaded, decrypted and written to the scratch volume.
     Fetching,
-    /// So many more bytes of it arrived.
+    /// So many bytes of it have arrived. Not every change is reported.
     Bytes(u64),
     /// All of it arrived.
     Fetched(Box<Fetched>),

@@ -17,7 +17,7 @@ const EVERY: Duration = Duration::from_secs(10);
 pub struct PlainLog<W> {
     out: W,
     began: Instant,
-    fetching: BTreeMap<DatabaseName, (u64, Instant)>,
+    fetching: BTreeMap<DatabaseName, Instant>,
     pulling: Option<Instant>,
 }
 
@@ -33,14 +33,12 @@ impl<W: Write + Send> PlainLog<W> {
         self.out.write_all(line.as_bytes())
     }
 
-    fn bytes(&mut self, name: &DatabaseName, more: u64, verdict: &Verdict) -> io::Result<()> {
-        let (done, last) = self.fetching.entry(name.clone()).or_insert((0, Instant::now()));
-        *done += more;
+    fn bytes(&mut self, name: &DatabaseName, done: u64, verdict: &Verdict) -> io::Result<()> {
+        let last = self.fetching.entry(name.clone()).or_insert_with(Instant::now);
         if last.elapsed() < EVERY {
             return Ok(());
         }
         *last = Instant::now();
-        let done = *done;
         let total = verdict.recovery_set.point(name).map_or(0, |point| point.size_bytes);
         self.line(&format!("{name}: fetched {} of {}", human::bytes(done), human::bytes(total)))
     }
@@ -53,7 +51,7 @@ impl<W: Write + Send> Sink for PlainLog<W> {
 
     fn handle(&mut self, event: &Event, verdict: &Verdict) -> io::Result<()> {
         match event {
-            Event::Database(name, DatabaseEvent::Bytes(more)) => self.bytes(name, *more, verdict),
+            Event::Database(name, DatabaseEvent::Bytes(done)) => self.bytes(name, *done, verdict),
             Event::Pulling { image, progress } => {
                 if self.pulling.is_some_and(|last| last.elapsed() < EVERY) {
                     return Ok(());

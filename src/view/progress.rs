@@ -46,7 +46,7 @@ struct Screen {
 enum Step {
     /// A recovery point of this size is fetched.
     Fetching(u64),
-    /// So many bytes more.
+    /// So many bytes of it have arrived.
     Bytes(u64),
     /// It is at this.
     At(String),
@@ -61,7 +61,7 @@ impl Step {
             DatabaseEvent::Fetching => {
                 Self::Fetching(verdict.recovery_set.point(name).map_or(0, |point| point.size_bytes))
             }
-            DatabaseEvent::Bytes(more) => Self::Bytes(*more),
+            DatabaseEvent::Bytes(done) => Self::Bytes(*done),
             DatabaseEvent::Restored { .. } | DatabaseEvent::Failed(_) | DatabaseEvent::Skipped(_) => {
                 Self::Done(line())
             }
@@ -112,7 +112,7 @@ impl Screen {
                 bar.reset_elapsed();
                 bar.set_message("fetching");
             }
-            Step::Bytes(more) => bar.inc(more),
+            Step::Bytes(done) => bar.set_position(done),
             Step::At(text) => {
                 bar.set_style(stage_style());
                 bar.reset_elapsed();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use restore_drill::check;
 use restore_drill::clock::{Clock, Timer};
-use restore_drill::drill::{Drill, Journal, Options};
+use restore_drill::drill::{Drill, Ended, Options};
 use restore_drill::layer::Identities;
 use restore_drill::model::event::{DatabaseEvent, Event, Sink};
 use restore_drill::model::failure::Class;
@@ -241,10 +241,9 @@ fn cancelled_at(world: &World, moment: Moment) -> Verdict {
     };
     let token = CancellationToken::new();
     let sinks: Vec<Box<dyn Sink>> = vec![Box::new(CancelAt { moment, token: token.clone() })];
-    let journal = Journal::new(drill.first_verdict(drill.clock.now()), sinks, Timer::start(&drill.clock));
-    let failure = RUNTIME.block_on(drill.run(&journal, &token));
+    let (first, timer) = (drill.first_verdict(drill.clock.now()), Timer::start(&drill.clock));
+    let Ended { verdict, failure } = RUNTIME.block_on(drill.run(first, sinks, timer, &token));
     assert!(token.is_cancelled(), "the moment came");
-    let verdict = journal.verdict();
     assert_eq!(
         failure.map(|failure| failure.class == Class::Cancelled),
         (verdict.status == Status::Cancelled).then_some(true)

@@ -1,13 +1,29 @@
 use std::time::Duration;
 
-use super::*;
-use crate::model::failure::Class;
+use super::{Measured, judge};
+use crate::model::failure::{Class, Failure};
 use crate::model::testing::{database, passing, restored_at};
+use crate::model::verdict::{Objective, Verdict};
+use crate::template::Template;
 use crate::template::testing::template;
 
+/// What a drill with this verdict measured.
+fn measured(verdict: &Verdict) -> Measured {
+    Measured {
+        points: verdict.recovery_set.clone(),
+        stages: verdict.databases.iter().map(|database| (database.name.clone(), database.seconds)).collect(),
+        verification: verdict.verification_seconds,
+        rpo: verdict.objectives.rpo.clone(),
+    }
+}
+
 fn judged(template: &Template, mut verdict: Verdict, seconds_taken: u32) -> Verdict {
-    verdict.objectives = judge(template, &verdict, f64::from(seconds_taken));
+    verdict.objectives = judge(&template.objectives, &measured(&verdict), f64::from(seconds_taken));
     verdict
+}
+
+fn missed(verdict: &Verdict) -> Option<Failure> {
+    super::missed(&verdict.objectives, &measured(verdict))
 }
 
 fn with(change: impl FnOnce(&mut crate::template::Objectives)) -> Template {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::failure::FailureRecord;
 use crate::model::names::DatabaseName;
+use crate::model::transfer::TransferStats;
 
 /// How far a database got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +83,15 @@ pub struct StageSeconds {
     pub restore: Option<f64>,
     /// Counting rows.
     pub count: Option<f64>,
+}
+
+impl StageSeconds {
+    /// Adds what the transfer of the recovery point took.
+    pub fn was_read(&mut self, transfer: &TransferStats) {
+        self.download = Some(transfer.waited_for_input.as_secs_f64());
+        self.decrypt = Some(transfer.worked.as_secs_f64());
+        self.write = Some(transfer.waited_for_output.as_secs_f64());
+    }
 }
 
 /// What a dump says about itself.

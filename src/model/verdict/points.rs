@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::checks::Finding;
 use super::store::StoreRecord;
 use crate::model::names::{DatabaseName, ObjectKey};
+use crate::model::transfer::TransferStats;
 
 /// What the plan found before the drill began.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -83,4 +84,13 @@ pub struct RecoveryPoint {
     pub plaintext_sha256: Option<String>,
     /// The dump's size, once decrypted.
     pub plaintext_bytes: Option<u64>,
+}
+
+impl RecoveryPoint {
+    /// Adds what is known once all of it was read.
+    pub fn was_read(&mut self, transfer: &TransferStats) {
+        self.ciphertext_sha256 = Some(transfer.ciphertext_sha256.clone());
+        self.plaintext_sha256 = Some(transfer.plaintext_sha256.clone());
+        self.plaintext_bytes = Some(transfer.plaintext_bytes);
+    }
 }

@@ -1,0 +1,138 @@
+//! What an exporter is: something that leaves evidence of a drill that has ended, within its time.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::verdict_file::VerdictFile;
+use crate::model::codes;
+use crate::model::failure::{Failure, Result};
+use crate::model::human;
+use crate::model::verdict::Verdict;
+use crate::template::Template;
+
+/// The stages of the end, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// What a PASS needs: all of it is written, or the drill did not pass.
+    Seal,
+    /// Signatures of what was sealed.
+    Sign,
+    /// Other forms of the verdict, for people and programs.
+    Render,
+    /// Messages to others.
+    Notify,
+}
+
+/// One entry of the list `EXPORTERS`.
+pub struct Exporter {
+    /// Its name.
+    pub name: &'static str,
+    /// When it runs.
+    pub stage: Stage,
+    /// How long each of its steps may take.
+    pub limit: Duration,
+    /// Makes it, if the command line or the template asks for it.
+    pub build: fn(&Destinations) -> Option<Box<dyn Export>>,
+}
+
+/// What the command line and the template say of where evidence goes.
+#[derive(Debug, Clone)]
+pub struct Destinations {
+    /// The verdict's file, which is this drill's alone.
+    pub verdict: VerdictFile,
+    /// The drill log.
+    pub log: PathBuf,
+    /// The template of the drill.
+    pub template: Arc<Template>,
+}
+
+/// Something that leaves evidence. It runs on a thread that may block, and is given up when it takes too long.
+pub trait Export: Send {
+    /// What it writes, for messages.
+    fn subject(&self) -> String;
+
+    /// Finds out before the drill whether it could do its work at the end.
+    ///
+    /// # Errors
+    /// A configuration error: a drill without evidence is not worth starting.
+    fn try_out(&mut self, _first: &Verdict) -> Result<()> {
+        Ok(())
+    }
+
+    /// Does all that can fail for want of room, without showing it to anybody yet.
+    ///
+    /// # Errors
+    /// Whatever keeps it from its work.
+    fn prepare(&mut self, _verdict: &Verdict) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Does its work. May be called again with a verdict that became worse.
+    ///
+    /// # Errors
+    /// Whatever keeps it from its work.
+    fn export(&mut self, verdict: &Verdict) -> io::Result<()>;
+}
+
+/// An exporter at work.
+pub(super) struct Running {
+    pub(super) stage: Stage,
+    pub(super) subject: String,
+    limit: Duration,
+    /// `None` once it did not come back.
+    export: Option<Box<dyn Export>>,
+}
+
+impl Running {
+    /// An entry of the list at work, if it is asked for.
+    pub(super) fn build(entry: &Exporter, destinations: &Destinations) -> Option<Self> {
+        let export = (entry.build)(destinations)?;
+        Some(Self { stage: entry.stage, subject: export.subject(), limit: entry.limit, export: Some(export) })
+    }
+
+    pub(super) async fn try_out(&mut self, first: &Arc<Verdict>) -> Result<()> {
+        let verdict = Arc::clone(first);
+        self.within(move |export| export.try_out(&verdict)).await.unwrap_or_else(|gave_up| {
+            let message = format!("cannot write {}: {gave_up}", self.subject);
+            Err(Failure::config(codes::REPORTS_UNWRITABLE, message)
+                .hint("--reports and --log name other places"))
+        })
+    }
+
+    pub(super) async fn prepare(&mut self, verdict: &Arc<Verdict>) -> io::Result<()> {
+        let verdict = Arc::clone(verdict);
+        self.within(move |export| export.prepare(&verdict)).await?
+    }
+
+    pub(super) async fn export(&mut self, verdict: &Arc<Verdict>) -> io::Result<()> {
+        let verdict = Arc::clone(verdict);
+        self.within(move |export| export.export(&verdict)).await?
+    }
+
+    /// Runs a step on a thread that may block.
+    async fn within<T: Send + 'static>(
+        &mut self,
+        step: impl FnOnce(&mut dyn Export) -> T + Send + 'static,
+    ) -> io::Result<T> {
+        let Some(mut export) = self.export.take() else {
+            return Err(io::Error::other("it did not come back from an earlier step"));
+        };
+        let work = tokio::task::spawn_blocking(move || {
+            let outcome = step(&mut *export);
+            (export, outcome)
+        });
+        match tokio::time::timeout(self.limit, work).await {
+            Ok(Ok((export, outcome))) => {
+                self.export = Some(export);
+                Ok(outcome)
+            }
+            Ok(Err(_)) => Err(io::Error::other("it broke off")),
+            Err(_) => {
+                let limit = human::duration(self.limit.as_secs_f64());
+                Err(io::Error::other(format!("it took longer than {limit}")))
+            }
+        }
+    }
+}
