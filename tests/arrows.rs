@@ -10,21 +10,12 @@ use regex::Regex;
 
 /// Arrows and circles that are still to be removed.
 const STILL_THERE: &[&str] = &[
-    "check → backup",
-    "doctor → view",
-    "evidence → plan",
-    "evidence → view",
     "plan → view",
-    "survey → demo",
     "template → check",
     "view → sandbox",
-    "src/backup: content → report",
-    "src/backup: manifest → report",
     "src/check/verify_chain: content → layout",
     "src/check/verify_chain: fold → tree",
     "src/check/verify_chain: links → tree",
-    "src/cli: common → signals",
-    "src/sandbox: docker → spec",
     "src/template: chain → schema",
     "src/template: checks → schema",
     "src/template: order → schema",

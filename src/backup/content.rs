@@ -6,74 +6,20 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::Uploaded;
 use super::dump::{Task, dump};
+use super::report::{SourceContent, Uploaded};
 use crate::model::codes;
 use crate::model::failure::{Class, Failure, Result};
-use crate::model::manifest::{FingerprintKey, Rows, Source, Table};
+use crate::model::manifest::FingerprintKey;
 use crate::target::postgres::snapshot::Snapshot;
 
 /// For how long a connection that was closed may still count on the server.
 const LINGERS: Duration = Duration::from_secs(5);
 /// Between two attempts meanwhile.
 const PAUSE: Duration = Duration::from_millis(250);
-
-/// What was read of a database, for people and scripts.
-#[derive(Debug, Clone, Serialize)]
-pub struct Fingerprinted {
-    /// Tables whose rows were read.
-    pub tables: usize,
-    /// Rows in them.
-    pub rows: u64,
-    /// Tables whose rows were not read, with the reason.
-    pub unread: Vec<String>,
-    /// What reading took, beside the dump.
-    pub seconds: f64,
-}
-
-/// What was read of a database for the manifest.
-#[derive(Debug, Clone, Default)]
-pub(super) struct SourceContent {
-    /// The server and the database, as far as they could be asked.
-    pub(super) source: Option<Source>,
-    /// The tables; absent if they could not be read.
-    pub(super) tables: Option<Vec<Table>>,
-    /// Why they could not be read.
-    pub(super) unread: Option<String>,
-    /// What reading took.
-    pub(super) seconds: f64,
-}
-
-impl SourceContent {
-    fn unread(source: Option<Source>, failure: &Failure) -> Self {
-        Self { source, unread: Some(crate::model::human::one_line(&failure.message, 300)), ..Self::default() }
-    }
-
-    /// What was read; nothing, if the tables could not be.
-    pub(super) fn fingerprinted(&self) -> Option<Fingerprinted> {
-        let tables = self.tables.as_ref()?;
-        let mut fingerprinted =
-            Fingerprinted { tables: 0, rows: 0, unread: Vec::new(), seconds: self.seconds };
-        for table in tables {
-            match &table.rows {
-                Rows::Read { count, .. } => {
-                    fingerprinted.tables += 1;
-                    fingerprinted.rows += count;
-                }
-                Rows::Unread { reason } => {
-                    let name =
-                        crate::model::human::one_line(&format!("{}.{}", table.schema, table.name), 140);
-                    fingerprinted.unread.push(format!("{name}: {reason}"));
-                }
-            }
-        }
-        Some(fingerprinted)
-    }
-}
 
 /// Dumps a database, and reads it at the same time under the snapshot that is dumped.
 ///
@@ -184,30 +130,4 @@ async fn dump_under(
         Err(failure) => Ok(SourceContent::unread(source, &failure)),
     };
     Ok((dumped, content))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::manifest::{Fingerprint, Rows};
-
-    fn table(name: &str, rows: Rows) -> Table {
-        Table { schema: "public".to_owned(), name: name.to_owned(), columns: Vec::new(), rows }
-    }
-
-    #[test]
-    fn rows_that_were_read_are_counted_and_tables_that_were_not_are_named() {
-        let read = |count| Rows::Read { count, fingerprint: Fingerprint::default() };
-        let locked = Rows::Unread { reason: "it is locked".to_owned() };
-        let tables = vec![table("a", read(2)), table("b", locked), table("c", read(40))];
-        let content = SourceContent { tables: Some(tables), seconds: 1.5, ..SourceContent::default() };
-        let told = content.fingerprinted().unwrap();
-        assert_eq!((told.tables, told.rows, told.unread), (2, 42, vec!["public.b: it is locked".to_owned()]));
-    }
-
-    #[test]
-    fn what_was_not_read_has_a_reason_on_one_line() {
-        let content = SourceContent::unread(None, &Failure::bad(codes::SOURCE_UNREACHABLE, "no\nanswer"));
-        assert_eq!((content.unread.as_deref(), content.fingerprinted().is_none()), (Some("no answer"), true));
-    }
 }

@@ -3,46 +3,22 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::content::SourceContent;
-use super::report::timed_out;
-use super::{Dump, Job};
+use super::Job;
+use super::report::{Dump, SourceContent, WrittenManifest, timed_out};
 use crate::layer;
 use crate::model::codes;
-use crate::model::failure::{Failure, FailureRecord, Result};
-use crate::model::manifest::{ALGORITHM, Content, Database, FingerprintKey, Manifest, SCHEMA_VERSION};
+use crate::model::failure::{Failure, Result};
+use crate::model::manifest::{
+    ALGORITHM, Content, Database, FingerprintKey, Manifest, SCHEMA_VERSION, SIZE_LIMIT,
+};
 use crate::model::names::ObjectKey;
 use crate::store;
 
-/// More than the manifest of a hundred thousand tables has.
-pub const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
-
 /// How long uploading a manifest and reading it back may take: the dumps may have used up the backup's own time.
 const UPLOAD_LIMIT: Duration = Duration::from_secs(5 * 60);
-
-/// The manifest that a backup wrote, or could not write.
-#[derive(Debug, Clone, Serialize)]
-pub struct Written {
-    /// The key it has, or would have had.
-    pub key: ObjectKey,
-    /// Size of the object; absent if nothing was uploaded.
-    pub size_bytes: Option<u64>,
-    /// Its SHA-256.
-    pub ciphertext_sha256: Option<String>,
-    /// Databases in it.
-    pub databases: usize,
-    /// Whether it was read back, and was what had been uploaded.
-    pub verified: bool,
-    /// What uploading it and reading it back took.
-    pub seconds: f64,
-    /// What went wrong.
-    pub error: Option<FailureRecord>,
-    #[serde(skip)]
-    pub(super) failure: Option<Failure>,
-}
 
 /// What a database's dump has in the manifest; nothing, if there is no dump.
 fn entry(dump: &Dump) -> Option<Database> {
@@ -72,13 +48,13 @@ impl Job {
         fingerprint_key: &FingerprintKey,
         dumps: &[Dump],
         cancel: &CancellationToken,
-    ) -> Option<Written> {
+    ) -> Option<WrittenManifest> {
         let databases: Vec<Database> = dumps.iter().filter_map(entry).collect();
         if databases.is_empty() {
             return None;
         }
         let began = Instant::now();
-        let mut written = Written {
+        let mut written = WrittenManifest {
             key,
             size_bytes: None,
             ciphertext_sha256: None,
@@ -112,7 +88,7 @@ impl Job {
         Some(written)
     }
 
-    async fn upload_manifest(&self, manifest: &Manifest, written: &mut Written) -> Result<()> {
+    async fn upload_manifest(&self, manifest: &Manifest, written: &mut WrittenManifest) -> Result<()> {
         let sealed = Bytes::from(layer::seal_whole(&manifest.to_json(), &self.recipients)?);
         let mut upload = self.store.create(&written.key).await.map_err(|failure| match failure.code {
             codes::OBJECT_EXISTS => failure.hint(
@@ -154,7 +130,7 @@ fn differs(key: &ObjectKey, how: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backup::Uploaded;
+    use crate::backup::report::Uploaded;
     use crate::model::manifest::{Source, Table};
 
     fn dump(uploaded: bool, tables: Option<Vec<Table>>, unread: Option<&str>) -> Dump {

@@ -32,11 +32,9 @@ use crate::sandbox::owner::Owner;
 use crate::sandbox::teardown::teardown;
 use crate::store::Store;
 use crate::template::{Backup, Template};
-use content::SourceContent;
+use report::SourceContent;
 
-pub use content::Fingerprinted;
-pub use manifest::{SIZE_LIMIT as MANIFEST_SIZE_LIMIT, Written};
-pub use report::{Dump, Plan, PlannedDump, Report, Uploaded, Verified};
+pub use report::{Dump, Fingerprinted, Plan, PlannedDump, Report, Uploaded, Verified, WrittenManifest};
 
 /// Databases dumped at once.
 const PARALLEL: usize = 2;
@@ -103,8 +101,7 @@ pub fn settings(template: &Template) -> Result<&Backup> {
 }
 
 fn broke_off() -> Failure {
-    Failure::inconclusive(codes::INTERNAL_ERROR, "the backup broke off")
-        .hint("this is a defect of restore-drill; please report it with what stderr says")
+    Failure::defect(codes::INTERNAL_ERROR, "the backup broke off")
 }
 
 impl Job {

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::content::{Fingerprinted, SourceContent};
-use super::manifest::Written;
 use crate::model::codes;
 use crate::model::failure::{Class, Failure, FailureRecord};
+use crate::model::human;
+use crate::model::manifest::{Rows, Source, Table};
 use crate::model::names::{DatabaseName, ObjectKey};
 use crate::model::verdict::Teardown;
 
@@ -42,7 +42,7 @@ pub struct Report {
     /// The dumps, in the template's order.
     pub dumps: Vec<Dump>,
     /// The manifest; absent if it was left out, or if there is no dump.
-    pub manifest: Option<Written>,
+    pub manifest: Option<WrittenManifest>,
     /// What an operator should know though no dump failed.
     pub warnings: Vec<String>,
     /// What became of the container that made them.
@@ -94,6 +94,79 @@ pub struct Verified {
     pub seconds: f64,
 }
 
+/// The manifest that a backup wrote, or could not write.
+#[derive(Debug, Clone, Serialize)]
+pub struct WrittenManifest {
+    /// The key it has, or would have had.
+    pub key: ObjectKey,
+    /// Size of the object; absent if nothing was uploaded.
+    pub size_bytes: Option<u64>,
+    /// Its SHA-256.
+    pub ciphertext_sha256: Option<String>,
+    /// Databases in it.
+    pub databases: usize,
+    /// Whether it was read back, and was what had been uploaded.
+    pub verified: bool,
+    /// What uploading it and reading it back took.
+    pub seconds: f64,
+    /// What went wrong.
+    pub error: Option<FailureRecord>,
+    #[serde(skip)]
+    pub(super) failure: Option<Failure>,
+}
+
+/// What was read of a database, for people and scripts.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fingerprinted {
+    /// Tables whose rows were read.
+    pub tables: usize,
+    /// Rows in them.
+    pub rows: u64,
+    /// Tables whose rows were not read, with the reason.
+    pub unread: Vec<String>,
+    /// What reading took, beside the dump.
+    pub seconds: f64,
+}
+
+/// What was read of a database for the manifest.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SourceContent {
+    /// The server and the database, as far as they could be asked.
+    pub(super) source: Option<Source>,
+    /// The tables; absent if they could not be read.
+    pub(super) tables: Option<Vec<Table>>,
+    /// Why they could not be read.
+    pub(super) unread: Option<String>,
+    /// What reading took.
+    pub(super) seconds: f64,
+}
+
+impl SourceContent {
+    pub(super) fn unread(source: Option<Source>, failure: &Failure) -> Self {
+        Self { source, unread: Some(human::one_line(&failure.message, 300)), ..Self::default() }
+    }
+
+    /// What was read; nothing, if the tables could not be.
+    pub(super) fn fingerprinted(&self) -> Option<Fingerprinted> {
+        let tables = self.tables.as_ref()?;
+        let mut fingerprinted =
+            Fingerprinted { tables: 0, rows: 0, unread: Vec::new(), seconds: self.seconds };
+        for table in tables {
+            match &table.rows {
+                Rows::Read { count, .. } => {
+                    fingerprinted.tables += 1;
+                    fingerprinted.rows += count;
+                }
+                Rows::Unread { reason } => {
+                    let name = human::one_line(&format!("{}.{}", table.schema, table.name), 140);
+                    fingerprinted.unread.push(format!("{name}: {reason}"));
+                }
+            }
+        }
+        Some(fingerprinted)
+    }
+}
+
 impl Dump {
     /// One that is to be made.
     pub(super) fn of(database: DatabaseName, key: ObjectKey) -> Self {
@@ -132,7 +205,7 @@ impl Dump {
 
 /// Something that was not done when the backup's time was up.
 pub(super) fn timed_out(what: impl std::fmt::Display, limit: std::time::Duration) -> Failure {
-    let limit = crate::model::human::duration(limit.as_secs_f64());
+    let limit = human::duration(limit.as_secs_f64());
     Failure::inconclusive(codes::TIMED_OUT, format!("{what}: not done within the time limit of {limit}"))
 }
 
@@ -141,5 +214,31 @@ impl Report {
     pub fn failure(&self) -> Option<&Failure> {
         let manifest = self.manifest.as_ref().and_then(|written| written.failure.as_ref());
         self.dumps.iter().find_map(|dump| dump.failure.as_ref()).or(manifest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::manifest::Fingerprint;
+
+    fn table(name: &str, rows: Rows) -> Table {
+        Table { schema: "public".to_owned(), name: name.to_owned(), columns: Vec::new(), rows }
+    }
+
+    #[test]
+    fn rows_that_were_read_are_counted_and_tables_that_were_not_are_named() {
+        let read = |count| Rows::Read { count, fingerprint: Fingerprint::default() };
+        let locked = Rows::Unread { reason: "it is locked".to_owned() };
+        let tables = vec![table("a", read(2)), table("b", locked), table("c", read(40))];
+        let content = SourceContent { tables: Some(tables), seconds: 1.5, ..SourceContent::default() };
+        let told = content.fingerprinted().unwrap();
+        assert_eq!((told.tables, told.rows, told.unread), (2, 42, vec!["public.b: it is locked".to_owned()]));
+    }
+
+    #[test]
+    fn what_was_not_read_has_a_reason_on_one_line() {
+        let content = SourceContent::unread(None, &Failure::bad(codes::SOURCE_UNREACHABLE, "no\nanswer"));
+        assert_eq!((content.unread.as_deref(), content.fingerprinted().is_none()), (Some("no answer"), true));
     }
 }

@@ -3,7 +3,8 @@
 use std::io::IsTerminal;
 use std::sync::Arc;
 
-use super::common::{self, Format, TemplateArg};
+use super::common::{self, TemplateArg};
+use super::output::{self, Format};
 use super::signals::{Interrupted, Stop};
 use crate::backup::{self, Job, Plan, Report};
 use crate::check;
@@ -70,10 +71,10 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     if args.dry_run {
         let plan = backup::plan(&template, &databases, !args.no_manifest, clock.now())?;
         let printed = match args.format {
-            Format::Json => common::print_json(&plan),
-            Format::Human => common::print(&plan_text(&plan)),
+            Format::Json => output::print_json(&plan),
+            Format::Human => output::print(&plan_text(&plan)),
         };
-        return Ok(common::delivered(printed, ExitCode::Ok));
+        return Ok(output::delivered(printed, ExitCode::Ok));
     }
     let store = store::connect(&template.store).await?;
     let job = Job {
@@ -87,13 +88,13 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     };
     let report = job.run(&Stop::on_signal(Interrupted::Makes("backup")).token, &narrate).await?;
     let printed = match args.format {
-        Format::Json => common::print_json(&report),
+        Format::Json => output::print_json(&report),
         Format::Human => {
             let last = last_line(&report);
-            common::print_summary(&text(&report), &last, report.failure().is_none())
+            output::print_summary(&text(&report), &last, report.failure().is_none())
         }
     };
-    Ok(common::delivered(printed, exit_code(&report)))
+    Ok(output::delivered(printed, exit_code(&report)))
 }
 
 /// Tells on stderr how a backup goes.

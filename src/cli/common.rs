@@ -1,45 +1,31 @@
 //! What several commands share.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
-use clap::ValueEnum;
-use serde::Serialize;
 
+use super::output::{Format, complain, delivered, print_json, print_summary};
 use super::signals::Stop;
 use crate::check::{self, DrillTemplate};
 use crate::clock::{Clock, Timer};
 use crate::drill::{Drill, Ended};
-use crate::evidence::{Destinations, EXPORTERS, Exporters, VerdictFile, json};
+use crate::evidence::{Destinations, EXPORTERS, Exporters, VerdictFile};
 use crate::layer::Identities;
-use crate::model::code::Code;
 use crate::model::codes;
 use crate::model::event::Sink;
 use crate::model::exit::ExitCode;
 use crate::model::failure::{Class, Failure, Result};
-use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::Verdict;
 use crate::store::{self, Store};
 use crate::template::{Environment, Purpose, Template};
-use crate::view::stderr::{self, Stderr};
+use crate::view::stderr::Stderr;
 use crate::view::{LiveProgress, PlainLog, last_line, summary};
 
 /// Where reports go.
 pub const DEFAULT_REPORTS: &str = "reports";
-
-/// How results are written to stdout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Format {
-    /// For people.
-    #[default]
-    Human,
-    /// For programs.
-    Json,
-}
 
 /// The template argument.
 #[derive(Debug, Clone, clap::Args)]
@@ -156,16 +142,6 @@ pub async fn run_drill(
     Ok(delivered(printed, code))
 }
 
-/// The exit code of a command whose result was printed, or was not: then nobody has it, and success is none.
-pub fn delivered(printed: io::Result<()>, code: ExitCode) -> ExitCode {
-    let Err(error) = printed else { return code };
-    complain(&format!("the result could not be written to stdout: {error}"), None);
-    match code {
-        ExitCode::Ok | ExitCode::Leaked => ExitCode::Inconclusive,
-        graver => graver,
-    }
-}
-
 /// Claims a second that no other drill with these reports has: it names the project and the verdict. The drill's time
 /// runs from it.
 async fn claim_second(evidence: &EvidenceArgs, clock: &Clock) -> Result<(VerdictFile, Timer)> {
@@ -184,58 +160,6 @@ fn progress_sink() -> Box<dyn Sink> {
     } else {
         Box::new(PlainLog::new(Stderr))
     }
-}
-
-/// Prints a result as JSON.
-///
-/// # Errors
-/// As [`print()`].
-pub fn print_json(value: &impl Serialize) -> io::Result<()> {
-    print(&String::from_utf8_lossy(&json(value)))
-}
-
-/// Prints a result, to its end.
-///
-/// # Errors
-/// What stdout says: a full disk, a pipe that nobody reads. See [`delivered`].
-pub fn print(text: &str) -> io::Result<()> {
-    // On a terminal both are one: what led to the result comes before it.
-    stderr::flush();
-    let mut stdout = anstream::stdout();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
-}
-
-/// Prints a summary, its last line in the colour of its outcome where stdout is a terminal.
-///
-/// # Errors
-/// As [`print()`].
-pub fn print_summary(text: &str, last_line: &str, good: bool) -> io::Result<()> {
-    let colour = if good { AnsiColor::Green } else { AnsiColor::Red };
-    let style = Style::new().bold().fg_color(Some(colour.into()));
-    let body = text.trim_end().strip_suffix(last_line).unwrap_or(text);
-    print(&format!("{body}{style}{last_line}{style:#}\n"))
-}
-
-/// Tells what was done, on stderr.
-pub fn tell(message: &str) {
-    let _ = stderr::say(format!("{}\n", human::inert(message)));
-}
-
-/// Tells what went wrong, and what to do about it, on stderr.
-pub fn complain(message: &str, hint: Option<&str>) {
-    complain_of(&Failure::config(Code::new(""), message), hint);
-}
-
-/// As [`complain`]: a failure's message is safe to show, and may have the lines of a template that is wrong.
-pub fn complain_of(failure: &Failure, hint: Option<&str>) {
-    let message = &failure.message;
-    let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-    let mut text = format!("{style}error:{style:#} {message}\n");
-    if let Some(hint) = hint {
-        text.push_str(&format!("hint: {hint}\n"));
-    }
-    let _ = stderr::say(text);
 }
 
 /// A point in time: RFC 3339, `2026-05-16T12:00Z`, `2026-05-16 12:00`, or a date (its end). Without a zone, UTC.

@@ -4,7 +4,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::Cli;
-use super::common;
+use super::output;
 use crate::model::exit::ExitCode;
 use crate::model::failure::Result;
 
@@ -31,5 +31,5 @@ pub struct Args {
 pub fn run(args: Args) -> Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "restore-drill", &mut script);
-    Ok(common::delivered(common::print(&String::from_utf8_lossy(&script)), ExitCode::Ok))
+    Ok(output::delivered(output::print(&String::from_utf8_lossy(&script)), ExitCode::Ok))
 }

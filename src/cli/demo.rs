@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use clap::builder::PossibleValuesParser;
 
 use super::backup as backup_command;
-use super::common::{self, EvidenceArgs, Format};
+use super::common::{self, EvidenceArgs};
+use super::output::Format;
 use super::signals::{Interrupted, Stop};
 use crate::check::DrillTemplate;
 use crate::clock::Clock;

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::common::{self, Format, TemplateArg};
+use super::common::{self, TemplateArg};
 use super::limit::in_time;
+use super::output::{self, Format};
 use crate::check;
 use crate::clock::Clock;
 use crate::doctor;
@@ -54,11 +55,11 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     };
     let examination = in_time(LIMIT, "looking at the store and the engine", looking).await?;
     let printed = match args.format {
-        Format::Json => common::print_json(&examination),
+        Format::Json => output::print_json(&examination),
         Format::Human => {
             let (text, last) = doctor_text(&examination);
-            common::print_summary(&text, &last, examination.exit_code() == ExitCode::Ok)
+            output::print_summary(&text, &last, examination.exit_code() == ExitCode::Ok)
         }
     };
-    Ok(common::delivered(printed, examination.exit_code()))
+    Ok(output::delivered(printed, examination.exit_code()))
 }

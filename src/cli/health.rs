@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::common::{self, Format, Opened, TemplateArg};
+use super::common::{self, Opened, TemplateArg};
 use super::limit::in_time;
+use super::output::{self, Format};
 use crate::clock::Clock;
 use crate::evidence::{earlier_drills, past_drills};
 use crate::health::{self, HealthStatus};
@@ -59,10 +60,10 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let health =
         health::judge(&template, &plan, health::drills(&args.reports, &template, template.timeout, now));
     let printed = match args.format {
-        Format::Json => common::print_json(&health),
+        Format::Json => output::print_json(&health),
         Format::Human => {
             let (text, last) = health_text(&health);
-            common::print_summary(&text, &last, health.status == HealthStatus::Healthy)
+            output::print_summary(&text, &last, health.status == HealthStatus::Healthy)
         }
     };
     let code = match health.status {
@@ -70,5 +71,5 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         HealthStatus::Warning if args.strict => ExitCode::Failed,
         HealthStatus::Healthy | HealthStatus::Warning => ExitCode::Ok,
     };
-    Ok(common::delivered(printed, code))
+    Ok(output::delivered(printed, code))
 }

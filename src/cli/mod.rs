@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod health;
 mod limit;
+mod output;
 mod plan;
 mod reap;
 mod run;
@@ -71,7 +72,7 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
-            common::complain(&format!("cannot start: {error}"), None);
+            output::complain(&format!("cannot start: {error}"), None);
             stderr::flush();
             return ExitCode::Inconclusive;
         }
@@ -89,7 +90,7 @@ pub fn main() -> ExitCode {
             Command::Completions(args) => completions::run(args),
         };
         outcome.unwrap_or_else(|failure| {
-            common::complain_of(&failure, failure.hint.as_deref());
+            output::complain_of(&failure, failure.hint.as_deref());
             failure.class.into()
         })
     });

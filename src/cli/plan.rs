@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::common::{self, Format, Opened, TemplateArg};
+use super::common::{self, Opened, TemplateArg};
 use super::limit::in_time;
+use super::output::{self, Format};
 use crate::clock::Clock;
 use crate::evidence::{earlier_drills, past_drills, write_plan};
 use crate::model::exit::ExitCode;
@@ -106,13 +107,13 @@ pub async fn show(request: &Request<'_>) -> Result<ExitCode> {
         write_plan(reports, &plan, now)?;
     }
     let printed = match request.format {
-        Format::Json => common::print_json(&plan),
-        Format::Human => common::print(&plan_text(&plan)),
+        Format::Json => output::print_json(&plan),
+        Format::Human => output::print(&plan_text(&plan)),
     };
     if let Some((days, tier)) = request.restore {
         request_restores(&*store, &plan, days, tier).await?;
     }
-    Ok(common::delivered(printed, if plan.sound { ExitCode::Ok } else { ExitCode::Failed }))
+    Ok(output::delivered(printed, if plan.sound { ExitCode::Ok } else { ExitCode::Failed }))
 }
 
 /// Asks for readable copies of what is archived, unless that is under way. Tells on stderr: stdout is the plan.
@@ -126,19 +127,19 @@ async fn request_restores(store: &dyn Store, plan: &DrillPlan, days: u16, tier: 
         let facts =
             detail.storage.value.clone().unwrap_or_else(|| ObjectFacts::of_class(&point.storage_class));
         if facts.archive_restore == ArchiveRestore::UnderWay {
-            common::tell(&format!("{}: its restore was requested before", point.key));
+            output::tell(&format!("{}: its restore was requested before", point.key));
             continue;
         }
         let days = (!facts.is_tiered()).then_some(days);
         let kept = days.map_or_else(|| "for good".to_owned(), |days| format!("{days} days"));
         match store.request_restore(&point.key, days, tier).await {
-            Ok(()) => common::tell(&format!("{}: restore requested ({}, {kept})", point.key, tier.word())),
+            Ok(()) => output::tell(&format!("{}: restore requested ({}, {kept})", point.key, tier.word())),
             Err(failure) if refused.is_none() => refused = Some(failure),
-            Err(failure) => common::complain(&failure.message, None),
+            Err(failure) => output::complain(&failure.message, None),
         }
     }
     if archived == 0 {
-        common::tell("no recovery point is in an archive: nothing was requested");
+        output::tell("no recovery point is in an archive: nothing was requested");
     }
     refused.map_or(Ok(()), Err)
 }

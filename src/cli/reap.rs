@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::common;
+use super::output;
 use crate::clock::Clock;
 use crate::model::codes;
 use crate::model::exit::ExitCode;
@@ -86,15 +86,15 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         }
     }
     // Removing goes on whether or not anybody is told.
-    let printed = common::print(&out.text());
+    let printed = output::print(&out.text());
     if args.dry_run {
-        return Ok(common::delivered(printed, ExitCode::Ok));
+        return Ok(output::delivered(printed, ExitCode::Ok));
     }
     let outcome = remove_all(&engine, LabelFilter::Any, chosen).await;
-    let printed = printed.and(common::print(&format!("removed {}\n", removed_things(&outcome.removed))));
+    let printed = printed.and(output::print(&format!("removed {}\n", removed_things(&outcome.removed))));
     if outcome.status == TeardownStatus::Leaked {
-        common::complain(&format!("left behind: {}", outcome.remains()), None);
-        return Ok(common::delivered(printed, ExitCode::Leaked));
+        output::complain(&format!("left behind: {}", outcome.remains()), None);
+        return Ok(output::delivered(printed, ExitCode::Leaked));
     }
-    Ok(common::delivered(printed, ExitCode::Ok))
+    Ok(output::delivered(printed, ExitCode::Ok))
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::common::{self, EvidenceArgs, Format, Opened, TemplateArg};
+use super::common::{self, EvidenceArgs, Opened, TemplateArg};
+use super::output::Format;
 use super::plan;
 use super::signals::{Interrupted, Stop};
 use crate::clock::Clock;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::common::complain;
+use super::output::complain;
 use crate::model::event::{Event, Sink};
 use crate::model::exit::ExitCode;
 use crate::model::verdict::{TeardownStatus, Verdict};

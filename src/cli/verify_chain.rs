@@ -4,7 +4,7 @@ use std::io::BufReader;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::common::{self, Format};
+use super::output::{self, Format};
 use super::signals::{Interrupted, Stop};
 use crate::check::chain::{Encoding, HashFunction};
 use crate::check::verify_chain::{
@@ -153,10 +153,10 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let held = outcome.status == CheckStatus::Pass;
     let record = record(check.name, outcome, began.elapsed().as_secs_f64());
     let printed = match args.format {
-        Format::Json => common::print_json(&record),
-        Format::Human => common::print_summary(&summary(&record), &last_line(&record), held),
+        Format::Json => output::print_json(&record),
+        Format::Human => output::print_summary(&summary(&record), &last_line(&record), held),
     };
-    Ok(common::delivered(printed, if held { ExitCode::Ok } else { ExitCode::Failed }))
+    Ok(output::delivered(printed, if held { ExitCode::Ok } else { ExitCode::Failed }))
 }
 
 /// An export of no rows is most often one that failed, and a table of no rows not the one that was meant.

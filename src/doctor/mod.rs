@@ -118,10 +118,12 @@ pub async fn examine(
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests {
+    use super::testing::troubled;
     use super::*;
     use crate::model::code::Code;
-    use crate::model::codes;
 
     #[test]
     fn the_exit_code_is_the_first_failures() {
@@ -143,41 +145,6 @@ mod tests {
             ExitCode::Failed
         );
         assert_eq!(examination(vec![config, bad]).exit_code(), ExitCode::Config);
-    }
-
-    fn troubled() -> Examination {
-        Examination {
-            schema_version: 1,
-            template: "shop".to_owned(),
-            at: "2026-05-17T08:31:11Z".parse().unwrap(),
-            status: Health::Failed,
-            items: vec![
-                Item::ok("age identities", "age1shop"),
-                Item::failure(
-                    "header of shop_20260517T033111Z.dump.age",
-                    Failure::bad(codes::NO_IDENTITY_FITS, "no identity opens it").hint("look for the key"),
-                ),
-                Item::new("memory", Health::Warning, "512 MiB on the engine").advice("give the engine more"),
-                Item::new("disk", Health::Unknown, "about 2 GiB needed"),
-            ],
-        }
-    }
-
-    #[test]
-    fn an_examination_for_people_is_this() {
-        insta::assert_snapshot!(crate::view::doctor_text(&troubled()).0, @"
-                 Looked at                                 Seen
-        ok       age identities                            age1shop
-        FAILED   header of shop_20260517T033111Z.dump.age  no identity opens it
-        warning  memory                                    512 MiB on the engine
-        ?        disk                                      about 2 GiB needed
-
-        What to do
-          header of shop_20260517T033111Z.dump.age: look for the key
-          memory: give the engine more
-
-        A drill of shop would NOT find what it needs: 1 failure, 1 warning
-        ");
     }
 
     #[test]

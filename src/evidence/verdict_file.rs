@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use super::export::{Export, Exporter, Stage};
 use super::files::{self, Staged};
@@ -15,7 +16,6 @@ use crate::model::event::{DatabaseEvent, Event, Sink};
 use crate::model::failure::{Failure, Result};
 use crate::model::names::compact;
 use crate::model::verdict::Verdict;
-use crate::plan::DrillPlan;
 
 /// The verdict file among the exporters.
 pub const EXPORTER: Exporter = Exporter {
@@ -109,7 +109,7 @@ impl VerdictFile {
 ///
 /// # Errors
 /// `reports_unwritable`, a configuration error.
-pub fn write_plan(reports: &Path, plan: &DrillPlan, now: DateTime<Utc>) -> Result<PathBuf> {
+pub fn write_plan(reports: &Path, plan: &impl Serialize, now: DateTime<Utc>) -> Result<PathBuf> {
     let directory = report_directory(reports);
     let path = directory.join(format!("{}.plan.json", compact(now)));
     fs::create_dir_all(&directory)

@@ -77,6 +77,12 @@ impl Failure {
         Self::inconclusive(codes::DISK_FULL, message).hint(MAKE_ROOM)
     }
 
+    /// The program itself is at fault.
+    pub fn defect(code: Code, message: impl Into<String>) -> Self {
+        Self::inconclusive(code, message)
+            .hint("this is a defect of restore-drill; please report it with the verdict and what stderr says")
+    }
+
     /// The drill was told to stop.
     pub fn cancelled() -> Self {
         Self::new(Class::Cancelled, codes::INTERRUPTED, "interrupted before it came to an end")

@@ -7,6 +7,7 @@
 pub mod disk;
 pub mod docker;
 pub mod http;
+pub mod image;
 pub mod isolation;
 pub mod labels;
 pub mod owner;

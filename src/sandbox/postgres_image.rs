@@ -1,6 +1,6 @@
 //! What an image says about the Postgres in it.
 
-use super::docker::ImageFacts;
+use super::image::ImageFacts;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 

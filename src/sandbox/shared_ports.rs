@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::docker::Images;
+use super::image::Images;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::sandbox::spec::POSTGRES;
@@ -63,7 +63,7 @@ fn shared(name: &str, owner: &str, port: u16) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::docker::ImageFacts;
+    use crate::sandbox::image::ImageFacts;
     use crate::template::{Purpose, parse};
 
     /// What is said of services `a` and `b`, whose images listen on these ports, with more in the template.

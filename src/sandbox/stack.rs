@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
-use super::docker::{Engine, ExecSpec, Images};
+use super::docker::{Engine, ExecSpec};
+use super::image::Images;
 use super::labels::Ownership;
 use super::spec::{self, Attachment, ContainerSpec, PostgresNeeds, StackNetwork};
 use crate::model::codes;

@@ -146,9 +146,13 @@ fn broken(bytes: &[u8], identities: &Identities) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::breakage::objects::through_a_terminal;
     use crate::layer::testing::{key, sealed};
     use crate::model::names::ObjectKey;
+
+    /// What a terminal makes of these bytes.
+    fn through_a_terminal(bytes: &[u8]) -> Vec<u8> {
+        bytes.iter().flat_map(|byte| if *byte == b'\n' { vec![b'\r', b'\n'] } else { vec![*byte] }).collect()
+    }
 
     fn dump() -> Vec<u8> {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/archive/pg17-gzip.dump");

@@ -48,3 +48,26 @@ fn last_line(examination: &Examination) -> String {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::testing::troubled;
+
+    #[test]
+    fn an_examination_for_people_is_this() {
+        insta::assert_snapshot!(doctor_text(&troubled()).0, @"
+                 Looked at                                 Seen
+        ok       age identities                            age1shop
+        FAILED   header of shop_20260517T033111Z.dump.age  no identity opens it
+        warning  memory                                    512 MiB on the engine
+        ?        disk                                      about 2 GiB needed
+
+        What to do
+          header of shop_20260517T033111Z.dump.age: look for the key
+          memory: give the engine more
+
+        A drill of shop would NOT find what it needs: 1 failure, 1 warning
+        ");
+    }
+}

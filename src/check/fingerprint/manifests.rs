@@ -6,11 +6,10 @@ use std::collections::btree_map::Entry;
 use chrono::{DateTime, Utc};
 
 use super::Context;
-use crate::backup::MANIFEST_SIZE_LIMIT;
 use crate::layer;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
-use crate::model::manifest::{Database, FingerprintKey, Manifest, ManifestError};
+use crate::model::manifest::{Database, FingerprintKey, Manifest, ManifestError, SIZE_LIMIT};
 use crate::model::names::{DatabaseName, ObjectKey};
 use crate::store;
 
@@ -67,7 +66,7 @@ impl Manifests {
 
 async fn read(context: &Context<'_>, key: &ObjectKey) -> Result<Read> {
     let tools = context.tools;
-    let Some(sealed) = store::whole(&tools.store, key, MANIFEST_SIZE_LIMIT).await? else {
+    let Some(sealed) = store::whole(&tools.store, key, SIZE_LIMIT).await? else {
         return Ok(Read::None);
     };
     let json = match layer::open_whole(&format!("the manifest {key}"), &sealed, &tools.identities) {

@@ -16,6 +16,8 @@ use crate::model::names::{DatabaseName, ObjectKey};
 
 pub use fingerprint::{Fingerprint, RowHasher, TableFold, UnfinishedRow};
 
+/// More than the manifest of a hundred thousand tables has.
+pub const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
 /// The version of the schema that this program writes, and the only one that it reads.
 pub const SCHEMA_VERSION: u32 = 1;
 /// How rows are hashed and combined: BLAKE3, keyed; sums modulo 2^256.

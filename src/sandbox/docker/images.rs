@@ -3,33 +3,14 @@
 use bollard::auth::DockerCredentials;
 use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures_util::StreamExt;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
+use super::super::image::ImageFacts;
 use super::answer::{CHANGE, LOOK, PULL_IDLE};
 use super::{Engine, engine_failure, is_not_found, login, within};
 use crate::model::codes;
 use crate::model::event::PullProgress;
 use crate::model::failure::{Failure, Result};
-
-/// What a drill needs to know of an image.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ImageFacts {
-    /// As the template names it.
-    pub name: String,
-    /// Its content's id.
-    pub id: String,
-    /// Its environment, `NAME=value`.
-    pub environment: Vec<String>,
-    /// What it runs before its command.
-    pub entrypoint: Vec<String>,
-    /// Paths it declares as volumes.
-    pub volumes: Vec<String>,
-    /// TCP ports on which it says that it listens.
-    pub ports: Vec<u16>,
-}
-
-/// Images by the name the template gives them.
-pub type Images = BTreeMap<String, ImageFacts>;
 
 impl Engine {
     /// The image, if the engine has it.

@@ -25,7 +25,6 @@ use crate::model::failure::{Failure, Result};
 use address::{Address, Surroundings};
 use answer::{engine_failure, is_being_removed, is_not_found, within};
 pub use exec::{Captured, Exec, ExecSpec, Output};
-pub use images::{ImageFacts, Images};
 pub use observe::{ObservedContainer, ObservedMount, ObservedNetwork};
 pub use resources::{LabelFilter, Owned, OwnedKind};
 
