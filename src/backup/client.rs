@@ -12,8 +12,6 @@ use crate::template::Backup;
 
 /// Waits to be removed; ends at once when it is told to.
 const WAIT: &str = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done";
-/// The status of a program that was killed, as a container that runs out of memory has it: 128 and SIGKILL.
-pub(super) const KILLED: i64 = 137;
 
 /// The client container.
 pub struct Client {

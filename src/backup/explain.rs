@@ -2,9 +2,9 @@
 //!
 //! The words are those of `pg_dump` 13 to 17 and of libpq. They only choose a hint: whatever they say, no dump was made.
 
-use crate::backup::client::KILLED;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
+use crate::sandbox::exit_status::KILLED;
 
 /// Words, and what to do about them. The first that fit count.
 const HINTS: &[(&[&str], &str)] = &[

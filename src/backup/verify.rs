@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
-use super::client::{Client, KILLED};
+use super::client::Client;
 use super::{Uploaded, Verified};
 use crate::layer::Identities;
 use crate::layer::pipe::{CHANNEL_DEPTH, PARTS_WAITING, decrypt_blocking};
@@ -15,6 +15,7 @@ use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::ObjectKey;
 use crate::sandbox::docker::Captured;
+use crate::sandbox::exit_status::KILLED;
 use crate::store::{self, Store};
 
 /// Bytes of the list that are counted: enough for hundreds of thousands of entries.

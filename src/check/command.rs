@@ -27,6 +27,7 @@ use crate::model::names::DatabaseName;
 use crate::model::secret::Secret;
 use crate::model::verdict::{Finding, Severity};
 use crate::sandbox::docker::{Engine, ObservedContainer, Output, Owned, OwnedKind};
+use crate::sandbox::exit_status::KILLED;
 use crate::sandbox::isolation;
 use crate::sandbox::spec::{self, ContainerSpec, POSTGRES};
 use crate::template::Template;
@@ -144,9 +145,6 @@ enum Ending {
     TimedOut,
 }
 
-/// The exit status of a program that SIGKILL ended.
-const SIGKILLED: i64 = 128 + 9;
-
 /// Runs the program, and judges how it ended.
 ///
 /// # Errors
@@ -227,7 +225,7 @@ async fn run_to_its_end(
         Err(_) => Ending::TimedOut,
         Ok(state) => {
             let state = state?;
-            let killed = state.exit_code == Some(SIGKILLED);
+            let killed = state.exit_code == Some(KILLED);
             let for_memory = state.oom_killed || (killed && engine.ran_out_of_memory(id).await);
             ending(check, &state, for_memory)?
         }
@@ -239,7 +237,7 @@ async fn run_to_its_end(
 fn ending(check: &Command, state: &ObservedContainer, for_memory: bool) -> Result<Ending> {
     match state.exit_code {
         _ if for_memory => Ok(Ending::Killed),
-        Some(SIGKILLED) => Err(killed_from_outside(check)),
+        Some(KILLED) => Err(killed_from_outside(check)),
         Some(status) => Ok(Ending::Status(status)),
         None => {
             let message = format!("the engine does not tell how the program of {} ended", check.name);
@@ -348,8 +346,8 @@ mod tests {
         };
         assert_eq!(ended(None, false), Err("engine_error"));
         assert_eq!(ended(Some(0), false), Ok(Ending::Status(0)));
-        assert_eq!(ended(Some(SIGKILLED), false), Err("command_killed_from_outside"));
-        assert_eq!(ended(Some(SIGKILLED), true), Ok(Ending::Killed));
+        assert_eq!(ended(Some(KILLED), false), Err("command_killed_from_outside"));
+        assert_eq!(ended(Some(KILLED), true), Ok(Ending::Killed));
         assert_eq!(ended(Some(1), true), Ok(Ending::Killed));
     }
 

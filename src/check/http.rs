@@ -17,6 +17,7 @@ use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
+use crate::sandbox::exit_status::KILLED;
 use crate::sandbox::http::{self, Reply};
 use crate::template::Template;
 
@@ -115,9 +116,6 @@ impl Check for Http {
 /// Between two requests.
 const RETRY: Duration = Duration::from_millis(300);
 
-/// The exit status of a program that SIGKILL ended.
-const SIGKILLED: i64 = 128 + 9;
-
 /// The code of an answer on a port that nobody had before there was any data.
 pub const LISTENED_LATE: Code = Code::new("listened_late");
 
@@ -163,7 +161,7 @@ async fn ended(check: &Http, context: &Context<'_>) -> Result<Option<Wrong>> {
     let stack = &context.tools.stack;
     let Some(container) = stack.services.get(&check.service) else { return Ok(None) };
     let state = stack.engine.observe_container(container).await?;
-    let killed = state.exit_code == Some(SIGKILLED) && !state.oom_killed;
+    let killed = state.exit_code == Some(KILLED) && !state.oom_killed;
     if !state.running && killed && !stack.engine.ran_out_of_memory(container).await {
         let message = format!("the service {} was killed, and not for its own memory limit", check.service);
         return Err(Failure::inconclusive(codes::SERVICE_DIED, message)

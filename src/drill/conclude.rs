@@ -30,13 +30,10 @@ pub fn conclude(verdict: &mut Verdict) {
 /// here a mistake in the program is kept from becoming a PASS.
 fn shortfall(verdict: &Verdict) -> Option<Failure> {
     let lacks = |what: &str| {
-        Some(
-            Failure::inconclusive(
-                codes::INCOMPLETE,
-                format!("the drill ended without {what}, so nothing is proved"),
-            )
-            .hint("this is a defect of restore-drill; please report it with the verdict"),
-        )
+        Some(Failure::defect(
+            codes::INCOMPLETE,
+            format!("the drill ended without {what}, so nothing is proved"),
+        ))
     };
     if verdict.isolation.status != IsolationStatus::Proved {
         return lacks("a proof of isolation");

@@ -115,8 +115,7 @@ async fn measured(drill: &Drill, plan: &DrillPlan, waiting: &Waiting, verificati
 
 /// A task that panicked: reported like anything else that keeps a drill from its verdict, so that teardown runs.
 fn defect(error: &tokio::task::JoinError) -> Failure {
-    Failure::inconclusive(codes::INTERNAL_ERROR, format!("a part of the drill broke off: {error}"))
-        .hint("this is a defect of restore-drill; please report it with the verdict")
+    Failure::defect(codes::INTERNAL_ERROR, format!("a part of the drill broke off: {error}"))
 }
 
 /// The time during which at least one of the intervals ran. Between two checks the drill may be restoring what the

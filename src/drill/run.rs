@@ -68,8 +68,7 @@ impl Drill {
             () = cancel.cancelled() => Err(Failure::cancelled()),
             outcome = AssertUnwindSafe(self.until_verdict(journal, &ownership, &mut engine)).catch_unwind() => {
                 // Teardown must run whatever happens, a defect of our own included.
-                outcome.unwrap_or_else(|_| Err(Failure::inconclusive(codes::INTERNAL_ERROR, "the drill broke off")
-                    .hint("this is a defect of restore-drill; please report it with what stderr says")))
+                outcome.unwrap_or_else(|_| Err(Failure::defect(codes::INTERNAL_ERROR, "the drill broke off")))
             }
             () = tokio::time::sleep(self.template.timeout) => {
                 Err(journal.underway().timed_out(self.template.timeout))

@@ -6,6 +6,7 @@
 
 pub mod disk;
 pub mod docker;
+pub mod exit_status;
 pub mod http;
 pub mod image;
 pub mod isolation;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bollard::errors::Error;
 
 use super::super::labels::NAME_TAKEN;
+use super::words;
 use crate::model::codes;
 use crate::model::failure::Failure;
 
@@ -32,7 +33,7 @@ pub(super) fn is_not_found(error: &Error) -> bool {
 /// Whether the engine is at the removal of this container already, for somebody else.
 pub(super) fn is_being_removed(error: &Error) -> bool {
     matches!(error, Error::DockerResponseServerError { status_code: 409, message }
-        if message.contains("already in progress"))
+        if message.contains(words::BEING_REMOVED))
 }
 
 /// An engine error while doing something.
@@ -47,7 +48,7 @@ pub(super) fn engine_failure(doing: &str, error: &Error) -> Failure {
         other => other.to_string(),
     };
     if matches!(error, Error::DockerResponseServerError { status_code: 409, .. })
-        && text.contains("already in use by container")
+        && text.contains(words::NAME_IN_USE)
     {
         return Failure::inconclusive(
             NAME_TAKEN,
@@ -55,11 +56,11 @@ pub(super) fn engine_failure(doing: &str, error: &Error) -> Failure {
         )
         .hint("many drills with this project prefix began at the same time; run this one again");
     }
-    if text.contains("no space left on device") {
+    if text.contains(words::DISK_FULL) {
         return Failure::disk_full(format!("{doing}: the engine's disk is full"));
     }
     // It was given the profile itself, and takes that for the name of a file.
-    let takes_paths = text.contains("opening seccomp profile");
+    let takes_paths = text.contains(words::TAKES_PROFILE_FOR_PATH);
     let podman =
         "Podman takes the drill's seccomp profile for a path (docs/operations.md): use a Docker engine";
     Failure::inconclusive(

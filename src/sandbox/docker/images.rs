@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::super::image::ImageFacts;
 use super::answer::{CHANGE, LOOK, PULL_IDLE};
-use super::{Engine, engine_failure, is_not_found, login, within};
+use super::{Engine, engine_failure, is_not_found, login, within, words};
 use crate::model::codes;
 use crate::model::event::PullProgress;
 use crate::model::failure::{Failure, Result};
@@ -67,7 +67,7 @@ impl Engine {
             let event = event.map_err(|error| unavailable(name, &format!("{error}{trouble}")))?;
             let size = |number: Option<i64>| number.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
             let (Some(layer), Some(detail)) = (event.id, event.progress_detail) else { continue };
-            if event.status.as_deref() == Some("Downloading") {
+            if event.status.as_deref() == Some(words::DOWNLOADING) {
                 layers.insert(layer, (size(detail.current), size(detail.total)));
                 progress(PullProgress {
                     done_bytes: layers.values().map(|(done, _)| done).sum(),

@@ -7,6 +7,7 @@ use docker_credential::{CredentialRetrievalError, DockerCredential};
 use http::HeaderValue;
 
 use super::address::Surroundings;
+use super::words;
 
 /// How long a credential helper may take: some ask a service in the network.
 const HELPER: std::time::Duration = std::time::Duration::from_secs(30);
@@ -39,10 +40,7 @@ pub(super) async fn of(image: &str) -> Result<Option<DockerCredentials>, String>
 /// What a look-up that failed means. Never the words of the helper, which may hold a secret.
 fn missing<T>(error: &CredentialRetrievalError) -> Result<Option<T>, String> {
     match error {
-        // The protocol has a text for this, on stdout (docker-credential-helpers, `credentials/error.go`).
-        CredentialRetrievalError::HelperFailure { stdout, .. }
-            if stdout.contains("credentials not found") =>
-        {
+        CredentialRetrievalError::HelperFailure { stdout, .. } if stdout.contains(words::NO_CREDENTIALS) => {
             Ok(None)
         }
         CredentialRetrievalError::HelperFailure { helper, .. } => Err(format!("{helper} failed")),

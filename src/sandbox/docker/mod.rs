@@ -9,6 +9,7 @@ mod observe;
 mod oneoff;
 mod resources;
 mod strangers;
+mod words;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

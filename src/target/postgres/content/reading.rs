@@ -188,8 +188,7 @@ pub(in crate::target::postgres) async fn read_on(
     }
     while let Some(ended) = tasks.join_next().await {
         ended.map_err(|error| {
-            Failure::inconclusive(codes::INTERNAL_ERROR, format!("reading rows broke off: {error}"))
-                .hint("this is a defect of restore-drill; please report it")
+            Failure::defect(codes::INTERNAL_ERROR, format!("reading rows broke off: {error}"))
         })??;
     }
     Ok(())

@@ -4,6 +4,7 @@
 //! never by what an error says, since any dump can write `out of memory`. So a dump can make itself fail by its words, and
 //! nothing else.
 
+use crate::sandbox::exit_status;
 use crate::target::postgres::failures::own_failure;
 use crate::target::postgres::server::MAINTENANCE;
 use std::sync::LazyLock;
@@ -49,7 +50,7 @@ impl Server {
         if let Some(trouble) = self.trouble(began).await {
             return Ok(Explained::Failed(trouble));
         }
-        if run.exit_code > KILLED_FROM
+        if exit_status::signal(run.exit_code).is_some()
             && let Some(ended) = self.ends_soon().await
         {
             return Ok(Explained::Failed(ended));
@@ -82,19 +83,16 @@ impl Server {
     }
 }
 
-/// What a shell adds to the number of the signal that killed a program.
-const KILLED_FROM: i64 = 128;
-
 /// `pg_restore` itself could not run, or was stopped. No dump has a hand in that: it runs as another user than the server.
 fn of_the_program(run: &Run) -> Option<Failure> {
+    if let Some(signal) = exit_status::signal(run.exit_code) {
+        let message = format!("pg_restore was killed by signal {signal}");
+        return Some(Failure::inconclusive(codes::RESTORE_KILLED, message).hint(
+            "this says nothing about the backup: the container may have run out of memory (postgres.memory)",
+        ));
+    }
     match run.exit_code {
         126 | 127 => Some(unusable(run)),
-        code if code > KILLED_FROM => {
-            let message = format!("pg_restore was killed by signal {}", code - KILLED_FROM);
-            Some(Failure::inconclusive(codes::RESTORE_KILLED, message).hint(
-                "this says nothing about the backup: the container may have run out of memory (postgres.memory)",
-            ))
-        }
         _ if !run.words.spoke => Some(unusable(run)),
         _ => None,
     }
