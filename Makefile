@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help demo check test soak bench fuzz lint deny advisories images clean
+.PHONY: help demo check test soak bench fuzz lint spelling deny advisories images clean
 
 target := $(or $(CARGO_TARGET_DIR),target)
 # An engine has addresses for some thirty networks, and a test may need three.
@@ -16,7 +16,7 @@ demo: ## Run a whole drill on sample data, with its own S3 server (ARGS="--rows 
 	env=$$(docker/obtain-images) && eval "$$env" && $(target)/release/restore-drill demo $(ARGS)
 
 check: ## Run what needs no Docker: unit tests, and the program on stores of the tests' own (ARGS is passed to cargo test)
-	cargo test --locked --lib --test offline $(ARGS)
+	cargo test --locked --lib --test arrows --test offline $(ARGS)
 
 test: ## Run every test, the ones that need Docker too (ARGS is passed to cargo test)
 	docker/setup
@@ -40,6 +40,9 @@ lint: ## Check formatting, clippy and the documentation's links, warnings as err
 fuzz: ## Fuzz the reader of dumps for a minute (needs cargo-fuzz; ARGS="-max_total_time=600" for longer)
 	mkdir -p fuzz/found/toc
 	RUSTC_BOOTSTRAP=1 cargo fuzz run toc fuzz/found/toc fuzz/corpus/toc -- $(or $(ARGS),-max_total_time=60)
+
+spelling: ## Check the spelling of everything in the repository
+	git ls-files | xargs cargo run --quiet --locked --manifest-path tests/spelling/Cargo.toml --target-dir $(target)/spelling --
 
 deny: ## Check licences, sources and banned crates of what is depended on (needs cargo-deny)
 	cargo deny --locked check bans licenses sources

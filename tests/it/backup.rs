@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use restore_drill::backup::Job;
@@ -341,7 +340,10 @@ fn an_interrupted_backup_leaves_nothing() {
     site.world.write_template();
     let mut backup = Running::spawn(&site.world, site.world.command(&["backup", "-t", "./template.toml"]));
     backup.wait_for("shop: dumping");
-    std::thread::sleep(Duration::from_millis(500));
+    let mut looker = site.session("postgres");
+    let waits = "SELECT 'pg_dump' FROM pg_locks WHERE NOT granted LIMIT 1";
+    let mut dump_waits = || RUNTIME.block_on(looker.text(waits, "looking for locks")).unwrap().is_some();
+    wait_until(&mut dump_waits, || "pg_dump does not wait for the lock".to_owned());
     backup.signal("INT");
     let outcome = backup.finish();
     assert_eq!(outcome.code, 130, "{outcome}");

@@ -5,17 +5,17 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
 
 use restore_drill::layer;
 use restore_drill::model::manifest::{FingerprintKey, Rows};
+use restore_drill::model::names::compact;
 use restore_drill::target::postgres::source::SourceServer;
 use serde_json::{Value, json};
 
 use super::fixtures::{LIFETIME, Source, reload};
 use super::site::{Site, opened};
 use super::support::wait::wait_until;
-use super::world::{Outcome, RUNTIME, docker, docker_bytes, image, seal};
+use super::world::{Outcome, RUNTIME, ago, docker, docker_bytes, image, seal};
 
 /// A value of every kind that is written in a way of its own, and settings that would have them written in another. What
 /// the drill's server has for settings is its own affair.
@@ -113,6 +113,12 @@ fn dump_of(site: &Site) -> PathBuf {
 
 fn execute(site: &Site, database: &str, sql: &str) {
     RUNTIME.block_on(site.session(database).execute(sql, "changing the source")).unwrap();
+}
+
+/// Keys have whole seconds, and two backups have two keys.
+fn wait_for_another_key() {
+    let before = compact(ago(0));
+    wait_until(|| compact(ago(0)) != before, || "the clock stands still".to_owned());
 }
 
 #[test]
@@ -264,7 +270,7 @@ fn a_database_that_another_backup_dumped_is_judged_by_that_backups_manifest() {
     fingerprint(&mut site, "require_manifest = true");
     let first = site.backup(&["--only", "shop"]);
     assert_eq!(first.code, 0, "{first}");
-    std::thread::sleep(Duration::from_millis(1100));
+    wait_for_another_key();
     let second = site.backup(&["--only", "stock", "--no-manifest"]);
     assert_eq!(second.code, 0, "{second}");
     let drill = site.world.drill(&[]);
@@ -420,7 +426,7 @@ fn somebody_who_waits_to_change_a_table_is_not_in_the_way_and_neither_is_the_bac
         let told = findings(&drill);
         assert!(told.iter().all(|(code, _)| code == "no_fingerprint"), "{drill}");
         assert!(drill.check("source")["rows_verified"].as_u64().unwrap() > 0, "{drill}");
-        std::thread::sleep(Duration::from_millis(1000));
+        wait_for_another_key();
     }
     for changer in changers {
         assert!(changer.times() > 1, "it went on in between");
@@ -504,7 +510,7 @@ fn a_source_that_has_no_connection_to_spare_is_still_dumped() {
     assert_eq!(drill.check("source")["status"], "skipped");
     // Whoever holds the snapshot can read alone, while pg_dump has the other connection.
     execute(&site, "shop", "ALTER ROLE narrow CONNECTION LIMIT 2");
-    std::thread::sleep(Duration::from_millis(1100));
+    wait_for_another_key();
     backed_up(&site);
     let drill = site.world.drill(&[]);
     drill.passed();

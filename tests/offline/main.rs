@@ -19,3 +19,4 @@ mod store;
 #[expect(dead_code, reason = "the tests with an engine use the rest")]
 mod support;
 mod verify_chain;
+mod words;

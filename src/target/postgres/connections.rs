@@ -139,7 +139,7 @@ mod tests {
         };
         let work = |connection: Arc<Connection>, _: usize| {
             async move {
-                tokio::time::sleep(Duration::from_millis(1)).await;
+                tokio::task::yield_now().await;
                 drop(connection);
                 Ok(())
             }
@@ -156,7 +156,7 @@ mod tests {
             let greedy = (0..5).map(|_| async {
                 let _permits = connections.hold(jobs + 1).await;
                 let held: Vec<_> = (0..=jobs).map(|_| Connection::open(&server)).collect();
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                tokio::task::yield_now().await;
                 held.len()
             });
             let all = futures_util::future::join(
