@@ -60,7 +60,7 @@ pub struct Args {
 }
 
 fn kinds() -> PossibleValuesParser {
-    breakage::ALL.iter().map(|breakage| breakage.name).collect::<Vec<_>>().into()
+    breakage::all().map(|breakage| breakage.name).collect::<Vec<_>>().into()
 }
 
 /// Runs the demo.

@@ -23,7 +23,7 @@ fn failed(why: impl std::fmt::Display) -> Failure {
     Failure::inconclusive(codes::DEMO_S3_FAILED, format!("the demo's S3 server does not start: {why}"))
 }
 
-/// Lists keys as they are. The server would say that they are URL-encoded, and not encode them.
+/// Lists keys without encoding. `s3s-fs` would answer that they are URL-encoded, and would not encode them.
 struct PlainKeys;
 
 #[async_trait]
@@ -34,7 +34,7 @@ impl S3Access for PlainKeys {
     }
 }
 
-/// A running S3 server; it ends with this value.
+/// A running S3 server. It stops when this value is dropped.
 #[derive(Debug)]
 pub struct S3Server {
     address: SocketAddr,
@@ -79,7 +79,7 @@ impl S3Server {
                 let service = service.clone();
                 tokio::spawn(async move {
                     let server = auto::Builder::new(TokioExecutor::new());
-                    // A client that goes away is no concern of the server.
+                    // A client that disconnects is not an error of the server.
                     let _ = server.serve_connection(TokioIo::new(socket), service).await;
                 });
             }
@@ -87,7 +87,7 @@ impl S3Server {
         Ok(Self { address, access_key, secret_key, _stop: stop.drop_guard() })
     }
 
-    /// Its URL.
+    /// The URL of the server.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }

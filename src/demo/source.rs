@@ -19,17 +19,17 @@ use crate::target::postgres::{Server, settings};
 
 /// Memory of the source server.
 const MEMORY: u64 = 2 * 1024 * 1024 * 1024;
-/// Connections that load data and dump it, at once.
+/// How many connections load and dump data at once.
 const JOBS: usize = 4;
-/// How long it may take to start.
+/// The time limit of its start.
 const READY: std::time::Duration = std::time::Duration::from_secs(120);
 
 /// A source server that is up.
 #[derive(Debug)]
 pub struct Source {
-    /// The server.
+    /// The Postgres server.
     pub server: Server,
-    /// The network it is on.
+    /// The network of its container.
     pub network: String,
 }
 
@@ -70,7 +70,7 @@ impl Source {
     /// Edits a database past its triggers and foreign keys. Returns what was hit.
     ///
     /// # Errors
-    /// `demo_break_failed` if nothing was.
+    /// `demo_break_failed` if there is no row to edit.
     pub async fn edit(&self, edit: &Edit) -> Result<String> {
         let mut session = self.server.session(&edit.database()).await?;
         session
@@ -86,7 +86,7 @@ impl Source {
         })
     }
 
-    /// Dumps a database without what is made after the rows.
+    /// Dumps a database without its indexes, keys and triggers.
     ///
     /// # Errors
     /// `demo_break_failed` if `pg_dump` fails.

@@ -35,9 +35,9 @@ const BUCKET: &str = "backups";
 const PREFIX: &str = "nightly";
 /// The file with the key that signs the sample data's roots.
 const PUBLIC_KEY: &str = "transparency-public-key.pem";
-/// After this long `reap` may remove the source server.
+/// The lease of the source server: `reap` may remove it afterwards.
 const LEASE: chrono::TimeDelta = chrono::TimeDelta::hours(6);
-/// The data set is the same for everybody.
+/// Every demo has the same data set.
 const SEED: u64 = 1;
 
 /// A stage. Its files and its S3 server go with it.
@@ -72,7 +72,7 @@ impl Stage {
         Ok(Self { directory, s3, template, data, clock, breakage, narrate })
     }
 
-    /// The template, with what this stage has.
+    /// The template with this stage's store and key.
     pub fn template(&self) -> &Template {
         &self.template
     }
@@ -82,14 +82,14 @@ impl Stage {
         S3Store::connect_with(&self.template.store, self.s3.access_key(), self.s3.secret_key()).await
     }
 
-    /// What opens the dumps.
+    /// The identities that decrypt the dumps.
     pub fn identities(&self) -> Result<Identities> {
         Identities::load(&self.template.encryption.identities)
     }
 
-    /// Starts the source, fills it, backs it up, breaks what is to be broken, and removes the source, whatever happens
-    /// between.
-    /// Returns when an older backup was taken that is sound, if there is one to drill first.
+    /// Starts the source, fills it, backs it up and breaks the backup. The source is removed whatever happens in between.
+    ///
+    /// Returns the time of an older backup that is sound, if there is one to drill first.
     pub async fn back_up(&self, cancel: &CancellationToken) -> Result<Option<DateTime<Utc>>> {
         let engine = Engine::connect().await?;
         let mut ownership = self.ownership();
@@ -135,7 +135,7 @@ impl Stage {
         Ok(source)
     }
 
-    /// Returns when a backup was taken that was sound and is older than the broken one.
+    /// Returns the time of a sound backup that is older than the broken one, if there is one.
     async fn dump_and_break(
         &self,
         source: &Source,
@@ -202,7 +202,7 @@ impl Stage {
         report.failure().cloned().map_or(Ok(report), Err)
     }
 
-    /// Where the object of a database lies.
+    /// The path of a database's object.
     fn path_of(&self, report: &Report, database: &DatabaseName) -> Result<PathBuf> {
         let dump = report.dumps.iter().find(|dump| dump.database == *database);
         let key = dump.ok_or_else(|| no_directory(std::io::Error::from(std::io::ErrorKind::NotFound)))?;
@@ -242,7 +242,7 @@ impl Stage {
     }
 }
 
-/// The template under a name of its own: a demo must not stand in the way of a drill, nor of another demo.
+/// The template under a name of its own, so that a demo excludes neither a drill nor another demo.
 fn template(environment: &Environment) -> Result<Template> {
     let mut template = template::load(TEMPLATE, environment, Purpose::Backup)?;
     template.name = format!("{TEMPLATE}-demo");

@@ -144,7 +144,7 @@ fn every_kind_of_value_is_the_same_after_a_restore_into_the_same_and_a_later_ver
         assert_eq!(check["rows_verified"], 1168, "{check:#}");
         assert_eq!(check["summary"], "1,168 rows in 13 tables of 3 databases are those of the source");
         let codes: BTreeSet<String> = findings(&drill).into_iter().map(|(code, _)| code).collect();
-        // An extension may be newer in the image of the drill; that alone is told.
+        // An extension may be newer in the image of the drill; that alone is reported.
         let told = ["extension_differs", "foreign_type"];
         assert!(codes.iter().all(|code| told.contains(&code.as_str())), "{check:#}");
         let list = check["findings"].as_array().unwrap();
@@ -205,7 +205,7 @@ fn a_dump_that_was_replaced_is_told_and_every_table_that_differs_is_named() {
     let expected = expected.map(|(code, subject)| (code.to_owned(), subject.to_owned()));
     assert_eq!(findings(&drill), expected, "{drill}");
     assert_eq!(drill.check("source")["rows_verified"], 500, "the sound table");
-    // What is compared are rows, and what is told are counts and hashes.
+    // What is compared are rows, and what is reported are counts and hashes.
     assert!(!drill.verdict_text.contains("name 0f 77") && !drill.verdict_text.contains("name of"), "{drill}");
 }
 
@@ -345,7 +345,7 @@ const BUSY: &str = "
     INSERT INTO busy SELECT n, 0, repeat(md5(n::text), 64) FROM generate_series(1, 40000) n;
     CREATE TABLE log (at timestamptz, n int);";
 
-/// Something that runs SQL in the database `shop` again and again until it is told to stop.
+/// Something that runs SQL in the database `shop` again and again until it is stopped.
 struct Writer {
     times: Arc<AtomicU32>,
     stop: Arc<AtomicBool>,
@@ -422,7 +422,7 @@ fn somebody_who_waits_to_change_a_table_is_not_in_the_way_and_neither_is_the_bac
         assert_eq!(outcome.code, 0, "{outcome}");
         let drill = site.world.drill(&[]);
         drill.passed();
-        // A table may be out of reach at such a moment; then it is told, and never compared wrongly.
+        // A table may be out of reach at such a moment; then it is reported, and never compared wrongly.
         let told = findings(&drill);
         assert!(told.iter().all(|(code, _)| code == "no_fingerprint"), "{drill}");
         assert!(drill.check("source")["rows_verified"].as_u64().unwrap() > 0, "{drill}");

@@ -151,7 +151,7 @@ fn a_locale_that_the_image_lacks_is_named_and_says_nothing_about_the_backup() {
 }
 
 /// A table of so many partitions that adding a foreign key needs more locks than a server of few connections has room for,
-/// unless it is told.
+/// unless its settings say so.
 const PARTITIONED: &str = "
 CREATE TABLE keys (id int PRIMARY KEY);
 INSERT INTO keys SELECT generate_series(1, 9);

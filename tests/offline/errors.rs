@@ -95,7 +95,7 @@ fn what_is_wrong_with_the_store_is_told_before_anything_is_written() {
     world.template.endpoint = endpoint;
     for url in ["https://backups.example.org", "s3://"] {
         world.template.url = url.to_owned();
-        world.drill(&[]).refused(2, &["store.url is not an S3 URL", "s3://bucket/prefix"]);
+        world.drill(&[]).refused(2, &["store.url is not the URL of a store", "s3://bucket/prefix"]);
     }
     world.assert_nothing_written();
 }

@@ -22,22 +22,39 @@ fn probe(world: &World, arguments: &[&str]) -> (Outcome, Value) {
     (outcome, health)
 }
 
-/// A verdict of a drill that ended so many minutes ago.
-fn drilled(world: &World, status: &str, minutes: i64) {
-    let finished = ago(minutes);
-    let name = restore_drill::model::names::compact(finished);
-    let verdict = json!({
-        "template": world.name, "status": status, "finished_at": finished,
-        "failure": (status == "FAIL").then(|| json!({"message": "check rows failed"})),
-    });
-    world.write(&format!("reports/restore_drill/{name}.json"), verdict.to_string());
+/// The verdict of a drill that came to its end without an engine; nothing of it is left.
+fn verdict(world: &World) -> Value {
+    let outcome = world.drill(&[]);
+    for place in ["reports", "runbooks"] {
+        std::fs::remove_dir_all(world.path(place)).unwrap();
+    }
+    outcome.failed(3, "engine_unreachable").clone()
+}
+
+/// Writes this as the verdict of a drill of so many minutes ago.
+fn leave(world: &World, minutes: i64, verdict: impl AsRef<[u8]>) {
+    let name = restore_drill::model::names::compact(ago(minutes));
+    world.write(&format!("reports/restore_drill/{name}.json"), verdict);
+}
+
+/// A drill that ended so many minutes ago.
+fn drilled(world: &World, mut verdict: Value, status: &str, minutes: i64) {
+    verdict["status"] = status.into();
+    for moment in ["started_at", "finished_at"] {
+        verdict[moment] = json!(ago(minutes));
+    }
+    if status == "PASS" {
+        verdict["failure"] = Value::Null;
+    }
+    leave(world, minutes, verdict.to_string());
 }
 
 #[test]
 fn fresh_backups_that_were_drilled_are_healthy() {
     let world = backed_up("health-good");
-    drilled(&world, "FAIL", 900);
-    drilled(&world, "PASS", 30);
+    let verdict = verdict(&world);
+    drilled(&world, verdict.clone(), "FAIL", 900);
+    drilled(&world, verdict.clone(), "PASS", 30);
     world.write("reports/restore_drill/29991231.json", "not a verdict");
     let (outcome, health) = probe(&world, &["--strict"]);
     assert_eq!(outcome.code, 0, "{outcome}");
@@ -58,23 +75,24 @@ fn fresh_backups_that_were_drilled_are_healthy() {
 #[test]
 fn drills_that_broke_off_are_a_warning_until_another_passes() {
     let world = backed_up("health-broken-off");
-    drilled(&world, "PASS", 90);
-    let name = |minutes| {
-        format!("reports/restore_drill/{}.json", restore_drill::model::names::compact(ago(minutes)))
-    };
+    let verdict = verdict(&world);
+    drilled(&world, verdict.clone(), "PASS", 90);
     // The world of a moment ago: its process began at another time than the one that has its number now.
     let this = restore_drill::sandbox::owner::Owner::this_process().to_string();
     let dead = format!("{}:1", this.rsplit_once(':').expect("four parts").0);
-    let running =
-        json!({"template": world.name, "status": "RUNNING", "finished_at": null, "runner": {"owner": dead}});
-    world.write(&name(60), running.to_string());
-    world.write(&name(50), "");
-    world.write(&name(40), &running.to_string()[..30]);
+    let mut running = verdict.clone();
+    running["status"] = "RUNNING".into();
+    running["finished_at"] = Value::Null;
+    running["runner"]["owner"] = dead.into();
+    let running = running.to_string();
+    leave(&world, 60, &running);
+    leave(&world, 50, "");
+    leave(&world, 40, &running[..30]);
     let (outcome, health) = probe(&world, &[]);
     assert_eq!((outcome.code, &health["status"]), (0, &json!("warning")), "{outcome}");
     assert_eq!(health["broken_off"].as_array().expect("a list").len(), 3, "{outcome}");
     assert_eq!(probe(&world, &["--strict"]).0.code, 1);
-    drilled(&world, "PASS", 30);
+    drilled(&world, verdict.clone(), "PASS", 30);
     assert_eq!(probe(&world, &["--strict"]).0.code, 0);
 }
 
@@ -90,8 +108,9 @@ fn backups_that_were_never_drilled_are_a_warning() {
 #[test]
 fn a_dump_without_a_critical_table_is_critical() {
     let mut world = backed_up("health-contents");
+    let verdict = verdict(&world);
     world.tables("tables", fixtures::FIXTURE, &["no_such_table"]);
-    drilled(&world, "PASS", 30);
+    drilled(&world, verdict, "PASS", 30);
     let (outcome, health) = probe(&world, &[]);
     assert_eq!((outcome.code, &health["status"]), (1, &json!("critical")), "{outcome}");
     assert_eq!(health["databases"][0]["contents"], false);
@@ -101,7 +120,8 @@ fn a_dump_without_a_critical_table_is_critical() {
 #[test]
 fn a_drill_that_failed_and_a_backup_that_is_missing_are_critical() {
     let mut world = backed_up("health-bad");
-    drilled(&world, "FAIL", 30);
+    let verdict = verdict(&world);
+    drilled(&world, verdict, "FAIL", 30);
     let (outcome, health) = probe(&world, &[]);
     assert_eq!((outcome.code, &health["status"]), (1, &json!("critical")), "{outcome}");
     world.database("ledger", &[]);

@@ -29,7 +29,7 @@ enum Oddity {
     RefusesConditions,
     /// Every `If-Match` is said not to hold.
     NeverMatches,
-    /// Objects are completed, and the answer is lost; who asks again is told that there is an object.
+    /// Objects are completed, and the answer is lost; a second request is answered that there is an object.
     LosesAnswers,
 }
 

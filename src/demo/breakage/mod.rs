@@ -1,7 +1,6 @@
-//! Ways to break a backup, each with what a drill must say of it: what `demo --break KIND` shows, and what the tests
-//! hold every check to.
+//! Ways to break a backup, each with what a drill must report. `demo --break KIND` shows them, and the tests run them all.
 //!
-//! To add one: an entry in [`kinds`].
+//! To add one: an entry in a file of [`kinds`].
 
 mod kinds;
 pub mod objects;
@@ -9,19 +8,19 @@ pub mod objects;
 use crate::demo::data::Tampering;
 use crate::model::names::DatabaseName;
 
-pub use kinds::ALL;
+pub use kinds::all;
 pub use objects::ObjectChange;
 
 /// A way to break a backup, or to make one that only looks broken.
 #[derive(Debug)]
 pub struct Breakage {
-    /// What `--break` calls it.
+    /// Its name on the command line.
     pub name: &'static str,
-    /// What is done, in one line.
+    /// What is broken, in one line.
     pub about: &'static str,
-    /// How it is done.
+    /// How it is broken.
     pub how: How,
-    /// What a drill must make of it.
+    /// What a drill must report.
     pub expect: Expect,
 }
 
@@ -34,14 +33,14 @@ pub enum How {
     Source(&'static [Edit]),
     /// The source is backed up as it should be, then edited; the database is dumped again over its recovery point.
     Dump(Edit),
-    /// It was made so many hours ago, and none since.
+    /// The backup was made this many hours ago, and none since.
     Aged {
-        /// How many.
+        /// The age of the backup.
         hours: i64,
     },
-    /// It is backed up and drilled as it should be, then edited, and backed up again. Neither backup has a manifest.
+    /// The source is backed up and drilled as it should be, then edited, and backed up again. Neither backup has a manifest.
     Later(&'static [Edit]),
-    /// Its backup has no manifest, and the dump of this database none of its indexes, keys and triggers.
+    /// The backup has no manifest, and the dump of this database has no indexes, keys and triggers.
     WithoutPostData(&'static str),
     /// Objects in the store are changed.
     Objects(ObjectChange),
@@ -56,12 +55,12 @@ pub struct Edit {
     pub sql: &'static str,
 }
 
-/// What a drill must make of a breakage. Checks that are not named hold.
+/// What a drill must report of a breakage. Checks that are not named pass.
 #[derive(Debug)]
 pub enum Expect {
-    /// It passes: nothing is wrong, or nothing that data alone could show.
+    /// The drill passes: nothing is wrong, or nothing that data alone could show.
     Pass,
-    /// These checks of the template `aegis` find these codes, and nothing else of weight.
+    /// These checks of the template `aegis` find these codes, and no other error.
     Findings(&'static [(&'static str, &'static str)]),
     /// The drill fails with this code; no check that could be run finds anything.
     Failure(&'static str),
@@ -70,7 +69,7 @@ pub enum Expect {
 impl Breakage {
     /// The breakage of this name.
     pub fn named(name: &str) -> Option<&'static Self> {
-        ALL.iter().find(|breakage| breakage.name == name)
+        all().find(|breakage| breakage.name == name)
     }
 }
 
@@ -81,10 +80,10 @@ impl Edit {
     }
 }
 
-/// The kinds, for a help text: a line each.
+/// The kinds for the help text, one a line.
 pub fn list() -> String {
-    let width = ALL.iter().map(|breakage| breakage.name.len()).max().unwrap_or(0);
-    ALL.iter().map(|breakage| format!("  {:width$}  {}\n", breakage.name, breakage.about)).collect()
+    let width = all().map(|breakage| breakage.name.len()).max().unwrap_or(0);
+    all().map(|breakage| format!("  {:width$}  {}\n", breakage.name, breakage.about)).collect()
 }
 
 #[cfg(test)]
@@ -93,7 +92,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_a_name_of_its_own() {
-        for breakage in ALL {
+        for breakage in all() {
             assert!(std::ptr::eq(Breakage::named(breakage.name).unwrap(), breakage), "{}", breakage.name);
         }
     }

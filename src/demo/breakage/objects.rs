@@ -13,28 +13,28 @@ use crate::model::failure::{Failure, Result};
 pub enum ObjectChange {
     /// A database's recovery point loses its end, as when an upload broke off.
     Truncate(&'static str),
-    /// One bit of it is another.
+    /// One bit of a recovery point is inverted.
     FlipBit(&'static str),
-    /// It has no bytes at all.
+    /// A recovery point has no bytes.
     Empty(&'static str),
-    /// It is gone.
+    /// A recovery point is removed.
     Remove(&'static str),
     /// The dump in it loses its end, as when `pg_dump` broke off and was encrypted all the same.
     TruncateDump(&'static str),
-    /// There is nothing in it, as when `pg_dump` failed at once and was encrypted all the same.
+    /// The dump in a recovery point is empty, as when `pg_dump` failed at once and was encrypted all the same.
     EmptyDump(&'static str),
     /// A terminal put a carriage return before every line feed of the dump, as `docker exec -t` does.
     Terminal(&'static str),
-    /// It is encrypted to somebody else.
+    /// A recovery point is encrypted to another key.
     OtherKey(&'static str),
-    /// It is the recovery point of another database.
+    /// A recovery point is replaced by that of another database.
     Swap(&'static str, &'static str),
 }
 
 /// Changes objects in a directory that an S3 server serves as a bucket's prefix. Returns the keys' last parts.
 ///
 /// # Errors
-/// If they cannot be read, opened or written.
+/// `demo_break_failed` if an object cannot be read, opened or written.
 pub fn apply(
     change: ObjectChange,
     directory: &Path,
@@ -84,14 +84,14 @@ pub fn apply(
     Ok(database.to_owned())
 }
 
-/// In the middle, where no header is.
+/// One bit in the middle, behind the header, is inverted.
 fn flipped(mut object: Vec<u8>) -> Vec<u8> {
     let middle = object.len() / 2;
     object[middle] ^= 1;
     object
 }
 
-/// What a terminal makes of these bytes.
+/// These bytes after a terminal: a carriage return before every line feed.
 pub fn through_a_terminal(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 64);
     for byte in bytes {

@@ -60,7 +60,7 @@ pub(super) const WHOLE_FINGERPRINTS_SINCE: u64 = 3;
 pub(super) const KEY_ROTATED_ON: u64 = 6;
 /// Since this day empty days are hashed in version 2.
 pub(super) const ROOTS_V2_SINCE: u64 = 7;
-/// On this day nobody computed roots: tenants that were at work got theirs the next morning, the others none.
+/// On this day no roots were computed: active tenants got theirs the next morning, the others none.
 pub(super) const DAY_WITHOUT_ROOTS: u64 = 8;
-/// On the evening of this day nobody computed roots.
+/// On the evening of this day no roots were computed.
 pub(super) const EVENING_WITHOUT_ROOTS: u64 = 9;

@@ -23,16 +23,16 @@ pub(super) struct ChainedEvents {
 #[derive(Debug, Clone, Copy)]
 struct Head {
     hash: HexDigest,
-    /// Of the row that it names itself.
+    /// The hash of the row before it.
     prev_hash: Option<HexDigest>,
-    /// What the newest row is chosen by.
+    /// The order of rows in the chain: time, then id.
     place: (i64, Uuid),
 }
 
 /// An event and its place in its chain.
 pub(super) struct ChainedEvent<'a> {
     pub(super) event: &'a Event,
-    /// Of the row before it in its chain; none for the chain's first row.
+    /// The hash of the row before it in its chain; none for the chain's first row.
     prev_hash: Option<HexDigest>,
     pub(super) event_hash: HexDigest,
 }

@@ -38,11 +38,11 @@ use world::World;
 /// How many audit rows a demo has unless asked otherwise.
 pub const DEFAULT_ROWS: u64 = 20_000;
 
-/// How the sample data lies.
+/// How the sample data was tampered with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tampering {
-    /// An audit row is left out, and all rows after it in its chain are hashed and linked anew, as somebody could who
-    /// holds the database. The signed root of its day still counts it.
+    /// An audit row is left out, and all rows after it in its chain are hashed and linked anew, as an administrator of
+    /// the database could. The signed root of its day still counts it.
     RewrittenChain,
 }
 
@@ -64,7 +64,7 @@ pub struct DemoDatabase {
     pub name: &'static str,
     /// SQL that makes extensions, roles and tables; runs first, in the empty database.
     pub schema: &'static str,
-    /// The data, in an order that may be loaded as it comes.
+    /// The tables, in an order that satisfies foreign keys.
     pub tables: Vec<DemoTable>,
     /// SQL that makes indexes, foreign keys, triggers, views and policies; runs last.
     pub finish: &'static str,

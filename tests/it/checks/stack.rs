@@ -64,7 +64,7 @@ fn a_service_that_answers_wrongly_fails_with_the_reason() {
         ("closed", "service = \"app\"\nport = 8081\nwithin = \"2s\"".to_owned(), "http_no_answer"),
         ("hang", app("/hang", "within = \"2s\"\ntimeout = \"1s\""), "http_no_answer"),
         ("other", "service = \"quiet\"\nport = 6379\nwithin = \"2s\"".to_owned(), "http_no_answer"),
-        // Nobody waits for a service that has ended: the drill has less time than that.
+        // A drill does not wait for a service that has ended: it has less time than that.
         ("died", app("/die", "within = \"2h\""), "service_ended"),
     ] {
         asked(&format!("checks-http-{name}"), &more).failed(1, code);

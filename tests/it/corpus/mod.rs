@@ -8,7 +8,7 @@ mod source;
 
 use std::collections::{BTreeSet, HashSet};
 
-use restore_drill::demo::breakage::{ALL, Breakage, Expect, How, objects};
+use restore_drill::demo::breakage::{Breakage, Expect, How, all, objects};
 use restore_drill::layer::{Identities, Recipients};
 use serde_json::Value;
 use source::Backup;
@@ -88,7 +88,7 @@ corpus! {
 #[test]
 fn every_kind_is_drilled() {
     let tested: BTreeSet<&str> = KINDS.iter().copied().collect();
-    let known: BTreeSet<&str> = ALL.iter().map(|breakage| breakage.name).collect();
+    let known: BTreeSet<&str> = all().map(|breakage| breakage.name).collect();
     assert_eq!(tested, known);
 }
 
@@ -237,5 +237,5 @@ fn the_demo_breaks_one_kind_of_each_way() {
     let ways: HashSet<_> =
         BY_THE_DEMO.iter().map(|kind| way(Breakage::named(kind).expect("a kind"))).collect();
     assert_eq!(ways.len(), BY_THE_DEMO.len());
-    assert!(ALL.iter().all(|breakage| ways.contains(&way(breakage))));
+    assert!(all().all(|breakage| ways.contains(&way(breakage))));
 }
