@@ -1,4 +1,4 @@
-//! Who is to blame for a restore that does not go clean: the backup, unless the machine or the image can be shown to be. A
+//! The cause of a restore with errors: the backup, unless the machine or the image can be shown to be. A
 //! dump's own words show nothing, and no value of a row is in what is said.
 
 use std::process::Command;

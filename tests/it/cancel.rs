@@ -115,7 +115,7 @@ impl<'a> Running<'a> {
         self.said.lock().expect("nobody panics with it").clone()
     }
 
-    /// All that it said, once it has ended.
+    /// The whole of its stderr, once it has ended.
     fn said_to_the_end(&mut self) -> String {
         self.stderr.take().into_iter().for_each(|reader| reader.join().expect("it reads to the end"));
         self.said()
@@ -145,7 +145,7 @@ impl<'a> Running<'a> {
         assert!(sent.success(), "{name} to {pid}");
     }
 
-    /// Kills it, and returns what it said; none if it had ended before.
+    /// Kills it, and returns its stderr; none if it had ended before.
     pub fn kill(mut self) -> Option<String> {
         if self.child.try_wait().expect("a child can be asked").is_some() {
             return None;
@@ -181,7 +181,7 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Fails unless somebody stopped this drill, and it removed everything.
+/// Fails unless this drill was stopped and removed everything.
 pub fn assert_interrupted(outcome: &Outcome) {
     assert_eq!(outcome.code, 130, "{outcome}");
     let verdict = outcome.verdict();
@@ -323,7 +323,7 @@ fn a_verdict_that_is_reached_stands_though_the_drill_is_cancelled_during_teardow
     world.assert_nothing_left();
 }
 
-/// The same command with SIGHUP as it is by default: whoever runs the tests may ignore it, and it would, too.
+/// The same command with SIGHUP as it is by default: the process that runs the tests may ignore it, and its children inherit that.
 fn hearing_hangups(command: &Command) -> Command {
     let mut hearing = Command::new("env");
     hearing.arg("--default-signal=HUP").arg(command.get_program()).args(command.get_args());

@@ -1,4 +1,4 @@
-//! What Compose makes of a stack that was left standing, and what `reap` removes.
+//! What Compose does with a stack that was left standing, and what `reap` removes.
 
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -113,7 +113,7 @@ fn reap_removes_what_a_killed_drill_left_and_nothing_that_is_kept_runs_or_is_not
 
     let mut lives = Running::start(&running, &[]);
     lives.wait_for("slow: restoring");
-    // Somebody's container that even claims to be of a project of that name, but not ours.
+    // A stranger's container that claims to be of a project of that name.
     let stranger = Stranger::start("reap");
     let before = [&kept, &running, &killed].map(things);
     assert!(before.iter().all(|count| *count > 0), "{before:?}");
@@ -165,7 +165,7 @@ fn a_container_that_somebody_else_removes_at_the_same_time_is_removed_for_both()
     assert!(!container.is_there());
 }
 
-/// A container that is nobody's of ours.
+/// A container that belongs to no drill.
 struct Stranger(String);
 
 impl Stranger {

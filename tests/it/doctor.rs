@@ -1,4 +1,4 @@
-//! `doctor`: every thing it looks at, as it should be and as it should not.
+//! `doctor`: each item, sound and unsound.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::fixtures::dump;
 use super::world::{World, ago, seal};
 
-/// The items by what was looked at.
+/// The items by what was examined.
 fn examine(world: &World) -> (i32, BTreeMap<String, Value>) {
     world.write_template();
     let outcome = world.run(&["doctor", "-t", "./template.toml", "--format", "json"]);

@@ -1,4 +1,4 @@
-//! Drills of sound backups: they pass, and their evidence says just what was there.
+//! Drills of sound backups: they pass, and their evidence holds exactly what was there.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -71,7 +71,7 @@ fn the_engine_of_a_context_is_used_and_named_and_never_another() {
     }
 }
 
-/// A registry that has nothing, and notes who asks.
+/// An empty registry that records the credentials of requests.
 fn registry() -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
     let port = listener.local_addr().expect("it has one").port();
@@ -83,7 +83,10 @@ fn registry() -> (u16, Arc<Mutex<Vec<String>>>) {
             let read = client.read(&mut request).unwrap_or_default();
             let text = String::from_utf8_lossy(&request[..read]).into_owned();
             let authorization = text.lines().find_map(|line| line.strip_prefix("Authorization: "));
-            heard.lock().expect("nobody panics with it").extend(authorization.map(str::to_owned));
+            heard
+                .lock()
+                .expect("no thread panics while it holds the lock")
+                .extend(authorization.map(str::to_owned));
             let status = if authorization.is_some() {
                 "404 Not Found"
             } else {

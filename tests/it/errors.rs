@@ -1,4 +1,4 @@
-//! What is broken, and what is said about it: the exit code, the stable code, the reason, and what to do.
+//! What is broken, and how it is reported: the exit code, the stable code, the reason, and what to do.
 
 use restore_drill::layer;
 use serde_json::{Value, json};

@@ -23,7 +23,7 @@ fn a_pass_whose_evidence_is_lost_is_none_wherever_it_is_told() {
     let health = ["health", "-t", "./template.toml", "--strict"];
     assert_eq!(world.run(&health).code, 1);
 
-    // Nobody hears of a pass: the evidence is there, and whoever waits for the result is not told that all is well.
+    // The result cannot be written: the evidence is there, and the exit code is not that of a pass.
     let outcome =
         unheard(&world, world.drill_command(&["--log", "/dev/null", "--format", "json"]), full_disk());
     assert_eq!((outcome.code, &outcome.verdict()["status"]), (3, &json!("PASS")), "{outcome}");
@@ -31,7 +31,7 @@ fn a_pass_whose_evidence_is_lost_is_none_wherever_it_is_told() {
     world.assert_nothing_left();
 }
 
-/// What a forger would have stand on a line of its own.
+/// A last line that a forger would like to see.
 const FORGED: &str = "Restore drill PASSED — 41703 rows verified";
 
 #[test]

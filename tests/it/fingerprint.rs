@@ -411,8 +411,8 @@ fn what_is_written_while_the_backup_runs_makes_no_difference() {
 fn somebody_who_waits_to_change_a_table_is_not_in_the_way_and_neither_is_the_backup() {
     let mut site = Site::filled("print-alter", "DRILL_POSTGRES_17_IMAGE", &[("shop", None, BUSY)]);
     fingerprint(&mut site, "");
-    // The second waits for whoever reads its table, and whoever reads that later waits for it. The first is in
-    // nobody's way: what it changes is read each time.
+    // The second statement waits for readers of its table, and later readers wait for it. The first blocks no reader: the
+    // backup reads what it changes each time.
     let changers =
         ["ALTER TABLE busy ALTER n SET STATISTICS 10", "TRUNCATE log; INSERT INTO log VALUES (now(), 1)"]
             .map(|sql| Writer::start(&site, sql));
@@ -508,7 +508,7 @@ fn a_source_that_has_no_connection_to_spare_is_still_dumped() {
     drill.passed();
     assert_eq!(findings(&drill), [("no_fingerprint".to_owned(), "shop".to_owned())], "{drill}");
     assert_eq!(drill.check("source")["status"], "skipped");
-    // Whoever holds the snapshot can read alone, while pg_dump has the other connection.
+    // The connection that holds the snapshot can read alone, while pg_dump has the other connection.
     execute(&site, "shop", "ALTER ROLE narrow CONNECTION LIMIT 2");
     wait_for_another_key();
     backed_up(&site);

@@ -186,7 +186,7 @@ pub fn reload(ask: impl Fn(&str) -> String) {
     wait_until(|| loaded() != before, || "the server does not read its configuration".to_owned());
 }
 
-/// A server to dump from. Gone with this value.
+/// A server to dump from. It is removed when this value is dropped.
 pub struct Source {
     /// Its container.
     pub container: String,
@@ -247,8 +247,8 @@ impl Drop for Source {
     }
 }
 
-/// SQL that makes a database of the sample data. What guards its audit log against edits does not stop whoever owns the
-/// database, so it is off.
+/// SQL that makes a database of the sample data. What guards its audit log against edits does not stop the owner of
+/// the database, so it is off.
 pub fn sample_sql(data: &DataSet, name: &str) -> String {
     let database =
         data.databases.iter().find(|database| database.name == name).expect("the sample data has it");

@@ -21,7 +21,7 @@ fn a_readiness_command_without_an_end_is_over_when_its_time_is() {
     world.assert_nothing_left();
 }
 
-/// An engine cannot end a container whose output somebody holds and does not read.
+/// An engine cannot end a container while a process holds its output open and does not read it.
 #[test]
 fn programs_that_flood_or_wait_are_killed_when_their_time_is_over() {
     let mut world = World::new("hang-flood");

@@ -67,7 +67,7 @@ impl Proxy {
 
     /// How many requests have come, answered or not.
     pub fn requests(&self) -> usize {
-        self.asked.lock().expect("nobody panics with it").len()
+        self.asked.lock().expect("no thread panics while it holds the lock").len()
     }
 }
 
@@ -81,7 +81,7 @@ async fn serve(mut client: UnixStream, state: watch::Sender<Engine>, asked: Arc<
     }
     let request = String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned();
     let removes = request.starts_with("DELETE ") && request.contains("/containers/");
-    asked.lock().expect("nobody panics with it").push(request);
+    asked.lock().expect("no thread panics while it holds the lock").push(request);
     if removes && *state.borrow() == Engine::DownAtRemoval {
         state.send_replace(Engine::Down);
     }

@@ -65,7 +65,7 @@ const VIOLATED: [(&str, &str, u64, &str); 10] = [
 
 fn server(source: &Source) -> Server {
     let engine = RUNTIME.block_on(Engine::connect()).unwrap();
-    // It trusts whoever is inside its container.
+    // It trusts every process inside its container.
     Server::new(engine, source.container.clone(), Secret::new("unused"))
 }
 

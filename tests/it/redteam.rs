@@ -1,5 +1,5 @@
-//! Dumps that would have the drill read something else than what is there. Whoever could write one runs as superuser while it
-//! is restored; what the drill says of it must be true all the same.
+//! Dumps that would have the drill read something else than what is there. The author of a dump runs code as superuser
+//! while it is restored. The verdict must be true all the same.
 
 use serde_json::{Value, json};
 

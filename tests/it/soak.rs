@@ -1,4 +1,4 @@
-//! A soak: drills killed at random moments of their lives, and what `reap` makes of what they leave. `make soak` runs it; it
+//! A soak: drills killed at random moments of their lives, and what `reap` does with what they leave. `make soak` runs it; it
 //! takes some minutes, and is no part of CI.
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ const KILLS: usize = 30;
 /// Between two runs of `reap`: what several drills left lies beside the next one.
 const ROUND: usize = 6;
 
-/// Things that belong to nobody's drill, and one of a drill whose process lives; removed at the end.
+/// Things that belong to no drill, and one of a drill whose process lives; removed at the end.
 struct Foreign {
     things: Vec<(&'static str, String)>,
 }

@@ -65,7 +65,7 @@ pub fn docker_bytes(arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut stdin = child.stdin.take().expect("it is piped");
     let output = std::thread::scope(|scope| {
         scope.spawn(move || {
-            // A command that does not read its input says itself what is wrong.
+            // A command that does not read its input reports why.
             let _ = stdin.write_all(input);
         });
         child.wait_with_output().expect("the client can be waited for")

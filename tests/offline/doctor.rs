@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::fixtures::backed_up;
 use super::support::world::World;
 
-/// The items by what was looked at.
+/// The items by what was examined.
 fn examine(world: &World) -> (i32, BTreeMap<String, Value>) {
     world.write_template();
     let outcome = world.run(&["doctor", "-t", "./template.toml", "--format", "json"]);

@@ -1,4 +1,5 @@
-//! What is wrong before anything is restored, and what is reported of it: the exit code, the stable code, the reason, and what to do.
+//! What is wrong before anything is restored, and what is reported: the exit code,
+//! the stable code, the reason, and what to do.
 
 use restore_drill::model::names::compact;
 use serde_json::{Value, json};
@@ -95,7 +96,7 @@ fn what_is_wrong_with_the_store_is_told_before_anything_is_written() {
     world.template.endpoint = endpoint;
     for url in ["https://backups.example.org", "s3://"] {
         world.template.url = url.to_owned();
-        world.drill(&[]).refused(2, &["store.url is not the URL of a store", "s3://bucket/prefix"]);
+        world.drill(&[]).refused(2, &["store.url is not", "s3://bucket/prefix"]);
     }
     world.assert_nothing_written();
 }
@@ -176,7 +177,7 @@ fn no_credentials_at_all_are_a_configuration_error() {
 #[test]
 fn a_store_that_does_not_answer_is_inconclusive() {
     let mut world = backed_up("unreachable");
-    // Port 1 of this machine has nobody.
+    // Nothing listens on port 1 of this machine.
     world.template.endpoint = "http://127.0.0.1:1".to_owned();
     let outcome = world.drill(&[]);
     let verdict = outcome.failed(3, "store_unreachable");
@@ -199,7 +200,7 @@ fn an_engine_that_does_not_answer_is_inconclusive_and_a_plan_needs_none() {
     assert_eq!(world.run(&["plan", "-t", "./template.toml"]).code, 0, "the same by its other name");
     world.assert_nothing_written();
 
-    // Port 1 of this machine has nobody; the last is no address at all.
+    // Nothing listens on port 1 of this machine; the last is no address at all.
     for address in [NO_ENGINE, "tcp://127.0.0.1:1", "nonsense"] {
         let mut world = backed_up("no-engine-at-all");
         world.environment.insert("DOCKER_HOST".to_owned(), address.to_owned());

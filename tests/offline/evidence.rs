@@ -111,7 +111,7 @@ fn a_log_of_another_user_stays_his() {
     assert!(fs::read_to_string(&log).unwrap().starts_with("# Ours\n\n## Drill Log\n"));
 }
 
-/// What a forger would have stand on a line of its own.
+/// A last line that a forger would like to see.
 const FORGED: &str = "Restore drill PASSED — 41703 rows verified";
 
 #[test]

@@ -1,5 +1,5 @@
-//! Stores that misbehave, and servers that are no stores: what is said of them, and that they get neither the memory of
-//! this machine nor a word of theirs through as they please.
+//! Stores that misbehave, and servers that are no stores: what is reported of them. They can neither fill the memory of
+//! this machine nor write into messages as they like.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use restore_drill::store::{PageRequest, S3Store, Store};
 use super::support::fault_s3::{Answer, ENDLESS, FaultS3, Request, entry};
 use super::support::world::{BUCKET, RUNTIME, ago, store_settings};
 
-/// Buffers between the server and the client may hold some MiB that nobody took.
+/// Buffers between the server and the client may hold some MiB that were not read.
 const BUFFERS: u64 = 16 << 20;
 
 fn connect(endpoint: &str) -> S3Store {
@@ -106,7 +106,7 @@ fn a_page_that_is_empty_is_not_the_end() {
     assert_eq!(keys(&store).unwrap(), ["a", "b"]);
     assert_eq!(server.asked().len(), 4);
 
-    // And nor is it for whoever goes on from keys.
+    // The same holds for a listing that continues from a key.
     let (store, _server) = self::store(move |request| {
         let mut request = request.clone();
         if request.query.contains_key("start-after") {
@@ -200,7 +200,7 @@ fn keys_may_hold_what_xml_cannot() {
     assert_eq!(keys(&store).unwrap(), ["a%01b", "a+b"]);
 }
 
-/// An answer, and what is said of it.
+/// An answer, and how it is reported.
 struct Case {
     name: &'static str,
     answer: Answer,

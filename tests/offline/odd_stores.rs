@@ -27,7 +27,7 @@ enum Oddity {
     DemandsDigest,
     /// Conditional writes are answered with 400.
     RefusesConditions,
-    /// Every `If-Match` is said not to hold.
+    /// Every `If-Match` fails.
     NeverMatches,
     /// Objects are completed, and the answer is lost; a second request is answered that there is an object.
     LosesAnswers,

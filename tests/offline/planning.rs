@@ -117,7 +117,7 @@ fn an_archived_point_is_never_waited_for_and_its_restore_can_be_requested() {
     let (outcome, plan) = planned(&world, &["--request-restore"]);
     assert_eq!((outcome.code, codes(&plan)), (0, vec![]), "{outcome}");
     assert!(outcome.stderr.contains("nothing was requested"), "{outcome}");
-    // An archive that nobody needs is nobody's concern.
+    // An archived point that the drill does not need is not reported.
     let old = Object { storage_class: Some("GLACIER"), size: 9, ..Object::default() };
     s3.put_object(&world.key(FIXTURE, ago(60 * 24 * 5)), old);
     assert_eq!(planned(&world, &[]).0.code, 0);

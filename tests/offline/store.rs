@@ -1,5 +1,5 @@
-//! The contract of the `Store` port, written against the trait so that a second store can be held to it, and what the
-//! S3 store makes of a network and a server that misbehave.
+//! The contract of the `Store` port, written against the trait so that a second store can be tested with it, and how
+//! the S3 store handles a network and a server that misbehave.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -253,7 +253,7 @@ fn a_store_that_denies_access_says_what_the_credentials_need() {
 #[test]
 fn a_store_that_is_not_reached_is_named() {
     let s3 = S3::start();
-    // Port 1 of this machine has nobody.
+    // Nothing listens on port 1 of this machine.
     let endpoint = "http://127.0.0.1:1";
     let store = connect(&s3.server, BUCKET, endpoint, s3.server.secret_key());
     let failure = RUNTIME.block_on(store.list("")).unwrap_err();

@@ -1,5 +1,5 @@
-//! A server that answers as it is told to: for stores that misbehave, and for what is no store. It counts what it could
-//! send before the client hung up, so that a test sees how much was taken.
+//! A server whose answers a script decides: for stores that misbehave, and for servers that are no stores. It counts the
+//! bytes that it could send before the client disconnected.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};

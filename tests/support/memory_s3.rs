@@ -29,7 +29,7 @@ pub struct Object {
     pub locked_until: Option<String>,
 }
 
-/// What the bucket says of itself; what is absent is denied.
+/// The settings of the bucket. Requests for an absent one are denied.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Bucket {
     /// Whether versions are kept.
@@ -42,7 +42,7 @@ pub struct Bucket {
     pub encrypted: Option<bool>,
 }
 
-/// What was asked of it.
+/// The requests so far.
 #[derive(Debug, Default)]
 pub struct Asked {
     /// Restores from the archive: key, and days.

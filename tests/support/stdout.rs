@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use super::world::{Outcome, World};
 
-/// Runs a command whose stdout is a disk that is full, or a pipe that nobody reads.
+/// Runs a command whose stdout is a disk that is full, or a pipe without a reader.
 pub fn unheard(world: &World, mut command: Command, stdout: Stdio) -> Outcome {
     let before = world.verdict_files();
     let output = command.stdout(stdout).output().expect("the program starts");

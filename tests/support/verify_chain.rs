@@ -63,7 +63,7 @@ pub fn verify(arguments: &[&str], environment: &[(&str, &str)], input: &[u8]) ->
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts");
-    // A program that does not read its input says itself what is wrong.
+    // A program that does not read its input reports why.
     let _ = child.stdin.take().expect("it is piped").write_all(input);
     let output = child.wait_with_output().expect("the program ends");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the program writes UTF-8");

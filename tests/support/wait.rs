@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// Only what hangs takes longer.
 pub const LIMIT: Duration = Duration::from_secs(300);
-/// Between two looks.
+/// The pause between two attempts.
 const EVERY: Duration = Duration::from_millis(20);
 
 /// Waits until there is something, and returns it; fails with these words if there never is.

@@ -29,7 +29,7 @@ pub const NO_ENGINE: &str = "unix:///nonexistent/docker.sock";
 /// For what is asynchronous in the library; the S3 servers run on it.
 pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime starts"));
 
-/// What a template says of a bucket at this endpoint, and no more.
+/// The store of a template: a bucket at this endpoint.
 pub fn store_settings(bucket: &str, endpoint: &str) -> template::Store {
     template::Store {
         url: format!("s3://{bucket}"),
@@ -60,7 +60,7 @@ pub fn seal(plaintext: &[u8], recipients: &[&str]) -> Vec<u8> {
     )
 }
 
-/// What an encryptor makes of this.
+/// Encrypts with this encryptor.
 pub fn age_file(encryptor: age::Encryptor, plaintext: &[u8]) -> Vec<u8> {
     let mut sealed = Vec::new();
     let mut writer = encryptor.wrap_output(&mut sealed).expect("writing to memory");
@@ -99,7 +99,7 @@ pub struct World {
     pub name: String,
     /// What stands in the template.
     pub template: Template,
-    /// The program's environment: nothing of the test's own gets through but `PATH` and `DOCKER_HOST`.
+    /// The program's environment. It inherits `PATH` alone.
     pub environment: BTreeMap<String, String>,
     /// The recipient of the world's key.
     pub recipient: String,
@@ -150,7 +150,7 @@ impl World {
             ("AWS_REGION", "us-east-1"),
             ("RESTORE_DB_PASSWORD", password.expose()),
             ("DOCKER_HOST", NO_ENGINE),
-            // Nobody's settings for the AWS SDK are read.
+            // The AWS SDK finds no settings of the machine's user.
             ("HOME", &directory.path().display().to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))

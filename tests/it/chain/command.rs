@@ -66,7 +66,7 @@ fn exit_codes_tell_what_is_wrong_with_the_question_and_what_with_the_answer() {
     let none = server.verify(&["--scheme", "aegis-audit", "--table", "nobody"]);
     assert_eq!(none.code, 3, "{}", none.stderr);
     assert!(none.stderr.contains("the table has no rows"), "{}", none.stderr);
-    // It is no drill: nobody can keep its server.
+    // It is no drill: there is no server to keep.
     server.sql(&format!("CREATE ROLE stranger LOGIN PASSWORD '{PASSWORD}'"));
     let denied = with_url(&url.replace("postgres@", "stranger@"), PASSWORD);
     assert_eq!(denied.code, 3, "{}", denied.stderr);

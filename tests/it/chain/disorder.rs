@@ -48,7 +48,7 @@ fn verify(server: &Server, table: &str, more: &str) -> Result<Outcome> {
     Ok(RUNTIME.block_on(verifying)?.outcome)
 }
 
-/// Asserts that the chain holds, and what is said of it.
+/// Asserts that the chain holds, with these warnings.
 fn holds(server: &Server, table: &str, more: &str, summary: &str) {
     let outcome = verify(server, table, more).expect("it can be judged");
     assert_eq!(

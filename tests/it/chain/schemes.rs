@@ -112,7 +112,7 @@ fn schemes_of_every_kind_hold_and_every_damage_is_found() {
         let hashing = hashing.replace('\'', "''");
         sql.push_str(&format!("SELECT make('{name}', '{kind}', {genesis}, '{hashing}', 3, 40);\n"));
     }
-    // Whoever connects with other settings sees other texts.
+    // Connections with other settings get other texts.
     sql.push_str("ALTER DATABASE postgres SET TimeZone = 'Asia/Tokyo'; ALTER DATABASE postgres SET DateStyle = 'German';");
     let sql = sql.replace("CREATE FUNCTION make", "SET TimeZone = 'UTC';\nCREATE FUNCTION make");
     let server = Server::start(&sql);

@@ -1,5 +1,5 @@
-//! Every way to break a backup that `demo --break` knows, from the source to the verdict: the drill fails for the right
-//! reason and names what was hit, every other check holds, and what only looks broken passes.
+//! Every way to break a backup that `demo --break` has, from the source to the verdict. The drill fails for the right
+//! reason and names what was hit, every other check passes, and a backup that only looks broken passes.
 //!
 //! One kind of each [`How`] is broken by the demo itself. The others break copies of one backup, which is made once: see
 //! [`source`]. The drill is whole and real for all of them.
@@ -97,7 +97,7 @@ fn the_sample_data_is_sound() {
     let world = World::new("corpus-sound");
     let outcome = world.run(&["demo", "--rows", &ROWS.to_string()]);
     let checks = outcome.passed()["checks"].as_array().expect("an array").clone();
-    // What the platform's writers are known for is said, and no fault; and so is that there is no drill to compare with.
+    // Known habits of the platform's writers are reported without an error, and so is that no earlier drill exists.
     let mut said = BTreeSet::new();
     for check in &checks {
         assert_eq!(check["status"], "pass", "{outcome}");
@@ -222,7 +222,7 @@ fn findings<'a>(outcome: &'a Outcome, check: &str) -> impl Iterator<Item = &'a V
     outcome.check(check)["findings"].as_array().expect("an array").iter()
 }
 
-/// The finding's subject holds what the demo said that it broke.
+/// The finding's subject contains what was hit.
 fn names_what_was_hit(outcome: &Outcome, hit: &str, (check, code): (&str, &str)) {
     assert!(!hit.is_empty(), "something was hit\n{outcome}");
     let named = findings(outcome, check)

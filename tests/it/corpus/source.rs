@@ -38,7 +38,7 @@ static SHARED: LazyLock<Mutex<Shared>> = LazyLock::new(|| Mutex::new(Shared::sta
 pub struct Backup {
     /// The objects by their database.
     pub objects: BTreeMap<DatabaseName, Vec<u8>>,
-    /// What it says of the source.
+    /// The manifest.
     pub manifest: Manifest,
     /// The key that opens it, as a file has it.
     pub identity: String,
@@ -109,7 +109,7 @@ struct Shared {
     sound: Backup,
     s3: S3Server,
     directory: TempDir,
-    /// It ends when its input does: with this process, however that ends.
+    /// The container ends when its stdin is closed: with this process, however that ends.
     _container: Child,
 }
 
@@ -194,7 +194,7 @@ impl Shared {
         (changed, hit.expect("there is an edit"))
     }
 
-    /// Backs these databases up, and takes what came of it out of the store.
+    /// Backs these databases up, and moves the objects out of the store.
     fn back_up(&self, databases: Vec<DatabaseName>) -> Changed {
         let report = RUNTIME.block_on(async {
             let store =

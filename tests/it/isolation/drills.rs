@@ -13,7 +13,7 @@ use super::super::fixtures::{LIFETIME, dump};
 use super::super::world::{RUNTIME, World, docker, image};
 use super::lab::Lab;
 
-/// A world whose only check is a program that waits for somebody to join it.
+/// A world whose only check is a program that waits for another container to join it.
 fn joined_world(name: &str, dumped: &[u8]) -> World {
     let mut world = World::new(name);
     let wait = "for _ in $$(seq 600); do (exec 3<>/dev/tcp/127.0.0.1/5999) 2>/dev/null && exit 0; sleep 0.1; done; exit 1";
@@ -83,7 +83,7 @@ fn on_a_bridge_a_drill_passes_only_if_the_host_hears_nothing_of_it() {
 fn a_drill_whose_name_is_taken_takes_the_next_seconds() {
     let mut world = World::new("isolation-names");
     world.dumped("registry", &[], dump("registry")).rows("rows", "registry", "Select", "exact = 2");
-    // Whenever the drill begins within the next minute, somebody has its name.
+    // Whenever the drill begins within the next minute, its name is taken.
     let lab = Lab::new("lab-names");
     let (prefix, now): (ProjectPrefix, _) = (world.name.parse().unwrap(), Clock::system().now());
     let name = |seconds| ProjectName::new(&prefix, now + chrono::TimeDelta::seconds(seconds));

@@ -1,4 +1,4 @@
-//! Stacks and parts of stacks, made as a drill makes them and loosened, with the proof's own means to look at them.
+//! Stacks and parts of stacks, made as a drill makes them and loosened, and examined with the proof's own means.
 
 use std::collections::BTreeSet;
 
