@@ -1,9 +1,11 @@
 //! Hash chains of any make: which bytes of a row are hashed, with what, and how the hash is written down.
 
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use sha2::{Digest, Sha256, Sha512};
 
-use super::base64;
+
 
 /// A hash function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
@@ -74,9 +76,9 @@ impl Encoding {
             }
             Self::Base64 => {
                 let plain = stored.iter().filter(|byte| !matches!(byte, b'\n' | b'\r'));
-                plain.eq(base64::encode_padded(hash.as_bytes()).as_bytes())
+                plain.eq(BASE64_STANDARD.encode(hash.as_bytes()).as_bytes())
             }
-            Self::Base64url => stored == base64::encode(hash.as_bytes()).as_bytes(),
+            Self::Base64url => stored == BASE64_URL_SAFE_NO_PAD.encode(hash.as_bytes()).as_bytes(),
             Self::Bytea => stored == hash.as_bytes(),
         }
     }
@@ -85,8 +87,8 @@ impl Encoding {
     pub fn write(self, hash: &Hash) -> Vec<u8> {
         match self {
             Self::Hex => hex::encode(hash.as_bytes()).into_bytes(),
-            Self::Base64 => base64::encode_padded(hash.as_bytes()).into_bytes(),
-            Self::Base64url => base64::encode(hash.as_bytes()).into_bytes(),
+            Self::Base64 => BASE64_STANDARD.encode(hash.as_bytes()).into_bytes(),
+            Self::Base64url => BASE64_URL_SAFE_NO_PAD.encode(hash.as_bytes()).into_bytes(),
             Self::Bytea => hash.as_bytes().to_vec(),
         }
     }

@@ -1,9 +1,11 @@
 //! The keys that sign daily roots: Ed25519, public halves as PEM, known by the hash of that PEM text.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ed25519_dalek::pkcs8::DecodePublicKey;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
-use super::base64;
+
 use super::canonical::{Canonicalizer, JsonError};
 use super::digest::HexDigest;
 
@@ -47,7 +49,7 @@ pub fn parse_public_key(public_key_pem: &str) -> Result<VerifyingKey, KeyError> 
 /// Signs a receipt given in its canonical form ([`Receipt::canonical_json`](super::Receipt::canonical_json)).
 /// The signature is base64url without padding.
 pub fn sign_receipt(key: &SigningKey, canonical_receipt: &str) -> String {
-    base64::encode(&key.sign(canonical_receipt.as_bytes()).to_bytes())
+    BASE64_URL_SAFE_NO_PAD.encode(key.sign(canonical_receipt.as_bytes()).to_bytes())
 }
 
 /// Checks a signature over a receipt, given as any JSON text of it, such as a `jsonb` printed by Postgres.
@@ -55,7 +57,7 @@ pub fn sign_receipt(key: &SigningKey, canonical_receipt: &str) -> String {
 /// # Errors
 /// When the receipt or the signature is malformed, or the two do not belong together under `key`.
 pub fn verify_receipt(key: &VerifyingKey, receipt: &str, signature: &str) -> Result<(), KeyError> {
-    let bytes = base64::decode(signature).ok_or(KeyError::MalformedSignature)?;
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(signature).map_err(|_| KeyError::MalformedSignature)?;
     let signature = Signature::from_slice(&bytes).map_err(|_| KeyError::MalformedSignature)?;
     let mut canonicalizer = Canonicalizer::new();
     let signed = canonicalizer.canonicalize(receipt)?;

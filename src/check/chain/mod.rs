@@ -13,7 +13,6 @@
 //! The platform writes its hashes in Python, so "the same bytes" means the bytes Python prints: escapes, float
 //! notation and key order are tested against vectors made with Python itself (`tests/vectors`).
 
-mod base64;
 mod canonical;
 mod digest;
 mod general;
