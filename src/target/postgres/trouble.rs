@@ -28,8 +28,13 @@ const KILLED_FOR_MEMORY: &str =
     "cat /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control 2>/dev/null";
 
 /// Failures that a server in trouble causes, among others.
-const MAY_BE_TROUBLE: [Code; 4] =
-    [codes::SERVER_UNREACHABLE, codes::QUERY_FAILED, codes::ENGINE_ERROR, codes::SCRATCH_FAILED];
+const MAY_BE_TROUBLE: [Code; 5] = [
+    codes::SERVER_UNREACHABLE,
+    codes::QUERY_FAILED,
+    codes::ENGINE_ERROR,
+    codes::ENGINE_SILENT,
+    codes::SCRATCH_FAILED,
+];
 
 impl Server {
     /// What befell the server since then, if anything did: it ended, ran out of memory, crashed, or does not answer.
@@ -68,7 +73,7 @@ impl Server {
 
     /// The failure's cause, if the server's trouble is; the failure itself otherwise.
     pub async fn blame(&self, failure: Failure, since: Instant) -> Failure {
-        if failure.class == Class::Inconclusive && MAY_BE_TROUBLE.contains(&failure.code) {
+        if may_be_trouble(&failure) {
             return self.trouble(since).await.unwrap_or(failure);
         }
         failure
@@ -124,6 +129,11 @@ impl Server {
     }
 }
 
+/// Whether a server in trouble may have caused this failure.
+fn may_be_trouble(failure: &Failure) -> bool {
+    failure.class == Class::Inconclusive && MAY_BE_TROUBLE.contains(&failure.code)
+}
+
 fn counts_a_kill(events: &str) -> bool {
     let count = |line: &str| line.strip_prefix("oom_kill ")?.trim().parse::<u64>().ok();
     events.lines().filter_map(count).any(|kills| kills > 0)
@@ -131,7 +141,16 @@ fn counts_a_kill(events: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::counts_a_kill;
+    use super::*;
+
+    #[test]
+    fn a_silent_engine_may_hide_a_server_in_trouble_and_a_bad_backup_never_does() {
+        for code in [codes::ENGINE_SILENT, codes::ENGINE_ERROR, codes::QUERY_FAILED] {
+            assert!(may_be_trouble(&Failure::inconclusive(code, "x")), "{code}");
+        }
+        assert!(!may_be_trouble(&Failure::inconclusive(codes::QUERY_TIMED_OUT, "x")));
+        assert!(!may_be_trouble(&Failure::bad(codes::QUERY_FAILED, "x")));
+    }
 
     #[test]
     fn kills_are_counted_by_either_version_of_control_groups() {
