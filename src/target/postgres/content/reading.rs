@@ -91,7 +91,6 @@ impl Reading {
     /// Reads a piece while its table is locked. The lock goes with the savepoint, and so do those on the table's indexes:
     /// however many tables there are, the source's lock table, which all its sessions share, holds few of ours.
     async fn read_locked(&self, client: &Client, piece: Piece) -> Result<()> {
-        execute(client, "SAVEPOINT reading", "reading tables").await?;
         let table = &self.tables[piece.table];
         match lock_at_once(client, table).await? {
             Locked::Yes => self.read_and_add(client, &piece).await?,
@@ -152,10 +151,11 @@ impl Reading {
 }
 
 /// Locks a table against being dropped, emptied or rewritten, if that can be had at once. Waiting could be for ever:
-/// whoever is in front may wait for a lock that the same backup holds. In a transaction that failed if it is not locked.
+/// whoever is in front may wait for a lock that the same backup holds. Begins the savepoint `reading` in the same request. In a
+/// transaction that failed if the table is not locked.
 async fn lock_at_once(client: &Client, table: &Wanted) -> Result<Locked> {
     let name = quoted(&table.name);
-    let sql = format!("LOCK TABLE ONLY {name} IN ACCESS SHARE MODE NOWAIT");
+    let sql = format!("SAVEPOINT reading; LOCK TABLE ONLY {name} IN ACCESS SHARE MODE NOWAIT");
     match client.batch_execute(&sql).await.map_err(|error| (error.code().cloned(), error)) {
         Ok(()) => {}
         Err((Some(SqlState::LOCK_NOT_AVAILABLE), _)) => return Ok(Locked::No),
