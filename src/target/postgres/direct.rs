@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config};
 
@@ -150,22 +151,14 @@ fn parse(url: &str) -> Result<(Config, Option<String>, Option<String>)> {
     Ok((config, mode, roots))
 }
 
+/// Decodes a parameter. The crate takes a `%` as it is that no two digits follow; here that is an error.
 fn percent_decode(text: &str) -> Result<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        rest = after;
-        if first != b'%' {
-            bytes.push(first);
-            continue;
-        }
-        let digits = rest.split_at_checked(2).and_then(|(digits, after)| {
-            rest = after;
-            u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
-        });
-        bytes.push(digits.ok_or_else(|| invalid("it has a % that no two digits follow"))?);
+    let is_coded = |after: &str| after.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    if !text.split('%').skip(1).all(is_coded) {
+        return Err(invalid("it has a % that no two digits follow"));
     }
-    String::from_utf8(bytes).map_err(|_| invalid("it is not UTF-8"))
+    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| invalid("it is not UTF-8"))?;
+    Ok(decoded.into_owned())
 }
 
 fn invalid(why: &str) -> Failure {
