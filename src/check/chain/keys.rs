@@ -5,7 +5,6 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ed25519_dalek::pkcs8::DecodePublicKey;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
-
 use super::canonical::{Canonicalizer, JsonError};
 use super::digest::HexDigest;
 

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_s3::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
 
 use super::error::root_cause;
-use super::words::Words;
+use super::redact::Redactor;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
@@ -23,11 +23,11 @@ pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Credentials that expire so soon are not handed on. The SDK asks for new ones ten seconds before the end.
 const LAST_MOMENT: Duration = Duration::from_secs(60);
 
-/// Another provider's credentials, if they can be signed with. Tells [`Words`] what must not be shown.
+/// Another provider's credentials, if they can be signed with. Tells [`Redactor`] what must not be shown.
 #[derive(Debug)]
 pub(super) struct Checked {
     inner: SharedCredentialsProvider,
-    words: Words,
+    redactor: Redactor,
     /// Those that were loaded last.
     held: Mutex<Option<Credentials>>,
 }
@@ -56,9 +56,9 @@ impl Checked {
 
     async fn load(&self) -> aws_credential_types::provider::Result {
         let credentials = self.inner.provide_credentials().await?;
-        self.words.learn(credentials.secret_access_key());
+        self.redactor.learn(credentials.secret_access_key());
         if let Some(token) = credentials.session_token() {
-            self.words.learn(token);
+            self.redactor.learn(token);
         }
         match unfit(&credentials, |name| std::env::var(name).ok()) {
             None => {
@@ -93,11 +93,11 @@ fn lasts(credentials: &Credentials, now: SystemTime) -> bool {
 /// `credentials_timeout`.
 pub(super) async fn of_chain(
     provider: Option<SharedCredentialsProvider>,
-    words: &Words,
+    redactor: &Redactor,
     longest: Duration,
 ) -> Result<Checked> {
     let inner = provider.ok_or_else(|| missing("no provider"))?;
-    let checked = Checked { inner, words: words.clone(), held: Mutex::new(None) };
+    let checked = Checked { inner, redactor: redactor.clone(), held: Mutex::new(None) };
     match tokio::time::timeout(longest, checked.load()).await {
         Err(_) => Err(Failure::inconclusive(
             codes::CREDENTIALS_TIMEOUT,
@@ -109,7 +109,7 @@ pub(super) async fn of_chain(
             Err(match std::error::Error::source(&error).and_then(|source| source.downcast_ref()) {
                 Some(Unfit(why)) => Failure::config(codes::CREDENTIALS_INVALID, why.clone())
                     .hint("set it again without line breaks and spaces around it, for example with `printf %s` instead of echo"),
-                None => missing(&words.fit(&root_cause(&error))),
+                None => missing(&redactor.redact(&root_cause(&error))),
             })
         }
     }
@@ -221,7 +221,8 @@ mod tests {
     #[tokio::test]
     async fn credentials_that_do_not_come_are_not_waited_for() {
         let source = SharedCredentialsProvider::new(Source { hangs: true, ..Source::default() });
-        let failure = of_chain(Some(source), &Words::default(), Duration::from_millis(1)).await.unwrap_err();
+        let failure =
+            of_chain(Some(source), &Redactor::default(), Duration::from_millis(1)).await.unwrap_err();
         assert_eq!(failure.code.as_str(), "credentials_timeout");
     }
 
@@ -232,7 +233,7 @@ mod tests {
         {
             let source = Source { lifetime, ..Source::default() };
             let provider = SharedCredentialsProvider::new(source.clone());
-            let checked = of_chain(Some(provider), &Words::default(), LONGEST_WAIT).await.unwrap();
+            let checked = of_chain(Some(provider), &Redactor::default(), LONGEST_WAIT).await.unwrap();
             for _ in 0..2 {
                 checked.provide_credentials().await.unwrap();
             }

@@ -1,29 +1,20 @@
 //! What the SDK's errors mean to a drill.
 //!
 //! Of the SDK's own text nothing is shown: it is the inside of a program. What the store says is shown as far as
-//! [`Words`](super::words::Words) let it through: its code and its message.
+//! [`Redactor`](super::redact::Redactor) let it through: its code and its message.
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use chrono::TimeDelta;
 
 use super::S3Store;
+use super::answers;
 use super::traffic::TooLong;
 use crate::model::codes;
 use crate::model::failure::Failure;
 use crate::model::human;
 use crate::template::without_user;
 
-/// Answers that say that the bucket is elsewhere.
-const ELSEWHERE: [&str; 4] = [
-    "PermanentRedirect",
-    "TemporaryRedirect",
-    "AuthorizationHeaderMalformed",
-    "IllegalLocationConstraintException",
-];
-/// Answers that say that credentials were good once.
-const EXPIRED: [&str; 4] =
-    ["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"];
 /// Stores refuse what was signed by a clock that is 15 minutes away; some of their answers have no body to say so.
 const SKEW_REFUSED: TimeDelta = TimeDelta::minutes(14);
 
@@ -34,7 +25,7 @@ impl S3Store {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         match error.code() {
-            Some("NoSuchKey" | "NotFound") => self.gone(doing),
+            Some(answers::NO_SUCH_KEY | answers::NOT_FOUND) => self.gone(doing),
             _ => self.failure(doing, error),
         }
     }
@@ -52,26 +43,26 @@ impl S3Store {
     {
         let code = error.code().unwrap_or_default();
         match (code, status(error)) {
-            ("NoSuchBucket", _) => {
+            (answers::NO_SUCH_BUCKET, _) => {
                 Failure::config(codes::NO_SUCH_BUCKET, format!("there is no bucket {}", self.bucket))
                     .hint("look at store.url (for Aegis: ACP_BACKUP_S3_BUCKET) and at the endpoint")
             }
             _ if says_replaced(error) => replaced(doing),
-            ("InvalidObjectState", _) => Failure::inconclusive(
+            (answers::ARCHIVED, _) => Failure::inconclusive(
                 codes::OBJECT_ARCHIVED,
                 format!("{doing}: the object is in an archive storage class and not readable now"),
             )
             .hint("request its restore from the archive first, or drill a newer recovery point"),
-            (code, status) if ELSEWHERE.contains(&code) || matches!(status, Some(300..=399)) => {
+            (code, status) if answers::ELSEWHERE.contains(&code) || matches!(status, Some(300..=399)) => {
                 self.elsewhere(doing, error)
             }
             // A HEAD of a bucket that is elsewhere is refused without a body; what is in its headers tells.
-            ("" | "BadRequest", Some(400)) if self.other_region(error).is_some() => self.elsewhere(doing, error),
-            ("RequestTimeTooSkewed", _) => self.clocks_apart(doing, error),
+            ("" | answers::BAD_REQUEST, Some(400)) if self.other_region(error).is_some() => self.elsewhere(doing, error),
+            (answers::CLOCK_SKEWED, _) => self.clocks_apart(doing, error),
             ("", Some(403)) if self.meter.clock_ahead().is_some_and(|ahead| ahead.abs() > SKEW_REFUSED) => {
                 self.clocks_apart(doing, error)
             }
-            (code, _) if EXPIRED.contains(&code) => Failure::inconclusive(
+            (code, _) if answers::EXPIRED.contains(&code) => Failure::inconclusive(
                 codes::CREDENTIALS_EXPIRED,
                 format!("{doing}: {} says that the credentials have expired ({})", self.place(), self.told(error)),
             )
@@ -101,7 +92,7 @@ impl S3Store {
             Some(message) => format!("{code}: {message}"),
             None => code,
         };
-        self.words.fit(&told)
+        self.redactor.redact(&told)
     }
 
     fn other_failure<E>(&self, doing: &str, error: &SdkError<E>) -> Failure
@@ -109,7 +100,7 @@ impl S3Store {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let place = self.place();
-        let cause = self.words.fit(&root_cause(error));
+        let cause = self.redactor.redact(&root_cause(error));
         match error {
             SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => Failure::inconclusive(
                 codes::STORE_UNREACHABLE,
@@ -132,7 +123,7 @@ impl S3Store {
             .hint("check the network between this machine and the store"),
             _ if error.code().is_none() => {
                 let kind = error.raw_response().and_then(|raw| raw.headers().get("content-type"));
-                let kind = kind.map_or_else(|| "nothing".to_owned(), |kind| self.words.fit(kind));
+                let kind = kind.map_or_else(|| "nothing".to_owned(), |kind| self.redactor.redact(kind));
                 let status = status(error).unwrap_or_default();
                 self.no_store(&format!(
                     "{doing}: {place} does not answer as S3 does, but with status {status} and {kind}"
@@ -201,7 +192,7 @@ impl S3Store {
                 .hint(format!("set store.region (or AWS_REGION) to {region}"));
         }
         let location = error.raw_response().and_then(|raw| raw.headers().get("location"));
-        let to = location.and_then(origin).map(|to| format!(" to {}", self.words.fit(&to)));
+        let to = location.and_then(origin).map(|to| format!(" to {}", self.redactor.redact(&to)));
         let message = format!(
             "{doing}: {} sends requests on{} ({}), and they are signed for one place alone",
             self.place(),
@@ -233,7 +224,7 @@ pub(super) fn is_foreign_404<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bo
 
 /// Whether the store answers that the object is not the one that was asked for.
 pub(super) fn says_replaced<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
-    error.code() == Some("PreconditionFailed")
+    error.code() == Some(answers::REPLACED)
         || error.raw_response().is_some_and(|response| response.status().as_u16() == 412)
 }
 

@@ -9,7 +9,8 @@ use aws_sdk_s3::types::{
     ObjectLockLegalHoldStatus, RestoreRequest, Tier,
 };
 
-use super::words::Words;
+use super::answers;
+use super::redact::Redactor;
 use super::{S3Store, meta_time};
 use crate::model::failure::Result;
 use crate::model::names::ObjectKey;
@@ -48,7 +49,7 @@ impl S3Store {
 
     async fn versioning(&self) -> Fact<String> {
         let asked = self.client.get_bucket_versioning().bucket(&self.bucket).send();
-        patiently(&self.words, asked, "s3:GetBucketVersioning", &[], |answer| {
+        patiently(&self.redactor, asked, "s3:GetBucketVersioning", &[], |answer| {
             answer
                 .and_then(|answer| answer.status)
                 .map_or_else(|| "Off".to_owned(), |status: BucketVersioningStatus| status.as_str().to_owned())
@@ -59,7 +60,7 @@ impl S3Store {
     async fn object_lock(&self) -> Fact<BucketLock> {
         let asked = self.client.get_object_lock_configuration().bucket(&self.bucket).send();
         let absent = ["ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration"];
-        patiently(&self.words, asked, "s3:GetBucketObjectLockConfiguration", &absent, |answer| {
+        patiently(&self.redactor, asked, "s3:GetBucketObjectLockConfiguration", &absent, |answer| {
             let Some(lock) = answer.and_then(|answer| answer.object_lock_configuration) else {
                 return BucketLock::default();
             };
@@ -79,7 +80,7 @@ impl S3Store {
     async fn encryption(&self) -> Fact<String> {
         let asked = self.client.get_bucket_encryption().bucket(&self.bucket).send();
         let absent = ["ServerSideEncryptionConfigurationNotFoundError"];
-        patiently(&self.words, asked, "s3:GetEncryptionConfiguration", &absent, |answer| {
+        patiently(&self.redactor, asked, "s3:GetEncryptionConfiguration", &absent, |answer| {
             answer
                 .and_then(|answer| answer.server_side_encryption_configuration)
                 .and_then(|configuration| configuration.rules.into_iter().next())
@@ -92,7 +93,7 @@ impl S3Store {
     async fn lifecycle(&self) -> Fact<Vec<LifecycleRule>> {
         let asked = self.client.get_bucket_lifecycle_configuration().bucket(&self.bucket).send();
         patiently(
-            &self.words,
+            &self.redactor,
             asked,
             "s3:GetLifecycleConfiguration",
             &["NoSuchLifecycleConfiguration"],
@@ -132,7 +133,7 @@ impl S3Store {
         match sent {
             Ok(_) => Ok(()),
             // Somebody else was faster: that is what was wanted.
-            Err(error) if error.code() == Some("RestoreAlreadyInProgress") => Ok(()),
+            Err(error) if error.code() == Some(answers::RESTORE_REQUESTED) => Ok(()),
             Err(error) => Err(self.object_failure(&doing, &error)),
         }
     }
@@ -175,7 +176,7 @@ fn lifecycle_rule(rule: &Rule) -> LifecycleRule {
 /// A fact from an answer; from an error one of the `absent` codes means that nothing is set up, and any other that
 /// the fact is not known.
 async fn patiently<A, E, T>(
-    words: &Words,
+    redactor: &Redactor,
     asked: impl Future<Output = Result<A, SdkError<E>>>,
     permission: &str,
     absent: &[&str],
@@ -195,11 +196,11 @@ where
     match (error.code().unwrap_or_default(), status) {
         (code, _) if absent.contains(&code) => Fact::known(read(None)),
         (_, Some(401 | 403)) => Fact::unknown(format!("access denied; it needs {permission}")),
-        ("NotImplemented" | "MethodNotAllowed", _) | (_, Some(405 | 501)) => {
+        (code, status) if answers::UNSUPPORTED.contains(&code) || matches!(status, Some(405 | 501)) => {
             Fact::unknown("the store does not offer it")
         }
         ("", None) => Fact::unknown("the store did not answer"),
         ("", Some(status)) => Fact::unknown(format!("the store answered with status {status}")),
-        (code, _) => Fact::unknown(format!("the store answered {}", words.fit(code))),
+        (code, _) => Fact::unknown(format!("the store answered {}", redactor.redact(code))),
     }
 }

@@ -1,5 +1,6 @@
 //! S3 and what speaks like it. The only folder that imports `aws_sdk_s3`.
 
+mod answers;
 mod credentials;
 mod error;
 mod facts;
@@ -8,10 +9,10 @@ mod listing;
 mod network;
 mod proxy;
 mod range;
+mod redact;
 mod region;
 mod traffic;
 mod upload;
-mod words;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -30,8 +31,8 @@ use futures_util::FutureExt;
 
 use self::network::Network;
 use self::proxy::Variable;
+use self::redact::Redactor;
 use self::traffic::Meter;
-use self::words::Words;
 use super::facts::{BucketFacts, ObjectFacts, Traffic};
 use super::kind::StoreKind;
 use super::port::{ObjectMeta, Page, PageRequest, RestoreTier, Store, Upload};
@@ -58,7 +59,7 @@ pub struct S3Store {
     /// The proxy that requests may go through, as it may be shown.
     proxy: Option<String>,
     meter: Meter,
-    words: Words,
+    redactor: Redactor,
 }
 
 impl S3Store {
@@ -93,9 +94,9 @@ impl S3Store {
         let region = region::checked(&shared)?;
         let target = endpoint.clone().unwrap_or_else(|| network::of_aws(&url.place, &region));
         let network = Network::to(&target, &variable)?;
-        let words = Words::default();
+        let redactor = Redactor::default();
         let provider = shared.credentials_provider();
-        let checked = credentials::of_chain(provider, &words, credentials::LONGEST_WAIT)
+        let checked = credentials::of_chain(provider, &redactor, credentials::LONGEST_WAIT)
             .await
             .map_err(|failure| to_credentials.refused().unwrap_or(failure))?;
         let meter = Meter::default();
@@ -120,7 +121,7 @@ impl S3Store {
             region,
             proxy: network.proxy_shown(),
             meter,
-            words,
+            redactor,
         })
     }
 }

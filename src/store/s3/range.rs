@@ -134,7 +134,7 @@ impl S3Store {
         while let Some(chunk) = body.next().await {
             let chunk = match chunk {
                 Ok(chunk) => chunk,
-                Err(error) => return Ok(Err(Again::BrokeOff(self.words.fit(&root_cause(&error))))),
+                Err(error) => return Ok(Err(Again::BrokeOff(self.redactor.redact(&root_cause(&error))))),
             };
             if bytes.len() + chunk.len() > wanted {
                 return Err(self.range_ignored(&doing, None, range));

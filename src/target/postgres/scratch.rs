@@ -5,6 +5,7 @@ use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
+use super::restore::words::NO_SPACE;
 use super::server::Server;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
@@ -110,7 +111,7 @@ async fn written(exec: Exec) -> Result<u64> {
     }
     let status = captured.exit_code;
     let said = crate::model::human::one_line(captured.stderr.trim(), 300);
-    if said.contains("No space left") {
+    if said.contains(NO_SPACE) {
         let message = "the engine's disk is full: the dump does not fit the scratch volume";
         return Err(Failure::disk_full(message));
     }

@@ -7,9 +7,6 @@
 use crate::sandbox::exit_status;
 use crate::target::postgres::failures::own_failure;
 use crate::target::postgres::server::MAINTENANCE;
-use std::sync::LazyLock;
-
-use regex::Regex;
 use tokio::time::Instant;
 
 use super::run::Run;
@@ -23,8 +20,6 @@ use crate::target::postgres::server::Server;
 
 /// Room on a disk that counts as none: it is seen once a second, and much is written in one.
 const FULL: u64 = 256 * 1024 * 1024;
-/// Roles that are looked for at once.
-const ROLES: usize = 50;
 
 /// What a restore that did not go clean means.
 #[derive(Debug)]
@@ -107,23 +102,15 @@ fn unusable(run: &Run) -> Failure {
 
 /// The machine failed: shown by more than words.
 fn of_the_machine(run: &Run) -> Option<Failure> {
-    let says = |words: &str| run.words.complaints.iter().any(|complaint| complaint.words.contains(words));
-    if says("No space left on device") && run.lowest_free.is_some_and(|free| free < FULL) {
+    let shown = |error: &str| crate::model::human::one_line(error, 200);
+    if run.words.tell_of_a_full_disk() && run.lowest_free.is_some_and(|free| free < FULL) {
         return Some(Failure::disk_full("the engine's disk is full: the restored database does not fit"));
     }
-    // Before a word of the dump was read.
-    let gave_up = run.words.last_error_if_it_gave_up().filter(|_| run.words.seen == 1)?;
-    if gave_up.starts_with("unsupported version") {
-        return Some(newer_than_image(&format!(
-            "pg_restore: error: {}",
-            crate::model::human::one_line(gave_up, 200)
-        )));
+    if let Some(error) = run.words.too_new() {
+        return Some(newer_than_image(&format!("pg_restore: error: {}", shown(error))));
     }
-    gave_up.starts_with("connection to server").then(|| {
-        let message = format!(
-            "pg_restore could not connect to the drill's Postgres: {}",
-            crate::model::human::one_line(gave_up, 200)
-        );
+    run.words.not_connected().map(|error| {
+        let message = format!("pg_restore could not connect to the drill's Postgres: {}", shown(error));
         Failure::inconclusive(codes::SERVER_TROUBLE, message)
             .hint("this says nothing about the backup: give the drill fewer workers (--jobs)")
     })
@@ -131,39 +118,17 @@ fn of_the_machine(run: &Run) -> Option<Failure> {
 
 /// What is wrong with the backup, by the words: a dump may say the worst of itself.
 fn of_the_backup(words: &Words, first: String) -> Failure {
-    let says = |some: &[&str]| {
-        !words.are_forged()
-            && words.complaints.iter().any(|complaint| some.iter().any(|one| complaint.words.contains(one)))
-    };
-    if says(&["violates foreign key constraint"]) {
+    if words.tell_of_a_foreign_key() {
         return Failure::bad(codes::FOREIGN_KEY_VIOLATED, first)
             .hint("rows refer to rows that are not in the dump: was it taken from one snapshot, and whole?");
     }
-    if words.last_error_if_it_gave_up().is_some()
-        && says(&["unexpected end of file", "could not read from input file"])
-    {
+    if words.tell_of_a_cut_dump() {
         return Failure::bad(codes::DUMP_TRUNCATED, first)
             .hint("the dump ends early: look at the exit status of pg_dump in the backup job");
     }
     Failure::bad(codes::RESTORE_FAILED, first).hint(
         "databases[].pg_restore.stderr in the verdict has the errors; --keep leaves the server to look at",
     )
-}
-
-/// Roles that errors say are not there.
-pub(super) fn roles_named(words: &Words) -> Vec<String> {
-    static ROLE: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r#"ERROR:  role "([^"]{1,63})" does not exist$"#).expect("a constant"));
-    let mut named: Vec<String> = words
-        .complaints
-        .iter()
-        .filter(|complaint| !complaint.raised)
-        .filter_map(|complaint| Some(ROLE.captures(&complaint.words)?[1].to_owned()))
-        .collect();
-    named.sort();
-    named.dedup();
-    named.truncate(ROLES);
-    named
 }
 
 #[cfg(test)]
@@ -228,16 +193,5 @@ mod tests {
         );
         assert_eq!(said(&["ERROR:  x", "connection to server on socket failed"]), "restore_failed");
         assert_eq!(said(&["ERROR:  x", "could not read from input file: end of file"]), "dump_truncated");
-    }
-
-    #[test]
-    fn roles_are_looked_for_only_where_the_server_misses_them() {
-        let missing = "COPY failed for table \"t\": ERROR:  role \"app\" does not exist";
-        let mut run = run(1, &[missing, missing, "ERROR:  type \"x\" does not exist"], Some(3), None);
-        assert_eq!(roles_named(&run.words), ["app"]);
-        for complaint in &mut run.words.complaints {
-            complaint.raised = true;
-        }
-        assert_eq!(roles_named(&run.words), [""; 0]);
     }
 }

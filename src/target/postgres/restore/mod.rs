@@ -6,7 +6,7 @@ mod lacks;
 mod refresh;
 mod run;
 mod shown;
-mod words;
+pub(super) mod words;
 
 use futures_util::TryStreamExt;
 use tokio::io::AsyncWriteExt;
@@ -50,7 +50,7 @@ impl Server {
         database: &DatabaseName,
         run: &Run,
     ) -> Result<Option<(Run, Vec<String>)>> {
-        let named = explain::roles_named(&run.words);
+        let named = run.words.absent_roles();
         let Some(entries) = run.words.entries().filter(|_| !named.is_empty() && !run.words.are_forged())
         else {
             return Ok(None);

@@ -5,6 +5,10 @@
 //! `pg_restore`'s own. What it cannot do is make `pg_restore` miscount: its last line says how many errors there were, and
 //! where other lines that look like errors were counted too, no line is believed.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 /// Errors that are kept; the others are counted.
 const KEPT: usize = 1000;
 /// Bytes kept of an error's first line.
@@ -14,6 +18,17 @@ const OWN: &str = "pg_restore: ";
 const ERROR: &str = "pg_restore: error: ";
 const ENTRY: &str = "pg_restore: from TOC entry ";
 const TAIL: &str = "pg_restore: warning: errors ignored on restore: ";
+
+/// What `pg_restore` and libpq of PostgreSQL 15 and 17 say, in English. Whatever an error says, a dump may have said it.
+pub(in crate::target::postgres) const NO_SPACE: &str = "No space left on device";
+const FOREIGN_KEY: &str = "violates foreign key constraint";
+const CUT_OFF: [&str; 2] = ["unexpected end of file", "could not read from input file"];
+const NEWER: &str = "unsupported version";
+const NO_CONNECTION: &str = "connection to server";
+const NO_ROLE: &str = r#"ERROR:  role "([^"]{1,63})" does not exist$"#;
+
+/// Roles that are looked up at once.
+const ROLES: usize = 50;
 
 /// One error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +81,58 @@ impl Words {
         entries.sort_unstable();
         entries.dedup();
         Some(entries)
+    }
+}
+
+impl Words {
+    fn says(&self, words: &str) -> bool {
+        self.complaints.iter().any(|complaint| complaint.words.contains(words))
+    }
+
+    /// Whether an error says that a disk is full.
+    pub fn tell_of_a_full_disk(&self) -> bool {
+        self.says(NO_SPACE)
+    }
+
+    /// Whether an error says that rows refer to rows that are not there.
+    pub fn tell_of_a_foreign_key(&self) -> bool {
+        !self.are_forged() && self.says(FOREIGN_KEY)
+    }
+
+    /// Whether it gave up because the dump ends early.
+    pub fn tell_of_a_cut_dump(&self) -> bool {
+        self.last_error_if_it_gave_up().is_some()
+            && !self.are_forged()
+            && CUT_OFF.iter().any(|words| self.says(words))
+    }
+
+    /// Its error, if it gave up because of the dump's version, before it read a word of the dump.
+    pub fn too_new(&self) -> Option<&str> {
+        self.only_error().filter(|error| error.starts_with(NEWER))
+    }
+
+    /// Its error, if it gave up because it could not connect, before it read a word of the dump.
+    pub fn not_connected(&self) -> Option<&str> {
+        self.only_error().filter(|error| error.starts_with(NO_CONNECTION))
+    }
+
+    fn only_error(&self) -> Option<&str> {
+        self.last_error_if_it_gave_up().filter(|_| self.seen == 1)
+    }
+
+    /// Roles that errors say are not there.
+    pub fn absent_roles(&self) -> Vec<String> {
+        static ROLE: LazyLock<Regex> = LazyLock::new(|| Regex::new(NO_ROLE).expect("a constant"));
+        let mut named: Vec<String> = self
+            .complaints
+            .iter()
+            .filter(|complaint| !complaint.raised)
+            .filter_map(|complaint| Some(ROLE.captures(&complaint.words)?[1].to_owned()))
+            .collect();
+        named.sort();
+        named.dedup();
+        named.truncate(ROLES);
+        named
     }
 }
 
@@ -136,89 +203,4 @@ impl Listener {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn heard(text: &str) -> Words {
-        // In pieces that end in the middle of lines.
-        let mut listener = Listener::default();
-        for piece in text.as_bytes().chunks(7) {
-            listener.push(piece);
-        }
-        listener.finish()
-    }
-
-    /// As PostgreSQL 17 says it with `--verbose`.
-    const HONEST: &str = "pg_restore: connecting to database for restore\n\
-        pg_restore: while PROCESSING TOC:\n\
-        pg_restore: from TOC entry 217; 1259 16398 TABLE card postgres\n\
-        pg_restore: error: could not execute query: ERROR:  relation \"card\" already exists\n\
-        Command was: CREATE TABLE public.card (\n    id integer\n);\n\n\n\
-        pg_restore: processing data for table \"public.card\"\n\
-        pg_restore: from TOC entry 3428; 0 16398 TABLE DATA card postgres\n\
-        pg_restore: error: COPY failed for table \"card\": ERROR:  invalid input syntax for type integer: \"41\n\
-        11\"\n\
-        CONTEXT:  COPY card, line 1, column n: \"41\n11\"\n\
-        pg_restore: from TOC entry 3429; 0 16404 TABLE DATA chk postgres\n\
-        pg_restore: error: COPY failed for table \"chk\": ERROR:  no good: Jane\n\
-        CONTEXT:  PL/pgSQL function public.chk(text) line 1 at RAISE\n\
-        COPY chk, line 1: \"Jane\"\n\
-        pg_restore: warning: errors ignored on restore: 3\n";
-
-    #[test]
-    fn errors_are_read_with_their_entries() {
-        let words = heard(HONEST);
-        assert_eq!((words.seen, words.ignored, words.are_forged()), (3, Some(3), false));
-        assert_eq!(words.entries(), Some(vec![217, 3428, 3429]));
-        let raised: Vec<bool> = words.complaints.iter().map(|complaint| complaint.raised).collect();
-        assert_eq!(raised, [false, false, true]);
-        assert_eq!((words.spoke, words.last_error_if_it_gave_up()), (true, None));
-    }
-
-    #[test]
-    fn lines_that_others_wrote_are_noticed_by_their_number() {
-        for forged in
-            ["pg_restore: error: out of memory\n", "pg_restore: warning: errors ignored on restore: 0\n"]
-        {
-            let words = heard(&HONEST.replace("Jane\nCONTEXT", &format!("Jane\n{forged}CONTEXT")));
-            assert_eq!(words.ignored, Some(3), "the last line is its own");
-            assert_eq!(words.are_forged(), forged.contains("error: "), "{forged}");
-            assert_eq!(words.complaints.last().map(|last| last.raised), Some(true), "{forged}");
-        }
-    }
-
-    #[test]
-    fn workers_that_speak_at_once_are_not_taken_for_somebody_else() {
-        let glued = heard(&HONEST.replace(
-            "pg_restore: error: could not execute",
-            "pg_restore: pg_restore: error: could not execute",
-        ));
-        assert_eq!((glued.seen, glued.entries()), (3, Some(vec![217, 3428, 3429])));
-        let lost = heard(&HONEST.replace(
-            "pg_restore: error: could not execute",
-            "pg_restore: launching: error: could not execute",
-        ));
-        assert_eq!((lost.seen, lost.are_forged(), lost.entries()), (2, false, None), "not all are known");
-    }
-
-    #[test]
-    fn one_that_gives_up_says_why_in_its_last_error() {
-        let end = "pg_restore: error: could not read from input file: end of file\n";
-        let words = heard(&HONEST.replace("pg_restore: warning: errors ignored on restore: 3\n", end));
-        assert_eq!(words.last_error_if_it_gave_up(), Some("could not read from input file: end of file"));
-        let absent = heard("sh: 1: pg_restore: not found\n");
-        assert_eq!((absent.spoke, absent.before.as_deref()), (false, Some("sh: 1: pg_restore: not found")));
-    }
-
-    #[test]
-    fn what_is_kept_is_bounded() {
-        let mut text = format!("{ERROR}{}\n", "x".repeat(10_000));
-        for _ in 0..2000 {
-            text.push_str("pg_restore: error: again\n");
-        }
-        let words = heard(&text);
-        assert_eq!((words.complaints.len(), words.seen), (KEPT, 2001));
-        assert!(words.complaints[0].words.len() <= LINE_BYTES);
-        assert_eq!(words.entries(), None);
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! What a store says, made fit to be shown.
 //!
 //! The text of an answer is anybody's: of a proxy, of a server that is no store, of one that quotes what it was sent. An
-//! S3 store quotes an expired token in full. So every text of a store comes through [`Words::fit`]: no secret is in it,
+//! S3 store quotes an expired token in full. So every text of a store comes through [`Redactor::redact`]: no secret is in it,
 //! it is one line, and it is short.
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -38,9 +38,9 @@ const LONGEST_WORD: usize = 80;
 
 /// Makes texts of a store fit to be shown. Clones share what they have learnt.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Words(Arc<Mutex<Vec<Secret>>>);
+pub(super) struct Redactor(Arc<Mutex<Vec<Secret>>>);
 
-impl Words {
+impl Redactor {
     /// Learns a text that must never be shown.
     pub fn learn(&self, secret: &str) {
         let mut secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,7 +54,7 @@ impl Words {
     }
 
     /// A text of the store, without secrets, on one line and short.
-    pub fn fit(&self, text: &str) -> String {
+    pub fn redact(&self, text: &str) -> String {
         let end = text.floor_char_boundary(LOOKED_AT);
         let mut text = text[..end].to_owned();
         let secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -85,9 +85,9 @@ mod tests {
 
     #[test]
     fn no_secret_is_in_what_is_shown() {
-        let words = Words::default();
-        words.learn(SECRET);
-        words.learn(&token());
+        let redactor = Redactor::default();
+        redactor.learn(SECRET);
+        redactor.learn(&token());
         let encoded = utf8_percent_encode(SECRET, NON_ALPHANUMERIC).to_string();
         for text in [
             format!("The provided token has expired: {}", token()),
@@ -98,7 +98,7 @@ mod tests {
             "session_token=\"abc123\" Signature=deadbeef password: \"hunter22\"".to_owned(),
             format!("whoever's: {}", "Zz9/".repeat(30)),
         ] {
-            let shown = words.fit(&text);
+            let shown = redactor.redact(&text);
             for secret in [
                 SECRET,
                 &encoded,
@@ -118,22 +118,22 @@ mod tests {
 
     #[test]
     fn what_is_no_secret_is_shown_as_it_is() {
-        let words = Words::default();
-        words.learn(SECRET);
+        let redactor = Redactor::default();
+        redactor.learn(SECRET);
         for text in [
             "AccessDenied: User: arn:aws:iam::123456789012:user/drill is not authorized",
             "InvalidToken: The provided token is malformed or otherwise invalid.",
             "no object nightly/acp_audit_20260517T083111Z.dump.age, sha256 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         ] {
-            assert_eq!(words.fit(text), text);
+            assert_eq!(redactor.redact(text), text);
         }
     }
 
     #[test]
     fn it_is_one_short_line() {
-        let shown = Words::default().fit(&format!("a\r\n\u{1b}[31mb {}", "word ".repeat(2_000_000)));
+        let shown = Redactor::default().redact(&format!("a\r\n\u{1b}[31mb {}", "word ".repeat(2_000_000)));
         assert!(shown.starts_with("a   [31mb word word"), "{shown}");
         assert_eq!(shown.chars().count(), SHOWN + 1);
-        assert_eq!(Words::default().fit(&"é".repeat(20_000)).chars().count(), SHOWN + 1);
+        assert_eq!(Redactor::default().redact(&"é".repeat(20_000)).chars().count(), SHOWN + 1);
     }
 }
