@@ -48,17 +48,14 @@ async fn main() -> Result<()> {
 async fn measure(server: Server, rows: u64) -> Result<()> {
     let check: VerifyChain = toml::from_str(CHECK).expect("it is a check");
     let chain = check.chain().expect("it is consistent");
-    let database = Database::InStack(server.clone(), check.database.clone());
-    let through_engine = Database::ThroughEngine(server, check.database.clone());
+    let database = Database::InStack(server, check.database.clone());
     let processors = std::thread::available_parallelism().map_or(1, |number| number.get() as u64);
     let jobs = usize::try_from(option("--jobs", processors)).expect("few");
-    for (way, database) in [("in a drill", &database), ("by exec", &through_engine)] {
-        for _ in 0..option("--repeat", 3) {
-            let began = Instant::now();
-            let outcome = verify(database, &check.table, &chain, jobs, &Watch::default()).await?.outcome;
-            report(&format!("verified {way}, {}", human::things(jobs as u64, "reader")), rows, began);
-            require_sound(&outcome, rows);
-        }
+    for _ in 0..option("--repeat", 3) {
+        let began = Instant::now();
+        let outcome = verify(&database, &check.table, &chain, jobs, &Watch::default()).await?.outcome;
+        report(&format!("verified in a drill, {}", human::things(jobs as u64, "reader")), rows, began);
+        require_sound(&outcome, rows);
     }
     let gathered = gather(&database, &check.table, &chain).await?;
     for threads in [1, jobs] {

@@ -1,8 +1,7 @@
 //! The stack: a drill's own Compose project, its containers and anonymous volumes, and the network namespace they share.
 //!
 //! [`spec`] says purely what is to be made, [`docker`] makes it (and is the only folder that imports bollard),
-//! [`isolation`] proves that what was made can reach nothing, [`tunnel`] is the way in, and `shortcut` a faster one where
-//! this machine allows it.
+//! [`isolation`] proves that what was made can reach nothing, and [`tunnel`] is the way in.
 
 pub mod disk;
 pub mod docker;
@@ -19,8 +18,6 @@ pub mod proof;
 pub mod removal;
 pub mod seccomp;
 pub mod shared_ports;
-#[cfg(target_os = "linux")]
-pub mod shortcut;
 pub mod spec;
 pub mod stack;
 pub mod teardown;

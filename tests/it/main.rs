@@ -29,8 +29,6 @@ mod proxy;
 mod rechecks;
 mod redteam;
 mod restoring;
-#[cfg(target_os = "linux")]
-mod shortcut;
 mod site;
 mod soak;
 #[path = "../support/mod.rs"]

@@ -37,8 +37,6 @@ pub struct ObservedContainer {
     pub labels: Labels,
     /// Whether it runs.
     pub running: bool,
-    /// Its first process, by the engine's machine; none if it does not run.
-    pub pid: Option<i64>,
     /// Its exit status, if it has ended.
     pub exit_code: Option<i64>,
     /// Whether the kernel killed it for want of memory.
@@ -168,7 +166,6 @@ impl Engine {
                 .collect(),
             name: container.name.unwrap_or_default().trim_start_matches('/').to_owned(),
             running: state.running.unwrap_or_default(),
-            pid: state.pid.filter(|pid| *pid > 0),
             exit_code: state.exit_code.filter(|_| state.running == Some(false)),
             oom_killed: state.oom_killed.unwrap_or_default(),
             networks,

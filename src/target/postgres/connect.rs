@@ -31,18 +31,6 @@ impl Server {
         pinned.map_err(|error| connect_failure(database, &error))
     }
 
-    /// As [`Server::connect_pinned`], by the shortest way there is: for those who read much, or ask often.
-    pub(super) async fn connect_nearest(&self, database: &str, pins: &Pins) -> Result<Pinned> {
-        #[cfg(target_os = "linux")]
-        if let Some(socket) = crate::sandbox::shortcut::open_socket(&self.engine, &self.container).await {
-            self.require_major(database).await?;
-            if let Ok(pinned) = self.start(socket, database, &self.options(pins)).await {
-                return Ok(pinned);
-            }
-        }
-        self.connect_pinned(database, pins).await
-    }
-
     /// Connects without any settings, to load data into a database of our own.
     pub(super) async fn connect_unpinned(&self, database: &str) -> Result<Client> {
         let tunnel = Tunnel::open(&self.engine, &self.container, LOOPBACK, "5432").await?;

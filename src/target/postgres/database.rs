@@ -11,10 +11,8 @@ use crate::model::names::DatabaseName;
 /// A database that checks can connect to, as often as they like.
 #[derive(Debug, Clone)]
 pub enum Database {
-    /// In a stack, by the shortest way there is.
+    /// In a stack, through the engine.
     InStack(Server, DatabaseName),
-    /// In a stack, through the engine, which is the way that is always there.
-    ThroughEngine(Server, DatabaseName),
     /// Anywhere else, where a URL or the environment says.
     Direct(Direct),
 }
@@ -27,9 +25,6 @@ impl Database {
     pub async fn connect(&self) -> Result<Client> {
         match self {
             Self::InStack(server, name) => {
-                Ok(server.connect_nearest(name.as_str(), &Pins::template()).await?.client)
-            }
-            Self::ThroughEngine(server, name) => {
                 Ok(server.connect_pinned(name.as_str(), &Pins::template()).await?.client)
             }
             Self::Direct(direct) => direct.connect().await,

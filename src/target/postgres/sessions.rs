@@ -43,7 +43,7 @@ impl Server {
     /// # Errors
     /// Those of connecting.
     pub async fn foreign(&self, database: &str, pins: &Pins) -> Result<ForeignSession> {
-        self.connect_nearest(database, pins).await.map(ForeignSession)
+        self.connect_pinned(database, pins).await.map(ForeignSession)
     }
 }
 
