@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help demo check test soak bench fuzz lint spelling deny advisories images clean
+.PHONY: help demo docs check test soak bench fuzz lint spelling deny advisories images clean
 
 target := $(or $(CARGO_TARGET_DIR),target)
 # An engine has addresses for some thirty networks, and a test may need three.
@@ -15,8 +15,11 @@ demo: ## Run a whole drill on sample data, with its own S3 server (ARGS="--rows 
 	cargo build --release --locked
 	env=$$(docker/obtain-images) && eval "$$env" && $(target)/release/restore-drill demo $(ARGS)
 
+docs: ## Write the tables of docs/ that are made from code anew
+	UPDATE_DOCS=1 cargo test --locked --test docs
+
 check: ## Run what needs no Docker: unit tests, and the program on stores of the tests' own (ARGS is passed to cargo test)
-	cargo test --locked --lib --test arrows --test offline $(ARGS)
+	cargo test --locked --lib --test arrows --test docs --test offline $(ARGS)
 
 test: ## Run every test, the ones that need Docker too (ARGS is passed to cargo test)
 	docker/setup

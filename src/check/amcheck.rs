@@ -8,23 +8,44 @@ use futures_util::FutureExt;
 use serde::Deserialize;
 
 use super::context::{Context, each_database};
-use super::entry::{Check, Entry, read};
+use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
 use super::valid::{positive, scan_timeout, yes};
-use crate::model::code::Code;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
+use crate::model::finding_code::findings;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 use crate::target::postgres::amcheck::{AmcheckOptions, AmcheckReport, ExaminedRelation};
 use crate::template::Template;
 
+findings! {
+    INDEX_CORRUPT = "index_corrupt", "error":
+        "The index is not as it must be. `lacks matching index tuple`: a query by this index would miss a row.",
+        "Check whether the index is on a function that is declared `IMMUTABLE` and is not; compare the locales of source and image. If neither is it, test memory and disk of the machine.",
+        "shop.public.jobs_pkey: item order invariant violated";
+    TABLE_CORRUPT = "table_corrupt", "error":
+        "A page or row of the table is malformed.",
+        "Test memory and disk of the machine. Drill the same recovery point on another.",
+        "shop.public.jobs: block 7, offset 3: xmin 12 precedes relation freeze threshold";
+    NOT_CHECKED = "not_checked", "warning":
+        "An index or table could not be checked, and why (with the SQLSTATE).",
+        "Fix the function that the index calls.",
+        "shop.public.jobs_expr_idx: the function app.is_open fails (SQLSTATE 22012)";
+    NOT_POSSIBLE = "not_possible", "warning":
+        "The image does not have the extension.",
+        "Name one with Postgres's contrib modules.",
+        "amcheck: the Postgres image does not have the extension amcheck";
+}
+
 /// What the program knows of this type.
 pub const ENTRY: Entry = Entry {
     kind: "amcheck",
     read: read::<Amcheck>,
+    keys: keys::<Amcheck>,
     skipped: "the structure of tables and indexes was not verified",
+    findings: FINDINGS,
 };
 
 /// The structure of indexes and tables.
@@ -120,7 +141,7 @@ fn unavailable(required: bool) -> Result<Outcome> {
         return Err(Failure::inconclusive(codes::AMCHECK_UNAVAILABLE, why)
             .hint("use an image with Postgres's contrib modules, or take `require = true` from the check"));
     }
-    Ok(Outcome::not_possible("amcheck", why))
+    Ok(Outcome::not_possible(NOT_POSSIBLE, "amcheck", why))
 }
 
 fn judge(check: &Amcheck, found: &[(&DatabaseName, AmcheckReport)], rows: u64) -> Outcome {
@@ -143,7 +164,7 @@ fn judge(check: &Amcheck, found: &[(&DatabaseName, AmcheckReport)], rows: u64) -
             "this server's amcheck cannot check tables: PostgreSQL 14 is the first that can".to_owned();
         findings.push(Finding {
             severity: Severity::Warning,
-            code: Code::new("not_checked"),
+            code: NOT_CHECKED,
             subject: "tables".to_owned(),
             expected: "every table checked".to_owned(),
             actual,
@@ -168,12 +189,12 @@ fn report(database: &DatabaseName, relation: &ExaminedRelation, findings: &mut F
         expected: if relation.is_index { "a sound b-tree" } else { "a sound table" }.to_owned(),
         actual: human::one_line(actual, 300),
     };
-    let code = if relation.is_index { "index_corrupt" } else { "table_corrupt" };
+    let code = if relation.is_index { INDEX_CORRUPT } else { TABLE_CORRUPT };
     for fault in &relation.faults {
-        findings.push(finding(Severity::Error, Code::new(code), fault));
+        findings.push(finding(Severity::Error, code, fault));
     }
     if let Some(why) = &relation.not_checked {
-        findings.push(finding(Severity::Warning, Code::new("not_checked"), why));
+        findings.push(finding(Severity::Warning, NOT_CHECKED, why));
     }
 }
 

@@ -16,12 +16,12 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::context::{Context, Stack};
-use super::entry::{Check, Entry, read};
+use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
 use super::valid::positive;
-use crate::model::code::Code;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
+use crate::model::finding_code::findings;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::secret::Secret;
@@ -33,8 +33,33 @@ use crate::sandbox::spec::{self, ContainerSpec, POSTGRES};
 use crate::template::Template;
 use tail::{Stream, Tail};
 
+findings! {
+    COMMAND_FAILED = "command_failed", "error":
+        "The exit status is not 0.",
+        "Read `command_output`.",
+        "smoke: exit status 1; it said last: no tenants";
+    COMMAND_TIMED_OUT = "command_timed_out", "error":
+        "It did not end within `timeout`, and was killed.",
+        "Read `command_output`. Raise `timeout` if it needs longer.",
+        "smoke: it did not end within 5m, and was killed";
+    COMMAND_KILLED = "command_killed", "error":
+        "The kernel killed it: it needed more than `memory`.",
+        "Raise `memory`.",
+        "smoke: it was killed: it needed more than 512 MiB of memory";
+    COMMAND_OUTPUT = "command_output", "info":
+        "The last `output_lines` lines of its output, standard output and standard error together.",
+        "",
+        "the last 2 of 2 lines: 13 tenants / ok";
+}
+
 /// What the program knows of this type.
-pub const ENTRY: Entry = Entry { kind: "command", read: read::<Command>, skipped: "nothing was verified" };
+pub const ENTRY: Entry = Entry {
+    kind: "command",
+    read: read::<Command>,
+    keys: keys::<Command>,
+    skipped: "nothing was verified",
+    findings: FINDINGS,
+};
 
 /// The most lines of output that can be kept.
 const MOST_OUTPUT_LINES: usize = 200;
@@ -293,13 +318,13 @@ fn judge(check: &Command, ending: Ending, lines: &[String], total: u64) -> Outco
     let limit = human::duration(check.timeout.as_secs_f64());
     let wrong = match ending {
         Ending::Status(0) => None,
-        Ending::Status(status) => Some(("command_failed", format!("exit status {status}"))),
+        Ending::Status(status) => Some((COMMAND_FAILED, format!("exit status {status}"))),
         Ending::TimedOut => {
-            Some(("command_timed_out", format!("it did not end within {limit}, and was killed")))
+            Some((COMMAND_TIMED_OUT, format!("it did not end within {limit}, and was killed")))
         }
         Ending::Killed => {
             let memory = human::bytes(check.memory.as_u64());
-            Some(("command_killed", format!("it was killed: it needed more than {memory} of memory")))
+            Some((COMMAND_KILLED, format!("it was killed: it needed more than {memory} of memory")))
         }
     };
     let said = lines.iter().rev().find(|line| !line.trim().is_empty());
@@ -307,7 +332,7 @@ fn judge(check: &Command, ending: Ending, lines: &[String], total: u64) -> Outco
     if let Some((code, actual)) = wrong {
         findings.push(Finding {
             severity: Severity::Error,
-            code: Code::new(code),
+            code,
             subject: check.name.clone(),
             expected: format!("exit status 0 within {limit}"),
             actual: format!("{actual}{said}"),
@@ -316,7 +341,7 @@ fn judge(check: &Command, ending: Ending, lines: &[String], total: u64) -> Outco
     if !lines.is_empty() {
         findings.push(Finding {
             severity: Severity::Info,
-            code: Code::new("command_output"),
+            code: COMMAND_OUTPUT,
             subject: format!(
                 "the last {} of {}",
                 human::count(lines.len() as u64),

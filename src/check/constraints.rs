@@ -12,20 +12,44 @@ use futures_util::FutureExt;
 use serde::Deserialize;
 
 use super::context::{Context, each_database};
-use super::entry::{Check, Entry, read};
+use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
 use super::valid::{positive, scan_timeout};
-use crate::model::code::Code;
 use crate::model::failure::Result;
+use crate::model::finding_code::findings;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 use crate::target::postgres::constraints::{ConstraintKind, Recheck, RecheckResult};
 use crate::template::Template;
 
+findings! {
+    CONSTRAINT_VIOLATED = "constraint_violated", "error":
+        "Rows violate a constraint that the catalog says is valid.",
+        "Ask the source the same. If it has these rows too, fix it there, and look how they came in. If not, the backup is not what the source was.",
+        "shop.public.jobs jobs_tenant_fkey: 2 rows violate it: (17); (18)";
+    NOT_VALID_VIOLATED = "not_valid_violated", "error; warning with `not_valid = \"warn\"`":
+        "Rows violate a constraint marked `NOT VALID`.",
+        "Ask the source the same. If it has these rows too, fix it there, and look how they came in. If not, the backup is not what the source was. Where production is known to have such rows, fix them, or set `not_valid = \"warn\"`.",
+        "shop.public.jobs jobs_tenant_fkey: 2 rows violate it: (17); (18); it is NOT VALID";
+    CONSTRAINT_NOT_CHECKED = "constraint_not_checked", "warning":
+        "The constraint cannot be evaluated, and does not count as one that holds: its function fails (the SQLSTATE is told) or does not find its tables, or a name in it is not UTF-8.",
+        "Functions in constraints should name schemas. The same constraint would fail whoever restores the dump by hand.",
+        "shop.public.jobs jobs_check: the function app.is_open fails";
+    CONSTRAINT_LEFT_OUT = "constraint_left_out", "info":
+        "An exclusion constraint, or a key with a period: every row would have to be compared with every other.",
+        "Nothing. `pg_restore` checked it when it made it.",
+        "shop.public.rooms rooms_excl: exclusion constraints are not checked";
+}
+
 /// What the program knows of this type.
-pub const ENTRY: Entry =
-    Entry { kind: "constraints", read: read::<Constraints>, skipped: "no constraint was verified" };
+pub const ENTRY: Entry = Entry {
+    kind: "constraints",
+    read: read::<Constraints>,
+    keys: keys::<Constraints>,
+    skipped: "no constraint was verified",
+    findings: FINDINGS,
+};
 
 /// Constraints, checked again against the data.
 #[derive(Debug, Clone, Deserialize)]
@@ -124,29 +148,29 @@ fn judge(not_valid: NotValid, found: &[(&DatabaseName, Vec<Recheck>)]) -> Outcom
                     continue;
                 }
                 RecheckResult::Violations(violations, keys) if rule.validated => {
-                    (Severity::Error, "constraint_violated", violated(*violations, keys))
+                    (Severity::Error, CONSTRAINT_VIOLATED, violated(*violations, keys))
                 }
                 RecheckResult::Violations(violations, keys) => {
                     let severity =
                         if not_valid == NotValid::Fail { Severity::Error } else { Severity::Warning };
                     (
                         severity,
-                        "not_valid_violated",
+                        NOT_VALID_VIOLATED,
                         format!("{}; it is NOT VALID", violated(*violations, keys)),
                     )
                 }
                 RecheckResult::Failed(why) => {
                     unchecked += 1;
-                    (Severity::Warning, "constraint_not_checked", human::one_line(why, 300))
+                    (Severity::Warning, CONSTRAINT_NOT_CHECKED, human::one_line(why, 300))
                 }
                 RecheckResult::LeftOut(why) => {
                     unchecked += 1;
-                    (Severity::Info, "constraint_left_out", (*why).to_owned())
+                    (Severity::Info, CONSTRAINT_LEFT_OUT, (*why).to_owned())
                 }
             };
             findings.push(Finding {
                 severity,
-                code: Code::new(code),
+                code,
                 subject: human::one_line(
                     &format!("{database}.{}.{} {}", rule.schema, rule.table, rule.name),
                     200,

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::context::Context;
 use super::findings::Outcome;
 use crate::model::failure::Result;
+use crate::model::finding_code::FindingCode;
 use crate::model::names::DatabaseName;
 use crate::template::{CheckSection, NeededTable, Template};
 
@@ -20,13 +21,25 @@ pub struct Entry {
     pub kind: &'static str,
     /// Reads a section of this type.
     pub read: fn(&CheckSection) -> Result<Box<dyn Check>>,
+    /// The keys of such a section, but for `type`.
+    pub keys: fn() -> Vec<String>,
     /// What it means for a reader who does not know checks that this one verified nothing.
     pub skipped: &'static str,
+    /// The codes of the findings it can give. Every check can also give `nothing_verified`.
+    pub findings: &'static [FindingCode],
 }
 
 /// Reads a section as a `C`.
 pub fn read<C: Check + DeserializeOwned + 'static>(section: &CheckSection) -> Result<Box<dyn Check>> {
     Ok(Box::new(section.read::<C>()?))
+}
+
+/// The keys that a `C` is read from.
+pub fn keys<C: DeserializeOwned>() -> Vec<String> {
+    // What refuses an unknown key names those that are known.
+    let unknown = toml::Table::from_iter([(String::new(), toml::Value::Boolean(true))]);
+    let refused = C::deserialize(toml::Value::Table(unknown)).err().map(|error| error.message().to_owned());
+    refused.unwrap_or_default().split('`').skip(3).step_by(2).map(str::to_owned).collect()
 }
 
 /// Something that must hold on the restored data: one `[[checks]]` section, read.

@@ -161,10 +161,10 @@ impl Outcome {
     }
 
     /// The outcome of a check that cannot be made here, and why. It decides nothing; the drill warns of it.
-    pub fn not_possible(subject: &str, why: &str) -> Self {
+    pub fn not_possible(code: Code, subject: &str, why: &str) -> Self {
         let finding = Finding {
             severity: Severity::Warning,
-            code: Code::new("not_possible"),
+            code,
             subject: subject.to_owned(),
             expected: "what the check needs".to_owned(),
             actual: why.to_owned(),

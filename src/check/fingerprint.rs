@@ -3,6 +3,7 @@
 //! The backup wrote a manifest: hashes of each dump, and for each table the number and the fingerprint of its rows, read
 //! under the snapshot of the dump. Here the same is computed of what was restored, and compared, database by database.
 
+pub mod code;
 mod judge;
 mod manifests;
 
@@ -12,7 +13,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 
 use super::context::{Context, Tools};
-use super::entry::{Check, Entry, read};
+use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
 use crate::model::code::Code;
 use crate::model::failure::Result;
@@ -29,7 +30,9 @@ use manifests::{Look, Manifests};
 pub const ENTRY: Entry = Entry {
     kind: "fingerprint",
     read: read::<Fingerprint>,
+    keys: keys::<Fingerprint>,
     skipped: "no row was compared with the source, so rows that the backup lost or changed might not be seen",
+    findings: code::FINDINGS,
 };
 
 /// Rows that must be those of the source, by the manifest that the backup wrote.
@@ -92,10 +95,6 @@ impl Check for Fingerprint {
     }
 }
 
-/// What is a warning unless a manifest is required: the database was not compared.
-pub const NO_MANIFEST: Code = Code::new("no_manifest");
-/// And a database, or a table of it, that the backup could not read.
-pub const NO_FINGERPRINT: Code = Code::new("no_fingerprint");
 
 /// What was compared.
 #[derive(Debug, Default)]
@@ -120,7 +119,7 @@ async fn run(check: &Fingerprint, context: &Context<'_>) -> Result<Outcome> {
         match look {
             Look::Entry { entry, key } => compare(check, context, &entry, &key, &mut tally).await?,
             Look::Absent(why) => {
-                tally.findings.push(judge::uncomparable(check, database.to_string(), NO_MANIFEST, why));
+                tally.findings.push(judge::uncomparable(check, database.to_string(), code::NO_MANIFEST, why));
             }
             Look::Unreadable(why) => tally.findings.push(judge::unreadable(database, why)),
         }
@@ -143,7 +142,7 @@ async fn compare(
         Content::Read { tables } => tables,
         Content::Unread { reason } => {
             let why = format!("the backup could not read it: {}", human::one_line(reason, 300));
-            tally.findings.push(judge::uncomparable(check, database.to_string(), NO_FINGERPRINT, why));
+            tally.findings.push(judge::uncomparable(check, database.to_string(), code::NO_FINGERPRINT, why));
             return Ok(());
         }
     };
@@ -202,7 +201,7 @@ fn outcome(tally: Tally) -> Outcome {
         let unjudged: Vec<&Finding> = outcome
             .findings
             .iter()
-            .filter(|finding| [NO_MANIFEST, NO_FINGERPRINT].contains(&finding.code))
+            .filter(|finding| [code::NO_MANIFEST, code::NO_FINGERPRINT].contains(&finding.code))
             .collect();
         outcome.summary = match unjudged.as_slice() {
             [] => "not possible: nothing was compared".to_owned(),

@@ -8,12 +8,13 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::context::Context;
-use super::entry::{Check, Entry, read};
+use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
 use super::valid::positive;
 use crate::model::code::Code;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
+use crate::model::finding_code::findings;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
@@ -21,8 +22,37 @@ use crate::sandbox::exit_status::KILLED;
 use crate::sandbox::http::{self, Reply};
 use crate::template::Template;
 
+findings! {
+    HTTP_NO_ANSWER = "http_no_answer", "error":
+        "Nothing listens, the answer is not HTTP, or it takes longer than `timeout`.",
+        "Look at `service` and `port`, and raise `within` if the service starts slowly. `--keep` leaves it to look at.",
+        "http://api:8080/health: no answer within 5s (asked 6 times)";
+    HTTP_STATUS = "http_status", "error":
+        "The status is not among `expect_status`, or not 200 to 299.",
+        "Ask the service why. With `show_body = true` the verdict has the beginning of what it said.",
+        "http://api:8080/health: status 503 (asked 6 times)";
+    HTTP_BODY = "http_body", "error":
+        "The first 64 KiB of the body do not hold `contains`.",
+        "Ask the service why. With `show_body = true` the verdict has the beginning of what it said.",
+        "http://api:8080/health: a body of 120 B without it (asked 6 times)";
+    SERVICE_ENDED = "service_ended", "error":
+        "The service's container has ended, with its status.",
+        "A service that gives up when its database is not there yet must be told to wait.",
+        "http://api:8080/health: the service ended with status 1 (asked once)";
+    LISTENED_LATE = "listened_late", "warning":
+        "The answer is right, but nobody listened on the port before anything was restored. On the loopback that all of a stack share, a program of a hostile dump could have taken it. It is in `not_verified`.",
+        "Give the service a `ready` command that sees it listen, or set `isolation.network = \"bridge\"`.",
+        "http://api:8080/health: nobody listened on it then, so what answers may be a program of the dump";
+}
+
 /// What the program knows of this type.
-pub const ENTRY: Entry = Entry { kind: "http", read: read::<Http>, skipped: "nothing was verified" };
+pub const ENTRY: Entry = Entry {
+    kind: "http",
+    read: read::<Http>,
+    keys: keys::<Http>,
+    skipped: "nothing was verified",
+    findings: FINDINGS,
+};
 
 /// A service of the stack that must answer.
 #[derive(Debug, Clone, Deserialize)]
@@ -116,8 +146,6 @@ impl Check for Http {
 /// Between two requests.
 const RETRY: Duration = Duration::from_millis(300);
 
-/// The code of an answer on a port that nobody had before there was any data.
-pub const LISTENED_LATE: Code = Code::new("listened_late");
 
 /// Characters of a body that are shown on request.
 const BODY_SHOWN: usize = 300;
@@ -154,7 +182,7 @@ async fn run(check: &Http, context: &Context<'_>) -> Result<Outcome> {
 }
 
 /// A code, and what was seen.
-type Wrong = (&'static str, String);
+type Wrong = (Code, String);
 
 /// Whether the service's container has ended: the cause of whatever was seen.
 async fn ended(check: &Http, context: &Context<'_>) -> Result<Option<Wrong>> {
@@ -169,27 +197,27 @@ async fn ended(check: &Http, context: &Context<'_>) -> Result<Option<Wrong>> {
     }
     let why = if state.oom_killed { ", out of memory" } else { "" };
     let status = state.exit_code.unwrap_or_default();
-    Ok((!state.running).then(|| ("service_ended", format!("the service ended with status {status}{why}"))))
+    Ok((!state.running).then(|| (SERVICE_ENDED, format!("the service ended with status {status}{why}"))))
 }
 
 /// What is wrong with an answer.
 fn violation(check: &Http, answer: &std::result::Result<Reply, String>) -> Option<Wrong> {
     let reply = match answer {
         Ok(reply) => reply,
-        Err(why) => return Some(("http_no_answer", human::one_line(why, 200))),
+        Err(why) => return Some((HTTP_NO_ANSWER, human::one_line(why, 200))),
     };
     let right = match check.expect_status.as_slice() {
         [] => (200..=299).contains(&reply.status),
         statuses => statuses.contains(&reply.status),
     };
     if !right {
-        return Some(("http_status", format!("status {}{}", reply.status, shown(check, reply))));
+        return Some((HTTP_STATUS, format!("status {}{}", reply.status, shown(check, reply))));
     }
     let contains = check.contains.as_ref()?;
     let body = String::from_utf8_lossy(&reply.body);
     (!body.contains(contains.as_str())).then(|| {
         let size = human::bytes(reply.body.len() as u64);
-        ("http_body", format!("a body of {size} without it{}", shown(check, reply)))
+        (HTTP_BODY, format!("a body of {size} without it{}", shown(check, reply)))
     })
 }
 
@@ -244,7 +272,7 @@ fn failed(check: &Http, (code, actual): Wrong, requests: u64) -> Outcome {
     let mut findings = Findings::default();
     findings.push(Finding {
         severity: Severity::Error,
-        code: Code::new(code),
+        code,
         subject: address(check),
         expected: format!("{status}{} within {within}", body.unwrap_or_default()),
         actual: format!("{actual} (asked {})", times(requests)),
@@ -264,7 +292,7 @@ mod tests {
 
     fn code(more: &str, status: u16, body: &str) -> Option<&'static str> {
         let reply = Reply { status, body: body.as_bytes().to_vec() };
-        violation(&check(more), &Ok(reply)).map(|(code, _)| code)
+        violation(&check(more), &Ok(reply)).map(|(code, _)| code.as_str())
     }
 
     #[test]
@@ -315,7 +343,7 @@ mod tests {
     #[test]
     fn a_failure_says_what_was_asked_and_expected() {
         let check = check("path = \"/readyz\"\nexpect_status = [200, 204]\ncontains = \"ok\"");
-        let outcome = failed(&check, ("http_status", "status 503".to_owned()), 3);
+        let outcome = failed(&check, (HTTP_STATUS, "status 503".to_owned()), 3);
         assert_eq!((outcome.status, outcome.failing_code().as_str()), (CheckStatus::Fail, "http_status"));
         let finding = &outcome.findings[0];
         assert_eq!(finding.subject, "http://app:80/readyz");

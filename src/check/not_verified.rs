@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use super::entry::Check;
 use super::findings::Outcome;
 use super::list::DrillTemplate;
-use super::verify_chain::HEADS_NOT_COMPARED;
-use super::{fingerprint, http, reconcile, row_counts};
+use super::{amcheck, constraints, fingerprint, http, reconcile, row_counts, verify_chain};
 use crate::model::code::Code;
 use crate::model::human;
 use crate::model::names::DatabaseName;
@@ -14,19 +13,19 @@ use crate::model::verdict::{CheckStatus, Finding, Severity};
 
 /// Codes of findings that say so, with what was not done to their subjects.
 const UNJUDGED: [(Code, &str); 10] = [
-    (fingerprint::NO_MANIFEST, "not compared with the source"),
-    (fingerprint::NO_FINGERPRINT, "not compared with the source"),
+    (fingerprint::code::NO_MANIFEST, "not compared with the source"),
+    (fingerprint::code::NO_FINGERPRINT, "not compared with the source"),
     (row_counts::NO_EARLIER_DRILL, "number of rows not compared with an earlier drill"),
-    (HEADS_NOT_COMPARED, "ends of chains not compared with those of an earlier drill"),
-    (Code::new("head_pruned"), "what went with the end that an earlier drill saw is not known"),
+    (verify_chain::code::HEADS_NOT_COMPARED, "ends of chains not compared with those of an earlier drill"),
+    (verify_chain::code::HEAD_PRUNED, "what went with the end that an earlier drill saw is not known"),
     (
-        Code::new("head_missing"),
+        verify_chain::code::HEAD_MISSING,
         "the end that an earlier drill saw is gone, which allow_missing_heads permits",
     ),
-    (reconcile::MOSTLY_YOUNG, "most rows not held against the other side"),
+    (reconcile::MOSTLY_TOO_YOUNG, "most rows not held against the other side"),
     (http::LISTENED_LATE, "not known whether it was the service that answered"),
-    (Code::new("constraint_not_checked"), "not checked"),
-    (Code::new("not_checked"), "not checked"),
+    (constraints::CONSTRAINT_NOT_CHECKED, "not checked"),
+    (amcheck::NOT_CHECKED, "not checked"),
 ];
 /// Subjects that a sentence names.
 const NAMED: usize = 5;

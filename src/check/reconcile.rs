@@ -13,22 +13,40 @@ use futures_util::future::try_join;
 use serde::Deserialize;
 
 use super::context::Context;
-use super::entry::{Check, Entry, read};
+use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
 use super::valid::subquery;
 use crate::model::code::Code;
 use crate::model::failure::Result;
+use crate::model::finding_code::findings;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
 use crate::target::postgres::key_rows::KeyRow;
 use crate::template::Template;
 
+findings! {
+    NO_COUNTERPART = "no_counterpart", "error":
+        "The other side does not have the row.",
+        "Check whether the two dumps belong to the same night, whether events are waiting to be delivered, and whether rows were deleted on one side. Raise `grace` if the other side is written later.",
+        "usage rows 0192f3c4: none; written 2026-05-17 03:00:00Z";
+    MOSTLY_TOO_YOUNG = "mostly_too_young", "warning":
+        "More than half of a side's rows are too young to be judged, so little was compared. It is in `not_verified`.",
+        "Check whether `at` lies in the future, and whether the two dumps belong together.",
+        "audit rows: 900 of 1,000 rows are newer than the older of the two dumps allows to judge";
+    DUPLICATE_KEY = "duplicate_key", "error":
+        "One side has the key more than once.",
+        "Find out what wrote it twice. If that is right, let the query return each key once.",
+        "usage rows 0192f3c4: the key again";
+}
+
 /// What the program knows of this type.
 pub const ENTRY: Entry = Entry {
     kind: "reconcile",
     read: read::<Reconcile>,
+    keys: keys::<Reconcile>,
     skipped: "no row was held against those of the other database",
+    findings: FINDINGS,
 };
 
 /// Two sides, in two databases, that must know each other's rows.
@@ -113,8 +131,6 @@ impl Check for Reconcile {
 /// Rows of each kind of finding that are named; the rest is counted.
 const SAMPLE: u64 = 10;
 
-/// The code of a side most of whose rows could not be judged.
-pub const MOSTLY_YOUNG: Code = Code::new("mostly_too_young");
 
 /// Which stream to read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -246,7 +262,7 @@ fn take(side: &mut Side, other: &Side, row: &KeyRow, findings: &mut Findings) {
         name(
             findings,
             side.duplicates,
-            Code::new("duplicate_key"),
+            DUPLICATE_KEY,
             row,
             &side.label,
             expected,
@@ -276,15 +292,7 @@ fn close(side: &mut Side, other: &str, findings: &mut Findings) {
         .at
         .map_or_else(|| "at an unknown time".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%SZ").to_string());
     let actual = format!("none; written {written}");
-    name(
-        findings,
-        side.alone,
-        Code::new("no_counterpart"),
-        &row,
-        &side.label,
-        format!("one among {other}"),
-        actual,
-    );
+    name(findings, side.alone, NO_COUNTERPART, &row, &side.label, format!("one among {other}"), actual);
 }
 
 /// A side that was hardly judged at all, as where its times lie in the future. That nothing was judged is said otherwise.
@@ -292,7 +300,7 @@ fn mostly_young(side: &Side) -> Option<Finding> {
     let judged = side.known + side.alone;
     (side.too_young > judged).then(|| Finding {
         severity: Severity::Warning,
-        code: MOSTLY_YOUNG,
+        code: MOSTLY_TOO_YOUNG,
         subject: side.label.clone(),
         expected: "at least half of the rows old enough to be judged".to_owned(),
         actual: format!(

@@ -6,17 +6,29 @@ use async_trait::async_trait;
 use serde::Deserialize;
 
 use super::context::{Context, Restored};
-use super::entry::{Check, Entry, read};
+use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
-use crate::model::code::Code;
 use crate::model::failure::Result;
+use crate::model::finding_code::findings;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 use crate::template::{NeededTable, TableName};
 
+findings! {
+    TABLE_MISSING = "table_missing", "error":
+        "The table is not in the restored database.",
+        "Check whether the backup job leaves tables or schemas out, and whether the table was renamed.",
+        "shop.public.orders: the table is not in the restored database";
+}
+
 /// What the program knows of this type.
-pub const ENTRY: Entry =
-    Entry { kind: "required-tables", read: read::<RequiredTables>, skipped: "no table was verified" };
+pub const ENTRY: Entry = Entry {
+    kind: "required-tables",
+    read: read::<RequiredTables>,
+    keys: keys::<RequiredTables>,
+    skipped: "no table was verified",
+    findings: FINDINGS,
+};
 
 /// Tables that must be there.
 #[derive(Debug, Clone, Deserialize)]
@@ -79,7 +91,7 @@ fn judge(check: &RequiredTables, restored: &Restored<'_>) -> Outcome {
             } else {
                 findings.push(Finding {
                     severity: Severity::Error,
-                    code: Code::new("table_missing"),
+                    code: TABLE_MISSING,
                     subject: format!("{database}.{table}"),
                     expected: "the table".to_owned(),
                     actual: "the table is not in the restored database (was it left out of the backup?)"

@@ -9,20 +9,52 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::context::{Context, Restored};
-use super::entry::{Check, Entry, read};
+use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
-use crate::model::code::Code;
 use crate::model::earlier::{EarlierDrill, EarlierDrills};
 use crate::model::failure::Result;
+use crate::model::finding_code::findings;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 use crate::template::{NeededTable, TableName, Template};
 use share::Share;
 
+findings! {
+    TABLE_MISSING = "table_missing", "error":
+        "The table is not in the restored database.",
+        "Check whether the backup job leaves tables or schemas out, and whether the table was renamed.",
+        "shop.public.orders: the table is not in the restored database";
+    ROW_COUNT_LOW = "row_count_low", "error":
+        "Fewer rows than `min`.",
+        "Check whether the dump was made without this table's rows, and whether rows were deleted. The verdict's `warnings` name tables whose rows are not in the dump.",
+        "shop.public.orders: 812 rows, expected at least 1000 rows";
+    ROW_COUNT_HIGH = "row_count_high", "error":
+        "More rows than `max`.",
+        "Find out what wrote them; raise `max` if that is right.",
+        "shop.public.jobs: 5021 rows, expected at most 5000 rows";
+    ROWS_DROPPED = "rows_dropped", "error":
+        "Fewer rows than in the earlier drill, by more than `max_drop`.",
+        "Treat it as lost data until it is explained. If it is right, as after a large prune, drill once with a larger `max_drop`: a drill that passes is what the next one compares with.",
+        "shop.public.orders: 9,100 rows, 9 % fewer than the 10,000 of the drill 20260516T083111Z";
+    NO_EARLIER_DRILL = "no_earlier_drill", "warning":
+        "With `max_drop`: no earlier drill reports how many rows there were. It says if there are drills that were passed over: of another store, of a version that did not record the store, or older than the newest 2,000 verdicts or the newest 20 drills of each database.",
+        "Keep the reports of drills, and name them with `--reports`; one directory for each store, and not for too many.",
+        "shop.public.orders: the reports directory has no drill that passed and tells how many rows there were";
+    ROW_COUNT_DIFFERS = "row_count_differs", "error":
+        "Not the number of rows in `exact`.",
+        "Compare with the source; `exact` suits tables that never change.",
+        "crm.public.tenants: 12 rows, expected exactly 13 rows";
+}
+
 /// What the program knows of this type.
-pub const ENTRY: Entry =
-    Entry { kind: "row-counts", read: read::<RowCounts>, skipped: "no table was verified" };
+pub const ENTRY: Entry = Entry {
+    kind: "row-counts",
+    read: read::<RowCounts>,
+    keys: keys::<RowCounts>,
+    skipped: "no table was verified",
+    findings: FINDINGS,
+};
 
 /// Row counts that must hold.
 #[derive(Debug, Clone, Deserialize)]
@@ -111,8 +143,6 @@ impl Check for RowCounts {
     }
 }
 
-/// The code of tables that no earlier drill tells of.
-pub const NO_EARLIER_DRILL: Code = Code::new("no_earlier_drill");
 
 /// Holds every rule against the exact count, and against that of the drill before.
 fn judge(
@@ -165,17 +195,17 @@ fn violation(rule: &RowRule, count: Option<u64>) -> Option<Finding> {
         (None, None, None) => "any number of rows".to_owned(),
     };
     let (code, actual) = match count {
-        None => ("table_missing", "the table is not in the restored database".to_owned()),
+        None => (TABLE_MISSING, "the table is not in the restored database".to_owned()),
         Some(count) if rule.exact.is_some_and(|exact| count != exact) => {
-            ("row_count_differs", format!("{count} rows"))
+            (ROW_COUNT_DIFFERS, format!("{count} rows"))
         }
-        Some(count) if rule.min.is_some_and(|min| count < min) => ("row_count_low", format!("{count} rows")),
-        Some(count) if rule.max.is_some_and(|max| count > max) => ("row_count_high", format!("{count} rows")),
+        Some(count) if rule.min.is_some_and(|min| count < min) => (ROW_COUNT_LOW, format!("{count} rows")),
+        Some(count) if rule.max.is_some_and(|max| count > max) => (ROW_COUNT_HIGH, format!("{count} rows")),
         Some(_) => return None,
     };
     Some(Finding {
         severity: Severity::Error,
-        code: Code::new(code),
+        code,
         subject: subject(rule),
         actual: format!("{actual}, expected {expected}"),
         expected,
@@ -188,7 +218,7 @@ fn drop(rule: &RowRule, count: u64, before: u64, max_drop: Share, drill: &Earlie
     let dropped = before.saturating_sub(count) as f64;
     (dropped > before as f64 * max_drop.fraction()).then(|| Finding {
         severity: Severity::Error,
-        code: Code::new("rows_dropped"),
+        code: ROWS_DROPPED,
         subject: subject(rule),
         expected: format!(
             "at most {} fewer than the {} of the drill {}",

@@ -11,20 +11,36 @@ use futures_util::FutureExt;
 use serde::Deserialize;
 
 use super::context::{Context, each_database};
-use super::entry::{Check, Entry, read};
+use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
 use super::valid::{positive, scan_timeout};
-use crate::model::code::Code;
 use crate::model::failure::Result;
+use crate::model::finding_code::findings;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 use crate::target::postgres::sequences::SequenceState;
 use crate::template::{TableName, Template};
 
+findings! {
+    SEQUENCE_BEHIND = "sequence_behind", "error":
+        "The next value is not beyond those the column has.",
+        "Check whether the dump was made without the sequence, such as with `--exclude-table-data`. If the source is the same, rows were inserted with numbers of their own: `setval` mends it, and where that is meant to be so, the sequence belongs into `ignore`.",
+        "shop.public.jobs_id_seq: the next value is 17, and jobs.id has 4711 already";
+    SEQUENCE_EXHAUSTED = "sequence_exhausted", "warning":
+        "The sequence has given its last value.",
+        "Give it a larger type in the source, before inserts fail there.",
+        "shop.public.jobs_id_seq: it gave 32767 and has no value left";
+}
+
 /// What the program knows of this type.
-pub const ENTRY: Entry =
-    Entry { kind: "sequences", read: read::<Sequences>, skipped: "no sequence was verified" };
+pub const ENTRY: Entry = Entry {
+    kind: "sequences",
+    read: read::<Sequences>,
+    keys: keys::<Sequences>,
+    skipped: "no sequence was verified",
+    findings: FINDINGS,
+};
 
 /// Sequences, against the columns they number.
 #[derive(Debug, Clone, Deserialize)]
@@ -141,7 +157,7 @@ fn behind<'a>(database: &'a DatabaseName, state: &'a SequenceState) -> impl Iter
         let column = human::one_line(&column.column, 160);
         taken.then(|| Finding {
             severity: Severity::Error,
-            code: Code::new("sequence_behind"),
+            code: SEQUENCE_BEHIND,
             subject: name(database, state),
             expected: format!("the next value {word} {furthest}, which {column} has already"),
             actual: format!("the next value is {next}, and {column} has {furthest} already"),
@@ -153,7 +169,7 @@ fn exhausted(database: &DatabaseName, state: &SequenceState) -> Option<Finding> 
     let within = i128::from(state.min)..=i128::from(state.max);
     (!within.contains(&state.next())).then(|| Finding {
         severity: Severity::Warning,
-        code: Code::new("sequence_exhausted"),
+        code: SEQUENCE_EXHAUSTED,
         subject: name(database, state),
         expected: format!("a next value within {} and {}", state.min, state.max),
         actual: format!("it gave {} and has no value left", state.last_value),

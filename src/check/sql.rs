@@ -8,19 +8,73 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
 use super::context::Context;
-use super::entry::{Check, Entry, read};
+use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
 use super::valid::{positive, subquery};
 use crate::model::code::Code;
 use crate::model::failure::Result;
+use crate::model::finding_code::findings;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 use crate::target::postgres::assertion::{Answer, Moment};
 use crate::template::Template;
 
+findings! {
+    VALUE_DIFFERS = "value_differs", "error":
+        "The value is not the one in `expect`.",
+        "Ask the source the same.",
+        "crm: 12, expected 13";
+    VALUE_LOW = "value_low", "error":
+        "The value is below `min`.",
+        "Ask the source the same. Move the bound if that is right.",
+        "crm: 12, expected at least 13";
+    VALUE_HIGH = "value_high", "error":
+        "The value is above `max`.",
+        "Ask the source the same. Move the bound if that is right.",
+        "crm: 14, expected at most 13";
+    NOT_A_NUMBER = "not_a_number", "error":
+        "The value cannot be compared with `min` or `max`.",
+        "Cast it in the query.",
+        "crm: twelve, expected at least 13";
+    VALUE_NULL = "value_null", "error":
+        "The value is null. For `max_age`: there is nothing that has a time.",
+        "Check whether the table is empty.",
+        "crm: null, expected at least 13";
+    NO_ROW = "no_row", "error":
+        "A rule for a single value, and there is no row.",
+        "Let the query return one, such as an aggregate.",
+        "crm: no row, expected at least 13";
+    SEVERAL_ROWS = "several_rows", "error":
+        "A rule for a single value, and there is more than one row.",
+        "Let the query return one, such as an aggregate.",
+        "crm: more than one row, expected at least 13";
+    ROWS_FOUND = "rows_found", "error":
+        "There are rows where none should be. With `key` the first 10 are named; without it, their number.",
+        "Look at these rows in the source.",
+        "crm 4711: the row";
+    TOO_OLD = "too_old", "error":
+        "The time lies further back than `max_age`.",
+        "Check whether the dump was made from a replica that fell behind, or from a database that nobody writes to any more.",
+        "shop: 2026-05-15 03:00:00Z, which is 2d before the recovery point, expected at most 26h";
+    NOT_A_TIME = "not_a_time", "error":
+        "The time is infinite.",
+        "Leave such rows out in the query.",
+        "shop: an infinite time, expected at most 26h before the recovery point";
+    NEWER_THAN_DUMP = "newer_than_dump", "warning":
+        "The time lies more than 5 minutes after the recovery point.",
+        "Look for rows dated in the future: one of them hides that all others are old.",
+        "shop: 2031-01-01 00:00:00Z, which is 4y after the recovery point";
+}
+
 /// What the program knows of this type.
-pub const ENTRY: Entry = Entry { kind: "sql", read: read::<Sql>, skipped: "nothing was verified" };
+pub const ENTRY: Entry = Entry {
+    kind: "sql",
+    read: read::<Sql>,
+    keys: keys::<Sql>,
+    skipped: "nothing was verified",
+    findings: FINDINGS,
+};
 
 /// A query that must hold.
 #[derive(Debug, Clone, Deserialize)]
@@ -159,13 +213,7 @@ fn judge_empty(check: &Sql, count: u64, keys: &[String]) -> Outcome {
     let mut findings = Findings::default();
     let mut find = |subject, actual| {
         let expected = "no row".to_owned();
-        findings.push(Finding {
-            severity: Severity::Error,
-            code: Code::new("rows_found"),
-            subject,
-            expected,
-            actual,
-        });
+        findings.push(Finding { severity: Severity::Error, code: ROWS_FOUND, subject, expected, actual });
     };
     if count > 0 && keys.is_empty() {
         find(subject(check), human::things(count, "row"));
@@ -195,7 +243,7 @@ fn judge_value(check: &Sql, answer: &Answer) -> Outcome {
     };
     let (code, actual) = match single(&answer.values) {
         Err(none_or_many) => none_or_many,
-        Ok(None) => ("value_null", "null".to_owned()),
+        Ok(None) => (VALUE_NULL, "null".to_owned()),
         Ok(Some(value)) => match violation(check, value) {
             Some(code) => (code, shown(value)),
             None => {
@@ -206,7 +254,7 @@ fn judge_value(check: &Sql, answer: &Answer) -> Outcome {
             }
         },
     };
-    failed(check, Code::new(code), expected, actual)
+    failed(check, code, expected, actual)
 }
 
 /// A value that is the expected one is in the template anyway.
@@ -223,13 +271,13 @@ fn judge_age(check: &Sql, max_age: TimeDelta, moments: &[Moment], taken_at: Date
     let expected = format!("at most {} before the recovery point", span(max_age));
     let (code, actual) = match single(moments) {
         Err(none_or_many) => none_or_many,
-        Ok(Moment::Null) => ("value_null", "null: nothing has a time".to_owned()),
-        Ok(Moment::Infinite) => ("not_a_time", "an infinite time".to_owned()),
+        Ok(Moment::Null) => (VALUE_NULL, "null: nothing has a time".to_owned()),
+        Ok(Moment::Infinite) => (NOT_A_TIME, "an infinite time".to_owned()),
         Ok(Moment::At(at)) => {
             let age = taken_at - *at;
             let written = at.format("%Y-%m-%d %H:%M:%SZ");
             if age > max_age {
-                ("too_old", format!("{written}, which is {} before the recovery point", span(age)))
+                (TOO_OLD, format!("{written}, which is {} before the recovery point", span(age)))
             } else {
                 let mut findings = Findings::default();
                 let held = if age < -CLOCK_SKEW {
@@ -237,7 +285,7 @@ fn judge_age(check: &Sql, max_age: TimeDelta, moments: &[Moment], taken_at: Date
                     findings.push(finding(
                         check,
                         Severity::Warning,
-                        Code::new("newer_than_dump"),
+                        NEWER_THAN_DUMP,
                         expected.clone(),
                         actual.clone(),
                     ));
@@ -249,28 +297,28 @@ fn judge_age(check: &Sql, max_age: TimeDelta, moments: &[Moment], taken_at: Date
             }
         }
     };
-    failed(check, Code::new(code), expected, actual)
+    failed(check, code, expected, actual)
 }
 
 /// The only one of these, or the code and the words for there being none or several.
-fn single<T>(values: &[T]) -> Result<&T, (&'static str, String)> {
+fn single<T>(values: &[T]) -> Result<&T, (Code, String)> {
     match values {
         [value] => Ok(value),
-        [] => Err(("no_row", "no row".to_owned())),
-        _ => Err(("several_rows", "more than one row".to_owned())),
+        [] => Err((NO_ROW, "no row".to_owned())),
+        _ => Err((SEVERAL_ROWS, "more than one row".to_owned())),
     }
 }
 
 /// The code of what is wrong with a value.
-fn violation(check: &Sql, value: &str) -> Option<&'static str> {
+fn violation(check: &Sql, value: &str) -> Option<Code> {
     if let Some(expected) = &check.expect {
-        return (!equals(expected, value)).then_some("value_differs");
+        return (!equals(expected, value)).then_some(VALUE_DIFFERS);
     }
-    let Some(number) = number(value) else { return Some("not_a_number") };
+    let Some(number) = number(value) else { return Some(NOT_A_NUMBER) };
     if check.min.is_some_and(|min| number < min) {
-        return Some("value_low");
+        return Some(VALUE_LOW);
     }
-    check.max.is_some_and(|max| number > max).then_some("value_high")
+    check.max.is_some_and(|max| number > max).then_some(VALUE_HIGH)
 }
 
 /// Numbers are compared as numbers: `3` is `3.00`.

@@ -2,6 +2,7 @@
 //!
 //! A pure fold over roots in the order of tenant and day.
 
+pub mod code;
 mod leaves;
 mod links;
 mod snapshot;
@@ -17,7 +18,7 @@ use serde_json::Value;
 
 use super::chain::{KeyRing, same_fingerprint, verify_receipt};
 use super::context::{Context, Restored};
-use super::entry::{Check, Entry, read};
+use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome};
 use crate::model::code::Code;
 use crate::model::codes;
@@ -35,7 +36,9 @@ use snapshot::Snapshot;
 pub const ENTRY: Entry = Entry {
     kind: "transparency-roots",
     read: read::<TransparencyRoots>,
+    keys: keys::<TransparencyRoots>,
     skipped: "no signed root was verified",
+    findings: code::FINDINGS,
 };
 
 /// Daily signed roots of an Aegis audit database.
@@ -144,31 +147,25 @@ impl RootFold {
         let (code, expected, actual) = match self.keys.insert(pem) {
             Ok(own) if same_fingerprint(own.as_str(), fingerprint) => return,
             Ok(own) => (
-                "signing_key_differs",
+                code::SIGNING_KEY_DIFFERS,
                 "a key of that fingerprint".to_owned(),
                 format!("another key, of the fingerprint {}", own.as_str()),
             ),
             Err(error) => {
                 self.unreadable_keys += 1;
                 let expected = "an Ed25519 public key in PEM form".to_owned();
-                ("signing_key_unreadable", expected, human::one_line(&error.to_string(), 200))
+                (code::SIGNING_KEY_UNREADABLE, expected, human::one_line(&error.to_string(), 200))
             }
         };
         let subject = format!("key {}", human::one_line(fingerprint, 64));
-        self.findings.push(Finding {
-            severity: Severity::Error,
-            code: Code::new(code),
-            subject,
-            expected,
-            actual,
-        });
+        self.findings.push(Finding { severity: Severity::Error, code, subject, expected, actual });
     }
 
     /// Reports a day on which a tenant has audit rows, and no root, though there has been time to compute one.
     pub fn day_without_root(&mut self, tenant: &str, date: NaiveDate, leaves: i64) {
         self.findings.push(Finding {
             severity: Severity::Error,
-            code: Code::new("missing_root"),
+            code: code::MISSING_ROOT,
             subject: format!("root of tenant {} for {date}", human::one_line(tenant, 64)),
             expected: format!("a root over {leaves} audit rows"),
             actual: "no root".to_owned(),
@@ -179,7 +176,7 @@ impl RootFold {
     pub fn without_day(&mut self, what: &str, tenant: &str, count: i64) {
         self.findings.push(Finding {
             severity: Severity::Error,
-            code: Code::new("no_day"),
+            code: code::NO_DAY,
             subject: format!("{what} of tenant {}", human::one_line(tenant, 64)),
             expected: "a day in the years 1 to 9999".to_owned(),
             actual: format!("{count} of them without one"),
@@ -206,7 +203,7 @@ impl RootFold {
         if self.keys.is_empty() && (self.roots > 0 || self.audit_rows > 0) {
             self.findings.push(Finding {
                 severity: Severity::Error,
-                code: Code::new("no_signing_keys"),
+                code: code::NO_SIGNING_KEYS,
                 subject: "transparency_historical_keys".to_owned(),
                 expected: "the keys that signed the roots".to_owned(),
                 actual: format!(
@@ -239,7 +236,7 @@ impl RootFold {
             self.find(
                 root,
                 Severity::Error,
-                Code::new("receipt_missing"),
+                code::RECEIPT_MISSING,
                 "a signed receipt".to_owned(),
                 "none that can be read".to_owned(),
             );
@@ -260,7 +257,7 @@ impl RootFold {
             if *signed != column {
                 let actual = format!("the row has {name} {}", human::one_line(&column.to_string(), 100));
                 let expected = format!("{name} {} as signed", human::one_line(&signed.to_string(), 100));
-                self.find(root, Severity::Error, Code::new("receipt_differs"), expected, actual);
+                self.find(root, Severity::Error, code::RECEIPT_DIFFERS, expected, actual);
             }
         }
         let signed_by = root.payload_fingerprint.as_deref();
@@ -268,7 +265,7 @@ impl RootFold {
             let expected =
                 format!("signing_key_fingerprint {}", root.payload_fingerprint.as_deref().unwrap_or("null"));
             let actual = format!("signing_key_fingerprint {}", root.fingerprint);
-            self.find(root, Severity::Error, Code::new("receipt_differs"), expected, actual);
+            self.find(root, Severity::Error, code::RECEIPT_DIFFERS, expected, actual);
         }
     }
 
@@ -278,14 +275,14 @@ impl RootFold {
                 "the fingerprint of a key in transparency_historical_keys, or of the active public key"
                     .to_owned();
             let actual = format!("signed by an unknown key {}", human::one_line(&root.fingerprint, 64));
-            self.find(root, Severity::Error, Code::new("unknown_signing_key"), expected, actual);
+            self.find(root, Severity::Error, code::UNKNOWN_SIGNING_KEY, expected, actual);
             return;
         };
         let Some(signature) = &root.signature else {
             self.find(
                 root,
                 Severity::Error,
-                Code::new("bad_signature"),
+                code::BAD_SIGNATURE,
                 "a signature over the receipt".to_owned(),
                 "none".to_owned(),
             );
@@ -297,7 +294,7 @@ impl RootFold {
             self.find(
                 root,
                 Severity::Error,
-                Code::new("bad_signature"),
+                code::BAD_SIGNATURE,
                 "a signature over the receipt".to_owned(),
                 error.to_string(),
             );
@@ -326,7 +323,7 @@ fn missing_tables<'a>(
     };
     TABLES.into_iter().filter(move |name| !there(name)).map(|name| Finding {
         severity: Severity::Error,
-        code: Code::new("table_missing"),
+        code: code::TABLE_MISSING,
         subject: format!("{}.{}", check.database, table(name)),
         expected: "the table".to_owned(),
         actual: "it is not in the restored database: was it left out of the backup?".to_owned(),

@@ -9,6 +9,7 @@
 //! Judging works on stored hashes alone, row by row, so after a break it goes on with the row it has: one edited row is
 //! one finding, not a finding for every row after it.
 
+pub mod code;
 mod content;
 mod extents;
 mod fold;
@@ -53,13 +54,14 @@ pub use search::{FoundParents, Wanted};
 pub use settings::{
     Chain, ChainScheme, Content, ContentKeys, HashChain, JoinForm, Preimage, Scheme, VerifyChain,
 };
-pub use since::HEADS_NOT_COMPARED;
 
 /// What the program knows of this type.
 pub const ENTRY: Entry = Entry {
     kind: "verify-chain",
     read: super::entry::read::<VerifyChain>,
+    keys: super::entry::keys::<VerifyChain>,
     skipped: "no row of the chain was verified",
+    findings: code::FINDINGS,
 };
 
 #[async_trait]

@@ -65,6 +65,11 @@ enum Command {
     Completions(completions::Args),
 }
 
+/// The command line, for its documentation.
+pub fn command_line() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Parses the command line, runs the command, and says how it went.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();

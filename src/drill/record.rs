@@ -10,7 +10,7 @@ use crate::model::failure::Class;
 use crate::model::names::DatabaseName;
 use crate::model::phase::Phase;
 use crate::model::verdict::{DatabaseStatus, PhaseTime, Runner, Severity, Status, TeardownStatus, Verdict};
-use crate::plan::POST_DATA_MISSING;
+use crate::plan::code::inside::POST_DATA_MISSING;
 
 /// Takes an event that happened `now`, by a clock that never goes back, into the verdict.
 pub fn apply(verdict: &mut Verdict, event: &Event, now: DateTime<Utc>) {

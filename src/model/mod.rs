@@ -6,6 +6,7 @@ pub mod earlier;
 pub mod event;
 pub mod exit;
 pub mod failure;
+pub mod finding_code;
 pub mod foreign;
 pub mod human;
 pub mod manifest;

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::code;
 use super::contents::Contents;
 use super::finding;
 use super::survey::FreeDisk;
-use crate::model::code::Code;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::past::{PastDatabase, PastDrill, STAGES};
@@ -183,7 +183,7 @@ pub fn at_risk(forecast: &Forecast, objectives: &Objectives) -> Vec<Finding> {
         let severity = if seconds > target { Severity::Warning } else { Severity::Info };
         findings.push(finding(
             severity,
-            Code::new("objective_at_risk"),
+            code::room::OBJECTIVE_AT_RISK,
             subject,
             format!("{what} within {}", human::duration(target)),
             format!("{what} would take about {}, going by {}", human::duration(seconds), forecast.basis),
@@ -264,7 +264,7 @@ pub fn too_small(room: &Room) -> Option<Finding> {
     let free = room.free.as_ref().filter(|free| free.free_bytes < room.needed_bytes)?;
     Some(finding(
         Severity::Warning,
-        Code::new("disk_may_be_too_small"),
+        code::room::DISK_MAY_BE_TOO_SMALL,
         "disk",
         format!("about {} free ({})", human::bytes(room.needed_bytes), room.basis),
         format!("{} free: {}", human::bytes(free.free_bytes), free.basis),

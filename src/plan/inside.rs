@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 
 use super::DrillPlan;
+use super::code;
 use super::contents::Contents;
 use super::finding;
 use super::image::{ImageFacts, is_supplied};
@@ -24,9 +25,9 @@ const NAMED: usize = 10;
 
 /// Findings that say that something a template needs is not in a recovery point.
 const LACKING: [Code; 5] = [
-    Code::new("table_missing_in_dump"),
-    Code::new("rows_missing_in_dump"),
-    Code::new("parent_missing_in_dump"),
+    code::inside::TABLE_MISSING_IN_DUMP,
+    code::inside::ROWS_MISSING_IN_DUMP,
+    code::inside::PARENT_MISSING_IN_DUMP,
     codes::DUMP_TRUNCATED,
     codes::WRONG_DATABASE,
 ];
@@ -109,12 +110,12 @@ fn other_database(template: &Template, point: &RecoveryPoint, contents: &Content
     }
     let mut siblings = template.databases.iter().map(|d| &d.name).chain(&template.left_out);
     let (severity, code) = if siblings.any(|sibling| sibling.as_str() == dumped) {
-        (Severity::Error, "wrong_database")
+        (Severity::Error, code::inside::WRONG_DATABASE)
     } else {
-        (Severity::Warning, "database_renamed")
+        (Severity::Warning, code::inside::DATABASE_RENAMED)
     };
     let actual = format!("the dump under {} was made of a database named {dumped}", point.key);
-    Some(finding(severity, Code::new(code), &point.database, format!("a dump of {}", point.database), actual))
+    Some(finding(severity, code, &point.database, format!("a dump of {}", point.database), actual))
 }
 
 /// Plaintext is never longer than ciphertext, so rows that should begin behind the object's end are not there.
@@ -158,7 +159,7 @@ fn older_than_image(image: &ImageFacts, point: &RecoveryPoint, contents: &Conten
     (of_dump < has).then(|| {
         finding(
             Severity::Warning,
-            Code::new("dump_older_than_image"),
+            code::inside::DUMP_OLDER_THAN_IMAGE,
             &point.database,
             format!("a dump of PostgreSQL {has}: so says {}", image.basis),
             format!(
@@ -177,7 +178,7 @@ fn other_time(point: &RecoveryPoint, contents: &Contents) -> Option<Finding> {
         let side = if apart < TimeDelta::zero() { "before" } else { "after" };
         finding(
             Severity::Warning,
-            Code::new("creation_time_differs"),
+            code::inside::CREATION_TIME_DIFFERS,
             &point.database,
             "a dump made when its key says, whatever the zone of the clock there",
             format!(
@@ -196,7 +197,7 @@ fn missing_tables(needed: &[NeededTable], point: &RecoveryPoint, contents: &Cont
             let unreadable = contents.lossy && !(table.schema.is_ascii() && table.table.is_ascii());
             finding(
                 if unreadable { Severity::Warning } else { Severity::Error },
-                Code::new("table_missing_in_dump"),
+                code::inside::TABLE_MISSING_IN_DUMP,
                 format!("{}.{table}", point.database),
                 format!("the table, which the template needs for {}", checks.join(", ")),
                 format!("it is not in {}: was it left out of the backup?", point.key),
@@ -215,7 +216,7 @@ fn missing_rows(needed: &[NeededTable], point: &RecoveryPoint, contents: &Conten
         if contents.lacks_rows(table) && demanded.insert(table) {
             findings.push(finding(
                 Severity::Error,
-                Code::new("rows_missing_in_dump"),
+                code::inside::ROWS_MISSING_IN_DUMP,
                 format!("{}.{table}", point.database),
                 format!("its rows: {check} asks for at least {rows}"),
                 "the dump has the table and none of its rows: they were left out on purpose",
@@ -230,7 +231,7 @@ fn missing_rows(needed: &[NeededTable], point: &RecoveryPoint, contents: &Conten
     if !others.is_empty() {
         findings.push(finding(
             Severity::Warning,
-            Code::new("tables_without_rows"),
+            code::inside::TABLES_WITHOUT_ROWS,
             &point.database,
             "the rows of every table",
             format!("the dump holds no rows of {}: they were left out on purpose", names(&others)),
@@ -261,7 +262,7 @@ fn missing_parents(point: &RecoveryPoint, contents: &Contents) -> Vec<Finding> {
         let certain = contents.extensions.is_empty() && !contents.lossy;
         findings.push(finding(
             if certain { Severity::Error } else { Severity::Warning },
-            Code::new("parent_missing_in_dump"),
+            code::inside::PARENT_MISSING_IN_DUMP,
             &point.database,
             "every table that a foreign key refers to",
             format!("foreign keys refer to {}, which the dump does not hold", names(&absent)),
@@ -270,7 +271,7 @@ fn missing_parents(point: &RecoveryPoint, contents: &Contents) -> Vec<Finding> {
     if !empty.is_empty() {
         findings.push(finding(
             Severity::Warning,
-            Code::new("parent_rows_missing_in_dump"),
+            code::inside::PARENT_ROWS_MISSING_IN_DUMP,
             &point.database,
             "the rows that foreign keys refer to",
             format!("rows refer to {}, whose rows were left out: the restore may fail", names(&empty)),
@@ -294,7 +295,7 @@ fn missing_extensions(
     (!missing.is_empty()).then(|| {
         finding(
             Severity::Warning,
-            Code::new("extension_not_known"),
+            code::inside::EXTENSION_NOT_KNOWN,
             &point.database,
             "extensions that come with PostgreSQL, or that postgres.extensions in the template names",
             format!(
@@ -322,7 +323,7 @@ pub fn versions_differ<'a>(all: impl Iterator<Item = (&'a DatabaseName, &'a Cont
             .collect();
         finding(
             Severity::Warning,
-            Code::new("server_versions_differ"),
+            code::set::SERVER_VERSIONS_DIFFER,
             "recovery set",
             "members of one major version",
             shown.join("; "),
@@ -330,8 +331,6 @@ pub fn versions_differ<'a>(all: impl Iterator<Item = (&'a DatabaseName, &'a Cont
     })
 }
 
-/// The code of a dump without what is made after the rows.
-pub const POST_DATA_MISSING: Code = Code::new("post_data_missing");
 
 /// A dump of rows without one index, key, constraint or trigger restores without a word, to a database that no application
 /// can work with. There may be none in truth; an earlier drill, or the template, tells.
@@ -358,7 +357,7 @@ pub fn without_post_data(
     };
     let tables = human::things(contents.with_rows as u64, "table");
     let actual = format!("the dump has the rows of {tables}, and not one index, key, constraint or trigger");
-    Some(finding(severity, POST_DATA_MISSING, &point.database, expected, actual))
+    Some(finding(severity, code::inside::POST_DATA_MISSING, &point.database, expected, actual))
 }
 
 /// A few names, safe to show, and how many more.

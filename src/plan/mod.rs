@@ -3,6 +3,7 @@
 //! Pure: a template, a [`Survey`] of the store and a point in time make a [`DrillPlan`]. Nothing else in the program
 //! decides what to restore, and `--dry-run` prints just this.
 
+pub mod code;
 pub mod contents;
 pub mod forecast;
 pub mod image;
@@ -29,9 +30,8 @@ use crate::template::{KeyPattern, StoreUrl, Template};
 use contents::{Contents, ContentsRecord};
 use forecast::{Forecast, Room};
 use image::ImageFacts;
-use set::{HistoryRecord, KEY_TIME_UNREADABLE, Past};
+use set::{HistoryRecord, Past};
 
-pub use inside::POST_DATA_MISSING;
 pub use survey::{FreeDisk, Listing, Look, Survey, Unnamed, UnnamedDatabase};
 
 /// What a drill would do.
@@ -283,7 +283,7 @@ fn unnamed(unnamed: &UnnamedDatabase) -> Finding {
     };
     finding(
         severity,
-        Code::new("database_not_in_template"),
+        code::set::DATABASE_NOT_IN_TEMPLATE,
         &unnamed.database,
         "every database in the store among [[databases]]",
         format!("it {state}: {}", unnamed.key),
@@ -304,7 +304,7 @@ impl DrillPlan {
             codes::NO_RECOVERY_POINT,
             codes::EMPTY_OBJECT,
             codes::OBJECT_ARCHIVED,
-            Code::new("table_missing_in_dump"),
+            code::inside::TABLE_MISSING_IN_DUMP,
         ])?;
         let hint = match finding.code {
             codes::NO_RECOVERY_POINT => {
@@ -313,7 +313,7 @@ impl DrillPlan {
             codes::OBJECT_ARCHIVED => {
                 "`restore-drill plan --request-restore` asks the store for a readable copy; or drill a newer recovery point"
             }
-            code if code == "table_missing_in_dump" => {
+            code if code == code::inside::TABLE_MISSING_IN_DUMP => {
                 "compare the tables that pg_dump is told to dump with the template's checks; an older recovery point can be drilled with --at"
             }
             _ => "look at the backup job's last run; an older recovery point can be drilled with --at",
@@ -324,18 +324,22 @@ impl DrillPlan {
     /// What the template demands and the set does not keep, though it can be restored. A drill of it cannot pass.
     pub fn shortfall(&self) -> Option<Failure> {
         let finding = self.error_among(&[
-            Code::new("skew_exceeded"),
-            KEY_TIME_UNREADABLE,
-            POST_DATA_MISSING,
-            Code::new("object_lock_missing"),
-            Code::new("versioning_missing"),
-            Code::new("retention_too_short"),
-            Code::new("storage_fact_not_known"),
+            code::set::SKEW_EXCEEDED,
+            code::set::KEY_TIME_UNREADABLE,
+            code::inside::POST_DATA_MISSING,
+            code::storage::OBJECT_LOCK_MISSING,
+            code::storage::VERSIONING_MISSING,
+            code::storage::RETENTION_TOO_SHORT,
+            code::storage::STORAGE_FACT_NOT_KNOWN,
         ])?;
         let message = format!("{}: {}", finding.subject, finding.actual);
         let hint = match finding.code {
-            KEY_TIME_UNREADABLE => format!("expected {}; was the backup job changed?", finding.expected),
-            POST_DATA_MISSING => format!("expected {}; is pg_dump called with --section?", finding.expected),
+            code::set::KEY_TIME_UNREADABLE => {
+                format!("expected {}; was the backup job changed?", finding.expected)
+            }
+            code::inside::POST_DATA_MISSING => {
+                format!("expected {}; is pg_dump called with --section?", finding.expected)
+            }
             _ => format!("recovery_set in the template demands: {}", finding.expected),
         };
         Some(Failure::bad(finding.code, message).hint(hint))

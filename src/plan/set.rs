@@ -5,8 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::code;
 use super::finding;
-use crate::model::code::Code;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, RecoveryPoint, RecoverySet, Severity};
@@ -68,7 +68,7 @@ pub fn shrunken(point: &RecoveryPoint, history: &HistoryRecord, rules: &Recovery
     (point.size_bytes > 0 && ratio < rules.shrunk_below).then(|| {
         finding(
             Severity::Warning,
-            Code::new("shrunken_point"),
+            code::set::SHRUNKEN_POINT,
             &point.database,
             format!(
                 "at least {:.0} % of {}, the median of the {} before it",
@@ -115,7 +115,7 @@ pub fn gaps(
         };
         findings.push(finding(
             Severity::Warning,
-            Code::new("schedule_gap"),
+            code::set::SCHEDULE_GAP,
             database,
             format!("a recovery point every {every}"),
             format!("no recovery point for {}{more}", shown.join(", ")),
@@ -124,7 +124,7 @@ pub fn gaps(
     if let Some(last) = looked_at.last().filter(|last| length(last.taken_at, at) > limit) {
         findings.push(finding(
             Severity::Warning,
-            Code::new("backup_overdue"),
+            code::set::BACKUP_OVERDUE,
             database,
             format!("a recovery point every {every}"),
             format!(
@@ -146,7 +146,7 @@ pub fn skew(set: &RecoverySet, rules: &RecoverySetRules) -> Option<Finding> {
     (Duration::from_secs(seconds) > max).then(|| {
         finding(
             Severity::Error,
-            Code::new("skew_exceeded"),
+            code::set::SKEW_EXCEEDED,
             "recovery set",
             format!("taken within {} of each other", human::duration(max.as_secs_f64())),
             format!(
@@ -169,7 +169,7 @@ pub fn from_the_future(
     (taken_at > now + CLOCK_TOLERANCE).then(|| {
         finding(
             Severity::Warning,
-            Code::new("point_from_the_future"),
+            code::set::POINT_FROM_THE_FUTURE,
             database,
             format!("keys that name times up to now, {}", moment(now)),
             format!("{key} names a time that has not come yet, and is passed over"),
@@ -177,8 +177,6 @@ pub fn from_the_future(
     })
 }
 
-/// The code of keys that are passed over for their time.
-pub const KEY_TIME_UNREADABLE: Code = Code::new("key_time_unreadable");
 
 /// Keys that are a database's in all but their time are passed over. If they were uploaded long after the chosen recovery
 /// point, that one is not the newest backup, and a drill of it would prove an old one.
@@ -213,7 +211,7 @@ pub fn unreadable_times(
     };
     Some(finding(
         if is_newer { Severity::Error } else { Severity::Warning },
-        KEY_TIME_UNREADABLE,
+        code::set::KEY_TIME_UNREADABLE,
         database,
         format!("keys like {}", pattern.key(database, at)),
         format!(

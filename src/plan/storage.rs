@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::code;
 use super::finding;
-use crate::model::code::Code;
 use crate::model::codes;
 use crate::model::human;
 use crate::model::verdict::{Finding, RecoveryPoint, Severity};
@@ -80,7 +80,7 @@ pub fn lock_of_point(
     }
     let Some(lock) = &facts.lock else {
         return error(
-            Code::new("object_lock_missing"),
+            code::storage::OBJECT_LOCK_MISSING,
             expected.to_owned(),
             format!("no lock is seen on {} (seeing one needs s3:GetObjectRetention)", point.key),
         );
@@ -88,7 +88,7 @@ pub fn lock_of_point(
     let until = lock.retain_until?;
     if until <= now {
         let actual = format!("the lock on {} ended at {}", point.key, super::set::moment(until));
-        return error(Code::new("object_lock_missing"), expected.to_owned(), actual);
+        return error(code::storage::OBJECT_LOCK_MISSING, expected.to_owned(), actual);
     }
     let needed = rules.min_retention?;
     let kept = (until - point.taken_at).to_std().unwrap_or(Duration::ZERO);
@@ -96,7 +96,7 @@ pub fn lock_of_point(
         return None;
     }
     error(
-        Code::new("retention_too_short"),
+        code::storage::RETENTION_TOO_SHORT,
         format!("kept for {}, for recovery_set.min_retention", human::duration(needed.as_secs_f64())),
         format!("{} is locked until {} only", point.key, super::set::moment(until)),
     )
@@ -116,7 +116,7 @@ pub fn bucket(
             None => findings.push(not_known("versioning", "bucket", expected, &facts.versioning)),
             Some(state) if state != "Enabled" => findings.push(finding(
                 Severity::Error,
-                Code::new("versioning_missing"),
+                code::storage::VERSIONING_MISSING,
                 "bucket",
                 expected,
                 format!("versioning is {}", human::one_line(state, 20).to_lowercase()),
@@ -146,7 +146,7 @@ pub fn bucket(
                     );
                     Some(finding(
                         severity,
-                        Code::new("retention_too_short"),
+                        code::storage::RETENTION_TOO_SHORT,
                         "bucket",
                         expected.clone(),
                         actual,
@@ -179,7 +179,7 @@ fn not_known<T>(what: &str, subject: impl ToString, expected: &str, fact: &Fact<
     let why = fact.not_known.as_deref().unwrap_or("the store did not tell");
     finding(
         Severity::Error,
-        Code::new("storage_fact_not_known"),
+        code::storage::STORAGE_FACT_NOT_KNOWN,
         subject,
         expected,
         format!("{what} is not known: {why}"),

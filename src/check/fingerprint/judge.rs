@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Fingerprint, NO_FINGERPRINT, finding, subject};
+use super::{Fingerprint, finding, subject};
+use crate::check::fingerprint::code;
 use crate::model::code::Code;
 use crate::model::human;
 use crate::model::manifest::{Column, Database, Extension, Rows, Table};
@@ -47,7 +48,7 @@ pub fn uncomparable(check: &Fingerprint, subject: String, code: Code, why: Strin
 /// A manifest that is there and says nothing.
 pub fn unreadable(database: &DatabaseName, why: String) -> Finding {
     let expected = "a manifest that the identities open";
-    finding(Severity::Error, Code::new("manifest_unreadable"), database.to_string(), expected, why)
+    finding(Severity::Error, code::MANIFEST_UNREADABLE, database.to_string(), expected, why)
 }
 
 /// Whether the dump is the one that the backup made. Its plaintext decides: a dump that was encrypted anew is still the
@@ -59,19 +60,24 @@ pub fn dump(entry: &Database, point: &RecoveryPoint) -> Option<Finding> {
     let actual = |hash: &Option<String>| hash.clone().unwrap_or_default();
     let (severity, code, expected, said) = if differs(&entry.plaintext_sha256, &point.plaintext_sha256) {
         let actual = shown("another dump lies under the key: SHA-256", &actual(&point.plaintext_sha256));
-        (Severity::Error, "dump_replaced", shown("a dump of the SHA-256", &entry.plaintext_sha256), actual)
+        (
+            Severity::Error,
+            code::DUMP_REPLACED,
+            shown("a dump of the SHA-256", &entry.plaintext_sha256),
+            actual,
+        )
     } else if differs(&entry.ciphertext_sha256, &point.ciphertext_sha256) {
         let actual = shown("the same dump, encrypted anew: SHA-256", &actual(&point.ciphertext_sha256));
         (
             Severity::Warning,
-            "dump_reencrypted",
+            code::DUMP_REENCRYPTED,
             shown("an object of the SHA-256", &entry.ciphertext_sha256),
             actual,
         )
     } else {
         return None;
     };
-    Some(finding(severity, Code::new(code), entry.name.to_string(), &expected, said))
+    Some(finding(severity, code, entry.name.to_string(), &expected, said))
 }
 
 /// Says which columns are compared as types of the backup's own, or of its extensions, write their values.
@@ -86,7 +92,7 @@ pub fn foreign_types(database: &DatabaseName, columns: &[String]) -> Option<Find
     );
     let expected = "columns of the system's own types";
     (!columns.is_empty())
-        .then(|| finding(Severity::Info, Code::new("foreign_type"), database.to_string(), expected, actual))
+        .then(|| finding(Severity::Info, code::FOREIGN_TYPE, database.to_string(), expected, actual))
 }
 
 /// Whether the rows of a table can be compared: the backup read them, and the columns are the same, in whatever order.
@@ -122,7 +128,7 @@ pub fn content(
         let subject = subject(&entry.name, &name.schema, &name.table);
         judged.findings.push(finding(
             Severity::Error,
-            Code::new("table_unexpected"),
+            code::TABLE_UNEXPECTED,
             subject,
             "no such table",
             actual,
@@ -149,19 +155,19 @@ impl Judged {
         };
         let Some(found) = found else {
             let actual = "the table is not in the restored database".to_owned();
-            self.findings.push(error(Code::new("table_missing"), "the table, as the source had it", actual));
+            self.findings.push(error(code::TABLE_MISSING, "the table, as the source had it", actual));
             return;
         };
         if sorted(&table.columns) != sorted(&found.columns) {
             let (expected, actual) = columns(&table.columns, &found.columns);
-            self.findings.push(error(Code::new("columns_differ"), &expected, actual));
+            self.findings.push(error(code::COLUMNS_DIFFER, &expected, actual));
             return;
         }
         let (count, fingerprint) = match &table.rows {
             Rows::Read { count, fingerprint } => (*count, fingerprint),
             Rows::Unread { reason } => {
                 let why = format!("the backup could not read it: {}", human::one_line(reason, 300));
-                self.findings.push(uncomparable(check, subject, NO_FINGERPRINT, why));
+                self.findings.push(uncomparable(check, subject, code::NO_FINGERPRINT, why));
                 return;
             }
         };
@@ -170,7 +176,7 @@ impl Judged {
         if rows.rows != count {
             let expected = human::things(count, "row");
             let actual = format!("{}, and the source had {expected}", human::things(rows.rows, "row"));
-            self.findings.push(error(Code::new("row_count_differs"), &expected, actual));
+            self.findings.push(error(code::ROW_COUNT_DIFFERS, &expected, actual));
         } else if rows.fingerprint != *fingerprint {
             let expected = format!("rows of the fingerprint {}…", fingerprint.short());
             let actual = format!(
@@ -178,7 +184,7 @@ impl Judged {
                 human::count(count),
                 rows.fingerprint.short()
             );
-            self.findings.push(error(Code::new("content_differs"), &expected, actual));
+            self.findings.push(error(code::CONTENT_DIFFERS, &expected, actual));
         } else {
             self.tables += 1;
             self.rows += count;
@@ -206,11 +212,5 @@ fn differing(entry: &Database, extension: &Extension, restored: &[Extension]) ->
         Some(_) => return None,
     };
     let subject = format!("{}: extension {name}", entry.name);
-    Some(finding(
-        Severity::Warning,
-        Code::new("extension_differs"),
-        subject,
-        &version(&extension.version),
-        actual,
-    ))
+    Some(finding(Severity::Warning, code::EXTENSION_DIFFERS, subject, &version(&extension.version), actual))
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{RootFold, RootRow};
 use crate::check::chain::{EmptyRootVersion, empty_day_root};
-use crate::model::code::Code;
+use crate::check::transparency_roots::code;
 use crate::model::human;
 use crate::model::verdict::{Finding, Severity};
 
@@ -35,7 +35,7 @@ impl Tails {
         let (rows, tenant, date) = self.longest.as_ref()?;
         Some(Finding {
             severity: Severity::Info,
-            code: Code::new("unanchored_tail"),
+            code: code::UNANCHORED_TAIL,
             subject: format!("root of tenant {} for {date}", human::one_line(tenant, 64)),
             expected: "roots that were computed after the last row of their day".to_owned(),
             actual: format!(
@@ -66,7 +66,7 @@ impl RootFold {
                 Some(before) => format!("{} before it", human::things(before.unsigned_abs(), "audit row")),
                 None => "it is not among the audit rows of that day".to_owned(),
             };
-            self.find(root, Severity::Error, Code::new("leaf_range_differs"), expected, actual);
+            self.find(root, Severity::Error, code::LEAF_RANGE_DIFFERS, expected, actual);
         }
         self.check_tail(root, root.leaves - root.leaf_count);
     }
@@ -76,14 +76,14 @@ impl RootFold {
         let are_fewer = covered.unwrap_or(root.leaves) < root.leaf_count;
         let pruned = are_fewer && root.oldest_leaf.is_some_and(|oldest| root.date <= oldest);
         let severity = if pruned && !self.require_genesis { Severity::Warning } else { Severity::Error };
-        let code = if pruned { "leaves_pruned" } else { "leaf_count_differs" };
+        let code = if pruned { code::LEAVES_PRUNED } else { code::LEAF_COUNT_DIFFERS };
         let last = human::one_line(root.leaf_range_end.as_deref().unwrap_or("null"), 64);
         let expected = format!("{} audit rows that day, the last of them {last}", root.leaf_count);
         let actual = match covered {
             Some(covered) => format!("{covered} audit rows up to that"),
             None => format!("{} audit rows, and not that one", root.leaves),
         };
-        self.find(root, severity, Code::new(code), expected, actual);
+        self.find(root, severity, code, expected, actual);
     }
 
     /// Rows after the last that the root covers.
@@ -101,7 +101,7 @@ impl RootFold {
         };
         let rows = human::things(rows.unsigned_abs(), "audit row");
         let actual = format!("{rows} after its last: written late, or inserted later");
-        self.find(root, Severity::Warning, Code::new("unanchored_tail"), expected, actual);
+        self.find(root, Severity::Warning, code::UNANCHORED_TAIL, expected, actual);
     }
 
     fn check_empty_root(&mut self, root: &RootRow) {
@@ -110,7 +110,7 @@ impl RootFold {
         if root.root_hash != v1.as_str() && root.root_hash != v2.as_str() {
             let expected = format!("the root of an empty day, {}", v2.as_str());
             let actual = format!("root_hash {}", root.root_hash);
-            self.find(root, Severity::Error, Code::new("empty_root_differs"), expected, actual);
+            self.find(root, Severity::Error, code::EMPTY_ROOT_DIFFERS, expected, actual);
         }
     }
 }

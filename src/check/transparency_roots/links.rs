@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{RootFold, RootRow};
-use crate::model::code::Code;
+use crate::check::transparency_roots::code;
 use crate::model::verdict::Severity;
 
 /// Roots before a root that it may name, where later ones were made up for.
@@ -64,9 +64,9 @@ impl RootFold {
                 match self.earlier.there_at(root) {
                     Some(there) if named == Some(&*there.root_hash) => {
                         let actual = format!("{actual}: the root of {late} was computed after this one");
-                        self.find(root, Severity::Warning, Code::new("late_root"), expected, actual);
+                        self.find(root, Severity::Warning, code::LATE_ROOT, expected, actual);
                     }
-                    _ => self.find(root, Severity::Error, Code::new("broken_root_link"), expected, actual),
+                    _ => self.find(root, Severity::Error, code::BROKEN_ROOT_LINK, expected, actual),
                 }
             }
         }
@@ -79,6 +79,6 @@ impl RootFold {
         let severity = if self.require_genesis { Severity::Error } else { Severity::Warning };
         let expected = "no prev_root_hash on the first day".to_owned();
         let actual = format!("prev_root_hash {previous}");
-        self.find(root, severity, Code::new("missing_genesis_root"), expected, actual);
+        self.find(root, severity, code::MISSING_GENESIS_ROOT, expected, actual);
     }
 }

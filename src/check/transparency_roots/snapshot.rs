@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::RootRow;
 use crate::check::Findings;
+use crate::check::transparency_roots::code;
 use crate::model::code::Code;
 use crate::model::human;
 use crate::model::verdict::{Finding, Severity};
@@ -85,7 +86,7 @@ impl Snapshot {
             Some(known) => {
                 let (expected, actual) = (format!("one root: {known}"), format!("another too: {stated}"));
                 findings.push(finding(
-                    Code::new("snapshot_contradicts_itself"),
+                    code::SNAPSHOT_CONTRADICTS_ITSELF,
                     Severity::Error,
                     &place,
                     expected,
@@ -115,7 +116,7 @@ impl Snapshot {
                 if stated != restored {
                     let (expected, actual) = (format!("{stated}, as in the snapshot"), restored.to_string());
                     findings.push(finding(
-                        Code::new("root_differs_from_snapshot"),
+                        code::ROOT_DIFFERS_FROM_SNAPSHOT,
                         Severity::Error,
                         &place,
                         expected,
@@ -128,7 +129,7 @@ impl Snapshot {
                 let expected =
                     "no such root: the snapshot has roots of that day, and not this one".to_owned();
                 findings.push(finding(
-                    Code::new("root_not_in_snapshot"),
+                    code::ROOT_NOT_IN_SNAPSHOT,
                     Severity::Error,
                     &place,
                     expected,
@@ -148,7 +149,7 @@ impl Snapshot {
             let severity = if pruned && !require_genesis { Severity::Warning } else { Severity::Error };
             let expected = format!("{stated}, as in the snapshot");
             let actual = "no such root in the database".to_owned();
-            findings.push(finding(Code::new("root_missing_in_database"), severity, &place, expected, actual));
+            findings.push(finding(code::ROOT_MISSING_IN_DATABASE, severity, &place, expected, actual));
         }
         self.compared
     }

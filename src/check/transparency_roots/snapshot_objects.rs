@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 
 use super::snapshot::{Snapshot, SnapshotRoot};
 use crate::check::Findings;
+use crate::check::transparency_roots::code;
 use crate::layer::Identities;
 use crate::layer::pipe::{CHANNEL_DEPTH, PARTS_WAITING, decrypt_blocking};
-use crate::model::code::Code;
 use crate::model::codes;
 use crate::model::failure::{Class, Failure, Result};
 use crate::model::human;
@@ -45,7 +45,7 @@ pub async fn read(
     if objects.is_empty() {
         findings.push(Finding {
             severity: Severity::Error,
-            code: Code::new("snapshot_missing"),
+            code: code::SNAPSHOT_MISSING,
             subject: format!("snapshot of the roots below {}", human::one_line(&prefix, 200)),
             expected: "objects with roots, as .jsonl or .jsonl.age".to_owned(),
             actual: "none: is the prefix right, and does the job that writes the snapshot still run?"
@@ -68,7 +68,7 @@ pub async fn read(
 fn unreadable(object: &ObjectMeta, why: &str) -> Finding {
     Finding {
         severity: Severity::Error,
-        code: Code::new("snapshot_unreadable"),
+        code: code::SNAPSHOT_UNREADABLE,
         subject: format!("snapshot {}", human::one_line(object.key.as_str(), 200)),
         expected: "one JSON object a line, each a root".to_owned(),
         actual: human::one_line(why, 300),
@@ -137,7 +137,7 @@ impl Lines {
     fn begin(&mut self, more: &[u8]) -> Result<()> {
         if self.begun.len() + more.len() > LONGEST_LINE {
             let message = format!("line {} is longer than 4 KiB", self.number + 1);
-            return Err(Failure::bad(Code::new("snapshot_unreadable"), message));
+            return Err(Failure::bad(code::SNAPSHOT_UNREADABLE, message));
         }
         self.begun.extend_from_slice(more);
         Ok(())
@@ -151,10 +151,7 @@ impl Lines {
             return Ok(());
         }
         let root: SnapshotRoot = serde_json::from_slice(&line).map_err(|error| {
-            Failure::bad(
-                Code::new("snapshot_unreadable"),
-                format!("line {} is no root: {error}", self.number),
-            )
+            Failure::bad(code::SNAPSHOT_UNREADABLE, format!("line {} is no root: {error}", self.number))
         })?;
         if snapshot.len() >= MOST_ROOTS {
             return Err(Failure::inconclusive(

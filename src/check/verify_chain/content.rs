@@ -4,6 +4,7 @@ use super::layout::{AegisAt, ContentAt, Index, PreimageAt};
 use super::links::Rules;
 use super::value::Value;
 use crate::check::chain::{AuditRow, HashError, HashVersion, HexDigest, RowHasher, chain_shard};
+use crate::check::verify_chain::code;
 use crate::check::verify_chain::settings::HashChain;
 use crate::model::code::Code;
 use crate::model::human;
@@ -68,7 +69,7 @@ impl ContentJudge {
         }
         let Some(stored) = hash else {
             return Some(Fault {
-                code: Code::new("null_hash"),
+                code: code::NULL_HASH,
                 expected: format!("{} is set", rules.hash_name),
                 actual: format!("{} is null", rules.hash_name),
             });
@@ -108,7 +109,7 @@ impl ContentJudge {
             return None;
         }
         Some(Fault {
-            code: Code::new("wrong_shard"),
+            code: code::WRONG_SHARD,
             expected: format!("chain_shard {right}, which follows from its request_id"),
             actual: format!("chain_shard {shard}"),
         })
@@ -258,16 +259,16 @@ fn hash_fault(rules: &Rules, hash: Result<HexDigest, String>, stored: &[u8]) -> 
 
 fn mismatch(rules: &Rules, computed: &[u8], stored: &[u8]) -> Fault {
     Fault {
-        code: Code::new("hash_mismatch"),
+        code: code::HASH_MISMATCH,
         expected: format!("{} {}", rules.hash_name, rules.show(Some(computed))),
         actual: format!("{} {}: the row is not what was hashed", rules.hash_name, rules.show(Some(stored))),
     }
 }
 
 fn unknown_version(expected: &str, actual: &str) -> Fault {
-    Fault { code: Code::new("unknown_version"), expected: expected.to_owned(), actual: actual.to_owned() }
+    Fault { code: code::UNKNOWN_VERSION, expected: expected.to_owned(), actual: actual.to_owned() }
 }
 
 fn unhashable(why: String) -> Fault {
-    Fault { code: Code::new("unhashable_row"), expected: "a row that can be hashed".to_owned(), actual: why }
+    Fault { code: code::UNHASHABLE_ROW, expected: "a row that can be hashed".to_owned(), actual: why }
 }

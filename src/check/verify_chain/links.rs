@@ -8,7 +8,7 @@ use super::limits::Limits;
 use super::place;
 use super::sightings::{At, Sightings, Words};
 use super::tree::Followed;
-use crate::model::code::Code;
+use crate::check::verify_chain::code;
 use crate::model::human;
 use crate::model::verdict::Severity;
 
@@ -227,7 +227,7 @@ pub fn begins(rules: &Rules, sightings: &mut Sightings, row: &Link<'_>) {
         return null_link(rules, sightings, at, row.id);
     }
     let severity = if rules.require_genesis { Severity::Error } else { Severity::Warning };
-    sightings.push(severity, Code::new("missing_genesis"), at, || Words {
+    sightings.push(severity, code::MISSING_GENESIS, at, || Words {
         subject: rules.subject(row.id, row.chain),
         expected: format!("{} {}", rules.link_name, rules.show(rules.genesis.as_deref())),
         actual: format!("{} {}", rules.link_name, rules.show(row.link)),
@@ -240,7 +240,7 @@ pub fn follows(rules: &Rules, sightings: &mut Sightings, last: &Tail, row: &Link
     match (&last.hash, row.link) {
         (_, None) => null_link(rules, sightings, at, row.id),
         (Some(expected), Some(link)) if **expected != *link => {
-            sightings.push(Severity::Error, Code::new("broken_link"), at, || Words {
+            sightings.push(Severity::Error, code::BROKEN_LINK, at, || Words {
                 subject: rules.subject(row.id, row.chain),
                 expected: format!("{} {}", rules.link_name, rules.show(Some(expected))),
                 actual: format!("{} {}", rules.link_name, rules.show(Some(link))),
@@ -252,15 +252,15 @@ pub fn follows(rules: &Rules, sightings: &mut Sightings, last: &Tail, row: &Link
     let name = &rules.order_name;
     match place::compare(&last.order, row.order) {
         Some(order @ (Ordering::Equal | Ordering::Greater)) => {
-            let code = if order == Ordering::Equal { "duplicate_sequence" } else { "out_of_order" };
-            sightings.push(Severity::Error, Code::new(code), at, || Words {
+            let code = if order == Ordering::Equal { code::DUPLICATE_SEQUENCE } else { code::OUT_OF_ORDER };
+            sightings.push(Severity::Error, code, at, || Words {
                 subject: rules.subject(row.id, row.chain),
                 expected: format!("{name} above {}", place::show(&last.order)),
                 actual: format!("{name} {}", place::show(row.order)),
             });
         }
         Some(Ordering::Less) if !rules.adjoins(&last.order, row.order) => {
-            sightings.push(Severity::Error, Code::new("sequence_gap"), at, || Words {
+            sightings.push(Severity::Error, code::SEQUENCE_GAP, at, || Words {
                 subject: rules.subject(row.id, row.chain),
                 expected: format!("{name} next after {}", place::show(&last.order)),
                 actual: format!("{name} {}", place::show(row.order)),
@@ -272,7 +272,7 @@ pub fn follows(rules: &Rules, sightings: &mut Sightings, last: &Tail, row: &Link
 
 /// Judges a row without a link.
 pub fn null_link(rules: &Rules, sightings: &mut Sightings, at: At<'_>, id: &str) {
-    sightings.push(Severity::Error, Code::new("null_hash"), at, || Words {
+    sightings.push(Severity::Error, code::NULL_HASH, at, || Words {
         subject: rules.subject(id, at.chain),
         expected: format!("{} is set", rules.link_name),
         actual: format!("{} is null", rules.link_name),

@@ -13,7 +13,7 @@ use super::layout::{ContentAt, Layout};
 use super::limits::Limits;
 use super::settings::Chain;
 use crate::check::chain::Encoding;
-use crate::model::code::Code;
+use crate::check::verify_chain::code;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
@@ -101,7 +101,7 @@ fn foreign_types(table: &TableName, columns: &[String]) -> Option<Finding> {
     let names = human::one_line(&columns.join(", "), 300);
     (!columns.is_empty()).then(|| Finding {
         severity: Severity::Info,
-        code: Code::new("foreign_type"),
+        code: code::FOREIGN_TYPE,
         subject: table.to_string(),
         expected: "columns of the system's own types".to_owned(),
         actual: format!(

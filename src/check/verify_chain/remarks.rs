@@ -1,7 +1,7 @@
 //! What many rows have in common, as one finding with their number.
 
 use super::links::Rules;
-use crate::model::code::Code;
+use crate::check::verify_chain::code;
 use crate::model::human;
 use crate::model::verdict::{Finding, Severity};
 
@@ -9,10 +9,10 @@ use crate::model::verdict::{Finding, Severity};
 pub fn forks(rules: &Rules, count: u64, chain: &[u8], parent: &[u8]) -> Finding {
     let is_too_many = rules.max_forks.is_some_and(|most| count > most);
     let (severity, code) =
-        if is_too_many { (Severity::Error, "too_many_forks") } else { (Severity::Warning, "fork") };
+        if is_too_many { (Severity::Error, code::TOO_MANY_FORKS) } else { (Severity::Warning, code::FORK) };
     Finding {
         severity,
-        code: Code::new(code),
+        code,
         subject: rules.chain(chain),
         expected: match rules.max_forks {
             Some(most) if is_too_many => format!("at most {}", human::things(most, "fork")),
@@ -29,7 +29,7 @@ pub fn forks(rules: &Rules, count: u64, chain: &[u8], parent: &[u8]) -> Finding 
 pub fn unsharded(count: u64) -> Finding {
     Finding {
         severity: Severity::Warning,
-        code: Code::new("wrong_shard"),
+        code: code::WRONG_SHARD,
         subject: human::things(count, "row"),
         expected: "the chain_shard that follows from the request_id of a version-2 row".to_owned(),
         actual: "chain_shard 0: if this installation has one shard, set shards = 1".to_owned(),
@@ -40,7 +40,7 @@ pub fn unsharded(count: u64) -> Finding {
 pub fn untimed(count: u64) -> Finding {
     Finding {
         severity: Severity::Info,
-        code: Code::new("untimed_hash"),
+        code: code::UNTIMED_HASH,
         subject: human::things(count, "row"),
         expected: "the timestamp in the hash of a version-2 row".to_owned(),
         actual:

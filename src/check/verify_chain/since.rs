@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use super::{Head, Verified, Watch};
 use crate::check::Outcome;
 use crate::check::chain::HexDigest;
+use crate::check::verify_chain::code;
 use crate::check::verify_chain::settings::VerifyChain;
-use crate::model::code::Code;
 use crate::model::earlier::{EarlierDrill, EarlierDrills};
 use crate::model::human;
 use crate::model::verdict::{ChainHead, ChainHeads, CheckStatus, Finding, Severity};
@@ -20,8 +20,6 @@ use crate::model::verdict::{ChainHead, ChainHeads, CheckStatus, Finding, Severit
 const RECORDED: usize = 1000;
 /// Digits of a chain's digest.
 const DIGEST: usize = 32;
-/// The code of chains of which there is nothing to compare with.
-pub const HEADS_NOT_COMPARED: Code = Code::new("heads_not_compared");
 
 /// What to look out for.
 pub fn watch(before: Option<(&EarlierDrill, &ChainHeads)>) -> Watch {
@@ -75,7 +73,7 @@ pub fn compare(
 fn not_compared(table: String, actual: String) -> Finding {
     Finding {
         severity: Severity::Warning,
-        code: HEADS_NOT_COMPARED,
+        code: code::HEADS_NOT_COMPARED,
         subject: table,
         expected: "the newest row of each chain of an earlier drill".to_owned(),
         actual,
@@ -103,9 +101,9 @@ fn missing(
         let is_newer = place.is_some_and(|place| verified.extents.begins_after(key, &place));
         let pruned = is_newer && verified.extents.begins_in_the_middle(key);
         let (severity, code) = match pruned {
-            true => (Severity::Warning, "head_pruned"),
-            false if check.allow_missing_heads => (Severity::Warning, "head_missing"),
-            false => (Severity::Error, "head_missing"),
+            true => (Severity::Warning, code::HEAD_PRUNED),
+            false if check.allow_missing_heads => (Severity::Warning, code::HEAD_MISSING),
+            false => (Severity::Error, code::HEAD_MISSING),
         };
         let left = match chain {
             Some(chain) => format!("it is gone: the chain has {} now", human::things(chain.rows, "row")),
@@ -118,7 +116,7 @@ fn missing(
         };
         Finding {
             severity,
-            code: Code::new(code),
+            code,
             subject: subject(check, head, chain),
             expected: format!(
                 "the row with the hash {}, the newest of {} in the drill {}",

@@ -22,7 +22,7 @@ use super::fold::Order;
 use super::links::{Link, Rules, null_link};
 use super::recent::{ByKey, Recent, Seen, key};
 use super::sightings::{At, Words};
-use crate::model::code::Code;
+use crate::check::verify_chain::code;
 use crate::model::verdict::Severity;
 
 use chain::{Chain, FIRST_ROWS, Siblings};
@@ -137,7 +137,7 @@ impl Tree {
         if row.hash == row.link {
             chain.without_parent += 1;
             let rules = &self.rules;
-            return self.followed.sightings.push(Severity::Error, Code::new("cycle"), place, || Words {
+            return self.followed.sightings.push(Severity::Error, code::CYCLE, place, || Words {
                 subject: rules.subject(row.id, row.chain),
                 expected: format!("the {} of another row", rules.hash_name),
                 actual: format!("its own, {}", rules.show(row.link)),

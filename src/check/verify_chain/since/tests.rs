@@ -104,7 +104,7 @@ fn without_an_earlier_drill_it_is_said_that_nothing_was_compared() {
         ..EarlierDrills::default()
     };
     let outcome = compare(&check(""), verified, None, &earlier);
-    assert_eq!((outcome.status, outcome.findings[0].code), (CheckStatus::Pass, HEADS_NOT_COMPARED));
+    assert_eq!((outcome.status, outcome.findings[0].code), (CheckStatus::Pass, code::HEADS_NOT_COMPARED));
     assert!(outcome.not_verified()[0].ends_with(": older ones were not opened"), "{outcome:?}");
 }
 

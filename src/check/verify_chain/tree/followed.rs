@@ -6,7 +6,7 @@ use super::super::heads::Heads;
 use super::super::links::Rules;
 use super::super::recent::{ByKey, chain_key, key};
 use super::super::sightings::{At, Sightings, Words};
-use crate::model::code::Code;
+use crate::check::verify_chain::code;
 use crate::model::verdict::Severity;
 
 /// Hashes that are there twice and are told apart; more are not counted.
@@ -121,16 +121,14 @@ impl Followed {
 
     /// Reports a row that is there twice, after this one.
     pub(super) fn report_twice(&mut self, rules: &Rules, chain: &[u8], link: &[u8]) {
-        self.sightings.push(Severity::Error, Code::new("duplicate_hash"), At { chain, order: link }, || {
-            Words {
-                subject: rules.chain(chain),
-                expected: format!("another {} in each row", rules.hash_name),
-                actual: format!(
-                    "two rows of the same, both after {} {}: one row is there twice",
-                    rules.link_name,
-                    rules.show(Some(link))
-                ),
-            }
+        self.sightings.push(Severity::Error, code::DUPLICATE_HASH, At { chain, order: link }, || Words {
+            subject: rules.chain(chain),
+            expected: format!("another {} in each row", rules.hash_name),
+            actual: format!(
+                "two rows of the same, both after {} {}: one row is there twice",
+                rules.link_name,
+                rules.show(Some(link))
+            ),
         });
     }
 
@@ -146,10 +144,10 @@ impl Followed {
         let (Some(parent), Some(own)) = (parent, own) else { return };
         let code = match parent.cmp(&own) {
             Ordering::Less => return,
-            Ordering::Equal => "duplicate_sequence",
-            Ordering::Greater => "out_of_order",
+            Ordering::Equal => code::DUPLICATE_SEQUENCE,
+            Ordering::Greater => code::OUT_OF_ORDER,
         };
-        self.sightings.push(Severity::Error, Code::new(code), place, || Words {
+        self.sightings.push(Severity::Error, code, place, || Words {
             subject: rules.subject(id, place.chain),
             expected: format!("{} above {parent}, which its parent has", rules.number_name),
             actual: format!("{} {own}", rules.number_name),

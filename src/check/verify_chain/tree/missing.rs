@@ -5,6 +5,7 @@ use super::super::search::{FoundParents, Wanted};
 use super::super::sightings::{At, Words};
 use super::followed::Followed;
 use super::{Chain, Siblings, Tree};
+use crate::check::verify_chain::code;
 use crate::model::code::Code;
 use crate::model::verdict::Severity;
 
@@ -86,12 +87,12 @@ impl Tree {
                 && (own == first
                     || chain.earliest_placed.as_ref().is_none_or(|placed| own.as_ref() < Some(placed)));
             let (severity, code) = match (is_beginning, self.rules.require_genesis) {
-                (true, false) => (Severity::Warning, "missing_genesis"),
-                (true, true) => (Severity::Error, "missing_genesis"),
-                (false, _) => (Severity::Error, "broken_link"),
+                (true, false) => (Severity::Warning, code::MISSING_GENESIS),
+                (true, true) => (Severity::Error, code::MISSING_GENESIS),
+                (false, _) => (Severity::Error, code::BROKEN_LINK),
             };
             for row in &siblings.rows {
-                self.report_missing(chain, severity, Code::new(code), &siblings.link, &row.id, &row.order);
+                self.report_missing(chain, severity, code, &siblings.link, &row.id, &row.order);
             }
         }
     }
@@ -108,7 +109,7 @@ impl Tree {
         let rules = &self.rules;
         self.followed.sightings.push(severity, code, At { chain: &chain.key, order }, || {
             let link = rules.show(Some(link));
-            let (expected, actual) = if code == "missing_genesis" {
+            let (expected, actual) = if code == code::MISSING_GENESIS {
                 let genesis = rules.show(rules.genesis.as_deref());
                 (format!("{} {genesis}", rules.link_name), format!("{} {link}", rules.link_name))
             } else {
@@ -124,7 +125,7 @@ impl Tree {
         let rules = &self.rules;
         self.followed.sightings.push(
             Severity::Error,
-            Code::new("cycle"),
+            code::CYCLE,
             At { chain: &chain.key, order: b"" },
             || Words {
                 subject: rules.chain(&chain.key),

@@ -1,0 +1,54 @@
+//! Codes of the findings of `fingerprint`.
+
+use crate::model::finding_code::findings;
+
+findings! {
+    DUMP_REPLACED = "dump_replaced", "error":
+        "The recovery point decrypts to another dump than the one that was backed up under its key.",
+        "Find out who wrote it. The other findings say which tables differ. Object lock or versions of the bucket keep this from happening.",
+        "shop: the dump has another hash than the one that was backed up";
+    DUMP_REENCRYPTED = "dump_reencrypted", "warning":
+        "It is the same dump, encrypted anew, for example to a new key.",
+        "Make sure that it was meant.",
+        "shop: the dump is the same, and its encryption another";
+    TABLE_MISSING = "table_missing", "error":
+        "The source had the table, and the restored database does not.",
+        "Compare the dump's list (`pg_restore --list`) with the source.",
+        "shop.public.orders: the table is not in the restored database";
+    TABLE_UNEXPECTED = "table_unexpected", "error":
+        "The restored database has a table that the source did not have.",
+        "Find out where it comes from; a template database of the image does not count, dumps are restored into an empty one.",
+        "shop.public.orders_copy: a table of 3 columns";
+    COLUMNS_DIFFER = "columns_differ", "error":
+        "The table has other columns, or columns of other types. The rows are not compared.",
+        "Look at the dump, and at extensions of another version that bring types.",
+        "shop.public.orders: the column reason is text, not varchar(64)";
+    ROW_COUNT_DIFFERS = "row_count_differs", "error":
+        "There are more or fewer rows.",
+        "Treat it as lost data until it is explained.",
+        "crm.public.tenants: 12 rows, expected exactly 13 rows";
+    CONTENT_DIFFERS = "content_differs", "error":
+        "There are as many rows as there should be, but not the same ones.",
+        "Compare the rows with an older recovery point, or with the source if it has kept them.",
+        "shop.public.orders: as many rows, and not the same ones";
+    EXTENSION_DIFFERS = "extension_differs", "warning":
+        "An extension has another version, or is not there.",
+        "Use an image with the version that production has, if that matters.",
+        "shop extension pgcrypto: 1.3, expected 1.4";
+    NO_MANIFEST = "no_manifest", "warning; error with `require_manifest`":
+        "There is no manifest of that time, or it does not have the database. The database is not compared.",
+        "Make backups with `restore-drill backup`.",
+        "shop: there is no manifest_20260517T083111Z.json.age";
+    NO_FINGERPRINT = "no_fingerprint", "warning; error with `require_manifest`":
+        "The backup could not read the database or the table, for the reason that is told.",
+        "See [the manifest](manifest.md#why-a-database-or-a-table-is-unread).",
+        "shop.public.jobs: the backup could not read it: it was locked";
+    FOREIGN_TYPE = "foreign_type", "info":
+        "Columns are of types of an extension, or of the backup's own. They are compared as those types write their values, which the backup decides for its own.",
+        "Nothing, if you know the types.",
+        "shop: columns are of the type citext, and compared as that type writes its values";
+    MANIFEST_UNREADABLE = "manifest_unreadable", "error":
+        "There is a manifest, and it is encrypted to another key, damaged, or something else.",
+        "Find the identity of the recipient, or who wrote the object.",
+        "shop: no identity opens the manifest";
+}

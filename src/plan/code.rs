@@ -1,0 +1,167 @@
+//! Codes of the findings of a plan.
+
+use crate::model::finding_code::FindingCode;
+
+/// The recovery set.
+pub mod set {
+    use crate::model::finding_code::findings;
+
+    findings! {
+        NO_RECOVERY_POINT = "no_recovery_point", "error":
+            "No object of a database at or before the point in time.",
+            "Look at the backup job, at `store.url` and `store.key`.",
+            "shop: no recovery point: nothing in the store begins with nightly/shop_";
+        EMPTY_OBJECT = "empty_object", "error":
+            "The newest recovery point has no bytes.",
+            "Look at the backup job's last run; drill an older one with `--at`.",
+            "shop: the newest recovery point nightly/shop_20260517T083111Z.dump.age has no bytes at all";
+        RPO_MISSED = "rpo_missed", "error":
+            "The oldest member is older than `objectives.rpo`.",
+            "Look at the backup job's last runs.",
+            "shop: its newest recovery point is 2d 3h old";
+        SKEW_EXCEEDED = "skew_exceeded", "error":
+            "Members were taken further apart than `recovery_set.max_skew`: rows may refer to rows that are not there yet.",
+            "Dump databases together; look for one that fails or hangs.",
+            "recovery set: billing was taken 2h after shop";
+        SHRUNKEN_POINT = "shrunken_point", "warning":
+            "Smaller than `recovery_set.shrunk_below` of the median before it.",
+            "Look for tables left out, or for rows deleted on purpose. A warning: a prune shrinks a sound dump too.",
+            "shop: nightly/shop_20260517T083111Z.dump.age is 97.7 KiB, 10 % of that median";
+        SCHEDULE_GAP = "schedule_gap", "warning":
+            "More than 1.5 intervals of `recovery_set.schedule` between two recovery points looked at.",
+            "Look at the backup job on that night.",
+            "shop: no recovery point for 2d after 2026-05-13 04:31:11Z";
+        BACKUP_OVERDUE = "backup_overdue", "warning":
+            "More than 1.5 intervals since the last one.",
+            "Look at the backup job's last run.",
+            "shop: the last one is of 2026-05-15 04:31:11Z, 2d before";
+        KEY_TIME_UNREADABLE = "key_time_unreadable", "error if uploaded more than `recovery_set.schedule` (else a day) after the chosen one; else warning":
+            "Keys that are a database's in all but the time, which `store.timestamp` does not read: they are passed over.",
+            "Correct `store.timestamp`, or the job that names them; the error means that the chosen recovery point is not the newest backup.",
+            "shop: 3 objects passed over, for a time that store.timestamp does not read";
+        POINT_FROM_THE_FUTURE = "point_from_the_future", "warning":
+            "A key names a time that has not come.",
+            "Look at the clock and the zone where keys are made.",
+            "shop: nightly/shop_20310101T000000Z.dump.age names a time that has not come yet";
+        SERVER_VERSIONS_DIFFER = "server_versions_differ", "warning":
+            "Members are of different major versions.",
+            "Finish the upgrade; look for a forgotten server.",
+            "recovery set: PostgreSQL 15: billing; PostgreSQL 17: shop";
+        DATABASE_NOT_IN_TEMPLATE = "database_not_in_template", "warning; info if it has no recent recovery point":
+            "A database in the store that is never drilled.",
+            "Add it under `[[databases]]`, or remove its old objects.",
+            "stock: it is backed up and not drilled: nightly/stock_20260517T043111Z.dump.age";
+    }
+}
+
+/// What is inside.
+pub mod inside {
+    use crate::model::finding_code::findings;
+
+    findings! {
+        DUMP_TRUNCATED = "dump_truncated", "error":
+            "Also: rows should begin behind the end of the object.",
+            "Look at the upload; drill an older one with `--at`.",
+            "shop: its key has 4096 bytes: the rest was cut off";
+        TABLE_MISSING_IN_DUMP = "table_missing_in_dump", "error; warning if the name may only be unreadable in the dump's encoding":
+            "A table that a check needs is not in the dump. For `verify-chain` a view will do.",
+            "Compare the options of `pg_dump` with the template's checks.",
+            "shop.public.orders: it is not in nightly/shop_20260517T083111Z.dump.age";
+        ROWS_MISSING_IN_DUMP = "rows_missing_in_dump", "error":
+            "The rows of a table were left out, and a check asks for some.",
+            "As above.",
+            "shop.public.orders: the dump has the table and none of its rows";
+        POST_DATA_MISSING = "post_data_missing", "error with `recovery_set.require_post_data`, or if the dump of an earlier drill that passed had some; else warning":
+            "The dump has rows, and not one index, key, constraint or trigger, as after `pg_dump --section=pre-data --section=data`.",
+            "Look at the options of `pg_dump`; a drill of it fails, though it can be restored.",
+            "shop: the dump has the rows of 9 tables, and not one index, key, constraint or trigger";
+        TABLES_WITHOUT_ROWS = "tables_without_rows", "warning":
+            "The rows of tables were left out on purpose (`--exclude-table-data`, `--schema-only`).",
+            "Make sure that this is meant.",
+            "shop: the dump holds no rows of public.sessions";
+        PARENT_MISSING_IN_DUMP = "parent_missing_in_dump", "error; warning if an extension may bring the table":
+            "A foreign key refers to a table that is not in the dump.",
+            "Dump the whole database.",
+            "shop: foreign keys refer to public.tenants, which the dump does not hold";
+        PARENT_ROWS_MISSING_IN_DUMP = "parent_rows_missing_in_dump", "warning":
+            "Rows refer to a table whose rows were left out.",
+            "As above.",
+            "shop: rows refer to public.tenants, whose rows were left out: the restore may fail";
+        WRONG_DATABASE = "wrong_database", "error":
+            "The dump is of another of the template's databases.",
+            "The backup job mixed names up.",
+            "shop: the dump under its key was made of a database named billing";
+        DATABASE_RENAMED = "database_renamed", "warning":
+            "The dump is of a database of another name.",
+            "Correct the name in the template or in the job.",
+            "shop: the dump under its key was made of a database named shop_2025";
+        DUMP_NEWER_THAN_IMAGE = "dump_newer_than_image", "error; warning if only its `pg_dump` is newer":
+            "Of a server newer than the image's PostgreSQL, or in a format that its `pg_restore` does not read.",
+            "Set a newer `postgres.image`.",
+            "shop: the dump is of PostgreSQL 18.1 by pg_dump 18.1, in format 1.16";
+        DUMP_OLDER_THAN_IMAGE = "dump_older_than_image", "warning":
+            "Of a server older than the image's PostgreSQL: nearly all of it restores, but for views over the system's own views.",
+            "Drill with an image of production's major version too.",
+            "shop: the dump is of PostgreSQL 15: a drill shows that it restores into 17, and not into 15";
+        EXTENSION_NOT_KNOWN = "extension_not_known", "warning":
+            "An extension that does not come with PostgreSQL.",
+            "Use an image that has it, and name it in `postgres.extensions`.",
+            "shop: the dump needs timescaledb, and postgres:17 may not have it";
+        CREATION_TIME_DIFFERS = "creation_time_differs", "warning":
+            "More than 15 hours between the dump's own time and that in its key, more than any zone explains.",
+            "Was an old dump uploaded again?",
+            "shop: the dump says that it was made at 2026-05-10 04:31:11, 7d before the time in its key";
+    }
+}
+
+/// Storage.
+pub mod storage {
+    use crate::model::finding_code::findings;
+
+    findings! {
+        OBJECT_ARCHIVED = "object_archived", "error":
+            "In Glacier, Deep Archive or an archive tier, and not readable now.",
+            "See below.",
+            "shop: nightly/shop_20260517T083111Z.dump.age is in DEEP_ARCHIVE and cannot be read now";
+        OBJECT_LOCK_MISSING = "object_lock_missing", "error, if `require_object_lock`":
+            "No lock and no legal hold is seen on a recovery point, or its lock has ended.",
+            "Set a default retention; grant `s3:GetObjectRetention`.",
+            "shop: no lock is seen on nightly/shop_20260517T083111Z.dump.age";
+        VERSIONING_MISSING = "versioning_missing", "error, if `require_versioning`":
+            "The bucket keeps no versions.",
+            "Enable versioning.",
+            "bucket: versioning is suspended";
+        RETENTION_TOO_SHORT = "retention_too_short", "error, if `min_retention`; warning for a rule by tags or size":
+            "A lifecycle rule deletes recovery points before that, or the demanded lock ends before.",
+            "Change the rule or the retention.",
+            "bucket: the rule `tidy` deletes nightly/ after 7 days";
+        STORAGE_FACT_NOT_KNOWN = "storage_fact_not_known", "error, if demanded":
+            "The store does not tell what the template demands.",
+            "Grant the permission it names.",
+            "bucket: lifecycle is not known: access denied; it needs s3:GetLifecycleConfiguration";
+    }
+}
+
+/// Time and room.
+pub mod room {
+    use crate::model::finding_code::findings;
+
+    findings! {
+        OBJECTIVE_AT_RISK = "objective_at_risk", "warning above the objective, info from 80 % of it":
+            "The forecast for `rto`, `verification`, or a stage of a database.",
+            "The longest stage first: `--jobs`, a faster disk, a nearer store.",
+            "rto: recovery would take about 14m";
+        DISK_MAY_BE_TOO_SMALL = "disk_may_be_too_small", "warning":
+            "Less room than a drill would need.",
+            "`docker system df`, `restore-drill reap`.",
+            "disk: 9.5 MiB free: /var/lib/docker on this machine, now";
+    }
+}
+
+/// All of them, under the headings of their tables.
+pub static GROUPS: &[(&str, &[FindingCode])] = &[
+    ("The recovery set", set::FINDINGS),
+    ("What is inside", inside::FINDINGS),
+    ("Storage", storage::FINDINGS),
+    ("Time and room", room::FINDINGS),
+];
