@@ -95,7 +95,6 @@ impl Check for Fingerprint {
     }
 }
 
-
 /// What was compared.
 #[derive(Debug, Default)]
 struct Tally {

@@ -146,7 +146,6 @@ impl Check for Http {
 /// Between two requests.
 const RETRY: Duration = Duration::from_millis(300);
 
-
 /// Characters of a body that are shown on request.
 const BODY_SHOWN: usize = 300;
 

@@ -131,7 +131,6 @@ impl Check for Reconcile {
 /// Rows of each kind of finding that are named; the rest is counted.
 const SAMPLE: u64 = 10;
 
-
 /// Which stream to read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advance {

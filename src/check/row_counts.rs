@@ -143,7 +143,6 @@ impl Check for RowCounts {
     }
 }
 
-
 /// Holds every rule against the exact count, and against that of the drill before.
 fn judge(
     check: &RowCounts,

@@ -349,7 +349,7 @@ async fn run(check: &TransparencyRoots, context: &Context<'_>) -> Result<Outcome
                 codes::PUBLIC_KEY_UNREADABLE,
                 format!("the active public key {} cannot be used: {why}", path.display()),
             )
-            .hint("it must be an Ed25519 public key in PEM form (for Aegis: ACP_TRANSPARENCY_PUBLIC_KEY)")
+            .hint("it must be an Ed25519 public key in PEM form")
         };
         let pem = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
         keys.insert(&pem).map_err(|error| unusable(error.to_string()))?;

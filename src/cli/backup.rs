@@ -60,11 +60,13 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<ExitCode> {
     let purpose = if args.no_verify { Purpose::BackupWithoutVerify } else { Purpose::Backup };
     let template = check::load(&args.template.template, &Environment::of_process(), purpose)?.into_template();
-    let recipients = Recipients::parse(&backup::settings(&template)?.recipients)?;
+    let recipients = Recipients::parse(&backup::settings(&template)?.recipients)
+        .map_err(|failure| template.hinted(failure))?;
     let verify_with = if args.no_verify {
         None
     } else {
-        Some(Arc::new(Identities::load(&template.encryption.identities)?))
+        let identities = Identities::load(&template.encryption.identities);
+        Some(Arc::new(identities.map_err(|failure| template.hinted(failure))?))
     };
     let databases = backup::databases(&template, &args.only)?;
     let clock = Clock::system();

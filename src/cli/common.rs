@@ -51,9 +51,10 @@ impl TemplateArg {
     pub async fn open(&self, only: &[DatabaseName]) -> Result<Opened> {
         let template = check::load(&self.template, &Environment::of_process(), Purpose::Drill)?;
         let template = template.narrow(only)?;
-        let identities = Arc::new(Identities::load(&template.encryption.identities)?);
+        let identities =
+            Identities::load(&template.encryption.identities).map_err(|failure| template.hinted(failure))?;
         let store = store::connect(&template.store).await?;
-        Ok(Opened { template, identities, store })
+        Ok(Opened { template, identities: Arc::new(identities), store })
     }
 }
 

@@ -53,7 +53,9 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         let Opened { template, identities, store } = args.template.open(&[]).await?;
         let past = past_drills(&args.reports, &template);
         let earlier = earlier_drills(&args.reports, &template);
-        let plan = survey::make_plan(&template, &store, &identities, now, now, past, &earlier).await?;
+        let plan = survey::make_plan(&template, &store, &identities, now, now, past, &earlier)
+            .await
+            .map_err(|failure| template.hinted(failure))?;
         Ok((template, plan))
     };
     let (template, plan) = in_time(LIMIT, "looking at the store", looking).await?;

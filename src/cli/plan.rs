@@ -99,7 +99,9 @@ pub async fn show(request: &Request<'_>) -> Result<ExitCode> {
         let Opened { template, identities, store } = request.template.open(request.only).await?;
         let past = past_drills(reports, &template);
         let earlier = earlier_drills(reports, &template);
-        let plan = survey::make_plan(&template, &store, &identities, at, now, past, &earlier).await?;
+        let plan = survey::make_plan(&template, &store, &identities, at, now, past, &earlier)
+            .await
+            .map_err(|failure| template.hinted(failure))?;
         Ok((store, plan))
     };
     let (store, plan) = in_time(LIMIT, "planning", planning).await?;

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::fetch::{Arrived, Fetcher};
 use super::journal::Journal;
+use crate::check::DrillTemplate;
 use crate::format::BackupContents;
 use crate::model::codes;
 use crate::model::event::{DatabaseEvent, Event};
@@ -69,8 +70,8 @@ pub struct Task {
     pub workers: Arc<Semaphore>,
     /// All of them.
     pub jobs: usize,
-    /// The locale for a database whose own the image lacks.
-    pub locale: Option<String>,
+    /// The template: it names a locale for a database whose own the image lacks, and hints of its system.
+    pub template: Arc<DrillTemplate>,
     /// The journal.
     pub journal: Journal,
 }
@@ -90,7 +91,7 @@ impl Task {
                 None
             }
             Err(failure) => {
-                let failure = self.fetcher.server.blame(failure, began).await;
+                let failure = self.template.hinted(self.fetcher.server.blame(failure, began).await);
                 self.record(DatabaseEvent::Failed(failure.clone())).await;
                 self.done.send_replace(Progress::Lost);
                 Some(failure.context(&self.point.database))
@@ -164,7 +165,7 @@ impl Task {
                 database: &self.point.database,
                 contents: &arrived.contents,
                 jobs,
-                locale: self.locale.as_deref(),
+                locale: self.template.postgres.locale.as_deref(),
                 report: &report,
             };
             (target::of(&arrived.contents).restore)(restoration).await

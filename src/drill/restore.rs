@@ -167,7 +167,7 @@ fn spawn_databases(
             fetching: Arc::clone(&fetching),
             workers: Arc::clone(&workers),
             jobs,
-            locale: drill.template.postgres.locale.clone(),
+            template: Arc::clone(&drill.template),
             journal: journal.clone(),
         };
         waiting.insert(name.clone(), progress);

@@ -74,7 +74,7 @@ impl Drill {
                 Err(journal.underway().timed_out(self.template.timeout))
             }
         };
-        let failure = outcome.err();
+        let failure = outcome.err().map(|failure| self.template.hinted(failure));
         if let Some(failure) = &failure {
             journal.record(Event::Failed(failure.clone())).await;
         }

@@ -53,7 +53,7 @@ impl Identities {
                 codes::IDENTITY_MISSING,
                 "no age identity is given, so nothing can be decrypted",
             )
-            .hint("name an identity file under encryption.identities (for Aegis: ACP_BACKUP_AGE_IDENTITY)"));
+            .hint("name an identity file under encryption.identities"));
         }
         Ok(identities)
     }
@@ -192,7 +192,7 @@ impl Recipients {
                 codes::RECIPIENT_MISSING,
                 "no age recipient is given, so nothing can be encrypted",
             )
-            .hint("name one under backup.recipients (for Aegis: ACP_BACKUP_AGE_RECIPIENT)"));
+            .hint("name one under backup.recipients"));
         }
         Ok(Self(recipients))
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::foreign::Foreign;
 
-/// How a moment is written in project names, report names and (for Aegis) object keys.
+/// How a moment is written in project names, report names and object keys.
 pub const COMPACT_TIMESTAMP: &str = "%Y%m%dT%H%M%SZ";
 
 /// `2026-05-17T08:31:11Z` as `20260517T083111Z`.

@@ -331,7 +331,6 @@ pub fn versions_differ<'a>(all: impl Iterator<Item = (&'a DatabaseName, &'a Cont
     })
 }
 
-
 /// A dump of rows without one index, key, constraint or trigger restores without a word, to a database that no application
 /// can work with. There may be none in truth; an earlier drill, or the template, tells.
 pub fn without_post_data(

@@ -177,7 +177,6 @@ pub fn from_the_future(
     })
 }
 
-
 /// Keys that are a database's in all but their time are passed over. If they were uploaded long after the chosen recovery
 /// point, that one is not the newest backup, and a drill of it would prove an old one.
 pub fn unreadable_times(

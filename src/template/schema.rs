@@ -70,6 +70,9 @@ pub struct Template {
     /// How dumps are made.
     #[serde(default)]
     pub backup: Option<Backup>,
+    /// What to do about a failure in this system, by the failure's code: shown after the general hint.
+    #[serde(default)]
+    pub hints: BTreeMap<String, String>,
     /// Databases of the file that the command line left out.
     #[serde(skip)]
     pub left_out: Vec<DatabaseName>,
@@ -116,6 +119,19 @@ impl Template {
             Some(_) => Ok(()),
             None => Err(format!("{place} names the database {name}, which is not among [[databases]]")),
         }
+    }
+
+    /// The failure with what this system's template says about its code.
+    #[must_use]
+    pub fn hinted(&self, failure: Failure) -> Failure {
+        let Some(own) = self.hints.get(failure.code.as_str()) else { return failure };
+        let hint = match &failure.hint {
+            // A failure of a database is the drill's, too.
+            Some(hint) if hint.ends_with(own.as_str()) => hint.clone(),
+            Some(hint) => format!("{hint}; {own}"),
+            None => own.clone(),
+        };
+        failure.hint(hint)
     }
 
     /// The failure of a template whose parts contradict each other; `message` is a sentence for a person.

@@ -51,7 +51,7 @@ pub fn too_large(limit: u64) -> Failure {
 /// A dump that the image's `pg_restore` is too old for.
 pub fn newer_than_image(what: &str) -> Failure {
     Failure::inconclusive(codes::DUMP_NEWER_THAN_IMAGE, what)
-        .hint("name a Postgres image of the dump's major version, or a later one, in postgres.image (for Aegis: DRILL_POSTGRES_IMAGE)")
+        .hint("name a Postgres image of the dump's major version, or a later one, in postgres.image")
 }
 
 /// What an archive that cannot be read, with these line feeds in it, says about the backup.

@@ -45,7 +45,7 @@ impl S3Store {
         match (code, status(error)) {
             (answers::NO_SUCH_BUCKET, _) => {
                 Failure::config(codes::NO_SUCH_BUCKET, format!("there is no bucket {}", self.bucket))
-                    .hint("look at store.url (for Aegis: ACP_BACKUP_S3_BUCKET) and at the endpoint")
+                    .hint("look at store.url and store.endpoint")
             }
             _ if says_replaced(error) => replaced(doing),
             (answers::ARCHIVED, _) => Failure::inconclusive(

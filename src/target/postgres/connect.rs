@@ -89,7 +89,7 @@ fn connect_failure(database: &str, error: &tokio_postgres::Error) -> Failure {
     match error.code().map(tokio_postgres::error::SqlState::code) {
         Some("28P01" | "28000") => {
             Failure::inconclusive(codes::AUTHENTICATION_FAILED, format!("the drill's Postgres refused the drill's own credentials ({text})"))
-                .hint("RESTORE_DB_PASSWORD sets the password of the drill's server, not of production's; unset it for a random one")
+                .hint("postgres.password in the template sets the password of the drill's own server; leave it out for a random one")
         }
         _ => Failure::inconclusive(codes::SERVER_UNREACHABLE, format!("cannot connect to {database} in the drill's Postgres ({text})"))
             .hint("this says nothing about the backup: look at the engine's free memory and disk space; --keep leaves the container to look at"),

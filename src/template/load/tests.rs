@@ -298,3 +298,22 @@ fn a_template_that_is_not_there_is_answered_with_those_that_are() {
     assert_eq!(failure.code.as_str(), "template_not_found");
     assert!(failure.message.starts_with("the template ./nonesuch.toml cannot be read: "), "{failure}");
 }
+
+#[test]
+fn what_a_system_says_about_a_failure_stands_behind_the_general_hint() {
+    let template = shipped(
+        &[("ACP_BACKUP_S3_BUCKET", "s3://bucket/nightly"), ("ACP_BACKUP_AGE_IDENTITY", "/run/key")],
+        Purpose::Drill,
+    )
+    .unwrap();
+    let hint = |failure| template.hinted(failure).hint;
+    let missing = Failure::config(codes::IDENTITY_MISSING, "no age identity is given");
+    assert_eq!(hint(missing.clone()).unwrap(), "ACP_BACKUP_AGE_IDENTITY names the file");
+    assert_eq!(
+        hint(missing.hint("name an identity file")).unwrap(),
+        "name an identity file; ACP_BACKUP_AGE_IDENTITY names the file"
+    );
+    assert_eq!(hint(Failure::bad(codes::EMPTY_DUMP, "it is empty")), None);
+    let failure = error_with("[[databases]]", "[hints]\nidentity_mising = \"x\"\n[[databases]]");
+    assert!(failure.message.contains("hints.identity_mising: there is no failure"), "{failure}");
+}
