@@ -125,7 +125,7 @@ impl Timer {
         let shown = |duration: Duration| human::duration(duration.as_secs_f64());
         let set = (by > TOLERANCE).then(|| {
             format!(
-                "this machine's clock was set {direction} by {} meanwhile: the times here go by the clock as it was at the start",
+                "this machine's clock was set {direction} by {} meanwhile: the times here are based on the clock as it was at the start",
                 shown(by)
             )
         });
