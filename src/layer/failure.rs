@@ -40,7 +40,7 @@ impl DecryptFailure {
         self.into_failure_of("the recovery point")
     }
 
-    /// What is reported of another object.
+    /// What is reported of the object with this name.
     pub fn into_failure_of(self, what: &str) -> Failure {
         const UPLOAD: &str = "the object in the store is damaged: compare its size with the backup job's log, and drill an older recovery point with --at";
         match self {
@@ -78,7 +78,7 @@ impl DecryptFailure {
         Self::NotAge(line[..line.len().min(SHOWN)].escape_ascii().to_string())
     }
 
-    /// Tells errors of decryption from errors of the reader underneath.
+    /// Separates errors of decryption from errors of the reader below.
     pub fn from_stream(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Self::Truncated,

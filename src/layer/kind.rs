@@ -33,7 +33,7 @@ pub enum Recognised {
     Yes,
     /// They are not.
     No,
-    /// They may be this layer's: the file ends before they tell.
+    /// The file ends before they show whether it is in this layer.
     CutOff,
 }
 

@@ -25,7 +25,7 @@ pub use stack::{LAYERS, Opened, encrypt, open};
 pub mod testing {
     use super::{Identities, Recipients, generate_key, seal_whole};
 
-    /// A key, and whom to encrypt to for it.
+    /// A key pair.
     pub struct Key {
         /// What opens.
         pub identities: Identities,

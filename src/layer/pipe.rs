@@ -57,7 +57,7 @@ pub fn decrypt_blocking(
             }
             let waiting = Instant::now();
             if output.blocking_send(chunk.freeze()).is_err() {
-                // Whoever took the plaintext has gone, and has its own reason to report.
+                // The receiver of the plaintext is gone, and reports its own reason.
                 return Err(DecryptFailure::Source(io::ErrorKind::BrokenPipe.into()));
             }
             waited_for_output += waiting.elapsed();

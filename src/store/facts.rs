@@ -1,15 +1,15 @@
-//! What a store tells about how it keeps objects: storage classes, locks, versions, lifecycle.
+//! What a store reports about how it keeps objects: storage classes, locks, versions, lifecycle.
 //!
-//! Stores tell different things to different credentials. What was not told is "not known", with the reason, and never
+//! A store reports different facts to different credentials. What it does not report is "not known", with the reason, and never
 //! taken for "not so".
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-/// Something a store may tell, or not.
+/// A fact that a store may report, or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fact<T> {
-    /// What it told.
+    /// The value, if it is known.
     pub value: Option<T>,
     /// Why it is not known.
     pub not_known: Option<String>,
@@ -56,7 +56,7 @@ pub struct ObjectFacts {
 const ARCHIVES: [&str; 2] = ["GLACIER", "DEEP_ARCHIVE"];
 
 impl ObjectFacts {
-    /// What a listing tells of an object, where nothing else is known.
+    /// The facts that a listing holds, where nothing else is known.
     pub fn of_class(storage_class: &str) -> Self {
         Self { storage_class: storage_class.to_owned(), ..Self::default() }
     }
@@ -137,7 +137,7 @@ pub struct BucketFacts {
     pub object_lock: Fact<BucketLock>,
     /// The encryption new objects get: `AES256`, `aws:kms`, or `none`.
     pub encryption: Fact<String>,
-    /// What becomes of objects with time.
+    /// What lifecycle rules do to objects with time.
     pub lifecycle: Fact<Vec<LifecycleRule>>,
 }
 

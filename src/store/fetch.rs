@@ -21,7 +21,7 @@ const PART: u64 = 4 * 1024 * 1024;
 /// Ranges read at once.
 const PARALLEL: usize = 4;
 
-/// Sends the bytes of an object, in order, until they end, one cannot be read, or nobody takes them any more.
+/// Sends the bytes of an object, in order, until they end, one cannot be read, or the receiver is gone.
 pub async fn pump(
     store: Arc<dyn Store>,
     key: ObjectKey,

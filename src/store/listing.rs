@@ -1,5 +1,5 @@
-//! Bounds of a listing. A store may go on for ever: it is broken, it is no store, or somebody wants the memory of the
-//! machine that drills.
+//! Bounds of a listing. A store may list for ever: it is broken, it is not a store, or it wants to exhaust the memory
+//! of this machine.
 
 use super::port::ObjectMeta;
 use crate::model::codes;

@@ -6,7 +6,7 @@
 
 use super::sql::{Token, Tokens};
 
-/// Who compares texts, and tells letters from digits.
+/// The library that compares texts and classifies characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LocaleProvider {
     /// The C library.
@@ -38,7 +38,7 @@ impl LocaleProvider {
 pub struct DatabaseLocale {
     /// Its encoding.
     pub encoding: String,
-    /// Who compares texts.
+    /// The library that compares texts.
     pub provider: LocaleProvider,
     /// The C library's locale for comparing.
     pub collate: String,

@@ -18,7 +18,7 @@ pub struct LineFeeds {
 }
 
 impl LineFeeds {
-    /// Looks at the next bytes of the stream.
+    /// Takes the next bytes of the stream.
     pub fn see(&mut self, bytes: &[u8]) {
         if self.bare {
             return;

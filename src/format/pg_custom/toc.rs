@@ -81,7 +81,7 @@ impl Toc {
     }
 
     /// Tables that could have rows, and whose rows are not in the archive: they will be empty after a
-    /// restore. `pg_dump` was told so, by `--schema-only`, `--exclude-table-data` or the like.
+    /// restore. `pg_dump` was asked for that by `--schema-only`, `--exclude-table-data` or the like.
     #[must_use]
     pub fn tables_without_data(&self) -> BTreeSet<QualifiedName> {
         let with_data: BTreeSet<_> = self.table_data().collect();
@@ -114,7 +114,7 @@ impl Toc {
     ///
     /// True for `pg_dump --schema=public`, and for any dump by a `pg_dump` before 11. A current one
     /// leaves `public` out, or, if its owner is not the usual one, lists it with only a comment
-    /// (`selectDumpableNamespace`, `dumpNamespace`, and `_printTocEntry` which goes by the comment).
+    /// (`selectDumpableNamespace`, `dumpNamespace`, and `_printTocEntry`, which is based on the comment).
     #[must_use]
     pub fn creates_public_schema(&self) -> bool {
         self.of_type("SCHEMA")

@@ -1,8 +1,8 @@
-//! Credentials, looked at before anything is signed with them.
+//! Credentials, checked before a request is signed with them.
 //!
 //! The SDK puts the access key and the token into headers, and panics where they do not fit there. A line break at the
 //! end of a key is common: a file was read into a variable, a secret was pasted. A role's credentials are replaced while
-//! a drill runs, so they are looked at each time they are loaded.
+//! a drill runs, so they are checked each time they are loaded.
 //!
 //! Loading may start a program of the profile's, which may ask a person for something: it is done as seldom as can be,
 //! and not waited for without an end.

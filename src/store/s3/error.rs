@@ -143,7 +143,7 @@ impl S3Store {
         )
     }
 
-    /// What to look at on the way to the store.
+    /// What to check between this machine and the store.
     fn way(&self, cause: &str) -> String {
         let mut hint = "check the network, the endpoint and the region".to_owned();
         if cause.contains("certificate") {
@@ -217,7 +217,7 @@ pub(super) fn status<E>(error: &SdkError<E>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
-/// Whether somebody answers that there is nothing, and not in the words of S3: a gateway, while it has no store.
+/// Whether a 404 has no code of S3: a gateway gave it, while no store was behind it.
 pub(super) fn is_foreign_404<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     status(error) == Some(404) && error.code().is_none()
 }

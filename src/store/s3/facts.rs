@@ -19,7 +19,7 @@ use crate::store::facts::{
 };
 use crate::store::port::RestoreTier;
 
-/// A store that does not tell how it keeps objects must not hold up a plan.
+/// How long a store may take to report how it keeps objects: it must not hold up a plan.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What HEAD says about how an object is kept.

@@ -1,6 +1,6 @@
-//! The way to the store: whom TLS trusts, and through which proxy.
+//! The way to the store: which certificates TLS trusts, and which proxy is used.
 //!
-//! The SDK for Rust heeds neither `AWS_CA_BUNDLE` nor the variables that name proxies, as every other one does. A drill
+//! Unlike the other SDKs, the one for Rust ignores `AWS_CA_BUNDLE` and the variables that name proxies. A drill
 //! in a company's network needs both.
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::proxy::{Guard, Proxy, Variable};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
-/// The way to a store, or to whoever hands out its credentials.
+/// The way to a store, or to the service that issues its credentials.
 #[derive(Debug)]
 pub(super) struct Network {
     tls: TlsContext,
@@ -38,8 +38,8 @@ impl Network {
         Self::through(proxy, variable)
     }
 
-    /// The way to whoever hands out credentials: over TLS, or on this machine's own network. Nobody may be asked at
-    /// all, so a proxy that cannot be used is no error before somebody is.
+    /// The way to the service that issues credentials: over TLS, or on this machine's own network. It may never be asked,
+    /// so a proxy that cannot be used is an error only once it is.
     ///
     /// # Errors
     /// `ca_bundle_unreadable`.

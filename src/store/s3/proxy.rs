@@ -31,13 +31,13 @@ pub(super) struct Proxy {
     pub shown: String,
     /// What goes through it.
     through: Matcher,
-    /// Somebody was to be asked through it, and could not be.
+    /// A request had to go through it, and could not.
     refused: AtomicBool,
 }
 
 impl Proxy {
-    /// The proxy for requests with the scheme and the port of this URL. As curl and the other SDKs do, lower case is
-    /// looked at first.
+    /// The proxy for requests with the scheme and the port of this URL. As with curl and the other SDKs, lower case
+    /// takes precedence.
     pub fn of_environment(url: &str, variable: Variable<'_>) -> Option<Self> {
         let http = url.starts_with("http://");
         let names = if http { ["http_proxy", "HTTP_PROXY"] } else { ["https_proxy", "HTTPS_PROXY"] };

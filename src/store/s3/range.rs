@@ -27,14 +27,14 @@ const PIECE: u64 = LONGEST_ANSWER / 4;
 enum Again {
     /// Its body ended too early.
     BrokeOff(String),
-    /// Somebody other than the store answered.
+    /// Something other than the store answered.
     Foreign(Failure),
 }
 
 /// What a store answers a request for a range with.
 #[derive(Debug, PartialEq, Eq)]
 enum Answer {
-    /// That range, as far as can be told.
+    /// That range, as far as the headers show.
     Right,
     /// The object ends before the range does.
     Short,
@@ -183,7 +183,7 @@ fn range_failure(message: String) -> Failure {
     )
 }
 
-/// Whether what is about to come is the range, by the headers before it.
+/// Whether the body that follows these headers is the range.
 fn answer(response: &GetObjectOutput, range: &Range<u64>) -> Answer {
     let length = response.content_length().and_then(|length| u64::try_from(length).ok());
     let wanted = range.end - range.start;

@@ -1,6 +1,6 @@
-//! What a store says, made fit to be shown.
+//! Texts of a store, made safe to show.
 //!
-//! The text of an answer is anybody's: of a proxy, of a server that is no store, of one that quotes what it was sent. An
+//! The text of an answer may come from a proxy, from a server that is not a store, or from one that quotes the request. An
 //! S3 store quotes an expired token in full. So every text of a store comes through [`Redactor::redact`]: no secret is in it,
 //! it is one line, and it is short.
 
@@ -14,7 +14,7 @@ use crate::model::secret::Secret;
 
 /// Characters of a text that are shown.
 const SHOWN: usize = 300;
-/// Bytes of a text that are looked at.
+/// Bytes of a text that are read.
 const LOOKED_AT: usize = 16 * 1024;
 /// Shorter ones would hide parts of words.
 const SHORTEST_SECRET: usize = 8;
@@ -33,7 +33,7 @@ static NAMED: LazyLock<Regex> = LazyLock::new(|| {
 /// A run of letters as tokens and keys have them.
 static RUN: LazyLock<Regex> =
     LazyLock::new(|| Regex::new("[A-Za-z0-9+/=_%-]{16,}").expect("it is a pattern"));
-/// A longer run is a token, whoever's it is; a SHA-256 in hex has 64, a long name has dots in it.
+/// A longer run is taken for a token; a SHA-256 in hex has 64, a long name has dots in it.
 const LONGEST_WORD: usize = 80;
 
 /// Makes texts of a store fit to be shown. Clones share what they have learnt.

@@ -1,5 +1,5 @@
-//! Counts what really goes over the network: requests with their retries, and bytes as they are taken. Looks at the
-//! clock of whoever answers. And takes no more of an answer than answers of its kind have.
+//! Counts what really goes over the network: requests with their retries, and bytes as they are taken. Reads the
+//! clock of the server that answers. Bounds how much of an answer is taken.
 
 use std::fmt;
 use std::pin::Pin;
@@ -103,7 +103,7 @@ impl fmt::Display for TooLong {
 
 impl std::error::Error for TooLong {}
 
-/// A body that counts what is taken of it: one that is dropped half way was not all received.
+/// A body that counts the bytes that are read of it: one that is dropped half way was not received whole.
 struct Metered {
     body: SdkBody,
     meter: Meter,

@@ -28,7 +28,7 @@ const SMALL_PARTS: i32 = 1000;
 /// store refuses: the upload is over, and there is an object. By the word it is known for our own.
 const MARK: &str = "restore-drill-upload";
 
-/// What is under the key of an upload.
+/// The object that lies under the key of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
     Nothing,
@@ -93,7 +93,7 @@ struct S3Upload {
     store: S3Store,
     key: ObjectKey,
     upload_id: String,
-    /// What tells its object from everybody else's.
+    /// Identifies its object among those of other writers.
     mark: String,
     size_bytes: u64,
     buffer: BytesMut,

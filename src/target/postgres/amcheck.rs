@@ -108,7 +108,7 @@ pub struct ExaminedRelation {
 struct Extension {
     /// Where its functions are, quoted.
     schema: String,
-    /// Whether it can look whether a unique index is.
+    /// Whether it can check whether a unique index is unique.
     checks_unique: bool,
     /// Whether it can check tables.
     checks_tables: bool,
@@ -257,7 +257,7 @@ enum Fault {
     NotChecked(String),
 }
 
-/// Tells corruption apart from an expression that fails, and from what ends the check.
+/// Separates corruption from an expression that fails, and from an error that ends the check.
 fn fault(relation: &Relation, error: &Error) -> Result<Fault> {
     match error.code().map(tokio_postgres::error::SqlState::code) {
         // data_corrupted, index_corrupted, and a read that fell short

@@ -46,7 +46,7 @@ pub struct Contents {
 }
 
 impl Server {
-    /// A database's size on disk. `None` if the server does not tell: nothing depends on it.
+    /// A database's size on disk. `None` if the server does not report it: nothing depends on it.
     pub async fn size_of(&self, database: &DatabaseName) -> Option<u64> {
         let session = self.catalog(database.as_str()).await.ok()?;
         let row = session.query_one("SELECT pg_database_size(current_database())", &[]).await.ok()?;

@@ -8,7 +8,7 @@ use crate::model::failure::Result;
 /// Runs a connection until its client is gone.
 pub(super) fn drive(connection: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static) {
     tokio::spawn(async move {
-        // The client's next call reports why a connection ended; here there is nobody to tell.
+        // The client's next call reports why a connection ended; no caller is waiting for it here.
         let _ = connection.await;
     });
 }

@@ -1,7 +1,7 @@
 //! How many connections the checks of a drill hold at once, and work that spreads over those that are to spare.
 //!
-//! A permit is taken before its connection is made and kept as long as it is. Whoever has what it asked for at its
-//! beginning needs nothing more in order to end, so nobody waits for somebody who waits for him.
+//! A permit is taken before its connection is made and kept as long as it is. A check that has the permits it
+//! asked for at its beginning needs no further one in order to end, so no two checks wait for each other.
 
 use std::sync::Mutex;
 
@@ -31,8 +31,8 @@ impl Connections {
         2 * (jobs + 1)
     }
 
-    /// Waits until so many connections may be made. They may be until what is returned is gone. Ask once, for all that
-    /// are needed.
+    /// Waits until so many connections may be made. They may stay open until the permit is dropped. Ask once, for all
+    /// that are needed.
     pub async fn hold(&self, connections: usize) -> SemaphorePermit<'_> {
         let connections = connections.clamp(1, Self::most(self.jobs));
         let permits = u32::try_from(connections).unwrap_or(u32::MAX);
@@ -80,8 +80,8 @@ impl Connections {
 /// Items that are still to be worked on.
 struct Queue<T> {
     items: Mutex<std::vec::IntoIter<T>>,
-    /// Ends the waiting of those who would help: their caller holds a permit until they return, and others may wait for
-    /// that one.
+    /// Ends the waiting of helpers: their caller holds a permit until they return, and other checks may wait for that
+    /// permit.
     none_left: CancellationToken,
 }
 

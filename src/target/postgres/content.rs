@@ -26,7 +26,7 @@ pub(super) use pieces::pieces;
 pub(super) use reading::{Locking, Reading, read_on};
 pub use table::{Folded, Wanted};
 
-/// Whatever has a say in how values are written, as `pg_dump` sets it or, where it leaves a setting alone, fixed too; and
+/// Every setting that changes how values are written: as `pg_dump` sets it, or fixed where `pg_dump` leaves it alone; and
 /// no limits of time. Settings that a server does not know are left out.
 const PIN: &str = "
     SELECT pg_catalog.set_config(s.name, v.value, false)

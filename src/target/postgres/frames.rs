@@ -1,6 +1,6 @@
 //! What a server sends, in messages of a bounded size.
 //!
-//! The server of a drill is hostile: it decides how long a message is that it announces, and whoever reads it would make
+//! The server of a drill is hostile: it announces how long a message is, and a reader that believed it would make
 //! room for all of it. Rows of a `COPY` are handed on in pieces, whatever their length: their reader does not mind. Any
 //! other message that is longer than [`LIMIT`] is not read at all. In its place comes an error, as if the server had sent
 //! it, and the connection ends.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::server::{MAINTENANCE, Server};
 
 const MIB: u64 = 1024 * 1024;
-/// What `max_locks_per_transaction` is where nobody sets it.
+/// What `max_locks_per_transaction` is where it is not set.
 const DEFAULT_LOCKS: u64 = 64;
 /// Bytes of shared memory for each lock that the table has room for (`LOCK`, `PROCLOCK` and their hash entries).
 const LOCK_BYTES: u64 = 320;

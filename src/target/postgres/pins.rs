@@ -2,7 +2,7 @@
 //!
 //! A dump runs as superuser while it is restored, and can leave settings behind for every later connection: of a role, of
 //! a database, of both. What stands in the startup message takes precedence over all of these, and is what `RESET` and
-//! `DISCARD ALL` go back to; so everything that has a say in what we read stands there.
+//! `DISCARD ALL` go back to; so every setting that changes what we read stands there.
 
 use std::fmt::Write as _;
 use std::time::Duration;

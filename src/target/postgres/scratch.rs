@@ -44,7 +44,7 @@ impl Server {
             }
             progress(chunk.len() as u64);
         }
-        // Whoever feeds us must not wait for a reader that has stopped reading.
+        // The sender must not wait for a reader that has stopped reading.
         drop(chunks);
         written(exec).await
     }

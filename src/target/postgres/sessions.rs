@@ -1,4 +1,4 @@
-//! Connections of our own to a restored server, told apart by what may have run on them.
+//! Connections to a restored server: one type for queries of our own, one for those that may run code of the backup.
 //!
 //! What a backup brings along runs in many places: a CHECK constraint, an index that is made of an expression (already
 //! when a query on its table is planned), a cast, a view. It can change the settings of the connection it runs on, and with
@@ -48,7 +48,7 @@ impl Server {
 }
 
 impl Pinned {
-    /// Has texts come as they are stored: where there is no encoding, the server can translate none into UTF-8.
+    /// Asks for texts as they are stored: a database without an encoding cannot translate them into UTF-8.
     pub async fn take_any_bytes(&self) -> Result<(), Error> {
         if self.is_ascii {
             self.client.batch_execute("SET client_encoding = 'SQL_ASCII'").await
@@ -57,8 +57,8 @@ impl Pinned {
         }
     }
 
-    /// Makes the connection what it was in its beginning. `DISCARD ALL` is no query: it looks nothing up that could be
-    /// somebody else's.
+    /// Resets the connection to what it was in its beginning. `DISCARD ALL` is not a query: it looks up no name that the
+    /// backup could have defined.
     async fn begin_anew(&self) -> Result<(), Error> {
         self.client.batch_execute("DISCARD ALL").await?;
         self.take_any_bytes().await

@@ -10,7 +10,7 @@ use crate::model::verdict::Tuning;
 
 const MIB: u64 = 1024 * 1024;
 const GIB: u64 = 1024 * MIB;
-/// What `max_connections` is where nobody sets it.
+/// What `max_connections` is where it is not set.
 const POSTGRES_DEFAULT: usize = 100;
 
 /// Settings for a tuning, a number of restore workers and what the dumps need, with the template's own on top.

@@ -85,7 +85,7 @@ impl SourceServer {
 }
 
 impl Snapshot {
-    /// Reads every table under the snapshot. Begin once `pg_dump` holds its locks: as long as it does, nobody changes a
+    /// Reads every table under the snapshot. Begin once `pg_dump` holds its locks: as long as it does, no session changes a
     /// table. A table is locked while it is read and no longer, since the source's lock table is shared by all its sessions,
     /// and locks that cannot be had at once are not waited for.
     pub async fn read(&self, key: &FingerprintKey) -> Result<Vec<Table>> {

@@ -28,7 +28,7 @@ pub struct SourceServer {
     pub port: String,
     /// The user.
     pub user: String,
-    /// That user's password; it is not told to the container.
+    /// That user's password; the container does not get it.
     pub password: Secret,
 }
 
@@ -51,7 +51,7 @@ impl SourceServer {
         }
     }
 
-    /// As `pg_dump` does it without further settings: encrypted if the server can, and whoever answers is believed. What
+    /// As `pg_dump` does it without further settings: encrypted if the server can, and its identity is not checked. What
     /// is read here is compared with what `pg_dump` reads over the same way, so demanding a certificate of one of the
     /// two would protect neither.
     async fn connect_through(&self, database: &DatabaseName) -> Result<Client, Attempt> {

@@ -24,9 +24,9 @@ use crate::model::failure::{Failure, Result};
 pub enum SslMode {
     /// Not at all.
     Disable,
-    /// Encrypted if the server can; nobody knows with whom one speaks.
+    /// Encrypted if the server can; its identity is not checked.
     Prefer,
-    /// Encrypted; nobody knows with whom one speaks, unless roots are given.
+    /// Encrypted; its identity is checked only if roots are given.
     Require,
     /// Encrypted, and the certificate comes from a known authority.
     VerifyCa,
@@ -164,7 +164,7 @@ fn unreadable(why: &str) -> Failure {
 }
 
 /// Trusts certificates of a known authority, whatever host they are for. Without an authority it trusts every certificate:
-/// encryption without knowing with whom, which is what `prefer` and `require` mean.
+/// encryption without checking the identity, which is what `prefer` and `require` mean.
 #[derive(Debug)]
 struct AnyName {
     provider: Arc<CryptoProvider>,

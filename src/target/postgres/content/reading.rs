@@ -42,7 +42,7 @@ pub(in crate::target::postgres) struct Reading {
 /// Whether a connection must lock what it reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::target::postgres) enum Locking {
-    /// Nobody else changes the tables.
+    /// No other session changes the tables.
     Needless,
     /// Lock each table as long as it is read, and never wait for it.
     WhileRead,
@@ -51,7 +51,7 @@ pub(in crate::target::postgres) enum Locking {
 /// What became of locking a table.
 enum Locked {
     Yes,
-    /// Somebody waits to change it, and whoever reads it would have to wait behind.
+    /// Another session waits to change it, and a reader would have to wait behind it.
     No,
     /// It is not the table of the snapshot any more.
     Changed,
@@ -151,7 +151,7 @@ impl Reading {
 }
 
 /// Locks a table against being dropped, emptied or rewritten, if that can be had at once. Waiting could be for ever:
-/// whoever is in front may wait for a lock that the same backup holds. Begins the savepoint `reading` in the same request. In a
+/// the session in front may wait for a lock that the same backup holds. Begins the savepoint `reading` in the same request. In a
 /// transaction that failed if the table is not locked.
 async fn lock_at_once(client: &Client, table: &Wanted) -> Result<Locked> {
     let name = quoted(&table.name);

@@ -1,4 +1,4 @@
-//! Tables whose rows are read, and what comes of it.
+//! Tables whose rows are read, and the sums that their rows add up to.
 
 use crate::model::manifest::Fingerprint;
 use crate::template::TableName;

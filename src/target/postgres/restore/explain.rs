@@ -1,4 +1,4 @@
-//! Why a restore did not go clean, and who is to blame.
+//! Why a restore reported errors, and what is to blame: the backup, the machine or the image.
 //!
 //! The backup is, unless the machine or the image can be shown to be: by asking the engine, the server and the image, and
 //! never by what an error says, since any dump can write `out of memory`. So a dump can make itself fail by its words, and
@@ -24,7 +24,7 @@ const FULL: u64 = 256 * 1024 * 1024;
 /// What a restore that did not go clean means.
 #[derive(Debug)]
 pub enum Explained {
-    /// All rows are there, and what is not cannot be here; an operator should know.
+    /// All rows are there. What is missing cannot exist in a drill; an operator should know.
     Complete(String),
     /// It failed.
     Failed(Failure),
@@ -116,7 +116,7 @@ fn of_the_machine(run: &Run) -> Option<Failure> {
     })
 }
 
-/// What is wrong with the backup, by the words: a dump may say the worst of itself.
+/// What is wrong with the backup, by the words of the errors: a dump may blame itself.
 fn of_the_backup(words: &Words, first: String) -> Failure {
     if words.tell_of_a_foreign_key() {
         return Failure::bad(codes::FOREIGN_KEY_VIOLATED, first)

@@ -17,7 +17,7 @@ const LINES: usize = 60;
 /// Characters of each.
 const LENGTH: usize = 500;
 
-/// What stands for what is left out.
+/// What is shown in place of text that is left out.
 const LEFT_OUT: &str = "…";
 
 /// Names that may be shown: those of the dump's own objects.
@@ -147,7 +147,7 @@ pub fn first(words: &Words, names: &Names<'_>, exit_code: i64) -> String {
     }
 }
 
-/// The entry's statement, for those who look for what it needs.
+/// The statement of the entry, for finding out what it needs.
 pub fn entry_of<'a>(toc: &'a Toc, complaint: &Complaint) -> Option<&'a Entry> {
     toc.entries.iter().find(|entry| Some(entry.dump_id) == complaint.entry)
 }

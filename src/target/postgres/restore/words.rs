@@ -57,7 +57,7 @@ pub struct Words {
 }
 
 impl Words {
-    /// Whether somebody else wrote lines that look like errors.
+    /// Whether lines that look like errors were written by the dump.
     pub fn are_forged(&self) -> bool {
         // One that gives up counts none. Of several workers that speak at once some lines are lost, and none is added.
         self.ignored.is_some_and(|ignored| ignored < self.seen)
