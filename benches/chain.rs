@@ -19,7 +19,7 @@ use restore_drill::model::failure::Result;
 use restore_drill::model::human;
 use restore_drill::model::verdict::CheckStatus;
 use restore_drill::target::postgres::chain_rows::ChainTable;
-use restore_drill::target::postgres::{Database, Server};
+use restore_drill::target::postgres::{DatabaseAddress, Server};
 use restore_drill::template::TableName;
 
 use common::{option, report, with_server};
@@ -48,7 +48,7 @@ async fn main() -> Result<()> {
 async fn measure(server: Server, rows: u64) -> Result<()> {
     let check: VerifyChain = toml::from_str(CHECK).expect("it is a check");
     let chain = check.chain().expect("it is consistent");
-    let database = Database::InStack(server, check.database.clone());
+    let database = DatabaseAddress::InStack(server, check.database.clone());
     let processors = std::thread::available_parallelism().map_or(1, |number| number.get() as u64);
     let jobs = usize::try_from(option("--jobs", processors)).expect("few");
     for _ in 0..option("--repeat", 3) {
@@ -82,7 +82,7 @@ struct Gathered {
     lengths: Vec<Option<u32>>,
 }
 
-async fn gather(database: &Database, table: &TableName, chain: &Chain) -> Result<Gathered> {
+async fn gather(database: &DatabaseAddress, table: &TableName, chain: &Chain) -> Result<Gathered> {
     let source = ChainTable::open(database, table).await?;
     let layout = Layout::new(chain, &source.columns()).expect("the columns are there");
     let selection = source.selection(&layout.wanted).await?;

@@ -17,12 +17,12 @@ use crate::sandbox::labels::Ownership;
 use crate::sandbox::spec::StackNetwork;
 use crate::store::Store;
 use crate::target::postgres::Server;
-use crate::target::postgres::catalog::Contents;
+use crate::target::postgres::catalog::RestoredContents;
 use crate::target::postgres::connections::Connections;
 use crate::template::KeyPattern;
 
 /// What the restored databases hold.
-pub type Restored<'a> = BTreeMap<&'a DatabaseName, &'a Contents>;
+pub type Restored<'a> = BTreeMap<&'a DatabaseName, &'a RestoredContents>;
 
 /// What all checks of a drill work with.
 pub struct Tools {

@@ -21,7 +21,7 @@ use crate::model::human;
 use crate::model::manifest::{Content, Database, FingerprintKey, Table};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
-use crate::target::postgres::content::{Shape, Wanted};
+use crate::target::postgres::content::{Shape, TableToRead};
 use crate::template::{TableName, Template};
 use judge::{Found, Restored};
 use manifests::{Look, Manifests};
@@ -170,12 +170,12 @@ async fn compare(
 
 /// The tables whose rows can be compared: those on both sides with the same columns, and in the manifest's order of
 /// them. Tables that inherit may get their columns in another order by being restored.
-fn wanted(tables: &[Table], shapes: &[Shape]) -> Vec<Wanted> {
+fn wanted(tables: &[Table], shapes: &[Shape]) -> Vec<TableToRead> {
     let listed: BTreeMap<(&str, &str), &Table> =
         tables.iter().map(|table| ((table.schema.as_str(), table.name.as_str()), table)).collect();
     let wanted = |shape: &Shape| {
         let table = listed.get(&(shape.name.schema.as_str(), shape.name.table.as_str()))?;
-        judge::comparable(table, &shape.columns).then(|| Wanted {
+        judge::comparable(table, &shape.columns).then(|| TableToRead {
             oid: shape.oid,
             name: shape.name.clone(),
             columns: table.columns.iter().map(|column| column.name.clone()).collect(),

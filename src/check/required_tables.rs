@@ -108,7 +108,7 @@ fn judge(check: &RequiredTables, restored: &Restored<'_>) -> Outcome {
 mod tests {
     use super::*;
     use crate::model::verdict::CheckStatus;
-    use crate::target::postgres::catalog::Contents;
+    use crate::target::postgres::catalog::RestoredContents;
 
     fn judged(tables: &[&str]) -> Outcome {
         let database = "a".parse().unwrap();
@@ -117,7 +117,7 @@ mod tests {
             tables: [("a".parse().unwrap(), vec!["t".parse().unwrap(), "s.t".parse().unwrap()])].into(),
         };
         let rows = tables.iter().map(|table| (table.parse().unwrap(), 3)).collect();
-        judge(&check, &[(&database, &Contents { rows, total_rows: 0 })].into())
+        judge(&check, &[(&database, &RestoredContents { rows, total_rows: 0 })].into())
     }
 
     #[test]

@@ -254,7 +254,7 @@ mod tests {
     use super::*;
     use crate::model::earlier::EarlierDatabase;
     use crate::model::verdict::CheckStatus;
-    use crate::target::postgres::catalog::Contents;
+    use crate::target::postgres::catalog::RestoredContents;
 
     fn rule(min: Option<u64>, max: Option<u64>, exact: Option<u64>) -> RowRule {
         RowRule {
@@ -305,7 +305,7 @@ mod tests {
             )]),
             ..EarlierDrill::default()
         });
-        let contents = Contents { rows: [("t".parse().unwrap(), count)].into(), total_rows: count };
+        let contents = RestoredContents { rows: [("t".parse().unwrap(), count)].into(), total_rows: count };
         let database = "a".parse().unwrap();
         let restored = [(&database, &contents)].into();
         let earlier = EarlierDrills { drills: earlier.into_iter().collect(), passed_over: None };

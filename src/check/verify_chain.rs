@@ -40,7 +40,7 @@ use super::entry::{Check, Entry};
 use super::findings::Outcome;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
-use crate::target::postgres::Database;
+use crate::target::postgres::DatabaseAddress;
 use crate::template::{NeededTable, Template};
 
 pub use self::read::{verify, verify_within};
@@ -107,7 +107,7 @@ impl Check for VerifyChain {
 /// If it cannot be judged.
 async fn run(check: &VerifyChain, context: &Context<'_>) -> Result<Outcome> {
     let chain = check.chain().map_err(|why| Failure::config(codes::TEMPLATE_INVALID, why))?;
-    let database = Database::InStack(context.tools.server.clone(), check.database.clone());
+    let database = DatabaseAddress::InStack(context.tools.server.clone(), check.database.clone());
     let tools = context.tools;
     // One holds the snapshot that the others read.
     let _permits = tools.connections.hold(tools.jobs + 1).await;

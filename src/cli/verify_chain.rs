@@ -16,7 +16,7 @@ use crate::model::exit::ExitCode;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::verdict::{self, CheckStatus, Severity};
-use crate::target::postgres::{Database, Direct};
+use crate::target::postgres::{DatabaseAddress, Direct};
 use crate::template::{CheckSection, Environment, Purpose, TableName};
 use crate::view::Page;
 
@@ -199,7 +199,7 @@ async fn judge(args: &Args, check: &VerifyChain, chain: Chain) -> Result<Outcome
         value
             .or_else(|| (name == "PGDATABASE" && args.template.is_some()).then(|| check.database.to_string()))
     };
-    let database = Database::Direct(Direct::new(url.as_deref(), &variable)?);
+    let database = DatabaseAddress::Direct(Direct::new(url.as_deref(), &variable)?);
     let processors = || std::thread::available_parallelism().map_or(FEW, usize::from);
     let jobs = args.jobs.map_or_else(processors, usize::from);
     let verified = verify(&database, &check.table, &chain, jobs, &Watch::default()).await;

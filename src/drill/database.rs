@@ -14,7 +14,7 @@ use crate::model::event::{DatabaseEvent, Event};
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{RecoveryPoint, StageSeconds};
-use crate::target::postgres::catalog::Contents;
+use crate::target::postgres::catalog::RestoredContents;
 use crate::target::{self, Restoration, RestoreEvent};
 
 /// Dumps of at least this size are restored by several workers; for smaller ones starting them costs more.
@@ -35,7 +35,7 @@ pub enum Progress {
 #[derive(Debug)]
 pub struct RestoredDatabase {
     /// Its tables and their rows.
-    pub contents: Contents,
+    pub contents: RestoredContents,
     /// The recovery point it was restored from, with its hashes.
     pub point: RecoveryPoint,
     /// What each stage took.
@@ -134,7 +134,7 @@ impl Task {
     }
 
     /// Counts the rows of all tables. Returns what that took, too.
-    async fn count(&self) -> Result<(Contents, f64)> {
+    async fn count(&self) -> Result<(RestoredContents, f64)> {
         self.record(DatabaseEvent::Counting).await;
         let began = Instant::now();
         let contents = self.fetcher.server.contents(&self.point.database).await?;

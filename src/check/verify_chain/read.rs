@@ -18,7 +18,7 @@ use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::verdict::{Finding, Severity};
-use crate::target::postgres::Database;
+use crate::target::postgres::DatabaseAddress;
 use crate::target::postgres::chain_rows::{ChainTable, FieldKind, PageRange, Selection};
 use crate::template::TableName;
 
@@ -30,7 +30,7 @@ const AHEAD: usize = 4;
 /// # Errors
 /// `chain_columns_missing` if the table is not such a table; if rows cannot be read.
 pub async fn verify(
-    database: &Database,
+    database: &DatabaseAddress,
     table: &TableName,
     chain: &Chain,
     jobs: usize,
@@ -44,7 +44,7 @@ pub async fn verify(
 /// # Errors
 /// As [`verify`].
 pub async fn verify_within(
-    database: &Database,
+    database: &DatabaseAddress,
     table: &TableName,
     chain: &Chain,
     jobs: usize,

@@ -38,7 +38,7 @@ const USER_TABLES: &str = concat!(
 
 /// The tables of a database and their rows, counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Contents {
+pub struct RestoredContents {
     /// Rows of each table. One that has partitions or heirs has their rows too, and they stand here as well.
     pub rows: BTreeMap<TableName, u64>,
     /// Rows in all, each counted once.
@@ -54,7 +54,7 @@ impl Server {
     }
 
     /// Counts every row of every table: not the planner's estimate.
-    pub async fn contents(&self, database: &DatabaseName) -> Result<Contents> {
+    pub async fn contents(&self, database: &DatabaseName) -> Result<RestoredContents> {
         let mut tables = self.tables(database).await?;
         // An index of a table can run code of the backup's, as soon as a query on it is planned.
         let session = self.foreign(database.as_str(), &Pins::rows()).await?;
@@ -125,7 +125,7 @@ fn count_by_oid(oid: u32) -> String {
     format!("{}{oid}::pg_catalog.oid", qualify(count))
 }
 
-fn sum_up(tables: &[Table]) -> Contents {
+fn sum_up(tables: &[Table]) -> RestoredContents {
     let mut children: BTreeMap<u32, Vec<&Table>> = BTreeMap::new();
     for table in tables {
         for parent in &table.parents {
@@ -145,7 +145,7 @@ fn sum_up(tables: &[Table]) -> Contents {
         }
         family.values().sum()
     };
-    Contents {
+    RestoredContents {
         rows: tables.iter().map(|table| (table.name.clone(), rows_with_children(table))).collect(),
         total_rows: tables.iter().map(|table| table.own_rows).sum(),
     }

@@ -13,7 +13,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Row};
 
 use super::copy_rows::copy_rows;
-use super::database::Database;
+use super::database::DatabaseAddress;
 use super::failures::{own_failure, query_failure};
 use super::own_sql::qualify;
 use super::quote::{in_blocks, quote_identifier, quote_relation};
@@ -81,19 +81,19 @@ const LEAVES: &str = "
 
 /// A table whose rows are chained.
 pub struct ChainTable {
-    database: Database,
+    database: DatabaseAddress,
     name: TableName,
     /// Holds the snapshot that every reader sees.
     coordinator: Client,
     snapshot: String,
     columns: BTreeMap<String, ColumnType>,
-    sources: Vec<Source>,
+    sources: Vec<ChainSource>,
     reads_ranges: bool,
 }
 
 /// Something that rows are selected from.
 #[derive(Debug, Clone)]
-struct Source {
+struct ChainSource {
     /// As SQL, quoted.
     from: String,
     /// Its pages; none for what has none, such as a view.
@@ -128,7 +128,7 @@ impl ChainTable {
     ///
     /// # Errors
     /// `schema_differs` if it is not there, `query_failed`.
-    pub async fn open(database: &Database, name: &TableName) -> Result<Self> {
+    pub async fn open(database: &DatabaseAddress, name: &TableName) -> Result<Self> {
         let client = database.connect().await?;
         let failed = |error| own_failure(&format!("looking at {name}"), &error);
         begin(&client, CATALOG_PATH).await.map_err(failed)?;
@@ -149,7 +149,7 @@ impl ChainTable {
             let leaves = client.query(&qualify(LEAVES), &[&oid]).await.map_err(failed)?;
             leaves.iter().map(leaf).collect::<Result<_, _>>().map_err(failed)?
         } else {
-            vec![Source { from: quote_relation(&name.schema, &name.table), pages: None }]
+            vec![ChainSource { from: quote_relation(&name.schema, &name.table), pages: None }]
         };
         let snapshot = relation.try_get(3).map_err(failed)?;
         client.batch_execute(TEMPLATE_PATH).await.map_err(failed)?;
@@ -232,7 +232,7 @@ impl ChainTable {
     /// The table, cut into parts that together have every row once, in the order of the pages.
     pub fn ranges(&self) -> Vec<PageRange> {
         let mut ranges = Vec::new();
-        for (source, Source { pages, .. }) in self.sources.iter().enumerate() {
+        for (source, ChainSource { pages, .. }) in self.sources.iter().enumerate() {
             let pages = if self.reads_ranges { pages.unwrap_or(0) } else { 0 };
             let mut first = 0;
             loop {
@@ -326,8 +326,8 @@ fn column(row: &Row) -> Result<(String, ColumnType), Error> {
     Ok((row.try_get::<_, ServerText>(0)?.into_string(), column))
 }
 
-fn leaf(row: &Row) -> Result<Source, Error> {
-    Ok(Source {
+fn leaf(row: &Row) -> Result<ChainSource, Error> {
+    Ok(ChainSource {
         from: format!("ONLY {}", quote_relation(row.try_get(0)?, row.try_get(1)?)),
         pages: Some(u64::try_from(row.try_get::<_, i64>(2)?).unwrap_or(0)),
     })

@@ -92,7 +92,7 @@ impl Server {
         connections: &Connections,
         timeout: Duration,
     ) -> Result<Vec<Recheck>> {
-        let catalog::Found { mut units, left_out } = {
+        let catalog::ConstraintUnits { mut units, left_out } = {
             let session = self.catalog(database.as_str()).await?;
             catalog::read(&session, kinds).await?
         };

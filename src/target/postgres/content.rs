@@ -24,7 +24,7 @@ use crate::template::TableName;
 
 pub(super) use pieces::pieces;
 pub(super) use reading::{Locking, Reading, read_on};
-pub use table::{Folded, Wanted};
+pub use table::{Folded, TableToRead};
 
 /// Every setting that changes how values are written: as `pg_dump` sets it, or fixed where `pg_dump` leaves it alone; and
 /// no limits of time. Settings that a server does not know are left out.
@@ -157,7 +157,7 @@ impl Server {
     pub async fn fold_rows(
         &self,
         database: &DatabaseName,
-        tables: Vec<Wanted>,
+        tables: Vec<TableToRead>,
         key: &FingerprintKey,
         connections: usize,
     ) -> Result<Vec<Folded>> {

@@ -10,14 +10,14 @@ use crate::model::names::DatabaseName;
 
 /// A database that checks can connect to, as often as they like.
 #[derive(Debug, Clone)]
-pub enum Database {
+pub enum DatabaseAddress {
     /// In a stack, through the engine.
     InStack(Server, DatabaseName),
     /// Anywhere else, where a URL or the environment says.
     Direct(Direct),
 }
 
-impl Database {
+impl DatabaseAddress {
     /// Opens a connection.
     ///
     /// # Errors

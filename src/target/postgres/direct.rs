@@ -180,7 +180,7 @@ fn add_password(config: &mut Config, variable: Lookup<'_>) {
         Some(Host::Tcp(host)) => host.clone(),
         _ => "localhost".to_owned(),
     };
-    let wanted = passfile::Wanted {
+    let wanted = passfile::PasswordQuery {
         host: &host,
         port: config.get_ports().first().copied().unwrap_or(5432),
         database: config.get_dbname().unwrap_or_default(),

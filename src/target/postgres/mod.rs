@@ -39,6 +39,6 @@ pub mod source;
 mod tls;
 mod trouble;
 
-pub use database::Database;
+pub use database::DatabaseAddress;
 pub use direct::Direct;
 pub use server::{MAINTENANCE, Server, ServerVersion};

@@ -8,7 +8,7 @@ use crate::model::secret::Secret;
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// What a password is wanted for.
-pub(super) struct Wanted<'a> {
+pub(super) struct PasswordQuery<'a> {
     pub host: &'a str,
     pub port: u16,
     pub database: &'a str,
@@ -17,7 +17,7 @@ pub(super) struct Wanted<'a> {
 
 /// The password for this, from the file that `PGPASSFILE` names, or `~/.pgpass`. A file that others may read is
 /// not used, as psql does not use it.
-pub(super) fn look_up(wanted: &Wanted<'_>, variable: Lookup<'_>) -> Option<Secret> {
+pub(super) fn look_up(wanted: &PasswordQuery<'_>, variable: Lookup<'_>) -> Option<Secret> {
     let path = match variable("PGPASSFILE").filter(|path| !path.is_empty()) {
         Some(path) => PathBuf::from(path),
         None => PathBuf::from(variable("HOME")?).join(".pgpass"),
@@ -34,7 +34,7 @@ pub(super) fn look_up(wanted: &Wanted<'_>, variable: Lookup<'_>) -> Option<Secre
     find(&std::fs::read_to_string(path).ok()?, wanted)
 }
 
-fn find(text: &str, wanted: &Wanted<'_>) -> Option<Secret> {
+fn find(text: &str, wanted: &PasswordQuery<'_>) -> Option<Secret> {
     let port = wanted.port.to_string();
     text.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
         let fields: Vec<String> = fields(line);
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn the_first_line_that_fits_gives_the_password() {
         let text = "# a comment\nh:5432:other:me:no\nh:*:shop:me:a\\:b\\\\c\n*:*:*:*:last\n";
-        let wanted = |host, database| Wanted { host, port: 5432, database, user: "me" };
+        let wanted = |host, database| PasswordQuery { host, port: 5432, database, user: "me" };
         assert_eq!(find(text, &wanted("h", "shop")).unwrap().expose(), "a:b\\c");
         assert_eq!(find(text, &wanted("x", "shop")).unwrap().expose(), "last");
         assert!(find("h:1:2\n", &wanted("h", "shop")).is_none());
@@ -84,7 +84,7 @@ mod tests {
         std::fs::write(&path, "*:*:*:*:secret\n").unwrap();
         let look = || {
             let variable = |name: &str| (name == "PGPASSFILE").then(|| path.display().to_string());
-            look_up(&Wanted { host: "h", port: 1, database: "d", user: "u" }, &variable)
+            look_up(&PasswordQuery { host: "h", port: 1, database: "d", user: "u" }, &variable)
         };
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
         assert!(look().is_none());

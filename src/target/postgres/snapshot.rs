@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use tokio_postgres::Client;
 
 use super::client::execute;
-use super::content::{self, Locking, Reading, Shape, Wanted};
+use super::content::{self, Locking, Reading, Shape, TableToRead};
 use super::failures::query_failure;
 use super::quote::quote_literal;
 use super::source::SourceServer;
@@ -90,8 +90,8 @@ impl Snapshot {
     /// and locks that cannot be had at once are not waited for.
     pub async fn read(&self, key: &FingerprintKey) -> Result<Vec<Table>> {
         let shapes = content::shapes(&self.client).await?;
-        let wanted: Vec<Wanted> =
-            shapes.iter().filter(|shape| !shape.is_elsewhere).map(Wanted::from).collect();
+        let wanted: Vec<TableToRead> =
+            shapes.iter().filter(|shape| !shape.is_elsewhere).map(TableToRead::from).collect();
         let pieces = content::pieces(&self.client, &wanted).await?;
         let mut helpers = Vec::new();
         while helpers.len() < CONNECTIONS.min(pieces.len()) {
@@ -131,7 +131,7 @@ impl Snapshot {
     }
 }
 
-impl From<&Shape> for Wanted {
+impl From<&Shape> for TableToRead {
     fn from(shape: &Shape) -> Self {
         Self {
             oid: shape.oid,

@@ -5,7 +5,7 @@ use restore_drill::check::verify_chain::VerifyChain;
 use restore_drill::check::verify_chain::{Limits, Watch, verify_within};
 use restore_drill::model::failure::Result;
 use restore_drill::model::verdict::{CheckStatus, Severity};
-use restore_drill::target::postgres::{Database, Direct};
+use restore_drill::target::postgres::{DatabaseAddress, Direct};
 
 use super::super::world::RUNTIME;
 use super::server::{PASSWORD, Server};
@@ -41,7 +41,7 @@ fn verify(server: &Server, table: &str, more: &str) -> Result<Outcome> {
         "PGPASSWORD" => Some(PASSWORD.to_owned()),
         _ => None,
     };
-    let database = Database::Direct(Direct::new(None, &variable)?);
+    let database = DatabaseAddress::Direct(Direct::new(None, &variable)?);
     let chain = check.chain().expect("it is consistent");
     let watch = Watch::default();
     let verifying = verify_within(&database, &check.table, &chain, 2, &watch, LIMITS);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::Row;
 
-use super::queries::{self, ForeignColumn, ForeignKey, Table, Unique, Unit};
+use super::queries::{self, ConstrainedTable, ForeignColumn, ForeignKey, Unique, Unit};
 use crate::model::failure::Result;
 use crate::target::postgres::catalog::of_users;
 use crate::target::postgres::constraints::{ConstraintKind, Recheck, RecheckResult, RecheckedRule};
@@ -137,14 +137,17 @@ const LEFT_OUT: &str = concat!(
 type Rules = Vec<(RecheckedRule, String)>;
 
 /// What is to be checked, and what cannot be.
-pub(super) struct Found {
+pub(super) struct ConstraintUnits {
     pub units: Vec<Unit>,
     pub left_out: Vec<Recheck>,
 }
 
 /// Reads the constraints of these kinds.
-pub(super) async fn read(session: &CatalogSession, kinds: &BTreeSet<ConstraintKind>) -> Result<Found> {
-    let mut found = Found { units: Vec::new(), left_out: left_out(session, kinds).await? };
+pub(super) async fn read(
+    session: &CatalogSession,
+    kinds: &BTreeSet<ConstraintKind>,
+) -> Result<ConstraintUnits> {
+    let mut found = ConstraintUnits { units: Vec::new(), left_out: left_out(session, kinds).await? };
     found.rules_of_rows(session, kinds).await?;
     if kinds.contains(&ConstraintKind::ForeignKey) {
         for row in select(session, FOREIGN_KEYS).await? {
@@ -159,7 +162,7 @@ pub(super) async fn read(session: &CatalogSession, kinds: &BTreeSet<ConstraintKi
     Ok(found)
 }
 
-impl Found {
+impl ConstraintUnits {
     /// Adds the unit of a row; what has a name that cannot stand in a query is not checked. `what` is its kind, and the
     /// column that its name is in.
     fn add(
@@ -205,7 +208,7 @@ async fn left_out(session: &CatalogSession, kinds: &BTreeSet<ConstraintKind>) ->
     Ok(left_out)
 }
 
-impl Found {
+impl ConstraintUnits {
     /// Adds everything that can be judged row by row, one unit a table.
     async fn rules_of_rows(
         &mut self,
@@ -222,7 +225,7 @@ impl Found {
         if kinds.contains(&ConstraintKind::Check) || kinds.contains(&ConstraintKind::NotNull) {
             rows.extend(select(session, DOMAINS).await?);
         }
-        let mut tables: BTreeMap<(String, String), (Table, Rules)> = BTreeMap::new();
+        let mut tables: BTreeMap<(String, String), (ConstrainedTable, Rules)> = BTreeMap::new();
         for row in &rows {
             let how: String = get(row, 6)?;
             let (kind, wanted) = match how.as_str() {
@@ -262,7 +265,7 @@ fn foreign_key(row: &Row) -> Result<Unit> {
     let [columns, parents, operators, collations] = lists;
     let columns = columns.into_iter().zip(parents).zip(operators.into_iter().zip(collations));
     let key = ForeignKey {
-        parent: Table {
+        parent: ConstrainedTable {
             schema: get(row, 8)?,
             name: get(row, 9)?,
             partitioned: get(row, 10)?,
@@ -295,8 +298,14 @@ fn unique(row: &Row) -> Result<Unit> {
 }
 
 /// The table in the first four columns of a row.
-fn table(row: &Row, partitioned: bool) -> Result<Table> {
-    Ok(Table { schema: get(row, 0)?, name: get(row, 1)?, partitioned, key: get(row, 2)?, size: get(row, 3)? })
+fn table(row: &Row, partitioned: bool) -> Result<ConstrainedTable> {
+    Ok(ConstrainedTable {
+        schema: get(row, 0)?,
+        name: get(row, 1)?,
+        partitioned,
+        key: get(row, 2)?,
+        size: get(row, 3)?,
+    })
 }
 
 fn rule(kind: &'static str, schema: String, table: String, name: String, validated: bool) -> RecheckedRule {

@@ -56,7 +56,7 @@ impl Unit {
 
 /// A table, and how its rows are named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Table {
+pub(super) struct ConstrainedTable {
     pub schema: String,
     pub name: String,
     /// Whether it has partitions, and no rows of its own.
@@ -67,7 +67,7 @@ pub(super) struct Table {
     pub size: i64,
 }
 
-impl Table {
+impl ConstrainedTable {
     fn quoted(&self) -> String {
         quote_relation(&self.schema, &self.name)
     }
@@ -96,7 +96,7 @@ fn beginning(name: &str) -> String {
 }
 
 /// Constraints on single rows, each with the condition that a row violates it: one pass for all.
-pub(super) fn of_rows(table: &Table, rules: Vec<(RecheckedRule, String)>) -> Unit {
+pub(super) fn of_rows(table: &ConstrainedTable, rules: Vec<(RecheckedRule, String)>) -> Unit {
     let (from, name) = (table.from(), table.row_name(""));
     let count_of = |violated: &str| format!("pg_catalog.count(*) FILTER (WHERE {violated})");
     let all: Vec<String> = rules.iter().map(|(_, violated)| count_of(violated)).collect();
@@ -148,8 +148,8 @@ fn all_values(values: &[String]) -> String {
 /// A foreign key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ForeignKey {
-    pub table: Table,
-    pub parent: Table,
+    pub table: ConstrainedTable,
+    pub parent: ConstrainedTable,
     /// Its columns, each with the one it refers to, and how the two are compared.
     pub columns: Vec<ForeignColumn>,
     /// Whether it is MATCH FULL: all of its columns are null, or none.
@@ -207,7 +207,7 @@ pub(super) fn foreign_key(key: &ForeignKey, rule: RecheckedRule) -> Unit {
 /// A unique index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unique {
-    pub table: Table,
+    pub table: ConstrainedTable,
     /// What it is unique by: columns and expressions, each with its collation, if it has one.
     pub by: Vec<(String, String)>,
     /// The condition of a partial one.
@@ -250,9 +250,15 @@ pub(super) fn unique(index: &Unique, rule: RecheckedRule) -> Unit {
 mod tests {
     use super::*;
 
-    fn table(key: &[&str]) -> Table {
+    fn table(key: &[&str]) -> ConstrainedTable {
         let key = key.iter().map(|column| (*column).to_owned()).collect();
-        Table { schema: "s".to_owned(), name: "it's \"t\"".to_owned(), partitioned: false, key, size: 1 }
+        ConstrainedTable {
+            schema: "s".to_owned(),
+            name: "it's \"t\"".to_owned(),
+            partitioned: false,
+            key,
+            size: 1,
+        }
     }
 
     fn rule() -> RecheckedRule {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use tokio_postgres::Client;
 
 use super::super::own_sql::qualify;
-use super::table::Wanted;
+use super::table::TableToRead;
 use crate::model::failure::Result;
 use crate::target::postgres::failures::query_failure;
 use crate::target::postgres::quote::{in_blocks, quote_identifier, quote_relation};
@@ -36,7 +36,7 @@ pub(in crate::target::postgres) struct Piece {
 /// The tables in pieces, the largest first.
 pub(in crate::target::postgres) async fn pieces(
     client: &Client,
-    tables: &[Wanted],
+    tables: &[TableToRead],
 ) -> Result<VecDeque<Piece>> {
     let oids: Vec<u32> = tables.iter().map(|table| table.oid).collect();
     let failed = |error| query_failure("asking for the sizes of tables", &error);
@@ -46,7 +46,7 @@ pub(in crate::target::postgres) async fn pieces(
         let oid: u32 = row.try_get(0).map_err(failed)?;
         sizes.insert(oid, (number(1).map_err(failed)?, number(2).map_err(failed)?));
     }
-    let cut = |(index, table): (usize, &Wanted)| {
+    let cut = |(index, table): (usize, &TableToRead)| {
         let (bytes, blocks) = sizes.get(&table.oid).copied().unwrap_or_default();
         cut(index, bytes, blocks)
     };
@@ -65,7 +65,7 @@ fn cut(table: usize, bytes: u64, blocks: u64) -> Vec<Piece> {
 }
 
 /// The rows of a piece. Only those of the table itself: its heirs and partitions are tables of their own.
-pub(super) fn copy(table: &Wanted, piece: &Piece) -> String {
+pub(super) fn copy(table: &TableToRead, piece: &Piece) -> String {
     let columns: Vec<String> = table.columns.iter().map(|name| quote_identifier(name)).collect();
     let blocks = in_blocks(piece.from, piece.to);
     format!("COPY (SELECT {} FROM ONLY {}{blocks}) TO STDOUT", columns.join(", "), quoted(&table.name))
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn names_are_quoted_and_bounds_are_block_numbers() {
-        let wanted = |columns: &[&str]| Wanted {
+        let wanted = |columns: &[&str]| TableToRead {
             oid: 1,
             name: TableName { schema: "s\"".to_owned(), table: "t; --".to_owned() },
             columns: columns.iter().map(|name| (*name).to_owned()).collect(),

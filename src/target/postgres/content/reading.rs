@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::pieces::{Piece, copy, quoted};
-use super::table::{Folded, Wanted};
+use super::table::{Folded, TableToRead};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::manifest::{FingerprintKey, RowHasher, TableFold};
@@ -31,7 +31,7 @@ const IT_IS_WAITED_FOR: &str = "somebody was waiting to change the table";
 
 /// The pieces that are still to be read, and what was read: shared by the connections that read them.
 pub(in crate::target::postgres) struct Reading {
-    tables: Vec<Wanted>,
+    tables: Vec<TableToRead>,
     hashers: Vec<RowHasher>,
     queue: Mutex<VecDeque<Piece>>,
     folded: Mutex<Vec<Folded>>,
@@ -59,11 +59,11 @@ enum Locked {
 
 impl Reading {
     pub(in crate::target::postgres) fn new(
-        tables: Vec<Wanted>,
+        tables: Vec<TableToRead>,
         pieces: VecDeque<Piece>,
         key: &FingerprintKey,
     ) -> Self {
-        let hasher = |table: &Wanted| {
+        let hasher = |table: &TableToRead| {
             let columns: Vec<&str> = table.columns.iter().map(String::as_str).collect();
             RowHasher::new(key, &table.name.schema, &table.name.table, &columns)
         };
@@ -153,7 +153,7 @@ impl Reading {
 /// Locks a table against being dropped, emptied or rewritten, if that can be had at once. Waiting could be for ever:
 /// the session in front may wait for a lock that the same backup holds. Begins the savepoint `reading` in the same request. In a
 /// transaction that failed if the table is not locked.
-async fn lock_at_once(client: &Client, table: &Wanted) -> Result<Locked> {
+async fn lock_at_once(client: &Client, table: &TableToRead) -> Result<Locked> {
     let name = quoted(&table.name);
     let sql = format!("SAVEPOINT reading; LOCK TABLE ONLY {name} IN ACCESS SHARE MODE NOWAIT");
     match client.batch_execute(&sql).await.map_err(|error| (error.code().cloned(), error)) {

@@ -5,7 +5,7 @@ use crate::template::TableName;
 
 /// A table to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct TableToRead {
     /// Its object identifier.
     pub oid: u32,
     /// Its name.

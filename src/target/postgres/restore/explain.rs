@@ -9,7 +9,7 @@ use crate::target::postgres::failures::own_failure;
 use crate::target::postgres::server::MAINTENANCE;
 use tokio::time::Instant;
 
-use super::run::Run;
+use super::run::PgRestoreRun;
 use super::shown::{self, Names};
 use super::words::Words;
 use crate::format::pg_custom::{Toc, newer_than_image};
@@ -38,7 +38,7 @@ impl Server {
     pub async fn explain(
         &self,
         database: &DatabaseName,
-        run: &Run,
+        run: &PgRestoreRun,
         toc: &Toc,
         began: Instant,
     ) -> Result<Explained> {
@@ -79,7 +79,7 @@ impl Server {
 }
 
 /// `pg_restore` itself could not run, or was stopped. No dump has a hand in that: it runs as another user than the server.
-fn of_the_program(run: &Run) -> Option<Failure> {
+fn of_the_program(run: &PgRestoreRun) -> Option<Failure> {
     if let Some(signal) = exit_status::signal(run.exit_code) {
         let message = format!("pg_restore was killed by signal {signal}");
         return Some(Failure::inconclusive(codes::RESTORE_KILLED, message).hint(
@@ -93,7 +93,7 @@ fn of_the_program(run: &Run) -> Option<Failure> {
     }
 }
 
-fn unusable(run: &Run) -> Failure {
+fn unusable(run: &PgRestoreRun) -> Failure {
     let said = run.words.before.as_deref().unwrap_or("it says nothing");
     let message = format!("the image's pg_restore cannot run: {}", crate::model::human::one_line(said, 200));
     Failure::inconclusive(codes::PG_RESTORE_UNUSABLE, message)
@@ -101,7 +101,7 @@ fn unusable(run: &Run) -> Failure {
 }
 
 /// The machine failed: shown by more than words.
-fn of_the_machine(run: &Run) -> Option<Failure> {
+fn of_the_machine(run: &PgRestoreRun) -> Option<Failure> {
     let shown = |error: &str| crate::model::human::one_line(error, 200);
     if run.words.tell_of_a_full_disk() && run.lowest_free.is_some_and(|free| free < FULL) {
         return Some(Failure::disk_full("the engine's disk is full: the restored database does not fit"));
@@ -137,14 +137,14 @@ mod tests {
     use super::*;
     use crate::model::failure::Class;
 
-    fn run(exit_code: i64, errors: &[&str], ignored: Option<u64>, lowest_free: Option<u64>) -> Run {
+    fn run(exit_code: i64, errors: &[&str], ignored: Option<u64>, lowest_free: Option<u64>) -> PgRestoreRun {
         let complaint = |words: &&str| Complaint { entry: None, words: (*words).to_owned(), raised: false };
         let complaints: Vec<Complaint> = errors.iter().map(complaint).collect();
         let words = Words { seen: complaints.len() as u64, complaints, ignored, spoke: true, before: None };
-        Run { exit_code, jobs: 1, words, lowest_free }
+        PgRestoreRun { exit_code, jobs: 1, words, lowest_free }
     }
 
-    fn judged(run: &Run) -> Failure {
+    fn judged(run: &PgRestoreRun) -> Failure {
         of_the_program(run)
             .or_else(|| of_the_machine(run))
             .unwrap_or_else(|| of_the_backup(&run.words, "first".to_owned()))

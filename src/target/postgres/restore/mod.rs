@@ -24,7 +24,7 @@ use words::Listener;
 
 pub use dump::KIND;
 pub use explain::Explained;
-pub use run::Run;
+pub use run::PgRestoreRun;
 
 /// Runs `pg_restore` and looks at the disk's free room beside it: after an error the server gives room back, so whether
 /// the disk was full can only be seen while it is. The room goes to stdout, which `pg_restore` does not use here.
@@ -37,7 +37,7 @@ impl Server {
     ///
     /// Owners, privileges, tablespaces and security labels belong to the machine a dump was made on, and a
     /// subscription would reach out to its publisher; none of them is part of "every row is there".
-    pub async fn pg_restore(&self, database: &DatabaseName, jobs: usize) -> Result<Run> {
+    pub async fn pg_restore(&self, database: &DatabaseName, jobs: usize) -> Result<PgRestoreRun> {
         self.run_pg_restore(database, jobs, &[]).await
     }
 
@@ -48,8 +48,8 @@ impl Server {
     pub async fn restore_again_with_roles(
         &self,
         database: &DatabaseName,
-        run: &Run,
-    ) -> Result<Option<(Run, Vec<String>)>> {
+        run: &PgRestoreRun,
+    ) -> Result<Option<(PgRestoreRun, Vec<String>)>> {
         let named = run.words.absent_roles();
         let Some(entries) = run.words.entries().filter(|_| !named.is_empty() && !run.words.are_forged())
         else {
@@ -75,7 +75,12 @@ impl Server {
         Ok(Some((again, absent)))
     }
 
-    async fn run_pg_restore(&self, database: &DatabaseName, jobs: usize, more: &[&str]) -> Result<Run> {
+    async fn run_pg_restore(
+        &self,
+        database: &DatabaseName,
+        jobs: usize,
+        more: &[&str],
+    ) -> Result<PgRestoreRun> {
         let (database_option, jobs_option) = (format!("--dbname={database}"), format!("--jobs={jobs}"));
         let path = scratch::path(database);
         let path = path.as_str();
@@ -105,7 +110,7 @@ impl Server {
                 Output::Stdout(bytes) => room.push(&bytes),
             }
         }
-        Ok(Run {
+        Ok(PgRestoreRun {
             exit_code: exec.exit_code().await?,
             jobs,
             words: listener.finish(),

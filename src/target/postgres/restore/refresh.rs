@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::run::Run;
+use super::run::PgRestoreRun;
 use super::shown;
 use crate::format::pg_custom::Toc;
 use crate::model::failure::Result;
@@ -38,7 +38,7 @@ impl Server {
     pub(super) async fn views_that_reach_out(
         &self,
         database: &DatabaseName,
-        run: &Run,
+        run: &PgRestoreRun,
         toc: &Toc,
     ) -> Result<Option<String>> {
         let mut failed = BTreeSet::new();

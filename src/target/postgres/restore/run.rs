@@ -7,7 +7,7 @@ use crate::model::verdict::PgRestore;
 
 /// How `pg_restore` went.
 #[derive(Debug)]
-pub struct Run {
+pub struct PgRestoreRun {
     pub(super) exit_code: i64,
     pub(super) jobs: usize,
     pub(super) words: Words,
@@ -15,7 +15,7 @@ pub struct Run {
     pub(super) lowest_free: Option<u64>,
 }
 
-impl Run {
+impl PgRestoreRun {
     /// Whether everything was restored.
     pub fn is_clean(&self) -> bool {
         self.exit_code == 0
