@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
+use super::aegis::transparency_roots;
 use super::entry::{Check, Entry};
 use super::{
     amcheck, command, constraints, fingerprint, http, reconcile, required_tables, row_counts, sequences, sql,
-    transparency_roots, verify_chain,
+    verify_chain,
 };
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};

@@ -4,6 +4,7 @@
 //! check that fails yields findings; `Err` means that it could not be judged. To add one: its file here, and its entry in
 //! [`CHECKS`].
 
+mod aegis;
 mod amcheck;
 pub mod chain;
 mod command;
@@ -20,13 +21,12 @@ mod required_tables;
 mod row_counts;
 mod sequences;
 mod sql;
-mod transparency_roots;
 mod valid;
 pub mod verify_chain;
 
+pub use aegis::transparency_roots::RootFold;
 pub use context::{Context, Restored, Stack, Tools};
 pub use entry::{Check, Entry};
 pub use findings::{FINDINGS_KEPT, Findings, NOTHING_VERIFIED, Outcome, Verified};
 pub use list::{CHECKS, Checks, DrillTemplate, load};
 pub use not_verified::{in_plain_words, looked_at_by_no_check};
-pub use transparency_roots::RootFold;

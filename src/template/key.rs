@@ -4,6 +4,9 @@ use chrono::format::{Item, Numeric, Pad, StrftimeItems};
 use chrono::{DateTime, Utc};
 
 use super::key_time;
+use super::schema::Template;
+use super::store_url::StoreUrl;
+use crate::model::failure::Result;
 use crate::model::names::{DatabaseName, ObjectKey};
 
 const DATABASE: &str = "{database}";
@@ -19,6 +22,17 @@ pub struct KeyPattern {
     timestamp_format: String,
     /// How long every timestamp is, if their order as texts is that of time.
     sorted_width: Option<usize>,
+}
+
+impl Template {
+    /// How the keys of its recovery points are made.
+    ///
+    /// # Errors
+    /// `store_url_invalid`, a configuration error.
+    pub fn key_pattern(&self) -> Result<KeyPattern> {
+        let url = StoreUrl::parse(&self.store.url)?;
+        Ok(KeyPattern::new(&url.prefix, &self.store.key, &self.store.timestamp))
+    }
 }
 
 impl KeyPattern {

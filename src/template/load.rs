@@ -8,16 +8,13 @@ use toml::de::DeTable;
 
 use super::interpolate::{Environment, MissingVariable, expand_all};
 use super::schema::Template;
+use super::source::Source;
 use super::{Purpose, validate};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
-use crate::model::human::inert;
 
 /// Where templates are looked up by name, relative to the working directory.
 const TEMPLATE_DIRECTORY: &str = "drill-templates";
-
-/// Where the keys of a template are explained.
-const REFERENCE: &str = "docs/templates.md lists every key";
 
 /// Templates that come with the program, for when there is no file of that name.
 const SHIPPED: [(&str, &str); 1] = [("aegis", include_str!("../../drill-templates/aegis.toml"))];
@@ -39,7 +36,7 @@ pub fn load(name_or_path: &str, environment: &Environment, purpose: Purpose) -> 
 /// # Errors
 /// As [`load`].
 pub fn parse(text: &str, origin: &str, environment: &Environment, purpose: Purpose) -> Result<Template> {
-    let source = Arc::new(Source { origin: origin.to_owned(), text: text.to_owned() });
+    let source = Arc::new(Source::new(origin, text));
     let mut table = DeTable::parse(text).map_err(|error| source.invalid(&error))?;
     let missing = expand_all(table.get_mut(), environment).map_err(|malformed| {
         let line = 1 + text[..malformed.span.start.min(text.len())].matches('\n').count();
@@ -53,35 +50,6 @@ pub fn parse(text: &str, origin: &str, environment: &Environment, purpose: Purpo
     template.source = source;
     validate::validate(&template).map_err(|message| template.inconsistent(&message))?;
     Ok(template)
-}
-
-/// Where a template was read: errors that are found later show its lines, too.
-#[derive(Clone, Default)]
-pub(super) struct Source {
-    origin: String,
-    text: String,
-}
-
-/// Without the text: it may hold a password.
-impl std::fmt::Debug for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Source").field("origin", &self.origin).finish_non_exhaustive()
-    }
-}
-
-impl Source {
-    /// The failure of what the types refuse, with its line.
-    pub(super) fn invalid(&self, error: &toml::de::Error) -> Failure {
-        let mut error = error.clone();
-        error.set_input(Some(&self.text));
-        let message = format!("{}: {}", inert(&self.origin), error.to_string().trim_end());
-        Failure::in_file(codes::TEMPLATE_INVALID, &message).hint(REFERENCE)
-    }
-
-    /// The failure of what contradicts itself.
-    pub(super) fn inconsistent(&self, message: &str) -> Failure {
-        Failure::config(codes::TEMPLATE_INVALID, format!("{}: {message}", self.origin)).hint(REFERENCE)
-    }
 }
 
 fn read(name_or_path: &str) -> Result<(String, String)> {

@@ -12,6 +12,7 @@ mod order;
 mod schema;
 mod scope;
 mod section;
+mod source;
 mod store_record;
 mod store_url;
 #[cfg(test)]

@@ -1,8 +1,15 @@
 //! Restore order: parents before children.
 
-use super::schema::Database;
+use super::schema::{Database, Template};
 use crate::model::names::DatabaseName;
 use crate::model::order::order;
+
+impl Template {
+    /// Its databases in the order of their restore: those of one wave do not wait for each other.
+    pub fn waves(&self) -> Vec<Vec<DatabaseName>> {
+        waves(&self.databases).expect("a template is validated when it is loaded")
+    }
+}
 
 /// Groups databases into waves: each database stands in the first wave after all of its parents.
 ///

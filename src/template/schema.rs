@@ -16,11 +16,8 @@ use crate::model::names::{DatabaseName, ProjectPrefix, qualified, split_qualifie
 use crate::model::secret::Secret;
 use crate::model::verdict::Tuning;
 
-use super::key::KeyPattern;
-use super::load::Source;
-use super::order;
 use super::section::CheckSection;
-use super::store_url::StoreUrl;
+use super::source::Source;
 
 /// A whole template.
 #[derive(Debug, Clone, Deserialize)]
@@ -88,20 +85,6 @@ impl Template {
     /// The database of this name.
     pub fn database(&self, name: &DatabaseName) -> Option<&Database> {
         self.databases.iter().find(|database| database.name == *name)
-    }
-
-    /// How the keys of its recovery points are made.
-    ///
-    /// # Errors
-    /// `store_url_invalid`, a configuration error.
-    pub fn key_pattern(&self) -> Result<KeyPattern> {
-        let url = StoreUrl::parse(&self.store.url)?;
-        Ok(KeyPattern::new(&url.prefix, &self.store.key, &self.store.timestamp))
-    }
-
-    /// Its databases in the order of their restore: those of one wave do not wait for each other.
-    pub fn waves(&self) -> Vec<Vec<DatabaseName>> {
-        order::waves(&self.databases).expect("a template is validated when it is loaded")
     }
 
     /// The images of the server and of the services.

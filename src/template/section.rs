@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, Visitor}
 use toml::de::{DeValue, ValueDeserializer};
 use toml::{Spanned, Table, Value};
 
-use super::load::Source;
+use super::source::Source;
 use crate::model::failure::{Failure, Result};
 
 /// One `[[checks]]` entry.

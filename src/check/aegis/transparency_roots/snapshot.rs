@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::RootRow;
 use crate::check::Findings;
-use crate::check::transparency_roots::code;
+use crate::check::aegis::transparency_roots::code;
 use crate::model::code::Code;
 use crate::model::human;
 use crate::model::verdict::{Finding, Severity};

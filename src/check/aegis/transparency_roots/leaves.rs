@@ -7,8 +7,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 
 use super::{RootFold, RootRow};
+use crate::check::aegis::transparency_roots::code;
 use crate::check::chain::{EmptyRootVersion, empty_day_root};
-use crate::check::transparency_roots::code;
 use crate::model::human;
 use crate::model::verdict::{Finding, Severity};
 

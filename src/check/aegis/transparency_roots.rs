@@ -16,10 +16,10 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::chain::{KeyRing, same_fingerprint, verify_receipt};
-use super::context::{Context, Restored};
-use super::entry::{Check, Entry, keys, read};
-use super::findings::{Findings, Outcome};
+use crate::check::chain::{KeyRing, same_fingerprint, verify_receipt};
+use crate::check::context::{Context, Restored};
+use crate::check::entry::{Check, Entry, keys, read};
+use crate::check::findings::{Findings, Outcome};
 use crate::model::code::Code;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{RootFold, RootRow};
-use crate::check::transparency_roots::code;
+use crate::check::aegis::transparency_roots::code;
 use crate::model::verdict::Severity;
 
 /// Roots before a root that it may name, where later ones were made up for.

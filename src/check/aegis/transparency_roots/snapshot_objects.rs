@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::snapshot::{Snapshot, SnapshotRoot};
 use crate::check::Findings;
-use crate::check::transparency_roots::code;
+use crate::check::aegis::transparency_roots::code;
 use crate::layer::Identities;
 use crate::layer::pipe::{CHANNEL_DEPTH, PARTS_WAITING, decrypt_blocking};
 use crate::model::codes;

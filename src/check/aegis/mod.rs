@@ -1,0 +1,3 @@
+//! Checks of what only the Aegis platform has.
+
+pub mod transparency_roots;
