@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// Bytes that this user may still write where `path` lies; none if that cannot be told.
+/// Bytes that this user may still write on the file system of `path`. `None` if that is unknown.
 #[cfg(unix)]
 pub fn free_bytes(path: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(path).ok()?;

@@ -7,7 +7,7 @@ use super::spec::{Attachment, EngineFacts, NetworkSpec};
 use crate::model::names::ProjectName;
 use crate::model::verdict::Assertion;
 
-/// Checks a network of the stack's own, and that nobody else is on it.
+/// Checks the stack's own network, and that no other container is on it.
 pub fn of_network(spec: &NetworkSpec, network: &ObservedNetwork, ours: &[&str]) -> Vec<Assertion> {
     let on = Subject(&network.name);
     let mut ours = ours.to_vec();
@@ -26,7 +26,7 @@ pub fn of_network(spec: &NetworkSpec, network: &ObservedNetwork, ours: &[&str]) 
     all
 }
 
-/// Checks that no container of anybody else shares a namespace or a volume with the stack's.
+/// Checks that no container outside the stack shares a namespace or a volume with it.
 pub fn of_strangers(project: &ProjectName, strangers: &[String]) -> Assertion {
     Subject(project.as_str()).none("shared with other containers", strangers.iter().cloned())
 }
@@ -88,7 +88,7 @@ pub fn of_container(
     ]
 }
 
-/// The engine names a volume that nobody named by 64 hex digits. A name that somebody gave may be another's data.
+/// The engine names an anonymous volume with 64 hex digits. A volume with a given name may hold the data of others.
 fn is_anonymous_volume(mount: &ObservedMount) -> bool {
     let name = &mount.source;
     mount.kind == "volume" && name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -124,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    /// How to loosen something, and the property that must tell.
+    /// How to loosen something, and the property that must show it.
     type Case<T> = (fn(&mut T), &'static str);
 
     fn spec() -> NetworkSpec {

@@ -1,7 +1,7 @@
-//! Labels: whose something is, and what Compose makes of it.
+//! Labels: which drill owns an object, and what Compose needs.
 //!
 //! Compose finds a project's parts by the `com.docker.compose.*` labels, so `docker compose -p NAME ps`, `logs`,
-//! `down` and `docker compose ls` work on a drill. Ours (`io.restore-drill.*`) say who may delete it, and are
+//! `down` and `docker compose ls` work on a drill. Ours (`io.restore-drill.*`) say which drill may delete it, and are
 //! checked before anything is deleted.
 
 use std::collections::BTreeMap;
@@ -48,9 +48,9 @@ pub type Labels = BTreeMap<String, String>;
 pub struct Ownership {
     /// The drill.
     pub drill_id: DrillId,
-    /// Its project.
+    /// The Compose project.
     pub project: ProjectName,
-    /// Its template.
+    /// The template.
     pub template: String,
     /// `drill`, `backup` or `demo`.
     pub purpose: &'static str,
@@ -66,7 +66,7 @@ pub struct Ownership {
 const NAMES: usize = 100;
 
 impl Ownership {
-    /// Makes what bears the project's name, and whose name the engine gives to one only. Where somebody has it, because another
+    /// Makes an object that bears the project's name. The engine gives a name only once. Where it is taken, because another
     /// began in the same second, the project takes the next second's.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
-//! Which ports of a stack's loopback have somebody who listens. Before any data is in the stack those are its own programs;
-//! a port that nobody has then may be taken by what a dump brings along.
+//! Which ports of a stack's loopback have a listener. Before any data is in the stack, these are the stack's own programs. A
+//! port without a listener at that time may later be taken by code from a dump.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ const OUTPUT_LIMIT: usize = 1024 * 1024;
 /// The state of a socket that listens, as the tables have it.
 const LISTENS: &str = "0A";
 
-/// The TCP ports on which anybody in the container's network namespace listens.
+/// The TCP ports that have a listener in the container's network namespace.
 pub async fn listening(engine: &Engine, container_id: &str) -> Result<BTreeSet<u16>> {
     let said = engine.capture(ExecSpec::new(container_id, ["bash", "-c", READ]), OUTPUT_LIMIT).await?;
     let ports = of_tables(&said.stdout);
@@ -22,7 +22,7 @@ pub async fn listening(engine: &Engine, container_id: &str) -> Result<BTreeSet<u
         let why = crate::model::human::one_line(&said.stderr, 200);
         return Err(Failure::inconclusive(
             codes::PROBE_FAILED,
-            format!("it cannot be told which ports of the stack have a listener: {why}"),
+            format!("cannot find out which ports of the stack have a listener: {why}"),
         )
         .hint("the Postgres image must have bash and cat, as the official one does"));
     }

@@ -1,5 +1,5 @@
-//! Proving that a stack can reach nothing: before any data is in it, and once more when the last check has ended, since
-//! somebody with access to the engine may have joined it meanwhile.
+//! Proves that a stack can reach nothing: before any data is in it, and again after the last check, since another container
+//! may have joined it meanwhile.
 
 use futures_util::future::try_join_all;
 
@@ -17,7 +17,7 @@ use crate::template;
 pub struct NotIsolated {
     /// Assertions and probes, if any were made.
     pub seen: Option<Box<Isolation>>,
-    /// Why.
+    /// The reason.
     pub failure: Failure,
 }
 
@@ -27,8 +27,8 @@ impl From<Failure> for NotIsolated {
     }
 }
 
-/// Proves that the stack can reach nothing: first by what the engine says it made, then by trying from inside. Notes which of
-/// its ports have a listener now.
+/// Proves that the stack can reach nothing: first by what the engine reports, then by probes from inside. Notes which ports
+/// have a listener at this time.
 ///
 /// # Errors
 /// `isolation_failed`: the drill fails, and no data is restored. `probe_failed`: nothing is proved.
@@ -67,7 +67,7 @@ pub async fn prove(
     Ok(proof)
 }
 
-/// Tries to get out of the stack. Returns what could not be tried though a proof needs it.
+/// Runs the probes. Returns what could not be probed although a proof needs it.
 async fn try_out(
     engine: &Engine,
     settings: &template::Isolation,
@@ -102,7 +102,7 @@ fn describe(probe: &Probe) -> String {
     format!("{} ({}) must be {} and was: {}", probe.target, probe.reason, probe.expect, probe.observed)
 }
 
-/// What keeps probes without a way out from being a proof.
+/// Why probes that found no way out are still no proof.
 fn unproved(probes: &[Probe], gap: Option<&str>) -> Option<Failure> {
     if let Some(unclear) = probes.iter().find(|probe| !probe.ok) {
         let message = format!("isolation could not be proved: {}", describe(unclear));
@@ -121,7 +121,7 @@ pub async fn confirm(engine: &Engine, stack: &RunningStack) -> Result<(Vec<Asser
     Ok((assertions, broken))
 }
 
-/// What the engine says of a stack.
+/// What the engine reports about a stack.
 struct Inspection {
     assertions: Vec<Assertion>,
     containers: Vec<ObservedContainer>,

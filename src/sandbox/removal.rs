@@ -1,5 +1,5 @@
-//! Removing what labels name, until a look at the engine shows that it is gone. An engine that restarts meanwhile is
-//! waited for, and nothing counts as left that the last look did not show.
+//! Removes what carries given labels, and lists the engine's objects again until none is left. An engine that restarts
+//! meanwhile is waited for. Only what the last list showed counts as left behind.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -13,20 +13,20 @@ use crate::model::failure::{Failure, Result};
 use crate::model::verdict::{Removed, Teardown, TeardownStatus};
 use crate::sandbox::docker::{Engine, LabelFilter, Owned, OwnedKind};
 
-/// How long removal goes on while nothing becomes less.
+/// How long removal continues without progress.
 #[derive(Debug, Clone, Copy)]
 struct Patience {
-    /// With an engine that refuses: a network is busy until its last container is gone.
+    /// The engine refuses: a network is busy until its last container is gone.
     refused: Duration,
-    /// With one that is at it: a large volume takes long.
+    /// The engine is still removing something: a large volume takes long.
     busy: Duration,
-    /// With one that cannot be looked at: a restart takes some ten seconds, and longer with much on it.
+    /// The engine cannot be asked: a restart takes some ten seconds, and longer with many containers.
     silent: Duration,
-    /// Between the first two looks; later ones are up to eight times as far apart.
+    /// The pause between the first two lists; later pauses are up to eight times as long.
     pause: Duration,
-    /// For one look.
+    /// The limit of one list.
     look: Duration,
-    /// For one removal.
+    /// The limit of one removal.
     item: Duration,
 }
 
@@ -39,7 +39,7 @@ const PATIENCE: Patience = Patience {
     item: Duration::from_secs(30),
 };
 
-/// Removes what the filter finds and `chosen` agrees to, but no copies. Clean means that a look at the engine has shown nothing left.
+/// Removes what the filter finds and `chosen` accepts, except copies. Clean means that the engine listed nothing at the end.
 pub async fn remove_all(
     engine: &Engine,
     filter: LabelFilter<'_>,
@@ -71,7 +71,7 @@ async fn remove_until_gone(
 ) -> Teardown {
     let mut tally = Tally::default();
     let mut fewest = usize::MAX;
-    // Since when nothing has become less, and since when the engine answers: one that was away begins anew.
+    // When there was progress last, and since when the engine answers. The second is reset when the engine was away.
     let mut since = Instant::now();
     let mut answers = None;
     let mut pause = patience.pause;
@@ -98,12 +98,12 @@ async fn remove_until_gone(
     }
 }
 
-/// What has become of the things to be removed.
+/// What became of everything that was to be removed.
 #[derive(Default)]
 struct Tally {
     /// Everything that was ever listed.
     all: BTreeSet<Thing>,
-    /// What the last look showed.
+    /// What the last list showed.
     left: BTreeSet<Thing>,
     /// What the engine said it removed.
     removed: BTreeSet<Thing>,
@@ -111,7 +111,7 @@ struct Tally {
     reasons: BTreeMap<Thing, Failure>,
 }
 
-/// Its kind, its id, and its name.
+/// An object of the engine: its kind, its id, and its name.
 type Thing = (OwnedKind, String, String);
 
 fn thing(owned: &Owned) -> Thing {
@@ -124,7 +124,7 @@ impl Tally {
         self.all.extend(self.left.iter().cloned());
     }
 
-    /// Whether the engine may be at a removal still.
+    /// Whether the engine may still be removing something.
     fn is_busy(&self) -> bool {
         self.reasons
             .values()
@@ -173,7 +173,7 @@ fn count<'a>(things: impl IntoIterator<Item = &'a Thing>) -> Removed {
     removed
 }
 
-/// Removes each of these, those of a kind at once. Notes what the engine says it removed, and returns why the rest was not.
+/// Removes each of these, all of one kind at the same time. Notes what the engine confirmed, and returns why the rest failed.
 async fn remove_each(
     limit: Duration,
     owned: Vec<Owned>,

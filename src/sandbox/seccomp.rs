@@ -14,7 +14,7 @@ const PROFILE: &str = include_str!("seccomp.json");
 pub const WORD: &str = "seccomp=restore-drill";
 
 /// The security options of every container, as the engine is given them. One that cannot filter system calls refuses
-/// whoever asks for it; there, the probes tell whether the kernel opens such a socket.
+/// every caller; there, the probes show whether the kernel opens such a socket.
 pub fn security_options(engine: EngineFacts) -> Vec<String> {
     let mut options = vec!["no-new-privileges".to_owned()];
     options.extend(engine.seccomp.then(|| format!("seccomp={PROFILE}")));

@@ -1,6 +1,6 @@
-//! Two services on one port of one loopback. The second to come does not get it; if it goes on without, the first answers in its
-//! place, and a check of the one would be passed by the other. So what the images say of their ports is compared before
-//! anything starts.
+//! Refuses two services that listen on one port of one loopback. The second cannot have the port; if it runs without it, the
+//! first answers in its place, and a check of one would be passed by the other. So the ports that images declare are compared
+//! before anything starts.
 
 use std::collections::BTreeMap;
 
@@ -39,22 +39,22 @@ pub fn refuse<'a>(
     Ok(())
 }
 
-/// Whether the template may have told a service to listen elsewhere than its image says: by a command of its own, or by a number
-/// in its environment that could be a port and is nobody else's.
+/// Whether the template may make a service listen on another port than its image declares: by its own command, or by a number
+/// in its environment that could be a port and that no other image declares.
 fn listens_elsewhere(service: &Service, exposed: &[u16]) -> bool {
     let is_another = |text: &str| {
         text.parse::<u16>().is_ok_and(|port| port != 5432 && port >= 80 && !exposed.contains(&port))
     };
-    let told = |value: &str| value.split(|c: char| !c.is_ascii_digit()).any(is_another);
-    !service.command.is_empty() || service.environment.values().any(|value| told(value.expose()))
+    let has_another = |value: &str| value.split(|c: char| !c.is_ascii_digit()).any(is_another);
+    !service.command.is_empty() || service.environment.values().any(|value| has_another(value.expose()))
 }
 
 fn shared(name: &str, owner: &str, port: u16) -> Failure {
     Failure::config(
         codes::SERVICES_SHARE_PORT,
         format!(
-            "the image of services.{name} listens on port {port}, which is {owner}'s: on one loopback it has room for one, and \
-             one could answer for the other"
+            "the image of services.{name} listens on port {port}, which {owner} uses too. On one loopback only one of them can have \
+             it, and one could answer for the other"
         ),
     )
     .hint("isolation.network = \"bridge\" gives each an address of its own; or give one another port, by its `command` or `environment`")
@@ -92,7 +92,7 @@ mod tests {
     fn two_on_one_port_are_refused_unless_the_template_may_have_parted_them() {
         assert_eq!(refused([&[8080], &[8081]], "", ""), None);
         let said = refused([&[8080, 9090], &[9090]], "", "").expect("b has the port of a");
-        assert!(said.contains("services.b listens on port 9090, which is a's"), "{said}");
+        assert!(said.contains("services.b listens on port 9090, which a uses too"), "{said}");
         assert!(refused([&[8080], &[5432]], "", "").is_some(), "as Postgres");
         let env = |value: &str| format!("environment = {{ X = \"{value}\" }}");
         assert_eq!(refused([&[8080], &[8080]], "command = [\"x\"]", ""), None);

@@ -40,13 +40,13 @@ pub const RESOLVER_OPTIONS: [&str; 2] = ["timeout:2", "attempts:1"];
 /// A network.
 #[derive(Debug, Clone)]
 pub struct NetworkSpec {
-    /// Its name.
+    /// The name of the network.
     pub name: String,
     /// Whether packets are kept from leaving it.
     pub internal: bool,
     /// Bridge driver options.
     pub options: BTreeMap<String, String>,
-    /// Its labels.
+    /// The labels that it gets.
     pub labels: Labels,
 }
 
@@ -59,7 +59,7 @@ pub enum Attachment {
     Loopback(Vec<String>),
     /// The one of the container with this id.
     Of(String),
-    /// Not a stack's at all: one on a network of somebody else's, or the host's for `host`.
+    /// Outside any stack: an existing network, or the host's for `host`.
     Foreign(String),
 }
 
@@ -85,7 +85,7 @@ impl Attachment {
     pub fn hostname(&self) -> Option<&str> {
         match self {
             Self::Loopback(names) => names.first().map(String::as_str),
-            // The engine gives it one that resolves there; whoever shares a namespace shares its host name.
+            // The engine gives it one that resolves there. Containers in one namespace share its host name.
             Self::Network(_) | Self::Of(_) | Self::Foreign(_) => None,
         }
     }
@@ -149,12 +149,12 @@ pub struct ContainerSpec {
     pub labels: Labels,
 }
 
-/// What the engine is, as far as a stack depends on it.
+/// The properties of the engine that a stack depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct EngineFacts {
     /// Major version of the engine.
     pub major: u32,
-    /// Its processors.
+    /// The engine's processors.
     pub cpus: u64,
     /// Its memory in bytes.
     pub memory_bytes: u64,

@@ -15,7 +15,7 @@ use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::template::{Service, StackNetworkKind, Template};
 
-/// Between two looks at a service that is starting.
+/// The pause between two checks of a service that is starting.
 const RETRY: Duration = Duration::from_millis(200);
 
 /// A stack whose containers were started.
@@ -36,7 +36,7 @@ pub struct RunningStack {
 pub struct RunningContainer {
     /// What was asked for.
     pub spec: ContainerSpec,
-    /// Its id.
+    /// The container's id.
     pub id: String,
 }
 
@@ -113,10 +113,10 @@ async fn start(engine: &Engine, spec: ContainerSpec) -> Result<RunningContainer>
 /// What to do about a service that ended.
 pub fn died_hint(name: &str) -> String {
     if name == spec::POSTGRES {
-        return "--keep leaves the stack to look at".to_owned();
+        return "--keep leaves the stack standing for inspection".to_owned();
     }
     format!(
-        "look at services.{name} in the template; services run without any capability, so `user` may be needed, and on one loopback, so each port has room for one; `isolation.network = \"bridge\"` gives each an address of its own"
+        "check services.{name} in the template. Services have no capabilities, so `user` may be needed. They share one loopback, so two cannot listen on the same port; `isolation.network = \"bridge\"` gives each its own address"
     )
 }
 
@@ -141,7 +141,7 @@ async fn wait_for_service(
         if service.ready.is_empty() {
             return Ok(());
         }
-        // One that does not end, or writes without end, is over with its container.
+        // A command that does not end is ended with its container.
         let asking = engine.capture(ExecSpec::new(&made.id, service.ready.clone()), 1024);
         let words = match tokio::time::timeout_at(deadline, asking).await {
             Ok(said) => {
@@ -159,7 +159,7 @@ async fn wait_for_service(
                 codes::SERVICE_NOT_READY,
                 format!("the service {name} is not ready after {limit}: {words}"),
             )
-            .hint(format!("look at services.{name}.ready and ready_timeout in the template")));
+            .hint(format!("check services.{name}.ready and ready_timeout in the template")));
         }
         tokio::time::sleep(RETRY).await;
     }

@@ -1,5 +1,5 @@
-//! Removing what a drill made. Everything carries the drill's id as a label from its first moment, so what is to be
-//! undone is always what the engine lists under that id: nothing can be made and forgotten.
+//! Removes what a drill made. Everything carries the drill's id as a label from its first moment. So teardown removes what the
+//! engine lists under that id, and nothing can be forgotten.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::sandbox::docker::{Engine, LabelFilter, Owned};
 use crate::sandbox::labels;
 use crate::sandbox::owner::Owner;
 
-/// How long creations on their way may hold teardown up. One that takes longer is looked for once more at the end.
+/// How long teardown waits for creations that are under way. It lists once more at the end for one that takes longer.
 const SETTLE: Duration = Duration::from_secs(15);
 
 /// The teardown of a drill that made nothing.
@@ -41,36 +41,36 @@ pub async fn teardown(engine: &Engine, drill: DrillId, keep: bool) -> Teardown {
     teardown
 }
 
-/// Whether this belongs to a drill that still runs, as far as its labels tell.
+/// Whether this belongs to a drill that still runs, as far as its labels show.
 pub fn is_running_drill(owned: &Owned, now: DateTime<Utc>) -> bool {
-    let facts = Facts::of(owned);
+    let facts = LeaseFacts::of(owned);
     let over = facts.expired(now) || facts.owner.as_ref().is_some_and(Owner::is_gone);
     // One that is kept is over when its process is, and of a process elsewhere that is not known.
     !owned.is_copy() && facts.purpose == "drill" && (facts.owner_lives() || !(over || facts.kept))
 }
 
-/// Whether `reap` may remove it: nobody owns it any more, or its lease has expired and its owner is not known to live.
+/// Whether `reap` may remove it: its owner is gone, or its lease has expired and its owner is not known to live.
 pub fn may_reap(owned: &Owned, now: DateTime<Utc>) -> bool {
-    let facts = Facts::of(owned);
+    let facts = LeaseFacts::of(owned);
     let abandoned = !facts.kept && facts.owner.as_ref().is_some_and(Owner::is_gone);
     !owned.is_copy() && !facts.owner_lives() && (abandoned || facts.expired(now))
 }
 
 /// Whether `reap` may remove it when it is asked for by name: kept stacks too, but nothing whose owner lives.
 pub fn may_reap_by_name(owned: &Owned, now: DateTime<Utc>) -> bool {
-    let facts = Facts::of(owned);
+    let facts = LeaseFacts::of(owned);
     may_reap(owned, now) || (!owned.is_copy() && facts.kept && !facts.owner_lives())
 }
 
 /// What labels say about ownership.
-struct Facts {
+struct LeaseFacts {
     purpose: String,
     kept: bool,
     owner: Option<Owner>,
     lease: Option<DateTime<Utc>>,
 }
 
-impl Facts {
+impl LeaseFacts {
     fn of(owned: &Owned) -> Self {
         let label = |name: &str| owned.labels.get(name).map(String::as_str).unwrap_or_default();
         Self {

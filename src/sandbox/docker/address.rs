@@ -16,7 +16,7 @@ use super::answer::CHANGE;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
-/// Where an engine listens that nobody chose.
+/// The default socket, where no engine was chosen.
 const DEFAULT: &str = "unix:///var/run/docker.sock";
 /// The context that stands for no context.
 const NO_CONTEXT: &str = "default";
@@ -49,7 +49,7 @@ pub struct Address {
     pub context: Option<String>,
     /// The directory of the keys it asks for, if it speaks TLS.
     keys: Option<PathBuf>,
-    /// A rootless engine that could have been meant, where nobody chose one.
+    /// A rootless engine that may have been meant, where none was chosen.
     meant: Option<PathBuf>,
 }
 
@@ -149,7 +149,7 @@ fn is_tcp(endpoint: &str) -> bool {
 }
 
 impl Address {
-    /// Whether it is on this machine, as far as that can be told.
+    /// Whether the engine runs on this machine, as far as its address shows.
     pub fn is_local(&self) -> bool {
         self.endpoint.starts_with("unix://")
     }

@@ -30,7 +30,7 @@ pub(super) fn is_not_found(error: &Error) -> bool {
     matches!(error, Error::DockerResponseServerError { status_code: 404, .. })
 }
 
-/// Whether the engine is at the removal of this container already, for somebody else.
+/// Whether the engine is already removing this container, on another request.
 pub(super) fn is_being_removed(error: &Error) -> bool {
     matches!(error, Error::DockerResponseServerError { status_code: 409, message }
         if message.contains(words::BEING_REMOVED))

@@ -62,7 +62,7 @@ impl Engine {
         let mut events = std::pin::pin!(patient.create_image(Some(options), None, credentials));
         while let Some(event) = tokio::time::timeout(PULL_IDLE, events.next())
             .await
-            .map_err(|_| unavailable(name, "the pull does not go on"))?
+            .map_err(|_| unavailable(name, "the pull makes no progress"))?
         {
             let event = event.map_err(|error| unavailable(name, &format!("{error}{trouble}")))?;
             let size = |number: Option<i64>| number.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
@@ -84,7 +84,7 @@ fn tcp_port(exposed: &str) -> Option<u16> {
     exposed.strip_suffix("/tcp").unwrap_or(exposed).parse().ok()
 }
 
-/// What `docker login` left for the image's registry. What kept it from being read is told where the pull fails.
+/// The credentials that `docker login` stored for the image's registry. Why they could not be read is reported if the pull fails.
 async fn credentials(image: &str) -> (Option<DockerCredentials>, String) {
     match login::of(image).await {
         Ok(credentials) => (credentials, String::new()),

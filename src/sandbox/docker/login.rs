@@ -1,5 +1,5 @@
 //! What `docker login` left: credentials for the registries that images are pulled from. The engine has none of its own;
-//! whoever asks it to pull sends them along.
+//! the client that asks for a pull sends them along.
 
 use bollard::Docker;
 use bollard::auth::DockerCredentials;
@@ -15,7 +15,7 @@ const HELPER: std::time::Duration = std::time::Duration::from_secs(30);
 const HUB: &str = "https://index.docker.io/v1/";
 
 /// Credentials for an image's registry, or why there are none although some are configured. Without any the image is
-/// pulled as by anybody.
+/// pulled without credentials.
 pub(super) async fn of(image: &str) -> Result<Option<DockerCredentials>, String> {
     let Some(path) = Surroundings::of_process().config.map(|directory| directory.join("config.json")) else {
         return Ok(None);

@@ -45,22 +45,22 @@ pub struct Engine {
     made: Arc<Mutex<BTreeSet<String>>>,
 }
 
-/// What the engine says about itself.
+/// What the engine reports about itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EngineInfo {
-    /// Its version.
+    /// The engine's version.
     pub version: String,
     /// The API version spoken with it.
     pub api_version: String,
-    /// Its processors.
+    /// The engine's processors.
     pub cpus: u64,
-    /// Its memory in bytes.
+    /// The engine's memory in bytes.
     pub memory_bytes: u64,
-    /// Where it was reached, as `DOCKER_HOST` has it.
+    /// The address of the engine, as in `DOCKER_HOST`.
     pub endpoint: String,
     /// The Docker context that named it, if one did.
     pub context: Option<String>,
-    /// Whether it runs on this machine, as far as its address tells.
+    /// Whether it runs on this machine, as far as its address shows.
     pub local: bool,
     /// Whether it can filter system calls.
     pub seccomp: bool,
@@ -122,7 +122,7 @@ impl Engine {
     }
 
     /// Runs a creation to its end even if its caller is cancelled: a request that is dropped half-way may still be
-    /// carried out after teardown has looked for what to remove.
+    /// carried out after teardown has listed what to remove.
     async fn creation<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
@@ -135,7 +135,7 @@ impl Engine {
         tokio::time::timeout(limit, self.creations.wait()).await.is_ok()
     }
 
-    /// What the engine says about itself.
+    /// What the engine reports about itself.
     pub fn info(&self) -> &EngineInfo {
         &self.info
     }
@@ -151,7 +151,7 @@ impl Engine {
     }
 }
 
-/// Whether the engine that [`Engine::connect`] would talk to runs on this machine, as far as its address tells.
+/// Whether the engine that [`Engine::connect`] would talk to runs on this machine, as far as its address shows.
 pub fn is_local() -> bool {
     Surroundings::of_process().address().is_ok_and(|address| address.is_local())
 }

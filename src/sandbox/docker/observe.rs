@@ -39,7 +39,7 @@ pub struct ObservedContainer {
     pub running: bool,
     /// Its exit status, if it has ended.
     pub exit_code: Option<i64>,
-    /// Whether the kernel killed it for want of memory.
+    /// Whether the kernel killed it because it ran out of memory.
     pub oom_killed: bool,
     /// Networks it is on, sorted.
     pub networks: Vec<String>,

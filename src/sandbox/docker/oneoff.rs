@@ -44,14 +44,14 @@ impl Engine {
         unreachable!("the loop has no end")
     }
 
-    /// Whether a container that was killed had run out of the memory it may have. The runtime tells of that and of the end in
+    /// Whether a container that was killed had run out of the memory it may have. The runtime reports this and the end in
     /// two messages, in either order (<https://github.com/containerd/containerd/issues/8893>), so the state may miss it;
     /// the engine's events do not.
     pub async fn ran_out_of_memory(&self, id: &str) -> bool {
         let filters = HashMap::from([("container", vec![id]), ("event", vec!["oom"])]);
         let options = EventsOptionsBuilder::new().since("0").filters(&filters).build();
         let mut events = std::pin::pin!(self.docker.events(Some(options)));
-        // Of what was, the engine tells at once; then it waits for what will be.
+        // The engine sends past events at once, then waits for new ones.
         matches!(tokio::time::timeout(LATE_EVENT, events.next()).await, Ok(Some(Ok(_))))
     }
 }

@@ -25,7 +25,7 @@ use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DrillId;
 
-/// How long the engine may take for a removal that somebody else asked for: less than teardown gives each of its own.
+/// How long to wait for a removal that another request began: less than teardown allows for each of its own.
 const OTHERS_REMOVAL: Duration = Duration::from_secs(25);
 
 /// The kinds of things a drill makes.
@@ -53,13 +53,13 @@ impl OwnedKind {
 /// Something on the engine that carries our labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owned {
-    /// What it is.
+    /// The kind of object.
     pub kind: OwnedKind,
-    /// Its id; a volume's is its name.
+    /// The id that the engine gave it.
     pub id: String,
-    /// Its name.
+    /// The name that the engine knows it by.
     pub name: String,
-    /// Its labels.
+    /// The labels that it carries.
     pub labels: Labels,
 }
 
@@ -319,7 +319,7 @@ impl Engine {
         }
     }
 
-    /// Removes a container with its anonymous volumes. The engine may be at it already, for a drill that was
+    /// Removes a container with its anonymous volumes. The engine may already be removing it, for a drill that was
     /// killed during its teardown: then asks again until it is gone.
     async fn remove_container(&self, id: &str) -> std::result::Result<(), bollard::errors::Error> {
         let began = Instant::now();
@@ -342,7 +342,7 @@ pub enum LabelFilter<'a> {
     Drill(DrillId),
     /// Those of a template's drills.
     Template(&'a str),
-    /// All.
+    /// Everything that any drill made.
     Any,
 }
 

@@ -1,5 +1,5 @@
-//! Containers of others that share something with a drill's: whoever joins a container's namespace, or mounts its volume,
-//! is in the stack, whatever network it is on.
+//! Other containers that share something with a drill's. A container that joins a namespace of the stack or mounts one of its
+//! volumes is inside the stack, whatever network it is on.
 
 use std::collections::HashMap;
 use std::sync::PoisonError;
@@ -15,8 +15,8 @@ use crate::model::failure::Result;
 impl Engine {
     /// What other containers share with these, all of one drill and the oldest of them first: `NAME: network of CONTAINER`.
     ///
-    /// Only younger containers are looked at: what a container shares is fixed when it is made. Those that have ended count
-    /// too, since they had what they shared. Whoever this process did not make is another, whatever labels it has.
+    /// Only younger containers are inspected: what a container shares is fixed when it is made. Containers that have ended count
+    /// too. Every container that this process did not make is a stranger, whatever labels it has.
     pub async fn strangers(&self, ours: &[ObservedContainer]) -> Result<Vec<String>> {
         let Some(oldest) = ours.first() else { return Ok(Vec::new()) };
         let filters = HashMap::from([("since".to_owned(), vec![oldest.id.clone()])]);
@@ -60,7 +60,7 @@ fn shared(other: &ObservedContainer, ours: &[ObservedContainer]) -> Option<Strin
     (!all.is_empty()).then(|| format!("{}: {}", other.name, all.join(", ")))
 }
 
-/// Whether this is how somebody may have named a container: by its name, or by its id or the beginning of it.
+/// Whether this text may name the container: by its name, its id, or the beginning of its id.
 fn is_called(container: &ObservedContainer, text: &str) -> bool {
     text == container.name || (!text.is_empty() && container.id.starts_with(text))
 }

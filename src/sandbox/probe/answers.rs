@@ -1,7 +1,7 @@
 //! What the prober and the canary say, judged. Pure.
 
-use super::canary::Heard;
-use super::{Attempt, EVERY_HOST6, Planned, Probed, VSOCK};
+use super::canary::HeardDatagrams;
+use super::{Attempt, EVERY_HOST6, PlannedProbe, ProbeResults, VSOCK};
 use crate::model::verdict::{Expectation, Probe};
 
 /// What is seen when a probe itself went wrong.
@@ -36,8 +36,13 @@ pub(super) fn parse(output: &str, count: usize) -> Vec<Option<Answer>> {
 
 /// Judges every probe by its answer, and datagrams by whether they were heard. Where the stack has an interface, silence proves
 /// something only if a datagram was on its way, in every manner.
-pub(super) fn judge(from: &str, planned: &[Planned], answers: &[Answer], heard: &Heard) -> Probed {
-    let mut probed = Probed::default();
+pub(super) fn judge(
+    from: &str,
+    planned: &[PlannedProbe],
+    answers: &[Answer],
+    heard: &HeardDatagrams,
+) -> ProbeResults {
+    let mut probed = ProbeResults::default();
     let mut untried = Vec::new();
     let loopback_only = planned.iter().any(|planned| planned.attempt == Attempt::Interfaces);
     for (number, (planned, answer)) in planned.iter().zip(answers).enumerate() {
@@ -71,7 +76,7 @@ fn over_ipv6(attempt: &Attempt) -> bool {
 }
 
 /// The control of the canary: it heard itself.
-pub(super) fn of_canary(port: u16, heard: &Heard) -> Probe {
+pub(super) fn of_canary(port: u16, heard: &HeardDatagrams) -> Probe {
     Probe {
         from: "this host".to_owned(),
         target: format!("127.0.0.1:{port}/udp"),
@@ -83,7 +88,7 @@ pub(super) fn of_canary(port: u16, heard: &Heard) -> Probe {
 }
 
 /// A refused connection counts as reached: a packet went there, and an answer came back.
-fn one(from: &str, planned: &Planned, (word, detail): &Answer, heard: bool) -> Probe {
+fn one(from: &str, planned: &PlannedProbe, (word, detail): &Answer, heard: bool) -> Probe {
     let observed = match word.as_str() {
         "connected" => "connected".to_owned(),
         "refused" => "refused: the address answers".to_owned(),
@@ -135,7 +140,7 @@ mod tests {
     use super::*;
 
     fn judged(attempt: Attempt, word: &str, detail: &str, heard: bool) -> Probe {
-        let planned = Planned { attempt, reason: String::new() };
+        let planned = PlannedProbe { attempt, reason: String::new() };
         one("c", &planned, &(word.to_owned(), detail.to_owned()), heard)
     }
 
@@ -188,13 +193,13 @@ mod tests {
 
     #[test]
     fn what_the_image_has_no_tool_for_is_said_and_is_no_probe() {
-        let planned: Vec<Planned> = [
+        let planned: Vec<PlannedProbe> = [
             Attempt::Family("AF_VSOCK", 40),
             Attempt::Datagram("192.0.2.7".to_owned(), 9),
             Attempt::Datagram("192.0.2.8".to_owned(), 9),
             Attempt::Datagram(BROADCAST.to_owned(), 9),
         ]
-        .map(|attempt| Planned { attempt, reason: String::new() })
+        .map(|attempt| PlannedProbe { attempt, reason: String::new() })
         .into();
         let answers = [
             ("untried", ""),
@@ -203,7 +208,7 @@ mod tests {
             ("untried", ""),
         ]
         .map(|(word, detail)| (word.to_owned(), detail.to_owned()));
-        let probed = judge("c", &planned, &answers, &Heard { probes: [2].into(), itself: true });
+        let probed = judge("c", &planned, &answers, &HeardDatagrams { probes: [2].into(), itself: true });
         let seen: Vec<&str> = probed.probes.iter().map(|probe| &*probe.observed).collect();
         assert_eq!(seen, ["silent", "heard"]);
         let not_probed: Vec<&str> =
@@ -220,33 +225,33 @@ mod tests {
             (Attempt::Datagram(EVERY_HOST6.to_owned(), 9), "unsent"),
             (Attempt::Datagram(BROADCAST.to_owned(), 9), "untried"),
         ];
-        let (planned, answers): (Vec<Planned>, Vec<Answer>) = all
+        let (planned, answers): (Vec<PlannedProbe>, Vec<Answer>) = all
             .map(|(attempt, word)| {
-                (Planned { attempt, reason: String::new() }, (word.to_owned(), String::new()))
+                (PlannedProbe { attempt, reason: String::new() }, (word.to_owned(), String::new()))
             })
             .into_iter()
             .unzip();
-        let seen = |from: usize, heard: &Heard| {
+        let seen = |from: usize, heard: &HeardDatagrams| {
             let probed = judge("c", &planned[from..], &answers[from..], heard);
             let datagrams = probed.probes.into_iter().filter(|probe| probe.target.ends_with("/udp"));
             (datagrams.map(|probe| (probe.ok, probe.observed)).collect::<Vec<_>>(), probed.gap)
         };
         let unsent = |ok, said: &str| (ok, said.to_owned());
-        let (loopback, gap) = seen(0, &Heard::default());
+        let (loopback, gap) = seen(0, &HeardDatagrams::default());
         assert_eq!(loopback, [unsent(true, UNSENT), unsent(true, UNSENT)]);
         assert_eq!(gap, None);
-        let (bridge, gap) = seen(1, &Heard::default());
+        let (bridge, gap) = seen(1, &HeardDatagrams::default());
         assert_eq!(bridge, [unsent(false, "unclear: could not be sent"), unsent(true, UNSENT)]);
         assert!(gap.is_some());
-        let (heard, _) = seen(1, &Heard { probes: [0].into(), itself: true });
+        let (heard, _) = seen(1, &HeardDatagrams { probes: [0].into(), itself: true });
         assert_eq!(heard[0], unsent(false, "heard"), "whatever the prober says");
     }
 
     #[test]
     fn a_canary_that_does_not_hear_itself_proves_nothing_and_shows_no_way_out() {
-        let deaf = of_canary(9, &Heard::default());
+        let deaf = of_canary(9, &HeardDatagrams::default());
         assert!(!deaf.ok && !shows_a_way_out(&deaf));
-        assert!(of_canary(9, &Heard { itself: true, ..Heard::default() }).ok);
+        assert!(of_canary(9, &HeardDatagrams { itself: true, ..HeardDatagrams::default() }).ok);
     }
 
     #[test]

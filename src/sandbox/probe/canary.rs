@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 use uuid::Uuid;
 
-/// How long it goes on listening when the probes have ended.
+/// How long it keeps listening after the probes have ended.
 const MOMENT: Duration = Duration::from_millis(500);
 /// How long its own datagram may take.
 const CONTROL: Duration = Duration::from_secs(5);
@@ -30,7 +30,7 @@ pub struct Canary {
 
 /// What it heard.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Heard {
+pub struct HeardDatagrams {
     /// The probes whose datagrams arrived, by their number.
     pub probes: BTreeSet<usize>,
     /// Whether its own did.
@@ -74,8 +74,8 @@ impl Canary {
     }
 
     /// Listens while the probes run and a moment longer, and then to itself.
-    pub async fn hear<T>(&self, probing: impl Future<Output = T>) -> (T, Heard) {
-        let mut heard = Heard::default();
+    pub async fn hear<T>(&self, probing: impl Future<Output = T>) -> (T, HeardDatagrams) {
+        let mut heard = HeardDatagrams::default();
         let ended = self.hear_during(&mut heard, probing).await;
         self.hear_during(&mut heard, tokio::time::sleep(MOMENT)).await;
         let own = format!("{} {OWN}", self.token);
@@ -92,7 +92,7 @@ impl Canary {
         (ended, heard)
     }
 
-    async fn hear_during<T>(&self, heard: &mut Heard, during: impl Future<Output = T>) -> T {
+    async fn hear_during<T>(&self, heard: &mut HeardDatagrams, during: impl Future<Output = T>) -> T {
         tokio::pin!(during);
         loop {
             tokio::select! {
@@ -102,8 +102,8 @@ impl Canary {
         }
     }
 
-    /// The next datagram, whoever sent it.
-    async fn next(&self, heard: &mut Heard) {
+    /// The next datagram, from any sender.
+    async fn next(&self, heard: &mut HeardDatagrams) {
         let (mut buffer, mut buffer6) = ([0; 128], [0; 128]);
         let over6 = async {
             match &self.datagrams6 {
@@ -122,7 +122,7 @@ impl Canary {
         }
     }
 
-    fn note(&self, datagram: &str, heard: &mut Heard) {
+    fn note(&self, datagram: &str, heard: &mut HeardDatagrams) {
         let Some(said) = datagram.strip_prefix(&self.token) else { return };
         match said.trim() {
             OWN => heard.itself = true,
@@ -149,7 +149,7 @@ mod tests {
                 "done"
             })
             .await;
-        assert_eq!((answer, heard), ("done", Heard { probes: [4].into(), itself: true }));
+        assert_eq!((answer, heard), ("done", HeardDatagrams { probes: [4].into(), itself: true }));
     }
 
     #[tokio::test]

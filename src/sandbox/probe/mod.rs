@@ -17,13 +17,13 @@ use crate::model::verdict::Probe;
 use crate::template;
 
 pub use answers::shows_a_way_out;
-pub use canary::{Canary, Heard};
+pub use canary::{Canary, HeardDatagrams};
 pub use place::elsewhere;
 
 /// Seconds a connection may take: addresses that drop packets are unreachable after that.
 const CONNECT_SECONDS: &str = "3";
 /// Seconds that one attempt of the control may take, and within which it is tried again: it must succeed on a busy machine
-/// too. An attempt cut short would say that nobody answers where a look-up is slow.
+/// too. An attempt cut short would look like no answer where a look-up is slow.
 const CONTROL_SECONDS: &str = "15";
 /// Seconds a look-up may take.
 const RESOLVE_SECONDS: &str = "10";
@@ -77,10 +77,10 @@ impl Attempt {
 
 /// A probe to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Planned {
-    /// What it tries.
+pub struct PlannedProbe {
+    /// The attempt.
     pub attempt: Attempt,
-    /// Why.
+    /// The reason for this probe.
     pub reason: String,
 }
 
@@ -110,7 +110,7 @@ impl Targets {
 
 /// What was tried, and what could not be.
 #[derive(Debug, Default)]
-pub struct Probed {
+pub struct ProbeResults {
     /// Every probe with what was seen.
     pub probes: Vec<Probe>,
     /// What was not tried, and why.
@@ -119,8 +119,8 @@ pub struct Probed {
     pub gap: Option<String>,
 }
 
-impl Probed {
-    /// Nobody listened who could have heard the stack.
+impl ProbeResults {
+    /// No listener could have received what the stack sent.
     pub fn unheard(&mut self, why: &str, loopback_only: bool) {
         self.not_probed.push(format!("the host's addresses, and datagrams to it: {why}"));
         if !loopback_only {
@@ -130,8 +130,8 @@ impl Probed {
 }
 
 /// Plans what to try.
-pub fn plan(isolation: &template::Isolation, targets: &Targets) -> Vec<Planned> {
-    let planned = |attempt, reason: &str| Planned { attempt, reason: reason.to_owned() };
+pub fn plan(isolation: &template::Isolation, targets: &Targets) -> Vec<PlannedProbe> {
+    let planned = |attempt, reason: &str| PlannedProbe { attempt, reason: reason.to_owned() };
     let (port, datagram_port, datagram_port6) = targets.ports;
     let mut all = vec![
         planned(Attempt::Control(super::spec::POSTGRES.to_owned(), 5432), "control: the prober itself works"),
@@ -197,9 +197,9 @@ pub async fn run(
     engine: &Engine,
     container_id: &str,
     container_name: &str,
-    planned: &[Planned],
+    planned: &[PlannedProbe],
     canary: &Canary,
-) -> Result<Probed> {
+) -> Result<ProbeResults> {
     let limits = [CONNECT_SECONDS, CONTROL_SECONDS, RESOLVE_SECONDS];
     let command = ["bash", "-c", PROBER, "prober"].into_iter().chain(limits).chain([canary.token()]);
     let mut command: Vec<String> = command.map(str::to_owned).collect();
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn where_nobody_could_hear_it_only_a_loopback_is_proved_silent() {
-        let (mut loopback, mut bridge) = (Probed::default(), Probed::default());
+        let (mut loopback, mut bridge) = (ProbeResults::default(), ProbeResults::default());
         loopback.unheard("the engine is rootless", true);
         bridge.unheard("the engine is rootless", false);
         assert_eq!(loopback.gap, None);

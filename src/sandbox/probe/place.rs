@@ -1,4 +1,4 @@
-//! Whether this process sits where a stack's host does. An address does not tell: a Unix socket may be forwarded from another
+//! Whether this process runs on the host of the stack. An address does not show that: a Unix socket may be forwarded from another
 //! machine, lead into a virtual one, or be mounted into the container that the drill itself runs in. A canary in the wrong place
 //! hears nothing, and that proves nothing.
 

@@ -9,7 +9,7 @@ use restore_drill::sandbox::docker::{Engine, ObservedContainer};
 use restore_drill::sandbox::isolation;
 use restore_drill::sandbox::labels::Ownership;
 use restore_drill::sandbox::owner::Owner;
-use restore_drill::sandbox::probe::{self, Attempt, Canary, Planned};
+use restore_drill::sandbox::probe::{self, Attempt, Canary, PlannedProbe};
 use restore_drill::sandbox::spec::{self, Attachment, ContainerSpec, NetworkSpec};
 use restore_drill::template;
 
@@ -94,7 +94,7 @@ impl Lab {
     }
 
     /// Makes probes from a container, of a canary of their own.
-    pub fn probe(&self, container: &str, plan: impl Fn(&Canary) -> Vec<Planned>) -> Vec<Probe> {
+    pub fn probe(&self, container: &str, plan: impl Fn(&Canary) -> Vec<PlannedProbe>) -> Vec<Probe> {
         let probed = RUNTIME.block_on(async {
             let canary = Canary::open().await.unwrap();
             probe::run(&self.engine, container, "prober", &plan(&canary), &canary).await
@@ -124,7 +124,7 @@ impl Lab {
     /// To which of these addresses a container's datagrams are heard, in whatever way they are sent.
     pub fn heard(&self, container: &str, addresses: &[&str]) -> BTreeSet<String> {
         let probes = self.probe(container, |canary| {
-            let send = |address: &&str| Planned {
+            let send = |address: &&str| PlannedProbe {
                 attempt: Attempt::Datagram((*address).to_owned(), canary.datagram_port().unwrap()),
                 reason: "canary".to_owned(),
             };
@@ -181,8 +181,8 @@ pub fn on(network: &NetworkSpec) -> Attachment {
     Attachment::Network(network.name.clone())
 }
 
-pub fn connect(host: impl Into<String>, port: u16, reason: &str) -> Planned {
-    Planned { attempt: Attempt::Connect(host.into(), port), reason: reason.to_owned() }
+pub fn connect(host: impl Into<String>, port: u16, reason: &str) -> PlannedProbe {
+    PlannedProbe { attempt: Attempt::Connect(host.into(), port), reason: reason.to_owned() }
 }
 
 pub fn properties(broken: &[Assertion]) -> Vec<String> {

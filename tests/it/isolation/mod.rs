@@ -15,7 +15,7 @@ use restore_drill::model::verdict::Tuning;
 use restore_drill::model::verdict::{Probe, TeardownStatus};
 use restore_drill::sandbox::isolation;
 use restore_drill::sandbox::postgres_image::PostgresImage;
-use restore_drill::sandbox::probe::{self, Attempt, Canary, Planned, Targets};
+use restore_drill::sandbox::probe::{self, Attempt, Canary, PlannedProbe, Targets};
 use restore_drill::sandbox::spec::{self, Attachment, NetworkSpec, PostgresNeeds};
 use restore_drill::sandbox::teardown::teardown;
 use restore_drill::target::postgres::{Server, settings};
@@ -152,8 +152,10 @@ fn datagrams_from_a_bridge_without_an_address_are_heard_wherever_the_host_does_n
     // Silence is that of a datagram that was sent: there is perl, and no route but the bridge's own.
     let sent = lab.probe(&id, |canary| {
         let port = canary.datagram_port().unwrap();
-        let send =
-            |to: &str| Planned { attempt: Attempt::Datagram(to.to_owned(), port), reason: String::new() };
+        let send = |to: &str| PlannedProbe {
+            attempt: Attempt::Datagram(to.to_owned(), port),
+            reason: String::new(),
+        };
         ways.map(send).into()
     });
     let expected = if looks { "silent" } else { "heard" };
@@ -322,8 +324,9 @@ fn a_socket_to_the_host_and_its_hypervisor_can_be_opened_without_the_profile() {
     let unconfined = docker(&[&lax[..], &sleep].concat());
     let (_, confined) = lab.idle("peer", on(&network));
     let vsock = |id: &str| {
-        let plan =
-            |_: &Canary| vec![Planned { attempt: Attempt::Family("AF_VSOCK", 40), reason: String::new() }];
+        let plan = |_: &Canary| {
+            vec![PlannedProbe { attempt: Attempt::Family("AF_VSOCK", 40), reason: String::new() }]
+        };
         lab.probe(id, plan).remove(0).observed
     };
     let without = vsock(&unconfined);
