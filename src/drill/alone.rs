@@ -8,7 +8,7 @@ use crate::sandbox::labels::{self, Ownership};
 use crate::sandbox::teardown::is_running_drill;
 
 /// Refuses a drill beside another one of its template: two would compete for the machine and make each other miss their RTO. Of two
-/// that begin together, the one with the earlier name goes on.
+/// that begin together, the one with the earlier name continues.
 pub async fn require(drill: &Drill, engine: &Engine, ownership: &Ownership) -> Result<()> {
     if drill.options.concurrent {
         return Ok(());

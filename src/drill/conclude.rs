@@ -39,7 +39,7 @@ fn shortfall(verdict: &Verdict) -> Option<Failure> {
         return lacks("a proof of isolation");
     }
     if verdict.isolation.confirmed_at.is_none() {
-        return lacks("a second look at isolation when everything was checked");
+        return lacks("a second inspection of isolation after the checks");
     }
     if verdict.databases.is_empty()
         || verdict.databases.iter().any(|database| database.status != DatabaseStatus::Restored)
@@ -96,7 +96,7 @@ mod tests {
         let cases: [(Spoil, &str); 12] = [
             (|v| v.isolation.status = IsolationStatus::NotProved, "isolation"),
             (|v| v.isolation.status = IsolationStatus::Failed, "isolation"),
-            (|v| v.isolation.confirmed_at = None, "second look at isolation"),
+            (|v| v.isolation.confirmed_at = None, "second inspection of isolation"),
             (|v| v.databases.clear(), "database"),
             (|v| database(v, "a").status = DatabaseStatus::Pending, "database"),
             (|v| database(v, "b").status = DatabaseStatus::Failed, "database"),

@@ -20,9 +20,9 @@ use crate::target::{self, Restoration, RestoreEvent};
 /// Dumps of at least this size are restored by several workers; for smaller ones starting them costs more.
 const LARGE_DUMP: u64 = 32 * 1024 * 1024;
 
-/// How far a database is, for those that wait for it.
+/// How far a database is, for the parts that wait for it.
 #[derive(Debug, Clone)]
-pub enum Progress {
+pub enum RestoreProgress {
     /// Not yet restored.
     Pending,
     /// Restored and counted.
@@ -43,57 +43,57 @@ pub struct RestoredDatabase {
 }
 
 /// Waits until a database is restored, or will not be.
-pub async fn settled(mut progress: watch::Receiver<Progress>) -> Option<Arc<RestoredDatabase>> {
-    let end = progress.wait_for(|progress| !matches!(progress, Progress::Pending)).await;
+pub async fn settled(mut progress: watch::Receiver<RestoreProgress>) -> Option<Arc<RestoredDatabase>> {
+    let end = progress.wait_for(|progress| !matches!(progress, RestoreProgress::Pending)).await;
     match end.as_deref() {
-        Ok(Progress::Restored(restored)) => Some(Arc::clone(restored)),
-        // A sender that is gone without a word belongs to a database that was given up.
-        Ok(Progress::Lost | Progress::Pending) | Err(_) => None,
+        Ok(RestoreProgress::Restored(restored)) => Some(Arc::clone(restored)),
+        // The sender is dropped without a result when a database was given up.
+        Ok(RestoreProgress::Lost | RestoreProgress::Pending) | Err(_) => None,
     }
 }
 
-/// One database, and what it shares with the others.
-pub struct Task {
+/// The restore of one database, and what it shares with the others.
+pub struct DatabaseRestore {
     /// Its recovery point.
     pub point: RecoveryPoint,
-    /// Its parents.
-    pub parents: Vec<(DatabaseName, watch::Receiver<Progress>)>,
-    /// Tells those that wait for it.
-    pub done: watch::Sender<Progress>,
-    /// All of the drill's databases.
+    /// The databases that must be restored first.
+    pub parents: Vec<(DatabaseName, watch::Receiver<RestoreProgress>)>,
+    /// Where the result is sent.
+    pub done: watch::Sender<RestoreProgress>,
+    /// All databases of the drill.
     pub siblings: Arc<[DatabaseName]>,
-    /// What fetches.
+    /// Fetches recovery points.
     pub fetcher: Fetcher,
-    /// How many may fetch at once.
+    /// Permits to fetch.
     pub fetching: Arc<Semaphore>,
-    /// Restore workers, shared by all.
+    /// Permits of restore workers, shared by all databases.
     pub workers: Arc<Semaphore>,
-    /// All of them.
+    /// The number of restore workers.
     pub jobs: usize,
-    /// The template: it names a locale for a database whose own the image lacks, and hints of its system.
+    /// The template. It names the locale to use where the image lacks the database's own, and hints of its system.
     pub template: Arc<DrillTemplate>,
-    /// The journal.
+    /// Where events are recorded.
     pub journal: Journal,
 }
 
-impl Task {
-    /// Restores the database; how it went is in the journal. The failure is returned for the drill's own.
+impl DatabaseRestore {
+    /// Restores the database and records how it went. Returns the failure for the drill.
     pub async fn run(self) -> Option<Failure> {
         let began = Instant::now();
         match self.restore().await {
             Ok(Some(restored)) => {
-                self.done.send_replace(Progress::Restored(Arc::new(restored)));
+                self.done.send_replace(RestoreProgress::Restored(Arc::new(restored)));
                 None
             }
             // Skipped: the parent's failure is the cause.
             Ok(None) => {
-                self.done.send_replace(Progress::Lost);
+                self.done.send_replace(RestoreProgress::Lost);
                 None
             }
             Err(failure) => {
                 let failure = self.template.hinted(self.fetcher.server.blame(failure, began).await);
                 self.record(DatabaseEvent::Failed(failure.clone())).await;
-                self.done.send_replace(Progress::Lost);
+                self.done.send_replace(RestoreProgress::Lost);
                 Some(failure.context(&self.point.database))
             }
         }
@@ -102,7 +102,7 @@ impl Task {
     async fn restore(&self) -> Result<Option<RestoredDatabase>> {
         let fetched = {
             let _permit = self.fetching.acquire().await.expect("never closed");
-            if self.parents.iter().any(|(_, parent)| matches!(*parent.borrow(), Progress::Lost)) {
+            if self.parents.iter().any(|(_, parent)| matches!(*parent.borrow(), RestoreProgress::Lost)) {
                 None
             } else {
                 self.record(DatabaseEvent::Fetching).await;
@@ -207,7 +207,7 @@ impl Task {
         Ok(())
     }
 
-    /// Tables whose rows were left out of the dump restore as empty ones, without a word from `pg_restore`.
+    /// Tables whose rows were left out of the dump are restored empty, without a message from `pg_restore`.
     async fn warn_of_empty_tables(&self, arrived: &Arrived) {
         let BackupContents::PgCustom(toc) = &arrived.contents;
         let empty: Vec<String> = toc.tables_without_data().iter().map(ToString::to_string).collect();

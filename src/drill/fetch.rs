@@ -25,19 +25,19 @@ const SHOW_EVERY: Duration = Duration::from_millis(100);
 /// What recovery points are fetched with.
 #[derive(Clone)]
 pub struct Fetcher {
-    /// Where they are.
+    /// The store of the recovery points.
     pub store: Arc<dyn Store>,
-    /// What opens them.
+    /// The keys that open them.
     pub identities: Arc<Identities>,
-    /// Where they go.
+    /// The server that they are restored to.
     pub server: Server,
-    /// The major version of that server.
+    /// The major version of the server.
     pub server_major: u32,
 }
 
 /// What lies in the scratch volume now.
 pub struct Arrived {
-    /// What it holds.
+    /// What the dump holds.
     pub contents: BackupContents,
     /// Its hashes and sizes, and what reading it took.
     pub transfer: TransferStats,

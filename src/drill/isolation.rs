@@ -1,4 +1,4 @@
-//! Isolation as a drill has it proved: recorded whether or not it holds, and looked at again after the last check.
+//! The proof of isolation in a drill: recorded whether or not it holds, and inspected again after the last check.
 
 use super::journal::Journal;
 use crate::model::codes;
@@ -34,7 +34,7 @@ pub async fn prove(
     }
 }
 
-/// Makes the assertions of a proof again, when everything is checked: nobody may have joined the stack.
+/// Makes the assertions of a proof again after the checks: no other container may have joined the stack.
 ///
 /// # Errors
 /// `isolation_failed`: what was restored may have been read or changed by others.
@@ -56,11 +56,11 @@ pub async fn confirm(
         codes::ISOLATION_FAILED,
         format!("the stack did not stay isolated while it held data: {what}"),
     )
-    .hint("find out who joined it, and what was read or changed there; then drill again"))
+    .hint("find out what joined it, and what was read or changed there; then drill again"))
 }
 
-/// Of the second look and of what was checked meanwhile, what the drill fails for. That others were in the stack is graver
-/// than whatever else is wrong; that it could not be told is not.
+/// The failure of the drill, from the second inspection and from the checks before it. A container that joined the stack takes
+/// precedence over any other failure; an inspection that was not possible does not.
 pub fn graver<T>(isolated: Result<()>, checked: Result<T>) -> Result<T> {
     match (isolated, checked) {
         (Err(failure), checked) if failure.class != Class::Bad => checked.and(Err(failure)),

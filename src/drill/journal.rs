@@ -58,7 +58,7 @@ impl Journal {
         }
     }
 
-    /// What the drill is at.
+    /// What the drill is doing.
     pub fn underway(&self) -> Underway {
         self.underway.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -115,7 +115,7 @@ async fn write(
 /// A sink, and whether it failed before.
 struct Feed {
     name: String,
-    /// `None` once it did not come back.
+    /// `None` after it hung or panicked.
     sink: Option<Box<dyn Sink>>,
     /// How long it may take for one event.
     limit: Duration,

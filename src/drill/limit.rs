@@ -1,4 +1,4 @@
-//! What a drill is at, for what is said of one that reached its time limit.
+//! What a drill is doing, for the message of one that reached its time limit.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::model::names::DatabaseName;
 use crate::model::phase::Phase;
 use crate::model::verdict::Verdict;
 
-/// What a drill is at.
+/// What a drill is doing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Underway {
     phase: Option<Phase>,
@@ -22,7 +22,7 @@ pub(super) struct Underway {
 }
 
 impl Underway {
-    /// What a drill with this first verdict is at.
+    /// What a drill with this first verdict is doing.
     pub(super) fn of(verdict: &Verdict) -> Self {
         let open = verdict.databases.iter().map(|database| database.name.clone()).collect();
         Self { open, ..Self::default() }
@@ -50,7 +50,7 @@ impl Underway {
         let mut message = format!("the drill reached its time limit of {limit} in the phase {phase}");
         let open: Vec<String> = self.open.iter().map(ToString::to_string).collect();
         let checks: Vec<String> = self.checks.iter().cloned().collect();
-        for (what, names) in [("not restored yet", open), ("checks at work", checks)] {
+        for (what, names) in [("not restored yet", open), ("checks running", checks)] {
             if !names.is_empty() {
                 message.push_str(&format!("; {what}: {}", names.join(", ")));
             }
@@ -83,6 +83,6 @@ mod tests {
             underway.note(&Event::CheckStarted(name.to_owned()));
         }
         underway.note(&Event::CheckFinished(check(CheckStatus::Pass)));
-        assert_eq!(message(&underway), format!("{begins}; checks at work: chain, roots"));
+        assert_eq!(message(&underway), format!("{begins}; checks running: chain, roots"));
     }
 }

@@ -69,7 +69,7 @@ pub fn missed(objectives: &Objectives, measured: &Measured) -> Option<Failure> {
                     human::duration(target)
                 ),
             )
-            .hint("everything written since would be lost; look at the backup job's last runs"),
+            .hint("everything written since would be lost; check the backup job's last runs"),
         );
     }
     if let (Some(false), Some(target), Some(actual)) =

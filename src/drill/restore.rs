@@ -1,4 +1,4 @@
-//! Restoring all databases, parents before children, and checking each as soon as what it looks at is there.
+//! Restores all databases, parents before children, and runs each check as soon as the databases it names are restored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::database::{Progress, Task, settled};
+use super::database::{DatabaseRestore, RestoreProgress, settled};
 use super::fetch::Fetcher;
 use super::journal::Journal;
 use super::objectives::Measured;
@@ -27,10 +27,10 @@ use crate::target::postgres::connections::Connections;
 /// Recovery points fetched at once: enough to keep the network busy, few enough to keep memory small.
 const FETCHES: usize = 3;
 
-type Waiting = BTreeMap<DatabaseName, watch::Receiver<Progress>>;
+type Waiting = BTreeMap<DatabaseName, watch::Receiver<RestoreProgress>>;
 
-/// Restores and checks everything. Goes on after a failure with whatever does not depend on it, so that one run
-/// tells all that is wrong.
+/// Restores and checks everything. After a failure it continues with everything that does not depend on it, so that one run
+/// reports all that is wrong.
 ///
 /// # Errors
 /// The first failure of a database or a check; a bad backup before anything inconclusive.
@@ -155,10 +155,10 @@ fn spawn_databases(
         let (Some(point), Some(database)) = (plan.point(name), drill.template.database(name)) else {
             continue;
         };
-        let (done, progress) = watch::channel(Progress::Pending);
+        let (done, progress) = watch::channel(RestoreProgress::Pending);
         let parents =
             database.after.iter().filter_map(|parent| Some((parent.clone(), waiting.get(parent)?.clone())));
-        let task = Task {
+        let task = DatabaseRestore {
             point: point.clone(),
             parents: parents.collect(),
             done,
@@ -176,7 +176,7 @@ fn spawn_databases(
     waiting
 }
 
-/// Waits for what a check looks at, and runs it. Returns when it ran, and its failure if it did not hold.
+/// Waits for the databases that a check names, and runs it. Returns when it ran, and its failure if it did not hold.
 async fn run_check(
     check: &dyn check::Check,
     tools: &check::Tools,
@@ -206,7 +206,7 @@ async fn run_check(
         findings_total: 0,
         heads: None,
     };
-    // What is lost has failed the drill already; a check without its data adds nothing to that.
+    // A database that is lost has failed the drill already; a check without its data adds nothing.
     let mut failure = None;
     if lost.is_empty() {
         journal.record(Event::CheckStarted(record.name.clone())).await;
@@ -218,8 +218,8 @@ async fn run_check(
                 for sentence in outcome.not_verified() {
                     let sentence = format!("check {}: {sentence}", record.name);
                     journal.record(Event::Warning(sentence.clone())).await;
-                    let told = check::in_plain_words(check, &outcome, &sentence);
-                    journal.record(Event::NotVerified(told)).await;
+                    let plain = check::in_plain_words(check, &outcome, &sentence);
+                    journal.record(Event::NotVerified(plain)).await;
                 }
                 if outcome.status == CheckStatus::Fail {
                     let message = format!("check {} failed: {}", record.name, outcome.summary);

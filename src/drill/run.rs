@@ -25,9 +25,9 @@ use crate::survey::make_plan;
 /// A drill that has ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// How it went.
+    /// The verdict, not yet sealed.
     pub verdict: Verdict,
-    /// What it failed with, for its class.
+    /// The failure, for its class.
     pub failure: Option<Failure>,
 }
 
@@ -139,7 +139,7 @@ impl Drill {
     }
 }
 
-/// What of a plan the verdict and those who watch need.
+/// The parts of a plan that the verdict and the progress display need.
 fn planned(plan: &DrillPlan) -> PlannedDrill {
     PlannedDrill {
         recovery_set: plan.recovery_set.clone(),
@@ -150,7 +150,7 @@ fn planned(plan: &DrillPlan) -> PlannedDrill {
     }
 }
 
-/// What of the engine the verdict and those who watch need.
+/// The facts of the engine that the verdict and the progress display need.
 fn found(engine: &EngineInfo) -> EngineFound {
     EngineFound {
         version: engine.version.clone(),

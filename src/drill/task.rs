@@ -1,4 +1,4 @@
-//! What a drill is, before it does anything: its task, its first verdict, and the labels of all that it will make.
+//! What a drill is before it starts: its task, its first verdict, and the labels of everything that it will make.
 
 use std::sync::Arc;
 
@@ -33,9 +33,9 @@ pub struct Options {
     pub jobs: Option<usize>,
     /// Leave the stack standing.
     pub keep: bool,
-    /// Do not mind another drill of the same template.
+    /// Run beside another drill of the same template.
     pub concurrent: bool,
-    /// Who runs it.
+    /// The person or job that runs the drill.
     pub operator: String,
 }
 
@@ -43,15 +43,15 @@ pub struct Options {
 pub struct Drill {
     /// What to drill; narrowed already, see [`DrillTemplate::narrow`].
     pub template: Arc<DrillTemplate>,
-    /// How.
+    /// Options of the command line.
     pub options: Options,
-    /// Where recovery points are.
+    /// The store of the recovery points.
     pub store: Arc<dyn Store>,
-    /// What opens them.
+    /// The keys that open recovery points.
     pub identities: Arc<Identities>,
     /// Earlier drills that passed, for checks that compare with them.
     pub earlier: Arc<EarlierDrills>,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
 }
 

@@ -1,4 +1,4 @@
-//! What happens in a drill, as it happens. Everything that is shown or written is made from these.
+//! The events of a drill. Everything that is shown or written is made from these.
 
 use std::collections::BTreeMap;
 
@@ -26,19 +26,19 @@ pub enum Event {
     Pulling {
         /// The image.
         image: String,
-        /// How far it is.
+        /// The bytes downloaded so far.
         progress: PullProgress,
     },
-    /// The room on the disk that databases are restored to was looked at.
+    /// The free space for restored databases was measured.
     Disk {
-        /// Bytes free, if that could be told.
+        /// Bytes free, if that is known.
         free_bytes: Option<u64>,
     },
-    /// The engine gave the project its name: another second's than the drill's, if somebody had that one.
+    /// The project got its name: that of a later second if another project has the name of this one.
     Project(ProjectName),
     /// The stack is up.
     StackUp(Stack),
-    /// Isolation was looked at.
+    /// Isolation was proved, or not, or confirmed.
     Isolation(Isolation),
     /// Something happened to a database.
     Database(DatabaseName, DatabaseEvent),
@@ -48,10 +48,10 @@ pub enum Event {
     CheckFinished(Check),
     /// All checks have ended.
     ChecksFinished {
-        /// The time during which at least one of them ran.
+        /// The seconds in which at least one of them ran.
         seconds: f64,
     },
-    /// Something to know that decides nothing.
+    /// Something that an operator should know, though it decides nothing.
     Warning(String),
     /// Something was not verified, in words for people.
     NotVerified(String),
@@ -78,14 +78,14 @@ pub enum DatabaseEvent {
     Waiting,
     /// `pg_restore` began.
     Restoring {
-        /// Its workers.
+        /// The number of restore workers.
         jobs: usize,
     },
-    /// `pg_restore` ended, well or not.
+    /// `pg_restore` ended, with or without errors.
     PgRestore {
-        /// How it went.
+        /// The exit status and messages.
         outcome: PgRestore,
-        /// What it took.
+        /// The seconds it took.
         seconds: f64,
     },
     /// Rows are being counted.
@@ -94,12 +94,12 @@ pub enum DatabaseEvent {
     Restored {
         /// Rows of each table, by `schema.table`. Those of a partition are also in the table that it belongs to.
         table_rows: BTreeMap<String, u64>,
-        /// Rows in all, each counted once.
+        /// Rows in all tables, each counted once.
         total_rows: u64,
-        /// What counting took.
+        /// The seconds that counting took.
         seconds: f64,
     },
-    /// How much room it takes.
+    /// The size of the restored database was measured.
     Measured {
         /// Bytes of the restored database.
         restored_bytes: u64,
@@ -128,17 +128,17 @@ pub struct PlannedDrill {
 /// The engine that a drill runs on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EngineFound {
-    /// Its version.
+    /// The engine's version.
     pub version: String,
     /// The API version spoken with it.
     pub api_version: String,
-    /// Where it was reached, as `DOCKER_HOST` has it.
+    /// The address of the engine, as in `DOCKER_HOST`.
     pub endpoint: String,
     /// The Docker context that named it, if one did.
     pub context: Option<String>,
-    /// Its processors.
+    /// The engine's processors.
     pub cpus: u64,
-    /// Its memory in bytes.
+    /// The engine's memory in bytes.
     pub memory_bytes: u64,
 }
 
@@ -154,21 +154,21 @@ pub struct PullProgress {
 /// A recovery point that arrived whole.
 #[derive(Debug, Clone)]
 pub struct Fetched {
-    /// Hashes and times.
+    /// Hashes, sizes and times of the transfer.
     pub transfer: TransferStats,
-    /// What the dump says about itself.
+    /// What the dump's header and table of contents say.
     pub archive: Archive,
 }
 
-/// A consumer of events: terminal, verdict file.
+/// A consumer of events, such as the terminal or the verdict file.
 pub trait Sink: Send {
-    /// What it is, for messages.
+    /// The name of what it writes, for messages.
     fn name(&self) -> String;
 
     /// Takes an event, and the verdict as it is after it.
     ///
     /// # Errors
-    /// Whatever keeps it from its work. The drill goes on, and the first failure of each is a warning: those that follow
-    /// have the same cause.
+    /// Why the event could not be taken. The drill continues. The first failure of each consumer is a warning; later ones have
+    /// the same cause.
     fn handle(&mut self, event: &Event, verdict: &Verdict) -> std::io::Result<()>;
 }

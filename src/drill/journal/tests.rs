@@ -31,7 +31,7 @@ impl Sink for Counts {
     }
 }
 
-/// A sink that does not come back until it is told to.
+/// A sink that hangs until it is released.
 struct Hangs(std::sync::mpsc::Receiver<()>);
 
 impl Sink for Hangs {
