@@ -10,7 +10,7 @@ use crate::sandbox::spec::{Attachment, ContainerSpec, container_name};
 use crate::target::postgres::source::SourceServer;
 use crate::template::Backup;
 
-/// Waits to be removed; ends at once when it is told to.
+/// Waits to be removed; ends at once on a signal.
 const WAIT: &str = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done";
 
 /// The client container.
@@ -71,7 +71,7 @@ impl Client {
     }
 
     /// The command that dumps a database to its standard output, as an exported snapshot has it if there is one. The
-    /// password goes by its environment.
+    /// password is in its environment.
     pub fn pg_dump(&self, database: &DatabaseName, snapshot: Option<&str>) -> ExecSpec<'_> {
         let source = &self.source;
         let mut spec = ExecSpec::new(
@@ -96,7 +96,7 @@ impl Client {
     }
 
     /// The command that lists the archive on its standard input. It reads to the end, though the list stands at the
-    /// beginning, so that whoever feeds it is not cut off.
+    /// beginning, so that its sender is not cut off.
     pub fn pg_restore_list(&self) -> ExecSpec<'_> {
         ExecSpec::new(
             &self.container,

@@ -1,7 +1,7 @@
 //! Reading a database while it is dumped, under the same snapshot, for the manifest.
 //!
-//! A manifest never keeps a dump from being made. What cannot be read is left out with the reason, and `pg_dump` waits
-//! for nothing that it would not wait for anyway.
+//! A manifest never prevents a dump. What cannot be read is left out with the reason, and `pg_dump` never waits longer because
+//! of it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::dump::{Task, dump};
+use super::dump::{DumpTask, dump};
 use super::report::{SourceContent, Uploaded};
 use crate::model::codes;
 use crate::model::failure::{Class, Failure, Result};
@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Those of the dump. What went wrong with reading alone is in the content, but for an interruption: it comes back
 /// beside the dump that was made.
 pub(super) async fn dump_and_read(
-    task: Task<'_>,
+    task: DumpTask<'_>,
     key: &FingerprintKey,
     cancel: &CancellationToken,
 ) -> Result<(Uploaded, Result<SourceContent>)> {
@@ -64,7 +64,7 @@ const NOT_CONNECTED: &str = "connection to ";
 
 /// A dump without a snapshot, after the connection that held one was closed. On the server it ends a little later, and
 /// until then it may be the last one that the user is allowed.
-async fn dump_once_closed(task: Task<'_>, cancel: &CancellationToken) -> Result<Uploaded> {
+async fn dump_once_closed(task: DumpTask<'_>, cancel: &CancellationToken) -> Result<Uploaded> {
     let closed = Instant::now();
     loop {
         let (writing, mut has_begun) = oneshot::channel();
@@ -90,7 +90,7 @@ struct Broken {
 }
 
 async fn dump_under(
-    task: Task<'_>,
+    task: DumpTask<'_>,
     snapshot: &Snapshot,
     key: &FingerprintKey,
     cancel: &CancellationToken,

@@ -24,12 +24,12 @@ const STDERR_LIMIT: usize = 4096;
 
 /// What is dumped, and where to.
 #[derive(Clone, Copy)]
-pub struct Task<'a> {
+pub struct DumpTask<'a> {
     /// Where `pg_dump` runs.
     pub client: &'a Client,
     /// Where the dump goes.
     pub store: &'a dyn Store,
-    /// For whom it is encrypted.
+    /// The recipients that it is encrypted for.
     pub recipients: &'a Arc<Recipients>,
     /// The database.
     pub database: &'a DatabaseName,
@@ -40,7 +40,7 @@ pub struct Task<'a> {
 /// Dumps a database into an object, as a snapshot of it has it if one is given. Tells `writing` once `pg_dump` writes.
 /// Whatever goes wrong before the end, `pg_dump`'s exit status included, the object does not appear.
 pub async fn dump(
-    task: Task<'_>,
+    task: DumpTask<'_>,
     snapshot: Option<&str>,
     writing: Option<oneshot::Sender<()>>,
     cancel: &CancellationToken,
@@ -108,7 +108,7 @@ impl Producer<'_> {
     /// Sends what `pg_dump` writes. The end of the channel without an error means that `pg_dump` succeeded.
     async fn produce(mut self, plaintext: mpsc::Sender<Result<Bytes>>) {
         if let Err(failure) = self.run_pg_dump(&plaintext).await {
-            // If nobody listens any more, there is a reason already.
+            // If the receiver is gone, there is a failure already.
             let _ = plaintext.send(Err(failure)).await;
         }
     }

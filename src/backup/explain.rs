@@ -49,15 +49,15 @@ const HINTS: &[(&[&str], &str)] = &[
     ),
     (
         &["statement timeout", "lock timeout", "terminating connection", "server closed the connection"],
-        "the source ended pg_dump's session: look at its log, and at statement_timeout and lock_timeout of the user",
+        "the source ended pg_dump's session: check its log, and statement_timeout and lock_timeout of the user",
     ),
     (&["does not exist"], "check the names of databases in the template against those on the source"),
 ];
 
-/// The hint for words that none of [`HINTS`] knows.
-const OTHERWISE: &str = "pg_dump's own words are above; the same pg_dump by hand, as the same user, shows whether the source is at fault";
+/// The hint for output that none of [`HINTS`] recognises.
+const OTHERWISE: &str = "pg_dump's own message is above; run the same pg_dump by hand, as the same user, to see whether the source is at fault";
 
-/// Judges a `pg_dump` that ended: with this status, these words, so many bytes written, and so much memory allowed.
+/// Judges a `pg_dump` that ended: by its exit status, its messages, the bytes it wrote, and the memory it was allowed.
 pub(super) fn judge(status: i64, stderr: &[u8], bytes: usize, memory_bytes: u64) -> Result<()> {
     let said = crate::model::human::one_line(String::from_utf8_lossy(stderr).trim(), 400);
     match status {
@@ -65,7 +65,7 @@ pub(super) fn judge(status: i64, stderr: &[u8], bytes: usize, memory_bytes: u64)
             codes::EMPTY_DUMP,
             "pg_dump succeeded and wrote nothing, so nothing was uploaded",
         )
-        .hint("look at what pg_dump is in the image that postgres.image names")),
+        .hint("check which pg_dump is in the image that postgres.image names")),
         0 => Ok(()),
         KILLED => {
             let memory = crate::model::human::bytes(memory_bytes);

@@ -40,7 +40,7 @@ fn entry(dump: &Dump) -> Option<Database> {
 }
 
 impl Job {
-    /// Writes the manifest of these dumps until it is told to stop. Without any dump there is nothing to write.
+    /// Writes the manifest of these dumps, unless it is cancelled. Without any dump there is nothing to write.
     pub(super) async fn write_manifest(
         &self,
         key: ObjectKey,
@@ -77,7 +77,7 @@ impl Job {
             biased;
             () = cancel.cancelled() => Err(Failure::cancelled()),
             () = tokio::time::sleep(UPLOAD_LIMIT) => Err(timed_out("uploading it", UPLOAD_LIMIT)
-                .hint("the dumps are not affected; look at the store, and run the backup again for a manifest")),
+                .hint("the dumps are not affected; check the store, and run the backup again for a manifest")),
             uploaded = self.upload_manifest(&manifest, &mut written) => uploaded,
         };
         if let Err(failure) = uploaded {
@@ -124,7 +124,7 @@ fn differs(key: &ObjectKey, how: &str) -> Failure {
         codes::READBACK_DIFFERS,
         format!("reading {key} back does not give what was uploaded: {how}"),
     )
-    .hint("the dumps are not affected; look at the store, and run the backup again for a manifest")
+    .hint("the dumps are not affected; check the store, and run the backup again for a manifest")
 }
 
 #[cfg(test)]

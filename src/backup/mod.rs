@@ -34,29 +34,31 @@ use crate::store::Store;
 use crate::template::{Backup, Template};
 use report::SourceContent;
 
-pub use report::{Dump, Fingerprinted, Plan, PlannedDump, Report, Uploaded, Verified, WrittenManifest};
+pub use report::{
+    BackupPlan, BackupReport, Dump, Fingerprinted, PlannedDump, Uploaded, Verified, WrittenManifest,
+};
 
 /// Databases dumped at once.
 const PARALLEL: usize = 2;
-/// How long a backup may go on beyond the template's time limit, before `reap` may remove its container: for its manifest,
+/// How long a backup may run beyond the template's time limit, before `reap` may remove its container: for its manifest,
 /// and what is read back.
 const LEASE_MARGIN: TimeDelta = TimeDelta::hours(12);
 
 /// What a backup needs.
 pub struct Job {
-    /// What to back up.
+    /// The template with the databases.
     pub template: Arc<Template>,
     /// The databases to dump.
     pub databases: Vec<DatabaseName>,
-    /// Where to.
+    /// The store that dumps are written to.
     pub store: Arc<dyn Store>,
-    /// For whom.
+    /// The recipients that dumps are encrypted for.
     pub recipients: Arc<Recipients>,
     /// What opens the dumps again; `None` to leave that out.
     pub verify_with: Option<Arc<Identities>>,
     /// Hashes the rows of a manifest, for which the databases are read while they are dumped; `None` to leave that out.
     pub manifest: Option<FingerprintKey>,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
 }
 
@@ -79,11 +81,11 @@ pub fn plan(
     databases: &[DatabaseName],
     manifest: bool,
     now: DateTime<Utc>,
-) -> Result<Plan> {
+) -> Result<BackupPlan> {
     let pattern = template.key_pattern()?;
     let planned = |name: &DatabaseName| PlannedDump { database: name.clone(), key: pattern.key(name, now) };
     let manifest = manifest.then(|| pattern.manifest_key(now));
-    Ok(Plan { schema_version: 1, dumps: databases.iter().map(planned).collect(), manifest })
+    Ok(BackupPlan { schema_version: 1, dumps: databases.iter().map(planned).collect(), manifest })
 }
 
 /// The template's `[backup]`.
@@ -110,7 +112,11 @@ impl Job {
     ///
     /// # Errors
     /// If nothing could be dumped at all: no engine, no image, no network.
-    pub async fn run(&self, cancel: &CancellationToken, progress: &(dyn Fn(&str) + Sync)) -> Result<Report> {
+    pub async fn run(
+        &self,
+        cancel: &CancellationToken,
+        progress: &(dyn Fn(&str) + Sync),
+    ) -> Result<BackupReport> {
         let settings = settings(&self.template)?;
         let taken_at = self.clock.now();
         let plan = plan(&self.template, &self.databases, self.manifest.is_some(), taken_at)?;
@@ -167,7 +173,7 @@ impl Job {
         }
         let warnings = dumps.iter().flat_map(Dump::warnings).collect();
         let template = self.template.name.clone();
-        Ok(Report { schema_version: 1, template, taken_at, dumps, manifest, warnings, teardown })
+        Ok(BackupReport { schema_version: 1, template, taken_at, dumps, manifest, warnings, teardown })
     }
 
     async fn one(&self, pass: &Pass<'_>, planned: PlannedDump) -> Dump {
@@ -184,7 +190,7 @@ impl Job {
         let Pass { client, cancel, progress, .. } = pass;
         progress(&format!("{}: dumping", dump.database));
         let (store, recipients) = (&*self.store, &self.recipients);
-        let task = dump::Task { client, store, recipients, database: &dump.database, key: &dump.key };
+        let task = dump::DumpTask { client, store, recipients, database: &dump.database, key: &dump.key };
         let (uploaded, content) = match pass.fingerprint_key {
             Some(key) => content::dump_and_read(task, key, cancel).await?,
             None => (dump::dump(task, None, None, cancel).await?, Ok(SourceContent::default())),

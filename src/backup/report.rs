@@ -12,7 +12,7 @@ use crate::model::verdict::Teardown;
 
 /// What a backup would write.
 #[derive(Debug, Clone, Serialize)]
-pub struct Plan {
+pub struct BackupPlan {
     /// Version of this schema.
     pub schema_version: u32,
     /// The dumps, in the template's order.
@@ -32,7 +32,7 @@ pub struct PlannedDump {
 
 /// What a backup did.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
+pub struct BackupReport {
     /// Version of this schema.
     pub schema_version: u32,
     /// The template.
@@ -192,11 +192,11 @@ impl Dump {
         whole.chain(tables)
     }
 
-    /// What was cancelled though nobody cancelled the backup ran into its time limit.
+    /// A dump that was cancelled although the backup was not has reached the time limit.
     pub(super) fn blame_the_limit(&mut self, limit: std::time::Duration) {
         if self.failure.as_ref().is_some_and(|failure| failure.class == Class::Cancelled) {
             let failure = timed_out(&self.database, limit)
-                .hint("look for locks on the source server; `timeout` in the template sets the limit");
+                .hint("check for locks on the source server; `timeout` in the template sets the limit");
             self.error = Some(failure.to_record(None));
             self.failure = Some(failure);
         }
@@ -209,7 +209,7 @@ pub(super) fn timed_out(what: impl std::fmt::Display, limit: std::time::Duration
     Failure::inconclusive(codes::TIMED_OUT, format!("{what}: not done within the time limit of {limit}"))
 }
 
-impl Report {
+impl BackupReport {
     /// The first thing that went wrong.
     pub fn failure(&self) -> Option<&Failure> {
         let manifest = self.manifest.as_ref().and_then(|written| written.failure.as_ref());

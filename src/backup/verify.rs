@@ -74,7 +74,7 @@ pub async fn verify(
     Ok(Verified { entries: entries as u64, seconds: began.elapsed().as_secs_f64() })
 }
 
-/// Feeds and listens at the same time: a list that nobody reads would stop the program that is being fed.
+/// Feeds the program and reads its output at the same time: unread output would block it.
 async fn list(client: &Client, mut plaintext: mpsc::Receiver<Bytes>) -> Result<Captured> {
     let (mut input, listening) =
         client.engine.exec(client.pg_restore_list()).await?.capture_while_fed(LIST_LIMIT);
@@ -84,7 +84,7 @@ async fn list(client: &Client, mut plaintext: mpsc::Receiver<Bytes>) -> Result<C
                 break;
             }
         }
-        // Whoever feeds us must not wait for a program that has stopped reading.
+        // The sender must not wait for a program that has stopped reading.
         drop(plaintext);
         // A program that has ended already has no input to end.
         let _ = input.shutdown().await;
@@ -98,5 +98,5 @@ fn differs(key: &ObjectKey, how: &str) -> Failure {
         codes::READBACK_DIFFERS,
         format!("reading {key} back does not give what was uploaded: {how}"),
     )
-    .hint("do not rely on this dump; look at the store, and run the backup again")
+    .hint("do not rely on this dump; check the store, and run the backup again")
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::common::{self, TemplateArg};
 use super::output::{self, Format};
 use super::signals::{Interrupted, Stop};
-use crate::backup::{self, Job, Plan, Report};
+use crate::backup::{self, BackupPlan, BackupReport, Job};
 use crate::check;
 use crate::clock::Clock;
 use crate::layer::{Identities, Recipients};
@@ -99,15 +99,15 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     Ok(output::delivered(printed, exit_code(&report)))
 }
 
-/// Tells on stderr how a backup goes.
+/// Reports the progress of a backup on stderr.
 pub fn narrate(line: &str) {
     let mark = if std::io::stderr().is_terminal() { "· " } else { "" };
-    // A backup does not wait for whoever reads this, and does not fail if nobody does.
+    // A backup does not wait until this is read, and does not fail if it is not.
     let _ = stderr::say(format!("{mark}{}\n", human::inert(line)));
 }
 
 /// How the backup went.
-pub fn exit_code(report: &Report) -> ExitCode {
+pub fn exit_code(report: &BackupReport) -> ExitCode {
     match report.failure() {
         Some(failure) => failure.class.into(),
         None if report.teardown.status == TeardownStatus::Leaked => ExitCode::Leaked,
@@ -115,7 +115,7 @@ pub fn exit_code(report: &Report) -> ExitCode {
     }
 }
 
-fn plan_text(plan: &Plan) -> String {
+fn plan_text(plan: &BackupPlan) -> String {
     let mut out = Page::default();
     for dump in &plan.dumps {
         writeln!(out, "{} → {}", dump.database, dump.key);
@@ -127,7 +127,7 @@ fn plan_text(plan: &Plan) -> String {
 }
 
 /// What became of the manifest, and what is not in it.
-fn manifest_text(report: &Report, out: &mut Page) {
+fn manifest_text(report: &BackupReport, out: &mut Page) {
     if let Some(written) = &report.manifest {
         let outcome = match (&written.error, written.size_bytes) {
             (Some(error), _) => format!("FAILED: {}", human::one_line(&error.message, 300)),
@@ -144,7 +144,7 @@ fn manifest_text(report: &Report, out: &mut Page) {
     }
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &BackupReport) -> String {
     let mut out = Page::default();
     for dump in &report.dumps {
         let outcome = match (&dump.uploaded, &dump.verified, &dump.error) {
@@ -176,7 +176,7 @@ fn text(report: &Report) -> String {
     out.ending(&last_line(report))
 }
 
-fn last_line(report: &Report) -> String {
+fn last_line(report: &BackupReport) -> String {
     if let Some(failure) = report.failure() {
         return format!("Backup FAILED — {failure}");
     }

@@ -35,13 +35,13 @@ pub struct TemplateArg {
     pub template: String,
 }
 
-/// What a drill starts from, and whatever only looks at what one would find.
+/// What a drill starts from. Commands that only examine it start from the same.
 pub struct Opened {
     /// The template, narrowed.
     pub template: DrillTemplate,
     /// What opens recovery points.
     pub identities: Arc<Identities>,
-    /// Where they are.
+    /// The store of the recovery points.
     pub store: Arc<dyn Store>,
 }
 
@@ -78,11 +78,11 @@ impl EvidenceArgs {
 
 /// A drill that has ended, with its evidence written.
 pub struct Sealed {
-    /// Its verdict.
+    /// The verdict, as it was sealed.
     pub verdict: Verdict,
-    /// Where that lies.
+    /// The file of the verdict.
     path: PathBuf,
-    /// What it failed with.
+    /// The failure, for its class.
     failure: Option<Failure>,
 }
 
@@ -104,7 +104,7 @@ pub async fn sealed_drill(drill: &Drill, evidence: &EvidenceArgs, stop: &Stop) -
         return Err(failure);
     }
     let path = file.path().to_owned();
-    // First the one that writes nothing: another may be held up, by a slow disk or somebody else's lock.
+    // First the one that writes nothing: another may wait for a slow disk or a lock.
     let sinks: Vec<Box<dyn Sink>> = vec![stop.watch(), Box::new(file), progress_sink()];
     let Ended { verdict, failure } = drill.run(first, sinks, timer, &stop.token).await;
     let (verdict, failed) = exporters.run(verdict).await;

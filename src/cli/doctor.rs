@@ -36,7 +36,7 @@ const LIMIT: Duration = Duration::from_secs(10 * 60);
 pub struct Args {
     #[command(flatten)]
     template: TemplateArg,
-    /// Where verdicts lie: how much disk a drill needs goes by those in DIR/restore_drill
+    /// Where verdicts are: the estimate of disk space is based on those in DIR/restore_drill
     #[arg(long, value_name = "DIR", default_value = common::DEFAULT_REPORTS)]
     reports: PathBuf,
     /// What stdout is
@@ -48,12 +48,12 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<ExitCode> {
     let template = check::load(&args.template.template, &Environment::of_process(), Purpose::Drill)?;
     let past = past_drills(&args.reports, &template);
-    let looking = async {
+    let examining = async {
         let store = store::connect(&template.store).await;
         let store = store.as_ref().map(|store| &**store).map_err(Clone::clone);
         Ok(doctor::examine(&template, store, &past, &Clock::system()).await)
     };
-    let examination = in_time(LIMIT, "looking at the store and the engine", looking).await?;
+    let examination = in_time(LIMIT, "examining the store and the engine", examining).await?;
     let printed = match args.format {
         Format::Json => output::print_json(&examination),
         Format::Human => {

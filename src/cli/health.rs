@@ -35,7 +35,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 pub struct Args {
     #[command(flatten)]
     template: TemplateArg,
-    /// Where verdicts lie: the last drill's is looked for in DIR/restore_drill
+    /// Where verdicts are: the last drill's is read from DIR/restore_drill
     #[arg(long, value_name = "DIR", default_value = common::DEFAULT_REPORTS)]
     reports: PathBuf,
     /// Exit with 1 on a warning, too
@@ -49,7 +49,7 @@ pub struct Args {
 /// Judges.
 pub async fn run(args: Args) -> Result<ExitCode> {
     let now = Clock::system().now();
-    let looking = async {
+    let reading = async {
         let Opened { template, identities, store } = args.template.open(&[]).await?;
         let past = past_drills(&args.reports, &template);
         let earlier = earlier_drills(&args.reports, &template);
@@ -58,7 +58,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
             .map_err(|failure| template.hinted(failure))?;
         Ok((template, plan))
     };
-    let (template, plan) = in_time(LIMIT, "looking at the store", looking).await?;
+    let (template, plan) = in_time(LIMIT, "reading the store", reading).await?;
     let health =
         health::judge(&template, &plan, health::drills(&args.reports, &template, template.timeout, now));
     let printed = match args.format {

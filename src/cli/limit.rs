@@ -15,7 +15,7 @@ pub async fn in_time<T>(limit: Duration, doing: &str, work: impl Future<Output =
         let limit = human::duration(limit.as_secs_f64());
         let message = format!("{doing} took longer than {limit}, and was given up");
         Err(Failure::inconclusive(codes::TIMED_OUT, message)
-            .hint("the store or the network is slow, or hangs; nothing was learnt about the backups"))
+            .hint("the store or the network is slow, or hangs; this says nothing about the backups"))
     })
 }
 

@@ -107,7 +107,7 @@ pub fn main() -> ExitCode {
 
 /// `RESTORE_DRILL_LOG` sets what is logged. Of other libraries only warnings are, whatever it says: at `debug` some
 /// log whole requests, with the passwords in them. The demo's own S3 server has nothing to say: what it does not know is
-/// told by whoever asked.
+/// reported by the client.
 fn start_logging() {
     let asked = EnvFilter::try_from_env("RESTORE_DRILL_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     let ours_or_grave = filter_fn(|event| {

@@ -23,7 +23,8 @@ pub enum Format {
     Json,
 }
 
-/// The exit code of a command whose result was printed, or was not: then nobody has it, and success is none.
+/// The exit code of a command whose result was printed. If it was not, the caller does not have it, and success becomes
+/// inconclusive.
 pub fn delivered(printed: io::Result<()>, code: ExitCode) -> ExitCode {
     let Err(error) = printed else { return code };
     complain(&format!("the result could not be written to stdout: {error}"), None);
@@ -44,7 +45,7 @@ pub fn print_json(value: &impl Serialize) -> io::Result<()> {
 /// Prints a result, to its end.
 ///
 /// # Errors
-/// What stdout says: a full disk, a pipe that nobody reads. See [`delivered`].
+/// Those of stdout: a full disk, a closed pipe. See [`delivered`].
 pub fn print(text: &str) -> io::Result<()> {
     // On a terminal both are one: what led to the result comes before it.
     stderr::flush();
@@ -64,12 +65,12 @@ pub fn print_summary(text: &str, last_line: &str, good: bool) -> io::Result<()> 
     print(&format!("{body}{style}{last_line}{style:#}\n"))
 }
 
-/// Tells what was done, on stderr.
-pub fn tell(message: &str) {
+/// Reports on stderr what was done.
+pub fn report(message: &str) {
     let _ = stderr::say(format!("{}\n", human::inert(message)));
 }
 
-/// Tells what went wrong, and what to do about it, on stderr.
+/// Reports on stderr what went wrong, and what to do about it.
 pub fn complain(message: &str, hint: Option<&str>) {
     complain_of(&Failure::config(Code::new(""), message), hint);
 }

@@ -129,19 +129,19 @@ async fn request_restores(store: &dyn Store, plan: &DrillPlan, days: u16, tier: 
         let facts =
             detail.storage.value.clone().unwrap_or_else(|| ObjectFacts::of_class(&point.storage_class));
         if facts.archive_restore == ArchiveRestore::UnderWay {
-            output::tell(&format!("{}: its restore was requested before", point.key));
+            output::report(&format!("{}: its restore was requested before", point.key));
             continue;
         }
         let days = (!facts.is_tiered()).then_some(days);
         let kept = days.map_or_else(|| "for good".to_owned(), |days| format!("{days} days"));
         match store.request_restore(&point.key, days, tier).await {
-            Ok(()) => output::tell(&format!("{}: restore requested ({}, {kept})", point.key, tier.word())),
+            Ok(()) => output::report(&format!("{}: restore requested ({}, {kept})", point.key, tier.word())),
             Err(failure) if refused.is_none() => refused = Some(failure),
             Err(failure) => output::complain(&failure.message, None),
         }
     }
     if archived == 0 {
-        output::tell("no recovery point is in an archive: nothing was requested");
+        output::report("no recovery point is in an archive: nothing was requested");
     }
     refused.map_or(Ok(()), Err)
 }

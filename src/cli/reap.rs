@@ -85,7 +85,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
             writeln!(out, "  {thing}");
         }
     }
-    // Removing goes on whether or not anybody is told.
+    // Removal continues even if nothing can be printed.
     let printed = output::print(&out.text());
     if args.dry_run {
         return Ok(output::delivered(printed, ExitCode::Ok));

@@ -33,7 +33,7 @@ pub struct Args {
     /// Show what would be restored, and restore nothing
     #[arg(long)]
     dry_run: bool,
-    /// Leave the stack standing, and tell how to look inside and how to remove it
+    /// Leave the stack standing, and print how to inspect it and how to remove it
     #[arg(long)]
     keep: bool,
     /// Recover to this point in time [default: now]

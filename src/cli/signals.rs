@@ -56,7 +56,7 @@ impl Stop {
             signals.next().await;
             let (message, hint) = last_words(what, heard.remains());
             complain(&message, hint);
-            // Whether or not somebody reads it.
+            // Even if stderr is not read.
             stderr::flush();
             #[expect(
                 clippy::disallowed_methods,
@@ -77,7 +77,7 @@ impl Stop {
     }
 }
 
-/// What is said to the first signal.
+/// The message after the first signal.
 fn first_words(what: Interrupted, remains: Remains) -> Option<(String, Option<&'static str>)> {
     let Interrupted::Makes(what) = what else { return None };
     let reports = "once more ends it at once, and may leave the reports incomplete";
@@ -99,7 +99,7 @@ fn first_words(what: Interrupted, remains: Remains) -> Option<(String, Option<&'
     })
 }
 
-/// What is said to the second. No more than is known: what was not seen removed may be gone nevertheless.
+/// The message after the second signal. It claims no more than is known: what was not seen removed may still be gone.
 fn last_words(what: Interrupted, remains: Remains) -> (String, Option<&'static str>) {
     let Interrupted::Makes(what) = what else { return ("interrupted again".to_owned(), None) };
     match remains {

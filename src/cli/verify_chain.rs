@@ -35,7 +35,7 @@ Examples:
 Exit codes: 0 every chain holds · 1 findings · 2 configuration or usage · 3 it could not be judged, or there are no rows ·
 130 interrupted";
 
-/// Jobs when nobody says otherwise and the machine does not tell its processors.
+/// Jobs where none are given and the number of processors is unknown.
 const FEW: usize = 2;
 
 /// Arguments of `verify-chain`.
@@ -80,7 +80,7 @@ struct SchemeArgs {
     /// The table
     #[arg(long, value_name = "TABLE")]
     table: Option<TableName>,
-    /// The columns that tell chains apart
+    /// The columns that distinguish chains
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "scheme")]
     partition_by: Option<Vec<String>>,
     /// The columns that order a chain
@@ -128,7 +128,7 @@ struct SchemeArgs {
     /// aegis-audit: more forks than this are an error [default: any number, with a warning]
     #[arg(long, value_name = "N")]
     max_forks: Option<u64>,
-    /// aegis-audit: how many chains a tenant's rows are spread over; 0: do not look at a row's shard [default: 16]
+    /// aegis-audit: how many chains a tenant's rows are spread over; 0: do not check a row's shard [default: 16]
     #[arg(long, value_name = "N", requires = "scheme")]
     shards: Option<u16>,
 }
@@ -143,7 +143,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let began = Instant::now();
     let outcome = tokio::select! {
         biased;
-        () = cancel.cancelled() => Err(Failure::cancelled().hint("nothing was learnt about the chains; run it again")),
+        () = cancel.cancelled() => Err(Failure::cancelled().hint("this says nothing about the chains; run it again")),
         outcome = judge(&args, &check, chain) => outcome,
     }?;
     let outcome = outcome.allow_empty(check.allow_empty);
@@ -164,7 +164,7 @@ fn nothing_verified(args: &Args) -> Failure {
     let (message, hint) = match &args.jsonl {
         Some(_) => (
             "the export has no rows",
-            "did the command that writes it fail? `set -o pipefail` tells; --allow-empty if it may be empty",
+            "did the command that writes it fail? `set -o pipefail` shows it; --allow-empty if it may be empty",
         ),
         None => (
             "the table has no rows",
@@ -211,7 +211,7 @@ fn outside_a_drill(failure: Failure) -> Failure {
     let advice = match failure.code {
         codes::QUERY_FAILED => "may this user read the table? the server's log has more",
         codes::QUERY_TIMED_OUT => {
-            "the server ended the statement: look at its log, and at the limits of this user"
+            "the server ended the statement: check its log, and the limits of this user"
         }
         codes::SCHEMA_DIFFERS => {
             "the table, or a column that the check needs, is not in this database, or is named wrongly"

@@ -12,7 +12,7 @@ use super::breakage::{Breakage, Edit, How, objects};
 use super::data::{DataSet, data_set, tampered_data_set};
 use super::s3::S3Server;
 use super::source::Source;
-use crate::backup::{self, Job, Report};
+use crate::backup::{self, BackupReport, Job};
 use crate::clock::Clock;
 use crate::layer::{self, Identities, Recipients, generate_key};
 use crate::model::codes;
@@ -194,7 +194,12 @@ impl Stage {
         Ok(())
     }
 
-    async fn dump(&self, source: &Source, manifest: bool, cancel: &CancellationToken) -> Result<Report> {
+    async fn dump(
+        &self,
+        source: &Source,
+        manifest: bool,
+        cancel: &CancellationToken,
+    ) -> Result<BackupReport> {
         let everything: Vec<DatabaseName> =
             self.template.databases.iter().map(|database| database.name.clone()).collect();
         let job = self.job(source, everything, self.clock.clone(), manifest).await?;
@@ -203,7 +208,7 @@ impl Stage {
     }
 
     /// The path of a database's object.
-    fn path_of(&self, report: &Report, database: &DatabaseName) -> Result<PathBuf> {
+    fn path_of(&self, report: &BackupReport, database: &DatabaseName) -> Result<PathBuf> {
         let dump = report.dumps.iter().find(|dump| dump.database == *database);
         let key = dump.ok_or_else(|| no_directory(std::io::Error::from(std::io::ErrorKind::NotFound)))?;
         Ok(self.directory.path().join(BUCKET).join(key.key.as_str()))
