@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 
-use super::{Health, Item};
+use super::{Item, ItemStatus};
 use crate::check::DrillTemplate;
 use crate::model::codes;
 use crate::model::failure::{Failure, MAKE_ROOM, Result};
@@ -23,7 +23,7 @@ const LITTLE_MEMORY: u64 = 1024 * 1024 * 1024;
 #[derive(Default)]
 pub(super) struct OnEngine {
     pub items: Vec<Item>,
-    /// What its disk has left, where that can be told.
+    /// The free space on its disk, where that is known.
     pub free_disk_bytes: Option<u64>,
 }
 
@@ -63,7 +63,7 @@ async fn image(engine: &Engine, name: &str) -> Item {
 
 fn judge_absent_image(what: String, pullable: Result<()>) -> Item {
     match pullable {
-        Ok(()) => Item::new(what, Health::Warning, "not on the engine; its registry has it")
+        Ok(()) => Item::new(what, ItemStatus::Warning, "not on the engine; its registry has it")
             .advice("the first drill pulls it, which counts towards the RTO: `docker pull` it before"),
         Err(failure) => Item::failure(what, failure),
     }
@@ -88,7 +88,8 @@ fn judge_memory(template: &Template, info: &EngineInfo) -> Item {
         );
     }
     if info.memory_bytes < LITTLE_MEMORY {
-        return Item::new(what, Health::Warning, seen).advice("a drill will be slow: give the engine more");
+        return Item::new(what, ItemStatus::Warning, seen)
+            .advice("a drill will be slow: give the engine more");
     }
     Item::ok(what, seen)
 }
@@ -104,8 +105,12 @@ fn judge_leftovers(owned: &[Owned], at: DateTime<Utc>) -> Item {
     if left == 0 {
         return Item::ok(what, format!("none{others}"));
     }
-    Item::new(what, Health::Warning, format!("{} of drills that ended{others}", human::things(left, "thing")))
-        .advice("`restore-drill reap --dry-run` lists them, `restore-drill reap` removes them")
+    Item::new(
+        what,
+        ItemStatus::Warning,
+        format!("{} of drills that ended{others}", human::things(left, "thing")),
+    )
+    .advice("`restore-drill reap --dry-run` lists them, `restore-drill reap` removes them")
 }
 
 /// The room a drill needs, against what there is.
@@ -116,16 +121,16 @@ pub(super) fn judge_disk(free_bytes: Option<u64>, room: &Room) -> Item {
     match free_bytes {
         None => Item::new(
             what,
-            Health::Unknown,
+            ItemStatus::Unknown,
             format!("{estimate}; the engine's free space cannot be seen from here"),
         )
-        .advice("`df` on the engine's machine tells"),
+        .advice("`df` on the engine's machine shows it"),
         Some(free) if free < needed => {
             let seen = format!("{} free, {estimate}", human::bytes(free));
             if room.measured {
                 Item::failure(what, Failure::inconclusive(codes::DISK_SHORT, seen).hint(MAKE_ROOM))
             } else {
-                Item::new(what, Health::Warning, seen).advice(MAKE_ROOM)
+                Item::new(what, ItemStatus::Warning, seen).advice(MAKE_ROOM)
             }
         }
         Some(free) => Item::ok(what, format!("{} free, {estimate}", human::bytes(free))),
@@ -135,7 +140,7 @@ pub(super) fn judge_disk(free_bytes: Option<u64>, room: &Room) -> Item {
 /// What is free where the engine keeps its data, if that is a disk of this machine.
 fn free_disk(info: &EngineInfo) -> Option<u64> {
     let root = info.root_directory.as_ref().filter(|_| info.local)?;
-    // A user who may not look into the directory may look at the one above, which mostly is on the same disk.
+    // A user who may not read the directory may read the one above, which usually is on the same disk.
     root.ancestors().find_map(free_bytes)
 }
 
@@ -174,7 +179,7 @@ mod tests {
         .unwrap();
         // Its Redis alone may use 256 MiB.
         for (memory, status) in
-            [(16 << 30, Health::Ok), (512 << 20, Health::Warning), (128 << 20, Health::Failed)]
+            [(16 << 30, ItemStatus::Ok), (512 << 20, ItemStatus::Warning), (128 << 20, ItemStatus::Failed)]
         {
             assert_eq!(judge_memory(&template, &info(memory)).status, status, "{memory}");
         }
@@ -191,10 +196,10 @@ mod tests {
         };
         let needed = 100 + DISK_OF_SERVER;
         for (free, measured, status) in [
-            (None, true, Health::Unknown),
-            (Some(needed), true, Health::Ok),
-            (Some(needed - 1), true, Health::Failed),
-            (Some(needed - 1), false, Health::Warning),
+            (None, true, ItemStatus::Unknown),
+            (Some(needed), true, ItemStatus::Ok),
+            (Some(needed - 1), true, ItemStatus::Failed),
+            (Some(needed - 1), false, ItemStatus::Warning),
         ] {
             assert_eq!(judge_disk(free, &room(measured)).status, status, "{free:?} {measured}");
         }
@@ -203,7 +208,7 @@ mod tests {
     #[test]
     fn an_image_that_can_be_pulled_is_a_warning_and_one_that_cannot_a_failure() {
         let absent = |pullable| judge_absent_image("image x".to_owned(), pullable).status;
-        assert_eq!(absent(Ok(())), Health::Warning);
-        assert_eq!(absent(Err(Failure::inconclusive(codes::IMAGE_UNAVAILABLE, "no"))), Health::Failed);
+        assert_eq!(absent(Ok(())), ItemStatus::Warning);
+        assert_eq!(absent(Err(Failure::inconclusive(codes::IMAGE_UNAVAILABLE, "no"))), ItemStatus::Failed);
     }
 }

@@ -1,8 +1,8 @@
-//! Key files: there, readable, and nobody else's business.
+//! Key files: present, readable, and readable by their owner only.
 
 use std::path::Path;
 
-use super::{Health, Item};
+use super::{Item, ItemStatus};
 use crate::check::DrillTemplate;
 use crate::check::chain::parse_public_key;
 use crate::layer::Identities;
@@ -20,7 +20,7 @@ pub(super) fn examine(template: &DrillTemplate) -> (Vec<Item>, Option<Identities
                 let advice =
                     "recovery points for these keys cannot be opened here: encrypt to a native key, too";
                 let seen = format!("not used here: {}", identities.passed_over().join(", "));
-                items.push(Item::new("other age identities", Health::Unknown, seen).advice(advice));
+                items.push(Item::new("other age identities", ItemStatus::Unknown, seen).advice(advice));
             }
             Some(identities)
         }
@@ -40,7 +40,7 @@ pub(super) fn examine(template: &DrillTemplate) -> (Vec<Item>, Option<Identities
 #[cfg(unix)]
 fn mode(path: &Path) -> Option<Item> {
     use std::os::unix::fs::PermissionsExt;
-    // One that cannot be looked at is told of already.
+    // A file that cannot be read is reported already.
     let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
     Some(judge_mode(path, mode))
 }
@@ -55,8 +55,12 @@ fn judge_mode(path: &Path, mode: u32) -> Item {
     if mode & 0o077 == 0 {
         return Item::ok(what, format!("{mode:04o}"));
     }
-    Item::new(what, Health::Warning, format!("{mode:04o}: others on this machine may open the private key"))
-        .advice(format!("chmod 600 {}", path.display()))
+    Item::new(
+        what,
+        ItemStatus::Warning,
+        format!("{mode:04o}: others on this machine may open the private key"),
+    )
+    .advice(format!("chmod 600 {}", path.display()))
 }
 
 fn public_key(template: &DrillTemplate, path: &Path) -> Item {
@@ -82,7 +86,8 @@ mod tests {
 
     #[test]
     fn a_key_that_others_may_open_is_a_warning() {
-        for (mode, status) in [(0o600, Health::Ok), (0o400, Health::Ok), (0o640, Health::Warning)] {
+        for (mode, status) in [(0o600, ItemStatus::Ok), (0o400, ItemStatus::Ok), (0o640, ItemStatus::Warning)]
+        {
             assert_eq!(judge_mode(Path::new("k"), mode).status, status, "{mode:o}");
         }
     }

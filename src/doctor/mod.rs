@@ -1,4 +1,4 @@
-//! The doctor: would a drill find what it needs? Each thing that is looked at is one item: what was looked at, what was
+//! The doctor: would a drill find what it needs? Each thing that is examined is one item: what was examined, what was
 //! seen, what to do. Nothing is made, written or pulled.
 //!
 //! Items are judged by pure functions; the files gather what they judge.
@@ -30,21 +30,21 @@ pub struct Examination {
     /// When it was looked.
     pub at: DateTime<Utc>,
     /// The worst of the items.
-    pub status: Health,
-    /// What was looked at, in the order of a drill.
+    pub status: ItemStatus,
+    /// What was examined, in the order of a drill.
     pub items: Vec<Item>,
 }
 
-/// One thing that was looked at.
+/// One thing that was examined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Item {
-    /// What was looked at.
+    /// The thing that was examined.
     pub what: String,
     /// How it is.
-    pub status: Health,
-    /// What was seen.
+    pub status: ItemStatus,
+    /// What was found.
     pub seen: String,
-    /// What to do.
+    /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
     /// What kind of trouble it is, for the exit code.
@@ -55,29 +55,29 @@ pub struct Item {
 /// How a thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Health {
+pub enum ItemStatus {
     /// As it should be.
     Ok,
-    /// It cannot be told.
+    /// Unknown.
     Unknown,
-    /// A drill would go on.
+    /// A drill would continue.
     Warning,
     /// A drill would fail.
     Failed,
 }
 
 impl Item {
-    fn new(what: impl Into<String>, status: Health, seen: impl Into<String>) -> Self {
+    fn new(what: impl Into<String>, status: ItemStatus, seen: impl Into<String>) -> Self {
         Self { what: what.into(), status, seen: seen.into(), advice: None, class: Class::Inconclusive }
     }
 
     fn ok(what: impl Into<String>, seen: impl Into<String>) -> Self {
-        Self::new(what, Health::Ok, seen)
+        Self::new(what, ItemStatus::Ok, seen)
     }
 
     fn failure(what: impl Into<String>, failure: Failure) -> Self {
         let (class, advice) = (failure.class, failure.hint);
-        Self { class, advice, ..Self::new(what, Health::Failed, failure.message) }
+        Self { class, advice, ..Self::new(what, ItemStatus::Failed, failure.message) }
     }
 
     fn advice(self, advice: impl Into<String>) -> Self {
@@ -88,7 +88,7 @@ impl Item {
 impl Examination {
     /// The exit code: that of the first item a drill would fail of.
     pub fn exit_code(&self) -> ExitCode {
-        let failed = self.items.iter().find(|item| item.status == Health::Failed);
+        let failed = self.items.iter().find(|item| item.status == ItemStatus::Failed);
         failed.map_or(ExitCode::Ok, |item| item.class.into())
     }
 }
@@ -112,7 +112,7 @@ pub async fn examine(
         schema_version: 1,
         template: template.name.clone(),
         at,
-        status: items.iter().map(|item| item.status).max().unwrap_or(Health::Ok),
+        status: items.iter().map(|item| item.status).max().unwrap_or(ItemStatus::Ok),
         items,
     }
 }
@@ -131,11 +131,11 @@ mod tests {
             schema_version: 1,
             template: "t".to_owned(),
             at: DateTime::UNIX_EPOCH,
-            status: Health::Ok,
+            status: ItemStatus::Ok,
             items,
         };
         let (warning, bad, config) = (
-            Item::new("a", Health::Warning, "b"),
+            Item::new("a", ItemStatus::Warning, "b"),
             Item::failure("a", Failure::bad(Code::new("x"), "y")),
             Item::failure("a", Failure::config(Code::new("x"), "y")),
         );

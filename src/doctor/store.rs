@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 
-use super::{Health, Item};
+use super::{Item, ItemStatus};
 use crate::layer::{self, DecryptFailure, Identities};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
@@ -69,7 +69,7 @@ pub(super) async fn examine(
         false => {
             let failure =
                 Failure::bad(codes::NO_RECOVERY_POINT, format!("{seen}: none of {}", missing.join(", ")));
-            Item::failure(what, failure.hint("`restore-drill plan` says what was looked for"))
+            Item::failure(what, failure.hint("`restore-drill plan` shows which keys were searched"))
         }
     }];
     items.extend(store.clock_ahead().map(judge_skew));
@@ -86,7 +86,7 @@ async fn recovery_set(template: &Template, store: &dyn Store, at: DateTime<Utc>)
     Ok(plan::choose(template, &pattern, &listed.listing, at))
 }
 
-/// Whether the identities fit a recovery point; its header tells.
+/// Whether the identities open a recovery point; its header shows it.
 async fn open(store: &dyn Store, point: &RecoveryPoint, identities: &Identities) -> Item {
     let what = format!("header of {}", point.key);
     match header(store, point, identities).await {
@@ -140,8 +140,8 @@ fn judge_skew(ahead: TimeDelta) -> Item {
     };
     let advice = "set this machine's clock (NTP): ages, RPO and the store's signatures go by it";
     let status = match ahead.abs() {
-        skew if skew > SKEW_LIMIT => Health::Failed,
-        skew if skew > SKEW_WARNING => Health::Warning,
+        skew if skew > SKEW_LIMIT => ItemStatus::Failed,
+        skew if skew > SKEW_WARNING => ItemStatus::Warning,
         _ => return Item::ok(what, seen),
     };
     Item::new(what, status, seen).advice(advice)
@@ -154,10 +154,10 @@ mod tests {
     #[test]
     fn clocks_may_be_a_minute_apart() {
         for (seconds, status, words) in [
-            (1, Health::Ok, "together"),
-            (-30, Health::Ok, "30s ahead of it"),
-            (90, Health::Warning, "1m 30s behind it"),
-            (-3600, Health::Failed, "1h ahead of it"),
+            (1, ItemStatus::Ok, "together"),
+            (-30, ItemStatus::Ok, "30s ahead of it"),
+            (90, ItemStatus::Warning, "1m 30s behind it"),
+            (-3600, ItemStatus::Failed, "1h ahead of it"),
         ] {
             let item = judge_skew(TimeDelta::seconds(seconds));
             assert_eq!(item.status, status, "{seconds}");

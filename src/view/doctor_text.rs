@@ -2,7 +2,7 @@
 
 use super::page::Page;
 use super::table::Table;
-use crate::doctor::{Examination, Health};
+use crate::doctor::{Examination, ItemStatus};
 use crate::model::human;
 
 /// The items, with what to do below those that need it, and the last line.
@@ -10,10 +10,10 @@ pub fn doctor_text(examination: &Examination) -> (String, String) {
     let mut table = Table::new(&["", "Looked at", "Seen"], &[]);
     for item in &examination.items {
         let mark = match item.status {
-            Health::Ok => "ok",
-            Health::Unknown => "?",
-            Health::Warning => "warning",
-            Health::Failed => "FAILED",
+            ItemStatus::Ok => "ok",
+            ItemStatus::Unknown => "?",
+            ItemStatus::Warning => "warning",
+            ItemStatus::Failed => "FAILED",
         };
         table.row([mark.to_owned(), item.what.clone(), item.seen.clone()]);
     }
@@ -35,11 +35,11 @@ pub fn doctor_text(examination: &Examination) -> (String, String) {
 
 fn last_line(examination: &Examination) -> String {
     let count = |status| examination.items.iter().filter(|item| item.status == status).count() as u64;
-    let warnings = match count(Health::Warning) {
+    let warnings = match count(ItemStatus::Warning) {
         0 => String::new(),
         n => format!(", {}", human::things(n, "warning")),
     };
-    match count(Health::Failed) {
+    match count(ItemStatus::Failed) {
         0 => format!("A drill of {} would find what it needs{warnings}", examination.template),
         n => format!(
             "A drill of {} would NOT find what it needs: {}{warnings}",
