@@ -28,9 +28,9 @@ const LARGEST: u64 = 96 << 20;
 /// Plaintext handed on at once.
 const CHUNK: usize = 64 * 1024;
 
-/// What the first bytes of a recovery point tell.
+/// What the first bytes of a recovery point show.
 #[derive(Debug)]
-pub enum Peek {
+pub enum FirstBytes {
     /// All of its table of contents.
     Contents(Box<Contents>),
     /// More bytes are needed; this many bytes of plaintext came so far.
@@ -40,15 +40,15 @@ pub enum Peek {
 }
 
 /// Looks at the first bytes of a recovery point; `whole` if there are no others. Pure.
-pub fn peek(bytes: &[u8], whole: bool, identities: &Identities) -> Peek {
+pub fn peek(bytes: &[u8], whole: bool, identities: &Identities) -> FirstBytes {
     let mut plaintext = match layer::open(bytes, identities) {
         Ok(plaintext) => plaintext,
         Err(DecryptFailure::Truncated | DecryptFailure::Corrupted | DecryptFailure::BadHeader(_))
             if !whole =>
         {
-            return Peek::More(0);
+            return FirstBytes::More(0);
         }
-        Err(failure) => return Peek::Failed(failure.into_failure()),
+        Err(failure) => return FirstBytes::Failed(failure.into_failure()),
     };
     let mut inspector = Inspector::default();
     let mut chunk = vec![0; CHUNK];
@@ -61,21 +61,21 @@ pub fn peek(bytes: &[u8], whole: bool, identities: &Identities) -> Peek {
                 match inspector.push(&chunk[..count]) {
                     Ok(Progress::NeedMore) => {}
                     Ok(Progress::Done) => break,
-                    Err(failure) => return Peek::Failed(failure),
+                    Err(failure) => return FirstBytes::Failed(failure),
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             // The end of the range is not the end of a chunk.
-            Err(_) if !whole => return Peek::More(progress),
-            Err(error) => return Peek::Failed(DecryptFailure::from_stream(error).into_failure()),
+            Err(_) if !whole => return FirstBytes::More(progress),
+            Err(error) => return FirstBytes::Failed(DecryptFailure::from_stream(error).into_failure()),
         }
     }
     match inspector.finish() {
         Ok(format::BackupContents::PgCustom(toc)) => {
-            Peek::Contents(Box::new(Contents::of(&toc, bytes.len() as u64)))
+            FirstBytes::Contents(Box::new(Contents::of(&toc, bytes.len() as u64)))
         }
-        Err(NoContents::CutOff(_)) if !whole => Peek::More(progress),
-        Err(error) => Peek::Failed(error.into_failure()),
+        Err(NoContents::CutOff(_)) if !whole => FirstBytes::More(progress),
+        Err(error) => FirstBytes::Failed(error.into_failure()),
     }
 }
 
@@ -107,12 +107,14 @@ pub async fn read_contents(
             .expect("reading a table of contents does not panic");
         bytes = back;
         match peeked {
-            Peek::Contents(contents) => return Ok(*contents),
-            Peek::Failed(failure) => return Err(failure),
+            FirstBytes::Contents(contents) => return Ok(*contents),
+            FirstBytes::Failed(failure) => return Err(failure),
             // Four times the bytes and not one more of them decrypted: what comes next is broken, not cut off.
-            Peek::More(progress) if stuck_at == Some(progress) => return Err(broken(&bytes, identities)),
-            Peek::More(_) if end >= LARGEST => return Err(pg_custom::too_large(LARGEST)),
-            Peek::More(progress) => stuck_at = Some(progress),
+            FirstBytes::More(progress) if stuck_at == Some(progress) => {
+                return Err(broken(&bytes, identities));
+            }
+            FirstBytes::More(_) if end >= LARGEST => return Err(pg_custom::too_large(LARGEST)),
+            FirstBytes::More(progress) => stuck_at = Some(progress),
         }
         end = end.saturating_mul(GROWTH).min(LARGEST);
     }
@@ -162,7 +164,7 @@ mod tests {
         dump
     }
 
-    /// Headers differ in length: they hold a stanza of random length that nobody reads.
+    /// Headers differ in length: they hold a stanza of random length that is ignored.
     fn header_end(file: &[u8]) -> usize {
         let seal = file.windows(5).position(|bytes| bytes == b"\n--- ").unwrap() + 5;
         seal + file[seal..].iter().position(|byte| *byte == b'\n').unwrap() + 1
@@ -173,18 +175,20 @@ mod tests {
         let key = key();
         let file = sealed(&key, &dump());
         let toc_bytes = match peek(&file, true, &key.identities) {
-            Peek::Contents(contents) => contents.toc_bytes,
+            FirstBytes::Contents(contents) => contents.toc_bytes,
             other => panic!("{other:?}"),
         };
         for length in (0..file.len()).step_by(7919).chain([1, 100, 200, 65_752, 65_800, 131_400]) {
             match peek(&file[..length], false, &key.identities) {
-                Peek::Contents(contents) => {
+                FirstBytes::Contents(contents) => {
                     assert!(length as u64 > toc_bytes);
                     assert_eq!(contents.archive.tables, 6.max(contents.archive.tables));
                 }
-                Peek::More(progress) => assert!(progress <= toc_bytes || length < 65_800, "{length}"),
+                FirstBytes::More(progress) => assert!(progress <= toc_bytes || length < 65_800, "{length}"),
                 // Nothing at all is an empty object only if it is whole.
-                Peek::Failed(failure) => assert_eq!((length, failure.code.as_str()), (0, "empty_object")),
+                FirstBytes::Failed(failure) => {
+                    assert_eq!((length, failure.code.as_str()), (0, "empty_object"))
+                }
             }
         }
     }
@@ -193,9 +197,9 @@ mod tests {
     fn what_is_wrong_is_told_as_a_drill_tells_it() {
         let (mine, other) = (key(), key());
         let code = |bytes: &[u8], whole| match peek(bytes, whole, &mine.identities) {
-            Peek::Failed(failure) => failure.code.as_str(),
-            Peek::More(_) => "more",
-            Peek::Contents(_) => "contents",
+            FirstBytes::Failed(failure) => failure.code.as_str(),
+            FirstBytes::More(_) => "more",
+            FirstBytes::Contents(_) => "contents",
         };
         assert_eq!(code(&sealed(&other, &dump())[..70_000], false), "no_identity_fits");
         assert_eq!(code(b"PGDMP\x01\x0e and so on\n", false), "not_age");
@@ -234,9 +238,9 @@ mod tests {
             names += 1;
             let dump = std::fs::read(&path).unwrap();
             let peeked = |bytes: &[u8]| peek(&sealed(&key, bytes), true, &key.identities);
-            assert!(matches!(peeked(&dump), Peek::Contents(_)), "{}", path.display());
+            assert!(matches!(peeked(&dump), FirstBytes::Contents(_)), "{}", path.display());
             match peeked(&through_a_terminal(&dump)) {
-                Peek::Failed(failure) => {
+                FirstBytes::Failed(failure) => {
                     assert_eq!(failure.code.as_str(), "dump_crlf", "{}: {failure}", path.display())
                 }
                 other => panic!("{}: {other:?}", path.display()),
@@ -245,7 +249,7 @@ mod tests {
             let mut cut = dump.clone();
             cut.truncate(dump.len() / 20);
             match peeked(&cut) {
-                Peek::Failed(failure) => {
+                FirstBytes::Failed(failure) => {
                     assert_eq!(failure.code.as_str(), "dump_truncated", "{}", path.display())
                 }
                 other => panic!("{}: {other:?}", path.display()),
@@ -254,7 +258,7 @@ mod tests {
         assert!(names >= 6, "{names} archives");
     }
 
-    /// Archives that go on for longer than is read at once, one for each key. Notes which was read from so far in.
+    /// Archives that are longer than is read at once, one for each key. Notes which was read from so far in.
     struct Large(Vec<u8>, std::sync::Mutex<Vec<String>>);
 
     #[async_trait::async_trait]

@@ -8,7 +8,7 @@ use crate::sandbox::disk::free_bytes;
 use crate::sandbox::docker::is_local;
 use crate::sandbox::owner;
 
-/// Where a Docker engine on this machine keeps its volumes, unless it is told otherwise.
+/// Where a Docker engine on this machine keeps its volumes by default.
 const DOCKER_ROOT: &str = "/var/lib/docker";
 
 /// The local engine's disk now, or what the last drill on this machine saw.

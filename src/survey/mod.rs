@@ -31,14 +31,14 @@ use crate::store::{Fact, ObjectFacts, Store};
 use crate::template::KeyPattern;
 use crate::template::Template;
 
-pub use contents::{Peek, peek, read_contents};
+pub use contents::{FirstBytes, peek, read_contents};
 pub use disk::free_disk;
 pub use listing::{Listed, list_points};
 pub use unnamed::find_unnamed;
 
-/// Recovery points looked at at once.
+/// Recovery points that are read at the same time.
 const AT_ONCE: usize = 8;
-/// How long a store may take to tell how an object is kept.
+/// How long a store may take to report how an object is kept.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Failures of reading that say something of the recovery point. Any other says something of the way to it, and there
 /// is no plan then.
@@ -130,7 +130,7 @@ impl Surveyor {
     /// Looks at one recovery point: how it is kept, and if it can be read, what is inside.
     async fn look_at(&self, point: &RecoveryPoint, now: DateTime<Utc>, turn: &Semaphore) -> Result<Look> {
         let facts = self.facts(point).await;
-        // Where the store does not tell, trying does: an archived object is refused at once.
+        // Where the store does not report it, a read shows it: an archived object is refused at once.
         let readable = facts.value.as_ref().is_none_or(|facts| facts.readable(now));
         if !readable || point.size_bytes == 0 {
             return Ok(Look { facts, contents: None });
@@ -154,12 +154,14 @@ impl Surveyor {
                 Fact::known(facts)
             }
             Ok(Err(failure)) => Fact::unknown(failure.message),
-            Err(_) => Fact::unknown(format!("the store did not tell within {} seconds", PATIENCE.as_secs())),
+            Err(_) => {
+                Fact::unknown(format!("the store did not answer within {} seconds", PATIENCE.as_secs()))
+            }
         }
     }
 }
 
-/// How far back a listing begins at first: far enough for the history that is looked at.
+/// How far back a listing begins at first: far enough for the history that is judged.
 pub fn window(template: &Template) -> TimeDelta {
     let schedule = template.recovery_set.schedule.unwrap_or(Duration::from_secs(86_400));
     let history = u32::from(template.recovery_set.history) + 2;

@@ -17,12 +17,12 @@ use crate::template::KeyPattern;
 
 /// Requests at most.
 const REQUESTS: usize = 64;
-/// Databases told at most.
+/// The most databases that are reported.
 const TOLD: usize = 50;
 /// Keys asked for at once: one would do, and a few more save requests where databases have few objects.
 const KEYS: u16 = 8;
 
-/// Looks for databases that are not among `known`. Those with a recovery point since `recent` are told apart.
+/// Looks for databases that are not among `known`. Those with a recovery point since `recent` are reported separately.
 ///
 /// # Errors
 /// Those of the store.
@@ -39,7 +39,7 @@ pub async fn find_unnamed(
     let mut search =
         Search { pattern, known, recent, found: BTreeMap::new(), cursor: String::new(), skipped: None };
     if pattern.separator().is_none() {
-        // The time stands first: what is recent stands together, and older names are not looked for.
+        // The time stands first: recent keys stand together, and older ones are not searched.
         let name = known.first().expect("a template names a database");
         search.cursor = pattern.boundary(name, recent);
     }
@@ -101,7 +101,7 @@ impl Search<'_> {
         let name = self.pattern.separator().and_then(|separator| beginning.strip_suffix(separator));
         if let Some(Ok(name)) = name.map(str::parse) {
             // An object beside a database's recovery points, or one of before its keys were made like the pattern. Those
-            // of late are looked at one by one.
+            // recently are examined one by one.
             if !self.known.contains(&name) {
                 return self.pattern.boundary(&name, self.recent).max(key.to_owned());
             }
@@ -112,7 +112,7 @@ impl Search<'_> {
         format!("{}:", &key[..start + at])
     }
 
-    /// Takes a recovery point, and returns where to go on.
+    /// Takes a recovery point, and returns where to continue.
     fn take_point(&mut self, name: DatabaseName, taken_at: DateTime<Utc>, key: &str) -> String {
         let is_recent = taken_at >= self.recent;
         let sorted_by_name = self.pattern.separator().is_some();
@@ -138,7 +138,7 @@ impl Search<'_> {
         next
     }
 
-    /// Behind a database's keys: those of times to come first, then, if there are such, all that go on with a digit.
+    /// Behind a database's keys: those of times to come first, then, if there are any, all that continue with a digit.
     fn behind(&self, name: &DatabaseName, key: &str) -> String {
         let soon = self.pattern.boundary(name, self.recent + TimeDelta::days(366 * 10));
         if key < soon.as_str() { soon } else { format!("{}:", self.pattern.listing_prefix(name)) }
