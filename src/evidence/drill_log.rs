@@ -82,7 +82,7 @@ pub fn row(verdict: &Verdict, template: &Template) -> String {
     format!("| {} |", cells.map(|cell| cell_text(&cell)).join(" | "))
 }
 
-/// What a PASS did not prove: how many checks were not possible. Of another outcome nobody takes that for granted.
+/// What a PASS did not prove: how many checks were not possible. Other outcomes claim nothing.
 fn skipped(verdict: &Verdict) -> Option<String> {
     let skipped = verdict.checks.iter().filter(|check| check.status == CheckStatus::Skipped).count();
     (skipped > 0 && verdict.status == Status::Pass)

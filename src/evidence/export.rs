@@ -27,9 +27,9 @@ pub enum Stage {
 
 /// One entry of the list `EXPORTERS`.
 pub struct Exporter {
-    /// Its name.
+    /// The name of the exporter.
     pub name: &'static str,
-    /// When it runs.
+    /// The stage that it runs in.
     pub stage: Stage,
     /// How long each of its steps may take.
     pub limit: Duration,
@@ -61,7 +61,7 @@ pub trait Export: Send {
         Ok(())
     }
 
-    /// Does all that can fail for want of room, without showing it to anybody yet.
+    /// Does everything that can fail because a disk is full, without making it visible yet.
     ///
     /// # Errors
     /// Whatever keeps it from its work.
@@ -76,17 +76,17 @@ pub trait Export: Send {
     fn export(&mut self, verdict: &Verdict) -> io::Result<()>;
 }
 
-/// An exporter at work.
+/// An exporter that is asked for.
 pub(super) struct Running {
     pub(super) stage: Stage,
     pub(super) subject: String,
     limit: Duration,
-    /// `None` once it did not come back.
+    /// `None` after it hung or panicked.
     export: Option<Box<dyn Export>>,
 }
 
 impl Running {
-    /// An entry of the list at work, if it is asked for.
+    /// The exporter of an entry, if the destinations ask for it.
     pub(super) fn build(entry: &Exporter, destinations: &Destinations) -> Option<Self> {
         let export = (entry.build)(destinations)?;
         Some(Self { stage: entry.stage, subject: export.subject(), limit: entry.limit, export: Some(export) })
@@ -117,7 +117,7 @@ impl Running {
         step: impl FnOnce(&mut dyn Export) -> T + Send + 'static,
     ) -> io::Result<T> {
         let Some(mut export) = self.export.take() else {
-            return Err(io::Error::other("it did not come back from an earlier step"));
+            return Err(io::Error::other("it did not return from an earlier step"));
         };
         let work = tokio::task::spawn_blocking(move || {
             let outcome = step(&mut *export);

@@ -56,7 +56,7 @@ pub fn open_options() -> OpenOptions {
 /// New content, beside the file whose place it is to take. Dropped, it is gone.
 #[derive(Debug)]
 pub struct Staged {
-    /// Open, and locked as long as it is: that tells it from what a killed process left.
+    /// Open and locked: that distinguishes it from what a killed process left.
     _file: File,
     temporary: TempPath,
     target: PathBuf,
@@ -141,7 +141,7 @@ fn take_after(_: &File, _: Option<&Metadata>) -> io::Result<()> {
 /// How the names of our temporary files begin and end.
 const OURS: &str = ".restore-drill-";
 const END: &str = ".tmp";
-/// What was changed since may be at work yet, where a lock does not show it: it is taken a moment after the file is made,
+/// A file that was changed since may still be in use, where a lock does not show it: it is taken a moment after the file is made,
 /// and not every file system shares locks between machines.
 const AT_WORK: Duration = Duration::from_secs(3600);
 
@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(names(directory.path()), expected);
     }
 
-    /// Makes a file look as if nobody had changed it for two hours.
+    /// Sets the time of a file's last change to two hours ago.
     fn age(path: &Path) {
         let then = std::time::SystemTime::now() - 2 * AT_WORK;
         File::open(path).unwrap().set_modified(then).unwrap();

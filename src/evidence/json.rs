@@ -1,4 +1,4 @@
-//! JSON that can be looked at: characters that act on a terminal, reorder text or hide are written as escapes. The values
+//! JSON that is safe to display: characters that act on a terminal, reorder text or hide are written as escapes. The values
 //! are what they are.
 
 use std::io::{self, Write};

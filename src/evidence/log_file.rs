@@ -9,7 +9,7 @@ use super::files::{self, Kind};
 
 /// How long a lock is waited for: a drill holds it for milliseconds.
 pub const LOCK_WAIT: Duration = Duration::from_secs(10);
-/// Between two looks at a lock.
+/// The pause between two attempts to lock.
 const LOCK_POLL: Duration = Duration::from_millis(50);
 
 /// Finds out whether the log can be written, and makes it with this text if there is none. Removes what killed drills
@@ -114,7 +114,7 @@ fn knows_no_locks(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Unsupported
 }
 
-/// The process that has the lock, where the system tells (proc(5), `/proc/locks`).
+/// The process that has the lock, where the system reports it (proc(5), `/proc/locks`).
 #[cfg(target_os = "linux")]
 fn holder(file: &File) -> Option<String> {
     use std::os::unix::fs::MetadataExt;

@@ -23,31 +23,31 @@ pub(super) async fn seal(verdict: &mut Verdict, exporters: &mut [Running]) {
         }
     }
     let mut lost = ready.contains(&false);
-    let mut told = Vec::new();
+    let mut exported_as = Vec::new();
     for exporter in &mut *exporters {
         let sealed = Arc::new(verdict.clone());
-        // What was prepared says more than there is.
+        // What was prepared claims more than is written.
         let again = if lost { exporter.prepare(&sealed).await } else { Ok(()) };
         let exported = match again {
             Ok(()) => exporter.export(&sealed).await,
             failed => failed,
         };
-        told.push(exported.is_ok().then_some(sealed.status));
+        exported_as.push(exported.is_ok().then_some(sealed.status));
         if let Err(error) = exported {
             lost = true;
             lose(verdict, &exporter.subject, &error);
         }
     }
     let sealed = Arc::new(verdict.clone());
-    for (exporter, told) in exporters.iter_mut().zip(told) {
-        if told.is_some_and(|told| told != sealed.status) {
-            // It said PASS. What it says now follows that: rows are never taken away.
+    for (exporter, status) in exporters.iter_mut().zip(exported_as) {
+        if status.is_some_and(|status| status != sealed.status) {
+            // It said PASS. The new outcome is added: rows are never removed.
             let _ = exporter.export(&sealed).await;
         }
     }
 }
 
-/// Evidence that is lost takes a PASS away: it proves nothing to anybody who was not there. Any other outcome is graver.
+/// Lost evidence turns PASS into INCONCLUSIVE: without evidence a PASS proves nothing. Other outcomes take precedence.
 fn lose(verdict: &mut Verdict, what: &str, error: &io::Error) {
     let warning = format!("could not write {what}: {error}");
     if !verdict.warnings.contains(&warning) {

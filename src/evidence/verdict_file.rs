@@ -143,7 +143,7 @@ impl Sink for VerdictFile {
             }
             _ => false,
         };
-        // Those between the first and the sealed one only tell those who watch: they need not outlive the machine.
+        // Verdicts between the first and the sealed one only show progress: they need not survive a power cut.
         if worth_writing { files::replace(&self.path, &json::pretty(verdict), false) } else { Ok(()) }
     }
 }
