@@ -49,7 +49,7 @@ enum Command {
     Run(run::Args),
     /// Show what a drill would restore: no Docker, no writes
     Plan(plan::Args),
-    /// Look whether a drill would find what it needs: keys, store, engine, images, disk
+    /// Check whether a drill would find what it needs: keys, store, engine, images, disk
     Doctor(doctor::Args),
     /// Tell whether disaster recovery is working right now: a probe for monitoring
     Health(health::Args),

@@ -42,8 +42,8 @@ pub struct Args {
     /// Plan for only these databases
     #[arg(long, value_name = "DB,…", value_delimiter = ',', value_parser = common::parse_database)]
     only: Vec<DatabaseName>,
-    /// Also write the plan, as DIR/restore_drill/TIMESTAMP.plan.json; forecasts go by the verdicts there
-    /// [default: forecasts go by those in reports, and nothing is written]
+    /// Also write the plan, as DIR/restore_drill/TIMESTAMP.plan.json; forecasts are based on the verdicts there
+    /// [default: forecasts are based on those in reports, and nothing is written]
     #[arg(long, value_name = "DIR")]
     reports: Option<PathBuf>,
     /// Ask the store for readable copies of recovery points that are in an archive; this costs money

@@ -138,7 +138,7 @@ fn judge_skew(ahead: TimeDelta) -> Item {
         2.. => format!("{apart} behind it"),
         _ => format!("{apart} ahead of it"),
     };
-    let advice = "set this machine's clock (NTP): ages, RPO and the store's signatures go by it";
+    let advice = "set this machine's clock (NTP): ages, RPO and the store's signatures depend on it";
     let status = match ahead.abs() {
         skew if skew > SKEW_LIMIT => ItemStatus::Failed,
         skew if skew > SKEW_WARNING => ItemStatus::Warning,

@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_drill_that_lost_any_of_its_evidence_does_not_pass() {
-        // The second look at isolation adds to the first, so without the first there is neither.
+        // The second inspection of isolation adds to the first, so without the first there is neither.
         for lost in [&[4, 9][..], &[6], &[7], &[8], &[9]] {
             let events = good_drill().into_iter().enumerate().filter(|(number, _)| !lost.contains(number));
             let mut verdict = fresh();
@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(named(&mut verdict, "a").status, DatabaseStatus::Skipped);
         assert_eq!(named(&mut verdict, "b").status, DatabaseStatus::Missing);
         assert_eq!(verdict.objectives.rpo.met, Some(true));
-        assert!(verdict.plan.store.is_some(), "later drills go by it");
+        assert!(verdict.plan.store.is_some(), "later drills compare it with theirs");
     }
 
     #[test]

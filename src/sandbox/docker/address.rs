@@ -222,7 +222,7 @@ fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>> {
     let message =
         format!("{} cannot be read ({why}), so the engine that was chosen is not known", path.display());
     Err(Failure::config(codes::DOCKER_CONFIG_UNREADABLE, message)
-        .hint("mend the file, or choose the engine with DOCKER_HOST"))
+        .hint("fix the file, or choose the engine with DOCKER_HOST"))
 }
 
 #[cfg(test)]
