@@ -1,7 +1,7 @@
 //! The inspectors of all formats, side by side: the content of a backup picks the one that fits.
 
+use super::archive::PG_CUSTOM;
 use super::kind::{BackupContents, FormatKind, Inspect, NoContents, Progress};
-use super::pg_custom::inspector::KIND as PG_CUSTOM;
 use crate::model::failure::Failure;
 
 /// Every format.

@@ -1,6 +1,6 @@
 //! A format, as the list of formats has it.
 
-use super::pg_custom::toc::Toc;
+use super::pg_custom::Toc;
 use crate::model::failure::Failure;
 
 /// A format that a backup may have.

@@ -1,8 +1,9 @@
 //! Formats: what is inside a backup, once its layers are off.
 //!
-//! To add a format, write a folder here with a [`FormatKind`], add that to [`FORMATS`], and add what it holds to
+//! To add a format, write a file here with a [`FormatKind`], add that to [`FORMATS`], and add what it holds to
 //! [`BackupContents`].
 
+mod archive;
 mod inspector;
 mod kind;
 pub mod pg_custom;

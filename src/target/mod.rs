@@ -1,7 +1,8 @@
 //! Targets: what a recovery point is restored to. Whatever is asked of what was restored goes through here.
 //!
-//! To add a target, write a folder here with a [`TargetKind`], and add that to [`TARGETS`].
+//! To add a target, write a folder here, a file that restores to it with a [`TargetKind`], and add that to [`TARGETS`].
 
+mod dump;
 mod kind;
 pub mod postgres;
 
@@ -10,7 +11,7 @@ use crate::format::BackupContents;
 pub use kind::{Restoration, RestoreEvent, TargetKind};
 
 /// Every kind of target. The format of a backup picks one.
-pub static TARGETS: &[TargetKind] = &[postgres::restore::KIND];
+pub static TARGETS: &[TargetKind] = &[dump::POSTGRES];
 
 /// The target that takes a backup with these contents.
 pub fn of(contents: &BackupContents) -> &'static TargetKind {

@@ -36,26 +36,26 @@ mod database;
 mod entry;
 mod entry_reader;
 mod error;
+pub(super) mod failure;
 mod guess;
 mod header;
 mod input;
-pub(super) mod inspector;
 mod line_feeds;
 mod needs;
 mod reader;
 mod sql;
 #[cfg(test)]
 mod tests;
-pub(super) mod toc;
+mod toc;
 mod version;
 
 pub use self::{
     database::{DatabaseLocale, DatabaseSetting, LocaleProvider},
     entry::{CatalogId, Data, Entry, Section},
     error::ArchiveError,
+    failure::{newer_than_image, too_large},
     guess::Guess,
     header::{Compression, Header},
-    inspector::{newer_than_image, too_large},
     line_feeds::LineFeeds,
     needs::Collation,
     reader::{Limits, Status, TocReader, read_toc},

@@ -5,7 +5,6 @@ use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
-use super::restore::words::NO_SPACE;
 use super::server::Server;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
@@ -13,6 +12,8 @@ use crate::model::names::DatabaseName;
 use crate::sandbox::docker::{Captured, Exec, ExecSpec};
 use crate::sandbox::spec::SCRATCH;
 
+/// What programs in the container say of a full disk (`strerror` of ENOSPC).
+pub(super) const NO_SPACE: &str = "No space left on device";
 /// Bytes kept of what the container says about a write.
 const WORDS_LIMIT: usize = 4096;
 

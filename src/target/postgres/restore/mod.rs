@@ -1,12 +1,11 @@
 //! `pg_restore`: run, listened to, and explained.
 
-mod dump;
 mod explain;
 mod lacks;
 mod refresh;
 mod run;
 mod shown;
-pub(super) mod words;
+mod words;
 
 use futures_util::TryStreamExt;
 use tokio::io::AsyncWriteExt;
@@ -22,7 +21,6 @@ use crate::sandbox::docker::{ExecSpec, Output};
 use crate::sandbox::spec::SCRATCH;
 use words::Listener;
 
-pub use dump::KIND;
 pub use explain::Explained;
 pub use run::PgRestoreRun;
 

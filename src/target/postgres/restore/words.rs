@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::target::postgres::scratch::NO_SPACE;
+
 /// Errors that are kept; the others are counted.
 const KEPT: usize = 1000;
 /// Bytes kept of an error's first line.
@@ -20,7 +22,6 @@ const ENTRY: &str = "pg_restore: from TOC entry ";
 const TAIL: &str = "pg_restore: warning: errors ignored on restore: ";
 
 /// What `pg_restore` and libpq of PostgreSQL 15 and 17 say, in English. Whatever an error says, a dump may have said it.
-pub(in crate::target::postgres) const NO_SPACE: &str = "No space left on device";
 const FOREIGN_KEY: &str = "violates foreign key constraint";
 const CUT_OFF: [&str; 2] = ["unexpected end of file", "could not read from input file"];
 const NEWER: &str = "unsupported version";

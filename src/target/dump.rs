@@ -3,13 +3,13 @@
 use futures_util::FutureExt;
 use tokio::time::Instant;
 
-use super::explain::Explained;
+use super::kind::{Restoration, RestoreEvent, TargetKind};
+use super::postgres::restore::Explained;
 use crate::format::BackupContents;
 use crate::model::failure::Result;
-use crate::target::kind::{Restoration, RestoreEvent, TargetKind};
 
 /// A Postgres server, as the list of targets has it.
-pub const KIND: TargetKind = TargetKind {
+pub const POSTGRES: TargetKind = TargetKind {
     name: "postgres",
     formats: &["pg_custom"],
     restore: |restoration| restore(restoration).boxed(),

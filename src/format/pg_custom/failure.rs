@@ -1,47 +1,9 @@
-//! The format as the list of formats has it, and what an archive that cannot be read says about the backup.
+//! What an archive that cannot be read says about the backup.
 
 use super::error::ArchiveError;
 use super::line_feeds::LineFeeds;
-use super::reader::{Limits, Status, TocReader};
-use crate::format::kind::{BackupContents, FormatKind, Inspect, NoContents, Progress};
 use crate::model::codes;
 use crate::model::failure::Failure;
-
-/// Archives of `pg_dump --format=custom`, as the list of formats has them.
-pub const KIND: FormatKind =
-    FormatKind { name: "pg_custom", inspector: || Box::new(Archive::new(Limits::default())) };
-
-/// An archive whose table of contents is being read.
-struct Archive {
-    reader: TocReader,
-    feeds: LineFeeds,
-}
-
-impl Archive {
-    fn new(limits: Limits) -> Self {
-        Self { reader: TocReader::new(limits), feeds: LineFeeds::default() }
-    }
-}
-
-impl Inspect for Archive {
-    fn push(&mut self, bytes: &[u8]) -> Result<Progress, Failure> {
-        self.feeds.see(bytes);
-        match self.reader.push(bytes) {
-            Ok(Status::NeedMore) => Ok(Progress::NeedMore),
-            Ok(Status::Done) => Ok(Progress::Done),
-            Err(error) => Err(failure(&error, self.feeds)),
-        }
-    }
-
-    fn finish(self: Box<Self>) -> Result<BackupContents, NoContents> {
-        self.reader.finish().map(BackupContents::PgCustom).map_err(|error| match &error {
-            ArchiveError::Truncated { .. } | ArchiveError::Empty => {
-                NoContents::CutOff(failure(&error, self.feeds))
-            }
-            _ => NoContents::Unreadable(failure(&error, self.feeds)),
-        })
-    }
-}
 
 /// The table of contents takes more bytes than are read.
 pub fn too_large(limit: u64) -> Failure {
@@ -55,7 +17,7 @@ pub fn newer_than_image(what: &str) -> Failure {
 }
 
 /// What an archive that cannot be read, with these line feeds in it, says about the backup.
-fn failure(error: &ArchiveError, feeds: LineFeeds) -> Failure {
+pub(in crate::format) fn failure(error: &ArchiveError, feeds: LineFeeds) -> Failure {
     match error {
         _ if feeds.are_a_terminals() => Failure::bad(
             codes::DUMP_CRLF,
