@@ -1,6 +1,7 @@
 //! A verdict that passes, for tests to spoil.
 
 mod any_verdict;
+mod golden;
 mod round_trip;
 
 use std::collections::BTreeMap;
