@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// A stable snake_case identifier of a failure or a finding. Codes are part of the contract: they are added, never
 /// renamed. Each is a constant, of [`codes`](super::codes) or of the check that gives it, so none is written twice.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Code(&'static str);
+pub struct Code(#[schemars(with = "String")] &'static str);
 
 /// A code and what the documentation says about it.
 #[derive(Debug, Clone, Copy)]

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::code::Code;
@@ -118,7 +119,7 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// A [`Failure`] as a verdict persists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailureRecord {
     /// The phase it happened in, where the record is not already inside one.
     #[serde(skip_serializing_if = "Option::is_none")]

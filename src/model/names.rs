@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::foreign::Foreign;
@@ -58,7 +59,7 @@ fn quoted(text: &str) -> Option<(String, Option<&str>)> {
 macro_rules! text_newtype {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
         #[serde(transparent)]
         pub struct $name(String);
 
@@ -113,9 +114,9 @@ impl FromStr for DatabaseName {
 }
 
 /// The whole key of an object in a store, prefix and all. Whoever may write to the store chose it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(transparent)]
-pub struct ObjectKey(Foreign);
+pub struct ObjectKey(#[schemars(with = "String")] Foreign);
 
 impl ObjectKey {
     /// Wraps a key as the store gave it.
@@ -211,7 +212,7 @@ impl FromStr for ProjectPrefix {
 }
 
 /// Identifies one drill: in its verdict, and in the labels of everything it makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct DrillId(uuid::Uuid);
 

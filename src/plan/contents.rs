@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDateTime;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::format::pg_custom::{Compression, Data, QualifiedName, Toc};
@@ -163,7 +164,7 @@ pub fn archive(toc: &Toc) -> Archive {
 }
 
 /// The contents of a recovery point, as a plan shows them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ContentsRecord {
     /// The dump's encoding.
     pub encoding: Option<String>,
@@ -192,7 +193,7 @@ pub struct ContentsRecord {
 }
 
 /// A table that refers to another by a foreign key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Reference {
     /// The table that refers.
     pub child: String,

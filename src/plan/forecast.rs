@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::code;
@@ -32,7 +33,7 @@ const FIXED_PHASES: [Phase; 4] = [Phase::Plan, Phase::Preflight, Phase::Stack, P
 const STAGE_NAMES: [&str; STAGES] = ["download", "decrypt", "restore"];
 
 /// How long a drill would take.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Forecast {
     /// What it rests on.
     pub basis: String,
@@ -45,7 +46,7 @@ pub struct Forecast {
 }
 
 /// A figure from several drills.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Range {
     /// The median.
     pub seconds: f64,
@@ -56,7 +57,7 @@ pub struct Range {
 }
 
 /// One database's stages.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct DatabaseForecast {
     /// The database.
     pub database: DatabaseName,
@@ -201,7 +202,7 @@ pub fn at_risk(forecast: &Forecast, objectives: &Objectives) -> Vec<Finding> {
 }
 
 /// How much room a drill would need.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Room {
     /// Dumps and restored databases together: the most that lies on the disk at once.
     pub needed_bytes: u64,

@@ -1,11 +1,12 @@
 //! What can be known of the Postgres image without asking an engine.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::template::Postgres;
 
 /// What is known of the image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ImageFacts {
     /// The image as the template names it.
     pub image: String,

@@ -16,6 +16,7 @@ pub mod survey;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::code::Code;
@@ -35,7 +36,7 @@ use set::{HistoryRecord, Past};
 pub use survey::{FreeDisk, Listing, Look, Survey, Unnamed, UnnamedDatabase};
 
 /// What a drill would do.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DrillPlan {
     /// Version of this schema.
     pub schema_version: u32,
@@ -76,7 +77,7 @@ pub struct DrillPlan {
 }
 
 /// More on one recovery point.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PointDetail {
     /// The database.
     pub database: DatabaseName,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::code;
@@ -34,7 +35,7 @@ pub struct Past {
 }
 
 /// The recovery points before the chosen one, summed up.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HistoryRecord {
     /// How many were looked at.
     pub points: usize,

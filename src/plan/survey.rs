@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::contents::Contents;
@@ -49,7 +50,7 @@ pub struct Look {
 }
 
 /// Databases in the store that the template does not name.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unnamed {
     /// Those that were found.
     pub databases: Vec<UnnamedDatabase>,
@@ -58,7 +59,7 @@ pub struct Unnamed {
 }
 
 /// A database in the store that the template does not name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct UnnamedDatabase {
     /// Its name, by its keys.
     pub database: DatabaseName,
@@ -69,7 +70,7 @@ pub struct UnnamedDatabase {
 }
 
 /// Room on a disk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FreeDisk {
     /// Bytes free.
     pub free_bytes: u64,

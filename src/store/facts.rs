@@ -4,10 +4,11 @@
 //! taken for "not so".
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A fact that a store may report, or not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Fact<T> {
     /// The value, if it is known.
     pub value: Option<T>,
@@ -34,7 +35,7 @@ impl<T> Default for Fact<T> {
 }
 
 /// How an object is kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ObjectFacts {
     /// Its storage class; `STANDARD` where the store names none.
     pub storage_class: String,
@@ -88,7 +89,7 @@ impl ObjectFacts {
 }
 
 /// How far a restore from an archive is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ArchiveRestore {
     /// None was asked for, or none is needed.
@@ -120,7 +121,7 @@ impl ArchiveRestore {
 }
 
 /// A lock that keeps an object from being deleted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ObjectLock {
     /// `COMPLIANCE` or `GOVERNANCE`.
     pub mode: String,
@@ -129,7 +130,7 @@ pub struct ObjectLock {
 }
 
 /// How a bucket keeps objects.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BucketFacts {
     /// `Enabled`, `Suspended`, or `Off`.
     pub versioning: Fact<String>,
@@ -142,7 +143,7 @@ pub struct BucketFacts {
 }
 
 /// Object lock of a bucket.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BucketLock {
     /// Whether objects can be locked at all.
     pub enabled: bool,
@@ -153,7 +154,7 @@ pub struct BucketLock {
 }
 
 /// One rule of a bucket's lifecycle that is in force.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LifecycleRule {
     /// Its name.
     pub id: String,
@@ -171,7 +172,7 @@ pub struct LifecycleRule {
 }
 
 /// A move to another storage class.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Transition {
     /// After so many days.
     pub after_days: Option<u32>,
@@ -180,7 +181,7 @@ pub struct Transition {
 }
 
 /// What was moved between this program and a store.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Traffic {
     /// Requests sent, retries included.
     pub requests: u64,

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::fixtures::{FIXTURE, archive, sound};
 use super::support::memory_s3::{Bucket, MemoryS3, Object};
+use super::support::schema;
 use super::support::world::{Outcome, World, ago, seal};
 
 fn planned(world: &World, arguments: &[&str]) -> (Outcome, Value) {
@@ -13,6 +14,7 @@ fn planned(world: &World, arguments: &[&str]) -> (Outcome, Value) {
         ["plan", "-t", "./template.toml", "--format", "json"].iter().chain(arguments).copied().collect();
     let outcome = world.run(&arguments);
     let plan = serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{error}\n{outcome}"));
+    schema::assert_kept(schema::PLAN, &plan);
     (outcome, plan)
 }
 

@@ -2,6 +2,7 @@
 
 pub mod fault_s3;
 pub mod memory_s3;
+pub mod schema;
 pub mod stdout;
 pub mod verify_chain;
 pub mod wait;

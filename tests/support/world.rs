@@ -19,6 +19,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use super::schema;
+
 /// The bucket of every world.
 pub const BUCKET: &str = "backups";
 /// The prefix of its recovery points.
@@ -334,7 +336,11 @@ impl World {
             code: output.status.code().unwrap_or(-1),
             stdout: text(&output.stdout),
             stderr: text(&output.stderr),
-            verdict: verdict_text.as_deref().map(|text| serde_json::from_str(text).expect("it is JSON")),
+            verdict: verdict_text.as_deref().map(|text| {
+                let verdict = serde_json::from_str(text).expect("it is JSON");
+                schema::assert_kept(schema::VERDICT, &verdict);
+                verdict
+            }),
             verdict_text: verdict_text.unwrap_or_default(),
             log: fs::read_to_string(self.path("runbooks/restore_drill.md")).unwrap_or_default(),
         };

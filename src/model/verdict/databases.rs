@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::failure::FailureRecord;
@@ -9,7 +10,7 @@ use crate::model::names::DatabaseName;
 use crate::model::transfer::TransferStats;
 
 /// How far a database got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DatabaseStatus {
     /// Not yet begun.
@@ -25,7 +26,7 @@ pub enum DatabaseStatus {
 }
 
 /// What became of one database.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DatabaseRecord {
     /// Its name.
     pub name: DatabaseName,
@@ -71,7 +72,7 @@ impl DatabaseRecord {
 }
 
 /// What each stage took. Stages overlap.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StageSeconds {
     /// Waiting for the store.
     pub download: Option<f64>,
@@ -95,7 +96,7 @@ impl StageSeconds {
 }
 
 /// What a dump says about itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Archive {
     /// The version of pg_dump's archive format.
     pub format: String,
@@ -120,7 +121,7 @@ pub struct Archive {
 }
 
 /// How `pg_restore` went.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PgRestore {
     /// Its exit status.
     pub exit_code: i64,

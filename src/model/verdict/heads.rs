@@ -1,9 +1,10 @@
 //! The newest row of each chain that a check verified: what a later backup must still have.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The heads of a table's chains.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChainHeads {
     /// How many chains there are.
     pub chains: u64,
@@ -12,7 +13,7 @@ pub struct ChainHeads {
 }
 
 /// The head of one chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChainHead {
     /// The first 32 digits of the SHA-256 of the columns that tell chains apart, as a JSON array: it tells chains apart
     /// without saying whose they are.

@@ -13,6 +13,7 @@ mod stack;
 mod store;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::failure::FailureRecord;
@@ -30,7 +31,7 @@ pub use stack::{
 pub use store::StoreRecord;
 
 /// How a drill ended, or that it has not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
     /// Still running, or ended without a word.
@@ -63,7 +64,7 @@ impl Status {
 }
 
 /// The outcome of one drill.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// Version of this schema.
     pub schema_version: u32,
@@ -127,14 +128,14 @@ pub struct Verdict {
 }
 
 /// The program.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {
     /// Its version.
     pub version: String,
 }
 
 /// The machine and the engine.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Runner {
     /// The host the program ran on.
     pub hostname: String,

@@ -3,13 +3,14 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::names::DatabaseName;
 use crate::model::phase::Phase;
 
 /// A budget and what was measured against it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Objective {
     /// The budget. Absent: measured, not judged.
     pub target_seconds: Option<f64>,
@@ -32,7 +33,7 @@ impl Objective {
 }
 
 /// What has a budget of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BudgetedPhase {
     /// Waiting for the store.
@@ -57,7 +58,7 @@ impl fmt::Display for BudgetedPhase {
 }
 
 /// A budget of one phase.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseObjective {
     /// The phase.
     pub name: BudgetedPhase,
@@ -72,7 +73,7 @@ pub struct PhaseObjective {
 }
 
 /// Budgets against measurements.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Objectives {
     /// Recovery time.
     pub rto: Objective,
@@ -83,7 +84,7 @@ pub struct Objectives {
 }
 
 /// When a phase began, and what it took.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseTime {
     /// The phase.
     pub name: Phase,

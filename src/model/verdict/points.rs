@@ -1,6 +1,7 @@
 //! The recovery set: what a drill restores from.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::checks::Finding;
@@ -9,7 +10,7 @@ use crate::model::names::{DatabaseName, ObjectKey};
 use crate::model::transfer::TransferStats;
 
 /// What the plan found before the drill began.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanRecord {
     /// The store that is drilled. Drills of another are nothing to compare with.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -21,7 +22,7 @@ pub struct PlanRecord {
 }
 
 /// What making a plan cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanCost {
     /// Requests to the store, retries included.
     pub requests: u64,
@@ -34,7 +35,7 @@ pub struct PlanCost {
 }
 
 /// The recovery points one drill uses.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RecoverySet {
     /// When the oldest was taken.
     pub oldest: Option<DateTime<Utc>>,
@@ -62,7 +63,7 @@ impl RecoverySet {
 }
 
 /// One backup object of one database.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RecoveryPoint {
     /// The database.
     pub database: DatabaseName,

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The stack a drill restored into.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stack {
     /// Which settings Postgres ran with.
     pub tuning: Option<Tuning>,
@@ -21,7 +22,7 @@ pub struct Stack {
 }
 
 /// Which settings the drill's Postgres runs with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tuning {
     /// For a server whose data may be lost at any time: no fsync, no WAL archiving, large buffers.
@@ -32,7 +33,7 @@ pub enum Tuning {
 }
 
 /// One service of the stack.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StackService {
     /// Its name.
     pub name: String,
@@ -45,7 +46,7 @@ pub struct StackService {
 }
 
 /// Whether isolation was proved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IsolationStatus {
     /// The drill did not get that far.
@@ -58,7 +59,7 @@ pub enum IsolationStatus {
 }
 
 /// That the stack could reach nothing.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Isolation {
     /// Whether it was proved.
     pub status: IsolationStatus,
@@ -74,7 +75,7 @@ pub struct Isolation {
 }
 
 /// One property of what the engine made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Assertion {
     /// The network or container, or the project.
     pub subject: String,
@@ -89,7 +90,7 @@ pub struct Assertion {
 }
 
 /// One attempt to get out of the stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Probe {
     /// The container it was made from.
     pub from: String,
@@ -106,7 +107,7 @@ pub struct Probe {
 }
 
 /// What a probe must see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Expectation {
     /// A name that does not resolve.
@@ -134,7 +135,7 @@ impl fmt::Display for Expectation {
 }
 
 /// How teardown went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TeardownStatus {
     /// It has not begun.
@@ -149,7 +150,7 @@ pub enum TeardownStatus {
 }
 
 /// What was removed, and what was not.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Teardown {
     /// How it went.
     pub status: TeardownStatus,
@@ -174,7 +175,7 @@ impl Teardown {
 }
 
 /// Counts of what teardown removed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Removed {
     /// Containers.
     pub containers: u64,

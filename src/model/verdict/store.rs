@@ -1,9 +1,10 @@
 //! Which store a drill read.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A store, without what opens it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StoreRecord {
     /// Bucket and prefix, as `s3://bucket/prefix`.
     pub url: String,
