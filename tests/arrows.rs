@@ -10,8 +10,6 @@ use regex::Regex;
 
 /// Arrows and circles that are still to be removed.
 const STILL_THERE: &[&str] = &[
-    "plan → view",
-    "view → sandbox",
     "src/check/verify_chain: content → layout",
     "src/check/verify_chain: fold → tree",
     "src/check/verify_chain: links → tree",

@@ -63,17 +63,13 @@ impl From<Verdict> for PastDrill {
             };
             (database.name, past)
         });
-        let version = verdict.stack.postgres_version.unwrap_or_default();
+        let version = verdict.stack.postgres_version.as_deref().unwrap_or_default();
         let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
-        let services = verdict.stack.services.into_iter();
         let phases = verdict.phases.into_iter().filter_map(|phase| Some((phase.name, phase.seconds?)));
         Self {
             timestamp: verdict.timestamp,
             hostname: verdict.runner.hostname,
-            image: services
-                .into_iter()
-                .find(|service| service.name == "postgres")
-                .map(|service| service.image),
+            image: verdict.stack.postgres().map(|service| service.image.clone()),
             major: digits.parse().ok(),
             disk_free_bytes: verdict.runner.disk_free_bytes,
             complete,

@@ -431,4 +431,4 @@ fn rpo_finding(rpo: &Objective, set: &RecoverySet) -> Option<Finding> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -10,10 +10,10 @@ use super::postgres_image::PostgresImage;
 use crate::model::secret::Secret;
 use crate::template;
 
+pub use crate::model::verdict::POSTGRES;
+
 /// Where a dump lies inside the Postgres container while it is restored.
 pub const SCRATCH: &str = "/scratch";
-/// The service that dumps are restored to.
-pub const POSTGRES: &str = "postgres";
 /// Resolver of every container: its own loopback, where nothing listens. The stack's own names still resolve
 /// through Docker's embedded server; outside names have nowhere to go, even on engines that forward lookups from
 /// the host's network (CVE-2024-29018).

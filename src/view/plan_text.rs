@@ -311,3 +311,6 @@ fn findings(findings: &[Finding], out: &mut Page) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

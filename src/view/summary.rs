@@ -198,9 +198,7 @@ pub fn removed_things(removed: &Removed) -> String {
 
 /// How to look inside a stack that was left standing, and how to remove it.
 fn keep_instructions(verdict: &Verdict, out: &mut Page) {
-    let postgres =
-        verdict.stack.services.iter().find(|service| service.name == crate::sandbox::spec::POSTGRES);
-    let container = postgres.map_or("CONTAINER", |service| service.container.as_str());
+    let container = verdict.stack.postgres().map_or("CONTAINER", |service| service.container.as_str());
     let database = verdict.databases.first().map_or("postgres", |database| database.name.as_str());
     let project = verdict.project.compose_label();
     writeln!(out, "  look inside  docker exec -it {container} psql -U postgres {database}");

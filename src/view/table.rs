@@ -1,5 +1,7 @@
 //! Aligned columns of text.
 
+use unicode_width::UnicodeWidthStr;
+
 /// A table; columns are as wide as their widest cell.
 #[derive(Debug, Default)]
 pub struct Table {
@@ -22,12 +24,7 @@ impl Table {
     pub fn lines(&self) -> Vec<String> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
-            self.rows
-                .iter()
-                .filter_map(|row| row.get(column))
-                .map(|cell| cell.chars().count())
-                .max()
-                .unwrap_or(0)
+            self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let line = |row: &Vec<String>| {
@@ -35,16 +32,24 @@ impl Table {
                 .iter()
                 .enumerate()
                 .map(|(column, cell)| {
-                    let width = widths[column];
-                    if self.right.contains(&column) {
-                        format!("{cell:>width$}")
-                    } else {
-                        format!("{cell:<width$}")
-                    }
+                    let room = " ".repeat(widths[column] - cell.width());
+                    if self.right.contains(&column) { room + cell } else { cell.clone() + &room }
                 })
                 .collect();
             cells.join("  ").trim_end().to_owned()
         };
         self.rows.iter().map(line).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_by_the_room_that_characters_take() {
+        let mut table = Table::new(&["Name", "Rows"], &[1]);
+        table.row(["表e\u{301}".to_owned(), "7".to_owned()]);
+        assert_eq!(table.lines(), ["Name  Rows", "表e\u{301}      7"]);
     }
 }

@@ -8,6 +8,9 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The service that databases are restored to.
+pub const POSTGRES: &str = "postgres";
+
 /// The stack a drill restored into.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stack {
@@ -30,6 +33,13 @@ pub enum Tuning {
     Throwaway,
     /// The image's own settings, so that RTO is measured as production would see it.
     Production,
+}
+
+impl Stack {
+    /// The service that databases are restored to.
+    pub fn postgres(&self) -> Option<&StackService> {
+        self.services.iter().find(|service| service.name == POSTGRES)
+    }
 }
 
 /// One service of the stack.

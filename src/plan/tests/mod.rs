@@ -31,12 +31,12 @@ fn template() -> Template {
     parse(text, "shop.toml", &Environment::default(), Purpose::Drill).unwrap()
 }
 
-fn pattern() -> KeyPattern {
+pub(crate) fn pattern() -> KeyPattern {
     let store = template().store;
     KeyPattern::new(PREFIX, &store.key, &store.timestamp)
 }
 
-fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     "2026-05-17T08:31:11Z".parse().unwrap()
 }
 
@@ -65,7 +65,7 @@ fn listing<const N: usize>(objects: [(&str, Vec<ObjectMeta>); N]) -> Listing {
 }
 
 /// Every database has a recovery point of four hours ago.
-fn good() -> Listing {
+pub(crate) fn good() -> Listing {
     listing(["shop", "shop_orders", "stock"].map(|name| (name, vec![taken(name, 4)])))
 }
 
@@ -74,7 +74,7 @@ fn plan(template: &Template, pattern: &KeyPattern, listing: &Listing, at: DateTi
     super::plan(template, pattern, &Survey { listing: listing.clone(), ..Survey::default() }, at)
 }
 
-fn planned(listing: &Listing) -> DrillPlan {
+pub(crate) fn planned(listing: &Listing) -> DrillPlan {
     plan(&template(), &pattern(), listing, now())
 }
 
@@ -268,7 +268,7 @@ fn the_sets_extent_and_skew_are_those_of_its_points() {
 }
 
 /// One of everything: a good point, an empty one, an old one, a missing one.
-fn troubled() -> DrillPlan {
+pub(crate) fn troubled() -> DrillPlan {
     let mut empty = taken("shop", 1);
     empty.size_bytes = 0;
     let listing = listing([("shop", vec![empty]), ("shop_orders", vec![taken("shop_orders", 51)])]);
@@ -276,7 +276,7 @@ fn troubled() -> DrillPlan {
 }
 
 /// A survey in which everything is known, and much is wrong.
-fn rich() -> Survey {
+pub(crate) fn rich() -> Survey {
     let days = |name: &str, n: i64| (0..n).rev().map(|day| taken(name, day * 24 + 4)).collect::<Vec<_>>();
     let mut stock = days("stock", 6);
     stock[5].size_bytes = 100_000;
@@ -350,7 +350,7 @@ fn rich() -> Survey {
 }
 
 /// A template that demands what it can.
-fn demanding() -> Template {
+pub(crate) fn demanding() -> Template {
     let mut template = template();
     template.recovery_set.schedule = Some(std::time::Duration::from_secs(86_400));
     template.recovery_set.max_skew = Some(std::time::Duration::from_secs(3600));
