@@ -136,7 +136,7 @@ impl Job {
         let started = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Failure::cancelled()),
-            started = client::Client::start(&engine, &self.template.postgres.image, settings, &mut ownership) => started,
+            started = client::Client::start(&engine, &self.template.postgres().image, settings, &mut ownership) => started,
         };
         // A dump that waits for a lock, or a store that hangs, must not hang the backup.
         let limited = cancel.child_token();

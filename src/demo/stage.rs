@@ -129,7 +129,7 @@ impl Stage {
 
     async fn fill(&self, engine: &Engine, ownership: &mut Ownership) -> Result<Source> {
         self.say("starting a source server");
-        let source = Source::start(engine, &self.template.postgres.image, ownership).await?;
+        let source = Source::start(engine, &self.template.postgres().image, ownership).await?;
         self.say(&format!("filling it with {} sample databases", self.data.databases.len()));
         source.fill(&self.data, |name| self.say(&format!("{name}: loading"))).await?;
         Ok(source)

@@ -73,7 +73,7 @@ fn judge_absent_image(what: String, pullable: Result<()>) -> Item {
 fn judge_memory(template: &Template, info: &EngineInfo) -> Item {
     let what = "memory";
     let services: u64 = template.services.values().map(|service| service.memory.as_u64()).sum();
-    let postgres = template.postgres.memory.map(|memory| memory.as_u64());
+    let postgres = template.postgres().memory.map(|memory| memory.as_u64());
     let seen = match postgres {
         Some(postgres) => format!(
             "{} on the engine; the stack may use {}",

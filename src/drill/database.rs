@@ -165,7 +165,7 @@ impl DatabaseRestore {
                 database: &self.point.database,
                 contents: &arrived.contents,
                 jobs,
-                locale: self.template.postgres.locale.as_deref(),
+                locale: self.template.postgres().locale.as_deref(),
                 report: &report,
             };
             (target::of(&arrived.contents).restore)(restoration).await

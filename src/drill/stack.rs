@@ -66,21 +66,26 @@ pub async fn up(
 ) -> Result<RestoreTarget> {
     let facts = engine.facts();
     let memory_bytes = template
-        .postgres
+        .postgres()
         .memory
         .map_or(facts.memory_bytes / 4 * 3, |memory| memory.as_u64().min(facts.memory_bytes));
-    let mut settings =
-        settings::settings(template.postgres.tuning, memory_bytes, jobs, needs, &template.postgres.settings);
-    let password = match template.postgres.password.expose() {
+    let mut settings = settings::settings(
+        template.postgres().tuning,
+        memory_bytes,
+        jobs,
+        needs,
+        &template.postgres().settings,
+    );
+    let password = match template.postgres().password.expose() {
         "" => Secret::random(),
         given => Secret::new(given),
     };
-    let image = PostgresImage::of(&images[&template.postgres.image])?;
+    let image = PostgresImage::of(&images[&template.postgres().image])?;
     // The template knows better what its image needs.
-    let own = template.postgres.settings.contains_key("shared_preload_libraries");
+    let own = template.postgres().settings.contains_key("shared_preload_libraries");
     let preload = if own { Vec::new() } else { needs.libraries() };
     let needs = PostgresNeeds {
-        image: &template.postgres.image,
+        image: &template.postgres().image,
         facts: &image,
         settings: &settings,
         preload: &preload,
@@ -93,13 +98,13 @@ pub async fn up(
     let server = Server::new(engine.clone(), stack.postgres().to_owned(), password.clone());
     stack.start_services(engine, template, images).await?;
     let (version, _) = try_join(
-        server.wait_until_ready(template.postgres.ready_timeout),
+        server.wait_until_ready(template.postgres().ready_timeout),
         stack.wait_for_services(engine, template),
     )
     .await?;
     let target = RestoreTarget { server, version, stack };
-    if !template.postgres.roles.is_empty() {
-        target.server.create_roles(template.postgres.roles.iter().map(String::as_str)).await?;
+    if !template.postgres().roles.is_empty() {
+        target.server.create_roles(template.postgres().roles.iter().map(String::as_str)).await?;
     }
     if !preload.is_empty() {
         let loaded = target.server.preloaded().await;
@@ -122,7 +127,7 @@ fn describe(
         container: made.spec.name.clone(),
     });
     Stack {
-        tuning: Some(template.postgres.tuning),
+        tuning: Some(template.postgres().tuning),
         settings,
         postgres_version: Some(target.version.text.clone()),
         services: services.collect(),

@@ -2,6 +2,7 @@
 
 pub mod code;
 pub mod codes;
+pub mod dataset;
 pub mod earlier;
 pub mod event;
 pub mod exit;

@@ -274,7 +274,7 @@ pub fn too_small(room: &Room) -> Option<Finding> {
 
 /// The last drill that tells which version an image has.
 pub fn version_seen<'a>(template: &Template, past: &'a [PastDrill]) -> Option<(&'a str, u32)> {
-    let same = |drill: &&PastDrill| drill.image.as_deref() == Some(&template.postgres.image);
+    let same = |drill: &&PastDrill| drill.image.as_deref() == Some(&template.postgres().image);
     past.iter().filter(same).find_map(|drill| Some((drill.timestamp.as_str(), drill.major?)))
 }
 

@@ -286,7 +286,7 @@ fn missing_extensions(
     point: &RecoveryPoint,
     contents: &Contents,
 ) -> Option<Finding> {
-    let more = &template.postgres.extensions;
+    let more = &template.postgres().extensions;
     let missing: Vec<&String> = contents
         .extensions
         .iter()

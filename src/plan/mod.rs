@@ -126,7 +126,7 @@ pub fn plan(template: &Template, pattern: &KeyPattern, survey: &Survey, at: Date
     let missing: Vec<DatabaseName> =
         waves.iter().flatten().filter(|name| recovery_set.point(name).is_none()).cloned().collect();
     let rpo = judge_rpo(template, &recovery_set, at);
-    let image = image::facts(&template.postgres, forecast::version_seen(template, &survey.past));
+    let image = image::facts(template.postgres(), forecast::version_seen(template, &survey.past));
     let contents: BTreeMap<&DatabaseName, &Contents> = survey
         .looks
         .iter()

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+use crate::model::dataset::{DatabaseSystem, DatasetKind};
 use crate::model::failure::{Failure, Result};
 use crate::model::foreign::Foreign;
 use crate::model::names::{DatabaseName, ProjectPrefix, qualified, split_qualified};
@@ -39,8 +40,9 @@ pub struct Template {
     pub store: Store,
     /// How recovery points are decrypted.
     pub encryption: Encryption,
-    /// The server they are restored to.
-    pub postgres: Postgres,
+    /// The server that databases of PostgreSQL are restored to; [`Template::postgres`] reads it.
+    #[serde(default)]
+    pub postgres: Option<Postgres>,
     /// What makes a recovery set good enough.
     #[serde(default)]
     pub recovery_set: RecoverySetRules,
@@ -82,6 +84,16 @@ pub struct Template {
 }
 
 impl Template {
+    /// The server that its databases are restored to.
+    pub fn postgres(&self) -> &Postgres {
+        self.postgres.as_ref().expect("validation demands [postgres] of a template with databases")
+    }
+
+    /// The kinds of datasets that it drills.
+    pub fn datasets(&self) -> impl Iterator<Item = DatasetKind> {
+        self.databases.iter().map(|_| DatasetKind::Database(DatabaseSystem::Postgres))
+    }
+
     /// The database of this name.
     pub fn database(&self, name: &DatabaseName) -> Option<&Database> {
         self.databases.iter().find(|database| database.name == *name)
@@ -89,7 +101,9 @@ impl Template {
 
     /// The images of the server and of the services.
     pub fn images(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.postgres.image.as_str())
+        self.postgres
+            .iter()
+            .map(|postgres| postgres.image.as_str())
             .chain(self.services.values().map(|service| service.image.as_str()))
     }
 

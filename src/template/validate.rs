@@ -8,6 +8,7 @@ use chrono::format::{Item, StrftimeItems};
 use super::schema::{RecoverySetRules, Template};
 use super::{key, key_time, order};
 use crate::model::codes;
+use crate::model::dataset::DatasetKind;
 use crate::model::names::DatabaseName;
 
 /// Checks a template's inner consistency; an error is a sentence for a person.
@@ -17,6 +18,11 @@ pub(super) fn validate(template: &Template) -> Result<(), String> {
             "schema_version is {}, and this program knows version 1",
             template.schema_version
         ));
+    }
+    if template.postgres.is_none() && template.datasets().any(DatasetKind::needs_postgres) {
+        return Err(
+            "missing field `postgres`: databases are restored to the server that [postgres] names".to_owned()
+        );
     }
     validate_key_pattern(&template.store.key)?;
     validate_timestamp(&template.store.timestamp)?;

@@ -317,3 +317,18 @@ fn what_a_system_says_about_a_failure_stands_behind_the_general_hint() {
     let failure = error_with("[[databases]]", "[hints]\nidentity_mising = \"x\"\n[[databases]]");
     assert!(failure.message.contains("hints.identity_mising: there is no failure"), "{failure}");
 }
+
+#[test]
+fn a_template_with_databases_needs_a_server_for_them() {
+    let text = r#"
+        schema_version = 1
+        name = "shop"
+        project_prefix = "shop_drill"
+        store = { url = "s3://backups" }
+        encryption = { identities = ["key.txt"] }
+        databases = [{ name = "a" }]
+        checks = [{ type = "required-tables", name = "tables", tables = { a = ["t"] } }]
+    "#;
+    let failure = parse(text, "shop.toml", &Environment::default(), Purpose::Drill).unwrap_err();
+    assert!(failure.message.contains("missing field `postgres`"), "{failure}");
+}

@@ -1,0 +1,31 @@
+//! What is recovered as one.
+
+/// A kind of dataset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatasetKind {
+    /// One database.
+    Database(DatabaseSystem),
+    /// All databases and roles of one server, as `pg_dumpall` dumps them.
+    Cluster,
+    /// Files of one directory.
+    FileSet,
+}
+
+/// What a database runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseSystem {
+    /// PostgreSQL: a server in the sandbox.
+    Postgres,
+    /// SQLite: a file.
+    Sqlite,
+}
+
+impl DatasetKind {
+    /// Whether a drill of it needs a PostgreSQL server.
+    pub fn needs_postgres(self) -> bool {
+        match self {
+            Self::Database(DatabaseSystem::Postgres) | Self::Cluster => true,
+            Self::Database(DatabaseSystem::Sqlite) | Self::FileSet => false,
+        }
+    }
+}
