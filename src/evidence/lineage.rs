@@ -1,7 +1,7 @@
-//! Whose drills are compared with each other.
+//! Which drills are compared with each other.
 //!
 //! A template may take its bucket from the environment, so that one of its name drills production today and staging
-//! tomorrow. What was found in one says nothing of the other, so drills are of one kind if both are of the same store.
+//! tomorrow. Results of one store do not apply to the other, so only drills of the same store are compared.
 
 use crate::model::verdict::{StoreRecord, Verdict};
 use crate::template::Template;
@@ -20,7 +20,7 @@ pub enum SameStore {
     Yes,
     /// It is of another one.
     No,
-    /// It does not say: an earlier version wrote it.
+    /// The verdict does not record its store: an earlier version wrote it.
     Unknown,
 }
 
@@ -44,7 +44,7 @@ impl Lineage {
         self.template == template
     }
 
-    /// Whether a verdict counts where one that does not say its store does.
+    /// Whether a verdict may be of the same store: one that does not record its store counts.
     pub fn may_be(&self, verdict: &Verdict) -> bool {
         self.judge(verdict).is_some_and(|store| store != SameStore::No)
     }

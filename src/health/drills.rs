@@ -16,8 +16,8 @@ use crate::template::Template;
 /// Verdicts opened at most, the newest first, whatever template they are of: a probe that asks every minute must not read
 /// the files of years.
 pub const VERDICTS: usize = 500;
-/// How much longer than its time limit a drill may take before one that cannot be looked up is taken for dead: what
-/// teardown may take.
+/// How much longer than its time limit a drill may take before one whose process cannot be looked up counts as dead: the
+/// time that teardown may take.
 const MARGIN: Duration = Duration::from_secs(15 * 60);
 /// A drill names its verdict a moment before it writes it.
 const JUST_BEGUN: TimeDelta = TimeDelta::minutes(1);
@@ -41,12 +41,12 @@ pub struct EndedDrill {
     pub verdict: String,
 }
 
-/// A drill that broke off, or whose verdict cannot be read: whatever it found out is lost.
+/// A drill that broke off, or whose verdict cannot be read: its findings are lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BrokenOff {
     /// When it began, by its verdict's name.
     pub started_at: DateTime<Utc>,
-    /// How that shows.
+    /// What shows it.
     pub why: String,
     /// The verdict's path.
     pub verdict: String,
@@ -127,7 +127,7 @@ fn made_good(failed: &EndedDrill, passes: &[EndedDrill]) -> bool {
 }
 
 /// The drills of this template and its store, as far as they say, whose time limit is `timeout`: files sort by their time.
-/// Those that others keep there are passed over, and so is a drill that runs.
+/// Files of other programs and drills that still run are ignored.
 pub fn drills(reports: &Path, template: &Template, timeout: Duration, now: DateTime<Utc>) -> Drills {
     let lineage = Lineage::of(template);
     let verdicts = Verdicts::below(reports);

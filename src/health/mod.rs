@@ -29,7 +29,7 @@ pub struct Health {
     pub template: String,
     /// When it was judged.
     pub at: DateTime<Utc>,
-    /// How it is.
+    /// The state of disaster recovery.
     pub status: HealthStatus,
     /// Age of the newest set that has every database: that of its oldest member. Absent if there is none.
     pub age_hours: Option<f64>,
@@ -50,15 +50,15 @@ pub struct Health {
     pub warnings: Vec<String>,
 }
 
-/// How disaster recovery is.
+/// The state of disaster recovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HealthStatus {
     /// A disaster now would cost what the objectives allow.
     Healthy,
-    /// It would, and something wants looking at.
+    /// The same holds, but something needs attention.
     Warning,
-    /// It would cost more.
+    /// A disaster now would cost more than that.
     Critical,
 }
 
@@ -158,7 +158,7 @@ fn drill_troubles(template: &Template, drills: &Drills, at: DateTime<Utc>) -> Ve
     troubles
 }
 
-/// Drills that broke off prove nothing, and what breaks them off wants looking at.
+/// Drills that broke off prove nothing, and what ends them needs attention.
 fn broken_off(drills: &Drills) -> Option<String> {
     let newest = drills.broken_off.first()?;
     let others = match drills.broken_off.len() - 1 {
@@ -173,7 +173,7 @@ fn broken_off(drills: &Drills) -> Option<String> {
     ))
 }
 
-/// Why restoring is not proved as the template demands it. A drill that failed says more, and is told already.
+/// Why restoring is not proved as the template demands it. A drill that failed is reported already.
 fn unproved(template: &Template, drills: &Drills, at: DateTime<Utc>) -> Option<String> {
     let limit = template.health.max_drill_age.filter(|_| drills.failed.is_none())?;
     let Some(passed) = &drills.passed else {

@@ -1,4 +1,4 @@
-//! What a person or a script is told when something cannot go on.
+//! What a person or a script learns when something cannot go on.
 //!
 //! A [`Failure`] carries everything the contract promises: a class (which becomes the exit code), a stable
 //! code for scripts, what happened, and what to do about it. A failed *check* is not a `Failure`: it is a
@@ -27,7 +27,7 @@ pub enum Class {
     Bad,
     /// The drill could not be run to a verdict; nothing was learnt about the backup.
     Inconclusive,
-    /// Somebody asked the drill to stop.
+    /// The drill was asked to stop.
     Cancelled,
 }
 

@@ -55,7 +55,7 @@ pub fn things(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
-/// The word of our last line that nobody else may write, and what stands for it in text from outside.
+/// The word of our last line that other text may not contain, and what stands for it in text from outside.
 const PASSED: (&str, &str) = ("Restore drill PASSED", "Restore drill \"PASSED\"");
 
 /// Whether a character does something other than to be seen: it controls a terminal, ends a line, reorders text

@@ -19,7 +19,7 @@ static STDERR: LazyLock<Voice> = LazyLock::new(|| Voice::new(WAITING));
 /// Says this after all that was said before.
 ///
 /// # Errors
-/// That nobody reads what is said, or what went wrong with something that was said before.
+/// That what is written is not read, or what went wrong with an earlier write.
 pub fn say(text: impl Into<Vec<u8>>) -> io::Result<()> {
     let text = text.into();
     aside(move || anstream::stderr().write_all(&text))
@@ -33,7 +33,7 @@ pub fn aside(job: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Resul
     STDERR.aside(Box::new(job))
 }
 
-/// Waits until everything is said, but only so long, and never a second time for what nobody reads.
+/// Waits until everything is said, but only so long, and never a second time for what is not read.
 pub fn flush() {
     STDERR.flush(PATIENCE);
 }
@@ -57,9 +57,9 @@ type Job = Box<dyn FnOnce() -> io::Result<()> + Send>;
 /// A thread that does one thing after the other.
 struct Voice {
     jobs: SyncSender<Job>,
-    /// What went wrong since somebody was told.
+    /// What went wrong since the last report.
     error: Arc<Mutex<Option<io::Error>>>,
-    /// Somebody has waited in vain.
+    /// A wait has ended in vain.
     stuck: AtomicBool,
 }
 

@@ -145,7 +145,7 @@ pub enum Rows {
 }
 
 /// The key that the rows of one manifest are hashed with: random, and known to whoever can read the manifest only. So a
-/// fingerprint gives no guess away, and nobody can choose rows to fit one.
+/// fingerprint gives no guess away, and rows cannot be chosen to fit one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FingerprintKey([u8; 32]);
 

@@ -12,48 +12,48 @@ use crate::model::code::Code;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckStatus {
-    /// It holds.
+    /// What the check demands holds.
     Pass,
-    /// It does not; the findings say why.
+    /// It does not hold; the findings say why.
     Fail,
-    /// It could not be judged.
+    /// The check could not be judged.
     Error,
-    /// What it looks at was not restored, or it is not possible here; the summary says which.
+    /// What the check reads was not restored, or the check is not possible here; the summary says which.
     Skipped,
 }
 
 /// One check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
-    /// Its name in the template.
+    /// Name of the check in the template.
     pub name: String,
-    /// Its type.
+    /// Type of the check.
     #[serde(rename = "type")]
     pub kind: Cow<'static, str>,
     /// The outcome.
     pub status: CheckStatus,
-    /// What it took.
+    /// Seconds that the check took.
     pub seconds: f64,
-    /// Rows it rests on.
+    /// Rows that the outcome is based on.
     pub rows_verified: u64,
     /// One line for people.
     pub summary: String,
-    /// What it saw, bounded.
+    /// What the check found: a bounded list.
     pub findings: Vec<Finding>,
     /// How many findings there were in all.
     pub findings_total: u64,
-    /// The heads of the chains that it verified.
+    /// The heads of the chains that the check verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heads: Option<ChainHeads>,
 }
 
-/// How grave a finding is.
+/// How serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Good to know.
+    /// For information.
     Info,
-    /// Look at it; it decides nothing.
+    /// To be looked at; it does not change the outcome.
     Warning,
     /// The check, or the plan, fails.
     Error,
@@ -62,14 +62,14 @@ pub enum Severity {
 /// One thing a check saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// How grave.
+    /// How serious.
     pub severity: Severity,
     /// Stable snake_case identifier.
     pub code: Code,
-    /// What it is about: a row, a table, a key.
+    /// What the finding is about: a row, a table, a key.
     pub subject: String,
     /// What was expected.
     pub expected: String,
-    /// What was there.
+    /// What was found.
     pub actual: String,
 }

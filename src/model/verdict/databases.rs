@@ -17,7 +17,7 @@ pub enum DatabaseStatus {
     Pending,
     /// Restored without an error.
     Restored,
-    /// It could not be restored.
+    /// The database could not be restored.
     Failed,
     /// There is no recovery point.
     Missing,
@@ -28,27 +28,27 @@ pub enum DatabaseStatus {
 /// What became of one database.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DatabaseRecord {
-    /// Its name.
+    /// Name of the database.
     pub name: DatabaseName,
-    /// Its parents.
+    /// Databases that are restored before this one.
     pub after: Vec<DatabaseName>,
-    /// How far it got.
+    /// How far the drill got with it.
     pub status: DatabaseStatus,
     /// User tables restored.
     pub tables: Option<u64>,
-    /// Rows in them, counted.
+    /// Rows in all tables, counted.
     pub rows: Option<u64>,
-    /// The restored database's size.
+    /// Bytes of the restored database.
     pub restored_bytes: Option<u64>,
     /// Rows of each table, by `schema.table`.
     pub table_rows: BTreeMap<String, u64>,
-    /// What each stage took.
+    /// Seconds that each stage took.
     pub seconds: StageSeconds,
     /// What the dump says about itself.
     pub archive: Option<Archive>,
     /// How `pg_restore` went.
     pub pg_restore: Option<PgRestore>,
-    /// Why it failed or was skipped.
+    /// Why the database failed or was skipped.
     pub error: Option<FailureRecord>,
 }
 
@@ -71,7 +71,7 @@ impl DatabaseRecord {
     }
 }
 
-/// What each stage took. Stages overlap.
+/// Seconds that each stage took. Stages overlap.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StageSeconds {
     /// Waiting for the store.
@@ -106,15 +106,15 @@ pub struct Archive {
     pub server_version: String,
     /// The pg_dump that made it.
     pub pg_dump_version: String,
-    /// Compression of its data.
+    /// Compression of the data.
     pub compression: String,
-    /// When it was made, in the source's local time.
+    /// When the dump was made, in the source's local time.
     pub created_at: Option<String>,
-    /// Entries in its table of contents.
+    /// Entries in the table of contents.
     pub entries: usize,
-    /// Tables in it.
+    /// Tables in the dump.
     pub tables: usize,
-    /// Entries that are made after the rows: indexes, keys, constraints, triggers. An early version did not
+    /// Entries that are restored after the rows: indexes, keys, constraints, triggers. An early version did not
     /// write it.
     #[serde(default)]
     pub post_data: usize,
@@ -123,11 +123,11 @@ pub struct Archive {
 /// How `pg_restore` went.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PgRestore {
-    /// Its exit status.
+    /// Exit status of `pg_restore`.
     pub exit_code: i64,
-    /// Workers it was given.
+    /// Workers that restored.
     pub jobs: usize,
-    /// What it said, bounded.
+    /// Its error messages: a bounded list.
     pub stderr: Vec<String>,
     /// Lines left out.
     pub stderr_lines_dropped: u64,

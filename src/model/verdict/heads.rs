@@ -15,13 +15,13 @@ pub struct ChainHeads {
 /// The head of one chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChainHead {
-    /// The first 32 digits of the SHA-256 of the columns that tell chains apart, as a JSON array: it tells chains apart
-    /// without saying whose they are.
+    /// The first 32 digits of the SHA-256 of the columns that tell chains apart, as a JSON array: it distinguishes chains
+    /// and does not reveal their owners.
     pub chain: String,
-    /// The hash of its newest row, as it stands in the column; raw bytes as `\\x…`.
+    /// The hash of the newest row of the chain, as it stands in the column; raw bytes as `\\x…`.
     pub hash: String,
-    /// Its rows.
+    /// Rows of the chain.
     pub rows: u64,
-    /// Where its last row stands in the order of the table, as this program writes it; null where that is not known.
+    /// Where the last row of the chain stands in the order of the table, as this program writes it; null where that is not known.
     pub place: Option<String>,
 }

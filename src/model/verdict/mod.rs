@@ -30,11 +30,11 @@ pub use stack::{
 };
 pub use store::StoreRecord;
 
-/// How a drill ended, or that it has not.
+/// How a drill ended, or that it has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
-    /// Still running, or ended without a word.
+    /// Still running, or ended without a verdict.
     #[default]
     Running,
     /// Everything was restored, every check held, every objective was met.
@@ -43,7 +43,7 @@ pub enum Status {
     Fail,
     /// The drill could not be run to a verdict.
     Inconclusive,
-    /// Somebody stopped it.
+    /// The drill was stopped.
     Cancelled,
     /// Nothing was restored: this is a plan.
     DryRun,
@@ -78,19 +78,19 @@ pub struct Verdict {
     pub project: ProjectName,
     /// The outcome.
     pub status: Status,
-    /// Who ran it.
+    /// The operator who ran the drill.
     pub operator: String,
-    /// When it began.
+    /// When the drill began.
     pub started_at: DateTime<Utc>,
-    /// When it ended, teardown included, by the clock as it went at the start.
+    /// When the drill ended, teardown included, by the clock as it was at the start.
     pub finished_at: Option<DateTime<Utc>>,
-    /// From `started_at` to `finished_at`, by a clock that nobody can set.
+    /// From `started_at` to `finished_at`, by a clock that cannot be set.
     pub duration_seconds: Option<f64>,
-    /// The point in time it drilled for.
+    /// The point in time that the drill recovered to.
     pub at: DateTime<Utc>,
-    /// What ran it.
+    /// The program that ran the drill.
     pub tool: Tool,
-    /// Where it ran.
+    /// The machine and the engine that it ran on.
     pub runner: Runner,
     /// The recovery points used.
     pub recovery_set: RecoverySet,
@@ -98,31 +98,31 @@ pub struct Verdict {
     pub plan: PlanRecord,
     /// What became of each database.
     pub databases: Vec<DatabaseRecord>,
-    /// The stack it was restored into.
+    /// The stack that databases were restored into.
     pub stack: Stack,
-    /// That the stack could reach nothing.
+    /// The proof that the stack could reach nothing.
     pub isolation: Isolation,
-    /// What was verified.
+    /// The checks that ran.
     pub checks: Vec<Check>,
     /// The time during which at least one check ran.
     pub verification_seconds: Option<f64>,
-    /// Budgets against measurements.
+    /// Budgets and what was measured.
     pub objectives: Objectives,
     /// Rows read back and counted in the restored databases.
     pub rows_verified: u64,
     /// Whether the stack was left standing on request.
     pub kept: bool,
-    /// What was removed, and what was not.
+    /// What teardown removed, and what is left.
     pub teardown: Teardown,
-    /// When each phase began, and what it took.
+    /// When each phase began, and how long it took.
     pub phases: Vec<PhaseTime>,
     /// The databases the drill was narrowed to; empty for all.
     pub only: Vec<DatabaseName>,
     /// The first thing that went wrong.
     pub failure: Option<FailureRecord>,
-    /// What an operator should know though it decides nothing.
+    /// Facts for the operator that do not change the status.
     pub warnings: Vec<String>,
-    /// What was not verified, though no check failed for that. A PASS says nothing of it.
+    /// What was not verified, though no check failed for that. A PASS does not cover it.
     #[serde(default)]
     pub not_verified: Vec<String>,
 }
@@ -130,7 +130,7 @@ pub struct Verdict {
 /// The program.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {
-    /// Its version.
+    /// Version of the program.
     pub version: String,
 }
 
@@ -139,7 +139,7 @@ pub struct Tool {
 pub struct Runner {
     /// The host the program ran on.
     pub hostname: String,
-    /// The process: host, boot and PID namespace, process id, and when it began. Tells whether a drill that is RUNNING does.
+    /// The process: host, boot and PID namespace, process id, and when it began. Shows whether a drill that is RUNNING still runs.
     #[serde(default)]
     pub owner: String,
     /// The Docker engine's version.

@@ -14,7 +14,7 @@ use crate::model::phase::Phase;
 pub struct Objective {
     /// The budget. Absent: measured, not judged.
     pub target_seconds: Option<f64>,
-    /// The measurement. Absent: it never came to that.
+    /// The measurement. Absent: the drill ended before.
     pub actual_seconds: Option<f64>,
     /// Whether the budget was kept. Absent: not judged.
     pub met: Option<bool>,
@@ -68,11 +68,11 @@ pub struct PhaseObjective {
     pub target_seconds: Option<f64>,
     /// The measurement.
     pub actual_seconds: Option<f64>,
-    /// Whether it was kept.
+    /// Whether the budget was kept.
     pub met: Option<bool>,
 }
 
-/// Budgets against measurements.
+/// Budgets and what was measured.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Objectives {
     /// Recovery time.
@@ -83,13 +83,13 @@ pub struct Objectives {
     pub phases: Vec<PhaseObjective>,
 }
 
-/// When a phase began, and what it took.
+/// When a phase began, and how long it took.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseTime {
     /// The phase.
     pub name: Phase,
-    /// When it began.
+    /// When the phase began.
     pub started_at: DateTime<Utc>,
-    /// What it took, once it has ended.
+    /// Seconds that the phase took, once it has ended.
     pub seconds: Option<f64>,
 }

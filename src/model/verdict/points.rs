@@ -12,7 +12,7 @@ use crate::model::transfer::TransferStats;
 /// What the plan found before the drill began.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanRecord {
-    /// The store that is drilled. Drills of another are nothing to compare with.
+    /// The store that is drilled. Drills of other stores are not compared with this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreRecord>,
     /// What is wrong with the recovery set, or worth knowing.
@@ -26,11 +26,11 @@ pub struct PlanRecord {
 pub struct PlanCost {
     /// Requests to the store, retries included.
     pub requests: u64,
-    /// Bytes received from it.
+    /// Bytes received from the store.
     pub bytes: u64,
     /// Objects listed.
     pub objects_listed: u64,
-    /// Seconds it took.
+    /// Seconds that making the plan took.
     pub seconds: f64,
 }
 
@@ -69,15 +69,15 @@ pub struct RecoveryPoint {
     pub database: DatabaseName,
     /// The object's key in the store.
     pub key: ObjectKey,
-    /// Its size as stored, encrypted.
+    /// Size of the object as stored.
     pub size_bytes: u64,
     /// When the dump was taken, by its key.
     pub taken_at: DateTime<Utc>,
     /// When the object was uploaded, by the store.
     pub last_modified: Option<DateTime<Utc>>,
-    /// Its storage class.
+    /// Storage class of the object.
     pub storage_class: String,
-    /// Its entity tag: the object that is read must still have it.
+    /// Entity tag of the object: the object that is read must still have it.
     pub etag: Option<String>,
     /// SHA-256 of the object as stored, once read.
     pub ciphertext_sha256: Option<String>,

@@ -14,9 +14,9 @@ pub const POSTGRES: &str = "postgres";
 /// The stack a drill restored into.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stack {
-    /// Which settings Postgres ran with.
+    /// The kind of settings that Postgres ran with.
     pub tuning: Option<Tuning>,
-    /// Those settings.
+    /// The settings that Postgres ran with.
     pub settings: BTreeMap<String, String>,
     /// The server's own version.
     pub postgres_version: Option<String>,
@@ -45,11 +45,11 @@ impl Stack {
 /// One service of the stack.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StackService {
-    /// Its name.
+    /// Name of the service.
     pub name: String,
     /// The image as the template names it.
     pub image: String,
-    /// The image that was.
+    /// Id of the image that ran.
     pub image_id: String,
     /// The container.
     pub container: String,
@@ -64,14 +64,14 @@ pub enum IsolationStatus {
     NotProved,
     /// Every assertion held and every probe saw what it should.
     Proved,
-    /// One did not.
+    /// An assertion or a probe failed.
     Failed,
 }
 
-/// That the stack could reach nothing.
+/// The proof that the stack could reach nothing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Isolation {
-    /// Whether it was proved.
+    /// Whether isolation was proved.
     pub status: IsolationStatus,
     /// What the engine says it made.
     pub assertions: Vec<Assertion>,
@@ -91,11 +91,11 @@ pub struct Assertion {
     pub subject: String,
     /// The property.
     pub property: Cow<'static, str>,
-    /// What it must be.
+    /// What the property must be.
     pub expected: String,
-    /// What it is.
+    /// What the property is.
     pub actual: String,
-    /// Whether they agree.
+    /// Whether expected and actual agree.
     pub ok: bool,
 }
 
@@ -148,7 +148,7 @@ impl fmt::Display for Expectation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TeardownStatus {
-    /// It has not begun.
+    /// Teardown has not begun.
     #[default]
     Pending,
     /// Nothing of the drill is left.
@@ -162,7 +162,7 @@ pub enum TeardownStatus {
 /// What was removed, and what was not.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Teardown {
-    /// How it went.
+    /// How teardown went.
     pub status: TeardownStatus,
     /// What was removed.
     pub removed: Removed,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct StoreRecord {
     /// Bucket and prefix, as `s3://bucket/prefix`.
     pub url: String,
-    /// Where it is reached; absent for AWS.
+    /// The endpoint of the store; absent for AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
 }
