@@ -6,13 +6,13 @@ use futures_util::future::join_all;
 
 use super::export::{Destinations, Exporter, Running, Stage};
 use super::seal::seal;
-use super::{drill_log, verdict_file};
+use super::{drill_log, sealed_file};
 use crate::model::failure::Result;
 use crate::model::verdict::Verdict;
 
 /// Everything that leaves evidence. Those of the stage `seal` export in this order; the verdict comes last, since it says
 /// PASS for all of them.
-pub static EXPORTERS: &[Exporter] = &[drill_log::EXPORTER, verdict_file::EXPORTER];
+pub static EXPORTERS: &[Exporter] = &[drill_log::EXPORTER, sealed_file::EXPORTER];
 
 /// The exporters of one drill.
 pub struct Exporters(Vec<Running>);

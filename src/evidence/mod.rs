@@ -10,6 +10,7 @@ mod lineage;
 mod log_file;
 mod runbook_template;
 mod seal;
+mod sealed_file;
 mod verdict_file;
 mod verdicts;
 

@@ -3,12 +3,10 @@
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::export::{Export, Exporter, Stage};
 use super::files::{self, Staged};
 use super::json;
 use crate::model::codes;
@@ -16,45 +14,6 @@ use crate::model::event::{DatabaseEvent, Event, Sink};
 use crate::model::failure::{Failure, Result};
 use crate::model::names::compact;
 use crate::model::verdict::Verdict;
-
-/// The verdict file among the exporters.
-pub const EXPORTER: Exporter = Exporter {
-    name: "verdict-file",
-    stage: Stage::Seal,
-    limit: Duration::from_secs(60),
-    build: |to| Some(Box::new(SealedFile { file: to.verdict.clone(), staged: None })),
-};
-
-/// The verdict file at its end: its last content is staged before it takes its place.
-struct SealedFile {
-    file: VerdictFile,
-    staged: Option<Staged>,
-}
-
-impl Export for SealedFile {
-    fn subject(&self) -> String {
-        self.file.name()
-    }
-
-    /// Writes the verdict of a drill that is about to begin: what has no room at the start will have none at the end.
-    fn try_out(&mut self, first: &Verdict) -> Result<()> {
-        let written = self.file.stage(first).and_then(Staged::commit);
-        written.map_err(|error| unwritable("the verdict", &self.file.path, &error))
-    }
-
-    fn prepare(&mut self, verdict: &Verdict) -> io::Result<()> {
-        self.staged = None;
-        self.staged = Some(self.file.stage(verdict)?);
-        Ok(())
-    }
-
-    fn export(&mut self, verdict: &Verdict) -> io::Result<()> {
-        match self.staged.take() {
-            Some(staged) => staged.commit(),
-            None => self.file.stage(verdict)?.commit(),
-        }
-    }
-}
 
 /// Where verdicts lie below the reports directory.
 pub fn report_directory(reports: &Path) -> PathBuf {
@@ -100,7 +59,7 @@ impl VerdictFile {
     }
 
     /// Writes a verdict to the disk, beside the one that is there.
-    fn stage(&self, verdict: &Verdict) -> io::Result<Staged> {
+    pub(super) fn stage(&self, verdict: &Verdict) -> io::Result<Staged> {
         files::stage(&self.path, &json::pretty(verdict), true)
     }
 }
@@ -118,7 +77,7 @@ pub fn write_plan(reports: &Path, plan: &impl Serialize, now: DateTime<Utc>) -> 
     Ok(path)
 }
 
-fn unwritable(what: &str, path: &Path, error: &io::Error) -> Failure {
+pub(super) fn unwritable(what: &str, path: &Path, error: &io::Error) -> Failure {
     Failure::config(codes::REPORTS_UNWRITABLE, format!("cannot write {what} {}: {error}", path.display()))
         .hint("--reports names another directory")
 }
