@@ -12,16 +12,20 @@
 pub mod code;
 mod content;
 mod extents;
+mod fields;
 mod fold;
+mod followed;
 mod heads;
 mod jsonl;
 mod layout;
 mod limits;
 mod links;
+mod order;
 mod place;
 mod read;
 mod recent;
 mod remarks;
+mod rules;
 mod runs;
 mod search;
 mod settings;
@@ -30,7 +34,6 @@ mod since;
 mod tree;
 mod value;
 
-use crate::model::codes;
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
@@ -38,6 +41,7 @@ use async_trait::async_trait;
 use super::context::Context;
 use super::entry::{Check, Entry};
 use super::findings::Outcome;
+use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::target::postgres::DatabaseAddress;
@@ -45,11 +49,12 @@ use crate::template::{NeededTable, Template};
 
 pub use self::read::{verify, verify_within};
 pub use extents::Extents;
-pub use fold::{Order, RowFold, Step, Verified};
+pub use fold::{RowFold, Step, Verified};
 pub use heads::{Head, Heads, Sighted, Watch};
 pub use jsonl::verify_jsonl;
 pub use layout::Layout;
 pub use limits::Limits;
+pub use order::Order;
 pub use search::{FoundParents, Wanted};
 pub use settings::{
     Chain, ChainScheme, Content, ContentKeys, HashChain, JoinForm, Preimage, Scheme, VerifyChain,

@@ -1,7 +1,8 @@
 //! Whether a row is what was hashed.
 
-use super::layout::{AegisAt, ContentAt, Index, PreimageAt};
-use super::links::Rules;
+use super::fields::{Fields, Index};
+use super::layout::{AegisAt, ContentAt, PreimageAt};
+use super::rules::Rules;
 use super::value::Value;
 use crate::check::chain::{AuditRow, HashError, HashVersion, HexDigest, RowHasher, chain_shard};
 use crate::check::verify_chain::code;
@@ -9,26 +10,6 @@ use crate::check::verify_chain::settings::HashChain;
 use crate::model::code::Code;
 use crate::model::human;
 use crate::target::postgres::chain_rows::FieldKind;
-
-/// The fields of a row.
-#[derive(Debug, Clone, Copy)]
-pub struct Fields<'a> {
-    /// What they are.
-    pub kinds: &'a [FieldKind],
-    /// Their bytes.
-    pub raw: &'a [Option<&'a [u8]>],
-}
-
-impl<'a> Fields<'a> {
-    /// A field.
-    pub fn get(&self, index: Index) -> Value<'a> {
-        Value { kind: self.kinds[index], raw: self.raw[index] }
-    }
-
-    fn maybe(&self, index: Option<Index>) -> Value<'a> {
-        index.map_or(Value { kind: FieldKind::Text, raw: None }, |index| self.get(index))
-    }
-}
 
 /// What is wrong with a row, whatever its place.
 #[derive(Debug, PartialEq, Eq)]

@@ -2,32 +2,24 @@
 
 use std::sync::Arc;
 
-use super::content::{ContentJudge, Fields};
+use super::content::ContentJudge;
 use super::extents::Extents;
+use super::fields::Fields;
+use super::followed::Followed;
 use super::heads::{Heads, Sighted, Watch, watched};
 use super::layout::Layout;
 use super::links::Links;
+use super::order::Order;
 use super::place;
 use super::remarks;
 use super::runs::Runs;
 use super::search::{FoundParents, Wanted};
 use super::sightings::{At, Sightings, Words};
-use super::tree::{Followed, Tree};
+use super::tree::Tree;
 use crate::check::Outcome;
 use crate::model::human;
 use crate::model::verdict::Severity;
 use crate::target::postgres::chain_rows::FieldKind;
-
-/// How rows come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// In any order, such as that in which they lie on disk.
-    Any,
-    /// The rows of each chain in their order, chains interleaved in any way.
-    Interleaved,
-    /// Chain by chain, the rows of each in their order.
-    Grouped,
-}
 
 /// What follows the links.
 #[derive(Debug)]

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::fold::{Order, RowFold};
+use super::fold::RowFold;
 use super::layout::{ContentAt, Layout};
+use super::order::Order;
 use super::value::Value;
 use crate::check::Outcome;
 use crate::check::verify_chain::settings::{Chain, Content, Preimage, Scheme};

@@ -4,15 +4,13 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
-use super::content::Fields;
+use super::fields::{Fields, Index};
 use super::limits::Limits;
-use super::links::{Link, Rules};
+use super::links::Link;
+use super::rules::Rules;
 use crate::check::chain::Encoding;
 use crate::check::verify_chain::settings::{Chain, Content, HashChain, Preimage, Scheme};
 use crate::target::postgres::chain_rows::{ChainOrder, FieldQuery, PartitionField};
-
-/// The place of a field among those that are read.
-pub type Index = usize;
 
 /// Which fields are read, and what each is for.
 #[derive(Debug, Clone)]

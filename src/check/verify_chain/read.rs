@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::fold::{Fold, Order, RowFold, Search, Step, Verified};
+use super::fold::{Fold, RowFold, Search, Step, Verified};
 use super::heads::Watch;
 use super::layout::{ContentAt, Layout};
 use super::limits::Limits;
+use super::order::Order;
 use super::settings::Chain;
 use crate::check::chain::Encoding;
 use crate::check::verify_chain::code;

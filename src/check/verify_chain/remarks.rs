@@ -1,6 +1,6 @@
 //! What many rows have in common, as one finding with their number.
 
-use super::links::Rules;
+use super::rules::Rules;
 use crate::check::verify_chain::code;
 use crate::model::human;
 use crate::model::verdict::{Finding, Severity};

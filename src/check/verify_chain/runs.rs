@@ -12,8 +12,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::links::{Head, Link, Rules, Tail, begins, follows};
-use super::tree::Followed;
+use super::followed::Followed;
+use super::links::{Head, Link, Tail, begins, follows};
+use super::rules::Rules;
 
 /// A piece of a chain.
 #[derive(Debug)]

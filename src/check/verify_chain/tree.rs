@@ -10,7 +10,6 @@
 //! one of them is not what was hashed. For the same reason no circle of rows can be what was hashed.
 
 mod chain;
-mod followed;
 mod missing;
 mod twins;
 
@@ -18,15 +17,16 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use super::fold::Order;
-use super::links::{Link, Rules, null_link};
+use super::followed::Followed;
+use super::links::{Link, null_link};
+use super::order::Order;
 use super::recent::{ByKey, Recent, Seen, key};
+use super::rules::Rules;
 use super::sightings::{At, Words};
 use crate::check::verify_chain::code;
 use crate::model::verdict::Severity;
 
 use chain::{Chain, FIRST_ROWS, Siblings};
-pub use followed::Followed;
 use twins::Suspects;
 
 /// Follows chains.

@@ -1,5 +1,5 @@
-use super::super::fold::Order;
 use super::super::fold::tests::{Row, chain, chain_from, fold_of, layout};
+use super::super::order::Order;
 use super::*;
 
 /// A drill that verified these rows, with the heads that it recorded.

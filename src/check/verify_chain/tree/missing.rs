@@ -1,9 +1,9 @@
 //! Rows without a parent, once a chain is at its end: where it begins after a prune, and where rows are missing.
 
+use super::super::followed::Followed;
 use super::super::recent::{ByKey, Seen};
 use super::super::search::{FoundParents, Wanted};
 use super::super::sightings::{At, Words};
-use super::followed::Followed;
 use super::{Chain, Siblings, Tree};
 use crate::check::verify_chain::code;
 use crate::model::code::Code;

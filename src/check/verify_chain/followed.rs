@@ -2,10 +2,10 @@
 
 use std::cmp::Ordering;
 
-use super::super::heads::Heads;
-use super::super::links::Rules;
-use super::super::recent::{ByKey, chain_key, key};
-use super::super::sightings::{At, Sightings, Words};
+use super::heads::Heads;
+use super::recent::{ByKey, chain_key, key};
+use super::rules::Rules;
+use super::sightings::{At, Sightings, Words};
 use crate::check::verify_chain::code;
 use crate::model::verdict::Severity;
 
