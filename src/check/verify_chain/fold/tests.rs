@@ -1,143 +1,14 @@
-use std::collections::BTreeSet;
-
-use proptest::prelude::*;
+mod damage;
+mod rows;
 
 use super::*;
 use crate::check::chain::{AuditRow, GENESIS, HashVersion, RowHasher, SHARDS, chain_shard};
-use crate::check::verify_chain::settings::VerifyChain;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
-use crate::target::postgres::chain_rows::FieldQuery;
+pub(in crate::check::verify_chain) use rows::{Row, chain, chain_from, fold_of, layout};
+use rows::{beside, fold_in, sorted};
 
-/// Microseconds from the Unix epoch to Postgres's own.
-const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
-
-/// A row that owns its fields, so that tests can spoil it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::check::verify_chain) struct Row {
-    id: String,
-    tenant: String,
-    shard: i16,
-    sequence: i64,
-    version: Option<i16>,
-    agent: Option<String>,
-    action: String,
-    tool: Option<String>,
-    decision: String,
-    request: Option<String>,
-    reason: Option<String>,
-    metadata: Option<String>,
-    at: i64,
-    event_hash: Option<String>,
-    prev_hash: Option<String>,
-}
-
-impl Row {
-    fn content(&self) -> AuditRow<'_> {
-        AuditRow {
-            tenant_id: Some(&self.tenant),
-            agent_id: self.agent.as_deref(),
-            action: &self.action,
-            tool: self.tool.as_deref(),
-            decision: &self.decision,
-            request_id: self.request.as_deref(),
-            reason: self.reason.as_deref(),
-            metadata: self.metadata.as_deref(),
-            timestamp_micros: Some(self.at),
-        }
-    }
-
-    /// Hashes the row as the platform would, after the row before it. Nobody can hash a row of a version that is not
-    /// known: such a row gets another.
-    fn seal(&mut self, prev_hash: &str) -> String {
-        self.prev_hash = Some(prev_hash.to_owned());
-        self.version = self.version.filter(|version| HashVersion::from_column(Some(*version)).is_ok());
-        let version = HashVersion::from_column(self.version).unwrap();
-        let hash = RowHasher::new().event_hash(prev_hash, &self.content(), version).unwrap();
-        self.event_hash = Some(hash.as_str().to_owned());
-        hash.as_str().to_owned()
-    }
-
-    /// The field of a column, and its kind.
-    fn field(&self, column: &str) -> (FieldKind, Option<Vec<u8>>) {
-        let text = |text: &str| (FieldKind::Text, Some(text.as_bytes().to_vec()));
-        let maybe =
-            |text: &Option<String>| (FieldKind::Text, text.as_ref().map(|text| text.clone().into_bytes()));
-        match column {
-            "id" => text(&self.id),
-            "tenant_id" => text(&self.tenant),
-            "chain_shard" => (FieldKind::Int, Some(self.shard.to_be_bytes().to_vec())),
-            "chain_sequence" => (FieldKind::Int, Some(self.sequence.to_be_bytes().to_vec())),
-            "hash_version" => (FieldKind::Int, self.version.map(|version| version.to_be_bytes().to_vec())),
-            "agent_id" => maybe(&self.agent),
-            "action" => text(&self.action),
-            "tool" => maybe(&self.tool),
-            "decision" => text(&self.decision),
-            "request_id" => maybe(&self.request),
-            "reason" => maybe(&self.reason),
-            "metadata_json" => maybe(&self.metadata),
-            "timestamp" => (FieldKind::Moment, Some((self.at - POSTGRES_EPOCH).to_be_bytes().to_vec())),
-            "event_hash" => maybe(&self.event_hash),
-            "prev_hash" => maybe(&self.prev_hash),
-            other => panic!("no column {other}"),
-        }
-    }
-}
-
-const COLUMNS: [&str; 15] = [
-    "id",
-    "tenant_id",
-    "chain_shard",
-    "chain_sequence",
-    "hash_version",
-    "agent_id",
-    "action",
-    "tool",
-    "decision",
-    "request_id",
-    "reason",
-    "metadata_json",
-    "timestamp",
-    "event_hash",
-    "prev_hash",
-];
-
-pub(in crate::check::verify_chain) fn layout(more: &str) -> Layout {
-    // The rows here have shards of their own.
-    let shards = if more.contains("shards") { "" } else { "shards = 0\n" };
-    let text =
-        format!("name = \"c\"\ndatabase = \"d\"\ntable = \"t\"\nscheme = \"aegis-audit\"\n{shards}{more}");
-    let chain = toml::from_str::<VerifyChain>(&text).unwrap().chain().unwrap();
-    let columns: BTreeSet<String> = COLUMNS.iter().map(|name| (*name).to_owned()).collect();
-    Layout::new(&chain, &columns).unwrap()
-}
-
-fn fold_in(layout: Layout, rows: &[Row], order: Order) -> RowFold {
-    fold_of(layout, rows, order, Watch::default())
-}
-
-pub(in crate::check::verify_chain) fn fold_of(
-    layout: Layout,
-    rows: &[Row],
-    order: Order,
-    watch: Watch,
-) -> RowFold {
-    let names: Vec<String> = layout
-        .wanted
-        .iter()
-        .map(|want| match want {
-            FieldQuery::Column(name) => name.clone(),
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    let some = chain("x", 0, 1).remove(0);
-    let kinds: Arc<[FieldKind]> = names.iter().map(|name| some.field(name).0).collect();
-    let mut fold = RowFold::new(Arc::new(layout), kinds, order).watching(watch);
-    for row in rows {
-        let fields: Vec<Option<Vec<u8>>> = names.iter().map(|name| row.field(name).1).collect();
-        fold.push(&fields.iter().map(Option::as_deref).collect::<Vec<_>>());
-    }
-    fold
-}
+/// A chain whose order column counts without gaps.
+const COUNTED: &str = "order_by = [\"chain_sequence\"]\ncontiguous = true";
 
 fn outcome(rows: &[Row]) -> Outcome {
     fold_in(layout(""), rows, Order::Interleaved).finish().outcome
@@ -151,43 +22,6 @@ fn seen(rows: &[Row]) -> Vec<(&'static str, String)> {
 
 fn codes(rows: &[Row]) -> Vec<&'static str> {
     seen(rows).into_iter().map(|(code, _)| code).collect()
-}
-
-pub(in crate::check::verify_chain) fn chain(tenant: &str, shard: i16, length: i64) -> Vec<Row> {
-    chain_from(tenant, shard, 0, length)
-}
-
-/// A chain that begins so much later.
-pub(in crate::check::verify_chain) fn chain_from(
-    tenant: &str,
-    shard: i16,
-    later: i64,
-    length: i64,
-) -> Vec<Row> {
-    let mut prev_hash = GENESIS.to_owned();
-    (0..length)
-        .map(|sequence| {
-            let mut row = Row {
-                id: format!("{tenant}-{shard}-{sequence}"),
-                tenant: tenant.to_owned(),
-                shard,
-                sequence,
-                version: Some(2),
-                agent: Some("agent".to_owned()),
-                action: "execute_tool".to_owned(),
-                tool: Some("tool".to_owned()),
-                decision: "allow".to_owned(),
-                request: Some(format!("request {sequence}")),
-                reason: Some(format!("reason {sequence}")),
-                metadata: Some(format!("{{\"n\": {sequence}}}")),
-                at: 1_777_593_600_000_000 + later + sequence,
-                event_hash: None,
-                prev_hash: None,
-            };
-            prev_hash = row.seal(&prev_hash);
-            row
-        })
-        .collect()
 }
 
 /// What a table gives that is read as a drill reads it: the rows as they lie, cut into parts, the parts merged, and the
@@ -204,16 +38,6 @@ fn in_parts(rows: &[Row], cuts: &[usize], more: &str) -> Outcome {
         whole.take_links(fold_in(layout(more).links_only(), &sorted(rows), Order::Grouped));
     }
     whole.finish().outcome
-}
-
-/// As a server sorts them.
-fn sorted(rows: &[Row]) -> Vec<Row> {
-    fn key(row: &Row) -> impl Ord + '_ {
-        (&row.tenant, row.shard, row.sequence, &row.id, &row.event_hash, &row.prev_hash)
-    }
-    let mut rows = rows.to_vec();
-    rows.sort_by(|a, b| key(a).cmp(&key(b)));
-    rows
 }
 
 #[test]
@@ -283,15 +107,6 @@ fn where_columns_order_a_chain_each_row_must_name_the_one_before() {
     let swapped = in_order(&rows);
     assert_eq!(swapped.iter().filter(|code| **code == "broken_link").count(), 3, "{swapped:?}");
     assert!(swapped.contains(&"out_of_order"), "{swapped:?}");
-}
-
-/// A row beside another: it names the same parent, as when two writers ran at the same instant.
-fn beside(row: &Row) -> Row {
-    let mut beside = row.clone();
-    beside.id.push('b');
-    beside.request = Some(format!("request of {}", beside.id));
-    beside.seal(&row.prev_hash.clone().unwrap_or_default());
-    beside
 }
 
 #[test]
@@ -422,8 +237,6 @@ fn null_hashes_and_unknown_versions_have_their_own_codes() {
     assert_eq!(codes(&rows), ["null_hash", "unhashable_row"]);
 }
 
-const COUNTED: &str = "order_by = [\"chain_sequence\"]\ncontiguous = true";
-
 #[test]
 fn gaps_are_findings_only_where_there_must_be_none() {
     let mut rows = chain("a", 0, 4);
@@ -461,246 +274,5 @@ fn more_than_can_be_remembered_is_read_again_in_order() {
         fold.take_links(fold_in(layout(more).links_only(), &whole, Order::Grouped));
         let outcome = fold.finish().outcome;
         assert_eq!((outcome.summary.as_str(), outcome.findings_total), ("30 rows in 10 chains", 0));
-    }
-}
-
-/// One way to spoil one row.
-#[derive(Debug, Clone)]
-enum Damage {
-    Tenant,
-    Shard,
-    Version(Option<i16>),
-    Agent,
-    Action,
-    Tool,
-    Decision,
-    Request,
-    Reason,
-    Metadata,
-    Timestamp,
-    EventHash(Option<usize>),
-    PrevHash(Option<usize>),
-    Delete,
-    Sequence(i64),
-    Reseal,
-    Beside,
-    Copy,
-}
-
-fn damages() -> impl Strategy<Value = Damage> {
-    use Damage::*;
-    prop_oneof![
-        Just(Tenant),
-        Just(Shard),
-        Just(Agent),
-        Just(Action),
-        Just(Tool),
-        Just(Decision),
-        Just(Request),
-        Just(Reason),
-        Just(Metadata),
-        Just(Timestamp),
-        Just(Reseal),
-        prop_oneof![Just(None), Just(Some(1)), Just(Some(3))].prop_map(Version),
-        proptest::option::of(0usize..64).prop_map(EventHash),
-        proptest::option::of(0usize..64).prop_map(PrevHash),
-    ]
-}
-
-fn flip(text: &mut Option<String>, at: Option<usize>) {
-    *text = at.map(|at| {
-        // A row may be damaged twice.
-        let mut bytes = text.clone().unwrap_or_else(|| "0".repeat(64)).into_bytes();
-        bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
-        String::from_utf8(bytes).unwrap()
-    });
-}
-
-fn apply(rows: &mut Vec<Row>, at: usize, damage: &Damage) {
-    let row = &mut rows[at];
-    match damage {
-        Damage::Tenant => row.tenant.push('x'),
-        Damage::Shard => row.shard += 7,
-        Damage::Version(version) => row.version = *version,
-        Damage::Agent => row.agent = None,
-        Damage::Action => row.action.push('x'),
-        Damage::Tool => row.tool = Some("another".to_owned()),
-        Damage::Decision => row.decision = "deny".to_owned(),
-        Damage::Request => row.request = None,
-        Damage::Reason => row.reason = None,
-        Damage::Metadata => row.metadata = None,
-        Damage::Timestamp => row.at += 1,
-        Damage::EventHash(at) => flip(&mut row.event_hash, *at),
-        Damage::PrevHash(at) => flip(&mut row.prev_hash, *at),
-        Damage::Sequence(by) => row.sequence += by,
-        Damage::Reseal => {
-            row.reason = Some("hashed anew".to_owned());
-            let link = row.prev_hash.clone();
-            row.seal(link.as_deref().unwrap_or_default());
-        }
-        Damage::Delete => {
-            rows.remove(at);
-        }
-        Damage::Beside => {
-            let beside = beside(row);
-            rows.push(beside);
-        }
-        Damage::Copy => {
-            let mut copy = row.clone();
-            copy.id.push('c');
-            rows.push(copy);
-        }
-    }
-}
-
-/// Which of two rows of one hash a third comes after cannot be told, so whose number it must exceed cannot either.
-fn has_a_hash_under_two_numbers(rows: &[Row]) -> bool {
-    let twins = |a: &Row, b: &Row| {
-        a.event_hash.is_some()
-            && (&a.tenant, a.shard, &a.event_hash) == (&b.tenant, b.shard, &b.event_hash)
-            && a.sequence != b.sequence
-    };
-    rows.iter().any(|a| rows.iter().any(|b| twins(a, b)))
-}
-
-fn but_for_numbers(outcome: Outcome) -> Vec<Finding> {
-    let mut findings = outcome.findings;
-    findings.retain(|finding| !["out_of_order", "duplicate_sequence"].contains(&finding.code.as_str()));
-    findings
-}
-
-proptest! {
-    #[test]
-    fn any_edit_of_one_version_2_row_is_found(length in 1i64..12, at in 0usize..12, damage in damages()) {
-        let mut rows = chain("a", 0, length);
-        let at = at % rows.len();
-        // Whoever hashes the last row anew leaves a whole chain; it takes a root or a receipt to see that.
-        prop_assume!(!(matches!(damage, Damage::Reseal) && at + 1 == rows.len()));
-        // The shard is not hashed, so a chain of one row is as whole under another number.
-        prop_assume!(!(matches!(damage, Damage::Shard) && rows.len() == 1));
-        let id = rows[at].id.clone();
-        apply(&mut rows, at, &damage);
-        let found = outcome(&rows);
-        prop_assert!(found.findings_total > 0, "{damage:?}");
-        if !matches!(damage, Damage::Reseal | Damage::Shard) {
-            prop_assert!(seen(&rows).iter().any(|(_, row)| *row == id), "{damage:?}: {:?}", found.findings);
-        }
-    }
-
-    #[test]
-    fn links_are_followed_in_any_order(order in Just((0usize..9).collect::<Vec<_>>()).prop_shuffle()) {
-        let mut rows = chain("a", 0, 7);
-        rows.push(beside(&rows[2]));
-        rows.push(beside(&rows[6]));
-        let shuffled: Vec<Row> = order.iter().map(|index| rows[*index].clone()).collect();
-        prop_assert_eq!(outcome(&shuffled), outcome(&rows));
-    }
-
-    #[test]
-    fn any_exchange_of_places_is_found(order in Just((0usize..7).collect::<Vec<_>>()).prop_shuffle()) {
-        // The rows keep their hashes and get each other's numbers: what an edit of the order column does.
-        prop_assume!(order.windows(2).any(|pair| pair[0] > pair[1]));
-        let mut rows = chain("a", 0, 7);
-        for (row, sequence) in rows.iter_mut().zip(&order) {
-            row.sequence = *sequence as i64;
-        }
-        let found = in_parts(&rows, &[3], "");
-        prop_assert!(found.status == CheckStatus::Fail, "{:?}", found.findings);
-    }
-
-    #[test]
-    fn cuts_and_places_on_disk_change_nothing(
-        lengths in proptest::collection::vec(0i64..9, 1..4),
-        damages in proptest::collection::vec(
-            (0usize..30, prop_oneof![
-                damages(), Just(Damage::Delete), Just(Damage::Beside), Just(Damage::Copy),
-                (-4i64..5).prop_map(Damage::Sequence)
-            ]), 0..5),
-        moves in proptest::collection::vec((0usize..30, 0usize..30), 0..5),
-        cuts in proptest::collection::vec(0usize..30, 0..5),
-        strict: bool,
-        rule in 0usize..3,
-    ) {
-        compare_places(&damaged(&lengths, &damages), &moves, cuts, strict, rule)?;
-    }
-}
-
-/// Chains of these lengths, interleaved, and damaged one after another.
-fn damaged(lengths: &[i64], damages: &[(usize, Damage)]) -> Vec<Row> {
-    let chains =
-        lengths.iter().enumerate().map(|(n, length)| chain(["a", "b", "a"][n % 3], (n / 2) as i16, *length));
-    let mut rows: Vec<Row> = chains.flatten().collect();
-    rows.sort_by_key(|row| row.sequence);
-    for (at, damage) in damages {
-        if !rows.is_empty() {
-            let at = at % rows.len();
-            apply(&mut rows, at, damage);
-        }
-    }
-    rows
-}
-
-/// Compares what is found of rows in their order with what is found of them elsewhere on disk, and cut into parts.
-fn compare_places(
-    rows: &[Row],
-    moves: &[(usize, usize)],
-    mut cuts: Vec<usize>,
-    strict: bool,
-    rule: usize,
-) -> Result<(), TestCaseError> {
-    let rule = ["", "order_by = [\"chain_sequence\"]", COUNTED][rule];
-    let more = format!("require_genesis = {strict}\n{rule}");
-    let serial = fold_in(layout(&more), &sorted(rows), Order::Grouped).finish().outcome;
-    let interleaved = {
-        let mut rows = sorted(rows);
-        rows.sort_by_key(|row| row.sequence);
-        fold_in(layout(&more), &rows, Order::Interleaved).finish().outcome
-    };
-    prop_assert_eq!(interleaved.status, serial.status);
-    let mut rows = rows.to_vec();
-    for (from, to) in moves {
-        if !rows.is_empty() {
-            let row = rows.remove(from % rows.len());
-            rows.insert(to % (rows.len() + 1), row);
-        }
-    }
-    cuts.sort_unstable();
-    let whole = in_parts(&rows, &cuts, &more);
-    if rule.is_empty() && has_a_hash_under_two_numbers(&rows) {
-        prop_assert_eq!(whole.status, serial.status);
-        prop_assert_eq!(but_for_numbers(whole), but_for_numbers(serial));
-    } else {
-        prop_assert_eq!(whole, serial);
-    }
-    Ok(())
-}
-
-/// A chain's length, the damages, and the rule, as [`compare_places`] takes it.
-type Case = (i64, &'static [(usize, Damage)], usize);
-
-#[test]
-fn rows_that_are_there_twice_are_found_wherever_they_lie() {
-    use Damage::*;
-    let cases: [Case; 7] = [
-        (2, &[(2, Beside), (3, Copy), (9, Copy)], 0),
-        (6, &[(0, Beside), (5, Copy), (28, Copy)], 0),
-        // Without a parent, both: it is missing, or not named.
-        (4, &[(1, Copy), (0, EventHash(None)), (2, Beside)], 0),
-        (4, &[(1, PrevHash(None)), (1, Copy), (2, Beside)], 0),
-        (3, &[(11, Beside), (1, Copy), (16, PrevHash(None)), (4, Beside)], 0),
-        // Of one place and one id.
-        (1, &[(0, Beside), (0, Reason), (2, Beside)], 1),
-        (1, &[(0, Version(Some(3))), (0, Beside), (0, Reseal)], 0),
-    ];
-    for (length, damages, rule) in cases {
-        let rows = damaged(&[length], damages);
-        for from in 0..rows.len() {
-            for to in 0..rows.len() {
-                for cut in 0..rows.len() {
-                    let compared = compare_places(&rows, &[(from, to)], vec![cut], false, rule);
-                    compared.unwrap_or_else(|why| panic!("{damages:?}, {from} to {to}, cut at {cut}: {why}"));
-                }
-            }
-        }
     }
 }
