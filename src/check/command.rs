@@ -3,6 +3,7 @@
 //! Its container is hardened as the stack's own are, and that is asserted before it starts. It is removed right after;
 //! its labels let teardown and `reap` remove it if that does not come to pass.
 
+mod container;
 mod tail;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,6 @@ use bytesize::ByteSize;
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
 use serde::Deserialize;
-use uuid::Uuid;
 
 use super::context::{Context, Stack};
 use super::entry::{Check, Entry, keys, read};
@@ -28,9 +28,9 @@ use crate::model::secret::Secret;
 use crate::model::verdict::{Finding, Severity};
 use crate::sandbox::docker::{Engine, ObservedContainer, Output, Owned, OwnedKind};
 use crate::sandbox::exit_status::KILLED;
-use crate::sandbox::isolation;
-use crate::sandbox::spec::{self, ContainerSpec, POSTGRES};
+use crate::sandbox::spec::ContainerSpec;
 use crate::template::Template;
+use container::{container, require_isolated};
 use tail::{Stream, Tail};
 
 findings! {
@@ -193,44 +193,6 @@ async fn image_volumes(stack: &Stack, image: &str) -> Result<Vec<String>> {
     Ok(stack.engine.ensure_image(image, |_| {}).await?.volumes)
 }
 
-/// The program's container: what the template asks for, hardened as a service of the stack is.
-fn container(check: &Command, stack: &Stack, password: &Secret, volumes: Vec<String>) -> ContainerSpec {
-    // Two names may look the same once they are made fit for a container.
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    let slug: String = check.name.chars().take(30).map(plain).collect();
-    let service = format!("check-{slug}-{}", &Uuid::new_v4().simple().to_string()[..8]);
-    let mut environment = check.environment.clone();
-    if check.postgres {
-        let database = check.databases.first().map(ToString::to_string).unwrap_or_default();
-        for (name, value) in
-            [("PGHOST", POSTGRES), ("PGPORT", "5432"), ("PGUSER", "postgres"), ("PGDATABASE", &database)]
-        {
-            environment.insert(name.to_owned(), Secret::new(value));
-        }
-        environment.insert("PGPASSWORD".to_owned(), password.clone());
-    }
-    let given = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());
-    ContainerSpec {
-        name: spec::container_name(&stack.ownership, &service),
-        image: check.image.clone(),
-        user: check.user.clone(),
-        entrypoint: given(&check.entrypoint),
-        command: check.command.clone(),
-        environment,
-        volumes: volumes
-            .into_iter()
-            .map(|path| (path, stack.ownership.volume_labels(&service, "data")))
-            .collect(),
-        attachment: stack.network.joined(),
-        memory_bytes: check.memory.as_u64(),
-        shm_bytes: 64 * 1024 * 1024,
-        // We read it as it comes. It may hold secrets, which have no business on a disk.
-        logged: false,
-        labels: stack.ownership.container_labels(&service),
-        service,
-    }
-}
-
 async fn run_to_its_end(
     check: &Command,
     stack: &Stack,
@@ -298,21 +260,6 @@ async fn watch(
     engine.ended(id).await
 }
 
-/// Asserts of the container what is asserted of the stack's own.
-async fn require_isolated(stack: &Stack, spec: &ContainerSpec, id: &str) -> Result<()> {
-    let observed = stack.engine.observe_container(id).await?;
-    let assertions = isolation::of_container(&spec.attachment, stack.engine.facts(), &observed);
-    let Some(broken) = assertions.iter().find(|assertion| !assertion.ok) else { return Ok(()) };
-    Err(Failure::bad(
-        codes::ISOLATION_FAILED,
-        format!(
-            "the container {} is not isolated, so it was not started: {} is {}, not {}",
-            spec.name, broken.property, broken.actual, broken.expected
-        ),
-    )
-    .hint("docs/isolation.md explains what must hold of every container of a drill"))
-}
-
 fn judge(check: &Command, ending: Ending, lines: &[String], total: u64) -> Outcome {
     let mut findings = Findings::default();
     let limit = human::duration(check.timeout.as_secs_f64());
@@ -355,56 +302,4 @@ fn judge(check: &Command, ending: Ending, lines: &[String], total: u64) -> Outco
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::verdict::CheckStatus;
-
-    fn smoke() -> Command {
-        toml::from_str("name = \"smoke\"\nimage = \"x\"\ndatabases = [\"d\"]").unwrap()
-    }
-
-    #[test]
-    fn an_end_that_is_not_known_is_no_success() {
-        let ended = |exit_code, for_memory| {
-            let state = ObservedContainer { exit_code, ..ObservedContainer::default() };
-            ending(&smoke(), &state, for_memory).map_err(|failure| failure.code.as_str())
-        };
-        assert_eq!(ended(None, false), Err("engine_error"));
-        assert_eq!(ended(Some(0), false), Ok(Ending::Status(0)));
-        assert_eq!(ended(Some(KILLED), false), Err("command_killed_from_outside"));
-        assert_eq!(ended(Some(KILLED), true), Ok(Ending::Killed));
-        assert_eq!(ended(Some(1), true), Ok(Ending::Killed));
-    }
-
-    fn judged(ending: Ending, lines: &[&str], total: u64) -> Outcome {
-        let check = smoke();
-        let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
-        judge(&check, ending, &lines, total)
-    }
-
-    #[test]
-    fn only_status_0_passes() {
-        assert_eq!(judged(Ending::Status(0), &[], 0).status, CheckStatus::Pass);
-        for (ending, code) in [
-            (Ending::Status(1), "command_failed"),
-            (Ending::Killed, "command_killed"),
-            (Ending::TimedOut, "command_timed_out"),
-        ] {
-            let outcome = judged(ending, &[], 0);
-            assert_eq!((outcome.status, outcome.failing_code().as_str()), (CheckStatus::Fail, code));
-        }
-    }
-
-    #[test]
-    fn the_output_stands_beside_the_outcome() {
-        let outcome = judged(Ending::Status(3), &["one", "two", ""], 40);
-        assert_eq!(outcome.summary, "smoke: exit status 3; it said last: two");
-        assert_eq!(
-            (outcome.findings[1].severity, outcome.findings[1].code.as_str()),
-            (Severity::Info, "command_output")
-        );
-        assert_eq!(outcome.findings[1].subject, "the last 3 of 40 lines");
-        assert_eq!(outcome.findings[1].actual, "one / two / ");
-        assert_eq!(judged(Ending::Status(0), &["fine"], 1).summary, "exit status 0; it said last: fine");
-    }
-}
+mod tests;
