@@ -4,6 +4,7 @@
 //! Compose files. Unknown keys are errors, and an error says its line. Nothing here does I/O except
 //! [`load()`], which reads the file.
 
+mod defaults;
 mod interpolate;
 mod key;
 mod key_time;
@@ -12,9 +13,11 @@ mod order;
 mod schema;
 mod scope;
 mod section;
+mod service;
 mod source;
 mod store_record;
 mod store_url;
+mod table;
 #[cfg(test)]
 pub mod testing;
 mod validate;
@@ -23,11 +26,12 @@ pub use interpolate::{Environment, MissingVariable};
 pub use key::KeyPattern;
 pub use load::{load, parse};
 pub use schema::{
-    Backup, Database, Encryption, Isolation, Log, LogCount, NeededTable, Objectives, Postgres,
-    RecoverySetRules, Service, StackNetworkKind, Store, TableName, Template,
+    Backup, Database, Encryption, Log, LogCount, Objectives, Postgres, RecoverySetRules, Store, Template,
 };
 pub use section::CheckSection;
+pub use service::{Isolation, Service, StackNetworkKind};
 pub use store_url::{StoreUrl, without_user};
+pub use table::{NeededTable, TableName};
 pub(crate) use validate::split_target;
 
 /// Which parts of a template a command needs; only their variables must be set.

@@ -1,9 +1,7 @@
 //! The keys a template may have. See `docs/templates.md` for the reference with examples.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,14 +9,16 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use crate::model::dataset::{DatabaseSystem, DatasetKind};
-use crate::model::failure::{Failure, Result};
-use crate::model::foreign::Foreign;
-use crate::model::names::{DatabaseName, ProjectPrefix, qualified, split_qualified};
+use crate::model::failure::Failure;
+use crate::model::names::{DatabaseName, ProjectPrefix};
 use crate::model::secret::Secret;
 use crate::model::verdict::Tuning;
 
+use super::defaults;
 use super::section::CheckSection;
+use super::service::{Isolation, Service};
 use super::source::Source;
+use super::table::{NeededTable, TableName};
 
 /// A whole template.
 #[derive(Debug, Clone, Deserialize)]
@@ -111,7 +111,7 @@ impl Template {
     ///
     /// # Errors
     /// If it has not.
-    pub fn require_database(&self, name: &DatabaseName, place: &str) -> std::result::Result<(), String> {
+    pub fn require_database(&self, name: &DatabaseName, place: &str) -> Result<(), String> {
         match self.database(name) {
             Some(_) => Ok(()),
             None => Err(format!("{place} names the database {name}, which is not among [[databases]]")),
@@ -135,21 +135,6 @@ impl Template {
     pub fn inconsistent(&self, message: &str) -> Failure {
         self.source.inconsistent(message)
     }
-}
-
-/// A table that a check cannot do without.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NeededTable {
-    /// The check's name.
-    pub check: String,
-    /// The table's database.
-    pub database: DatabaseName,
-    /// The table.
-    pub table: TableName,
-    /// Whether a view of that name does as well.
-    pub view_suffices: bool,
-    /// How many rows it must have, at least.
-    pub rows: u64,
 }
 
 /// Where recovery points live.
@@ -255,59 +240,6 @@ impl Default for RecoverySetRules {
     }
 }
 
-/// A further service of the stack. There is deliberately no way to ask for ports, binds, privileges or networks.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Service {
-    /// Its image.
-    pub image: String,
-    /// The user it runs as. Default: the image's own.
-    #[serde(default)]
-    pub user: Option<String>,
-    /// Its command. Default: the image's own.
-    #[serde(default)]
-    pub command: Vec<String>,
-    /// Its environment.
-    #[serde(default)]
-    pub environment: BTreeMap<String, Secret>,
-    /// A command that exits with 0 inside the container once it is ready. Default: ready when running.
-    #[serde(default)]
-    pub ready: Vec<String>,
-    /// How long it may take until it is ready.
-    #[serde(with = "humantime_serde", default = "defaults::ready_timeout")]
-    pub ready_timeout: Duration,
-    /// The container's memory limit.
-    #[serde(default = "defaults::service_memory")]
-    pub memory: ByteSize,
-}
-
-/// What the stack must not be able to reach, besides what is always probed.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Isolation {
-    /// How the containers of the stack reach each other. Neither way leads out.
-    #[serde(default)]
-    pub network: StackNetworkKind,
-    /// Names that must not resolve inside the stack.
-    #[serde(default)]
-    pub unresolvable: Vec<String>,
-    /// `host:port` that must not answer from inside the stack.
-    #[serde(default)]
-    pub unreachable: Vec<String>,
-}
-
-/// How the containers of a stack reach each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StackNetworkKind {
-    /// All on one loopback, and without any other interface. Two cannot listen on one port.
-    #[default]
-    Loopback,
-    /// Each with an address of its own on a bridge, which the host has an interface on. Whether it hears anything there is
-    /// for the probes to say.
-    Bridge,
-}
-
 /// Budgets. What is absent is measured, and not judged.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -395,85 +327,4 @@ pub struct Backup {
     pub network: String,
     /// The most memory `pg_dump`'s container may use. Default: three quarters of the engine's.
     pub memory: Option<ByteSize>,
-}
-
-/// A table's name, with its schema; `public` where none is given.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TableName {
-    /// The schema.
-    pub schema: String,
-    /// The table.
-    pub table: String,
-}
-
-impl FromStr for TableName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (schema, table) = split_qualified(text).unwrap_or_default();
-        let schema = schema.unwrap_or_else(|| "public".to_owned());
-        if schema.is_empty() || table.is_empty() {
-            return Err(format!(
-                "`{}` is not a table: write `table` or `schema.table`, a name with a dot or a quote in double quotes",
-                text.escape_debug()
-            ));
-        }
-        Ok(Self { schema, table })
-    }
-}
-
-impl TableName {
-    /// The name as it is, with quotes where it needs them: to find the table by, not to show.
-    pub fn key(&self) -> String {
-        qualified(&self.schema, &self.table)
-    }
-}
-
-/// A table of a restored database has the name that its dump gave it.
-impl fmt::Display for TableName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Foreign::new(self.key()).fmt(f)
-    }
-}
-
-impl<'de> Deserialize<'de> for TableName {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-mod defaults {
-    use super::{ByteSize, Duration};
-
-    pub fn timeout() -> Duration {
-        Duration::from_secs(2 * 60 * 60)
-    }
-
-    pub fn ready_timeout() -> Duration {
-        Duration::from_secs(2 * 60)
-    }
-
-    pub fn service_memory() -> ByteSize {
-        ByteSize::mib(512)
-    }
-
-    pub fn key() -> String {
-        "{database}_{timestamp}.dump.age".to_owned()
-    }
-
-    pub fn timestamp() -> String {
-        crate::model::names::COMPACT_TIMESTAMP.to_owned()
-    }
-
-    pub fn port() -> String {
-        "5432".to_owned()
-    }
-
-    pub fn user() -> String {
-        "postgres".to_owned()
-    }
-
-    pub fn network() -> String {
-        "host".to_owned()
-    }
 }
