@@ -9,6 +9,8 @@ pub mod forecast;
 pub mod image;
 mod inside;
 mod needs;
+mod obstacle;
+mod point;
 pub mod set;
 mod storage;
 pub mod survey;
@@ -21,17 +23,18 @@ use serde::Serialize;
 
 use crate::model::code::Code;
 use crate::model::codes;
-use crate::model::failure::{Failure, FailureRecord};
+use crate::model::failure::FailureRecord;
 use crate::model::names::{DatabaseName, ObjectKey};
 use crate::model::verdict::{
     Archive, Finding, Objective, PlanCost, RecoveryPoint, RecoverySet, Severity, Status,
 };
 use crate::store::{BucketFacts, Fact, ObjectFacts, ObjectMeta};
-use crate::template::{KeyPattern, StoreUrl, Template};
+use crate::template::{KeyPattern, Template};
 use contents::{Contents, ContentsRecord};
 use forecast::{Forecast, Room};
 use image::ImageFacts;
-use set::{HistoryRecord, Past};
+use point::View;
+use set::HistoryRecord;
 
 pub use survey::{FreeDisk, Listing, Look, Survey, Unnamed, UnnamedDatabase};
 
@@ -74,6 +77,13 @@ pub struct DrillPlan {
     pub cost: PlanCost,
     /// What is wrong, or worth knowing.
     pub findings: Vec<Finding>,
+}
+
+impl DrillPlan {
+    /// The recovery point of this database.
+    pub fn point(&self, database: &DatabaseName) -> Option<&RecoveryPoint> {
+        self.recovery_set.point(database)
+    }
 }
 
 /// More on one recovery point.
@@ -186,93 +196,8 @@ pub fn plan(template: &Template, pattern: &KeyPattern, survey: &Survey, at: Date
     }
 }
 
-/// What one recovery point is judged with.
-struct View<'a> {
-    template: &'a Template,
-    pattern: &'a KeyPattern,
-    survey: &'a Survey,
-    image: &'a ImageFacts,
-    at: DateTime<Utc>,
-    now: DateTime<Utc>,
-}
-
-impl View<'_> {
-    fn look_at(&self, point: &RecoveryPoint) -> (PointDetail, Vec<Finding>) {
-        let rules = &self.template.recovery_set;
-        let objects = objects_of(&self.survey.listing, &point.database);
-        let past = past(self.pattern, &point.database, objects, self.at);
-        let history = set::history(&past, rules);
-        let mut findings = Vec::new();
-        findings.extend(set::shrunken(point, &history, rules));
-        findings.extend(set::gaps(&point.database, &past, rules, self.at));
-        findings.extend(self.youngest(point, objects));
-        let mut detail = PointDetail {
-            database: point.database.clone(),
-            history,
-            storage: Fact::default(),
-            readable: None,
-            archive: None,
-            contents: None,
-            error: None,
-        };
-        let Some(look) = self.survey.looks.get(&point.database) else { return (detail, findings) };
-        detail.storage = look.facts.clone();
-        findings.extend(storage::lock_of_point(point, &look.facts, rules, self.now));
-        if let Some(facts) = &look.facts.value {
-            detail.readable = Some(facts.readable(self.now));
-            let bucket = StoreUrl::parse(&self.template.store.url).map(|url| url.place).unwrap_or_default();
-            findings.extend(storage::archived(point, facts, &bucket, self.now));
-        }
-        match &look.contents {
-            Some(Ok(contents)) => {
-                detail.readable = Some(true);
-                findings.extend(inside::judge(self.template, self.image, point, contents));
-                let before = self.survey.earlier.before(&point.database, point.taken_at);
-                findings.extend(inside::without_post_data(rules, point, contents, before));
-                detail.archive = Some(contents.archive.clone());
-                detail.contents = Some(contents.record());
-            }
-            Some(Err(failure)) => {
-                let expected = failure.hint.clone().unwrap_or_else(|| "a dump that can be read".to_owned());
-                let actual = failure.message.clone();
-                findings.push(finding(Severity::Error, failure.code, &point.database, expected, actual));
-                // Where the store does not tell how an object is kept, trying does.
-                if failure.code == codes::OBJECT_ARCHIVED {
-                    detail.readable = Some(false);
-                }
-                detail.error = Some(failure.to_record(None));
-            }
-            None => {}
-        }
-        (detail, findings)
-    }
-
-    /// The youngest of a database's keys may be of a time that has not come.
-    fn youngest(&self, point: &RecoveryPoint, objects: &[ObjectMeta]) -> Option<Finding> {
-        let times = objects.iter().filter_map(|object| {
-            Some((self.pattern.taken_at(&point.database, object.key.as_str())?, object.key.as_str()))
-        });
-        let (taken_at, key) = times.max()?;
-        set::from_the_future(&point.database, taken_at, key, self.now)
-    }
-}
-
 fn objects_of<'a>(listing: &'a Listing, name: &DatabaseName) -> &'a [ObjectMeta] {
     listing.get(name).map(Vec::as_slice).unwrap_or_default()
-}
-
-/// A database's recovery points up to `at`, in the order of time.
-fn past(pattern: &KeyPattern, name: &DatabaseName, objects: &[ObjectMeta], at: DateTime<Utc>) -> Vec<Past> {
-    let mut past: Vec<Past> = objects
-        .iter()
-        .filter_map(|object| {
-            let taken_at = pattern.taken_at(name, object.key.as_str())?;
-            Some(Past { taken_at, size_bytes: object.size_bytes })
-        })
-        .filter(|past| past.taken_at <= at)
-        .collect();
-    past.sort_by_key(|past| past.taken_at);
-    past
 }
 
 /// A database that is backed up and never drilled. One without recent backups was probably given up.
@@ -289,68 +214,6 @@ fn unnamed(unnamed: &UnnamedDatabase) -> Finding {
         "every database in the store among [[databases]]",
         format!("it {state}: {}", unnamed.key),
     )
-}
-
-impl DrillPlan {
-    /// The recovery point of this database.
-    pub fn point(&self, database: &DatabaseName) -> Option<&RecoveryPoint> {
-        self.recovery_set.point(database)
-    }
-
-    /// Why nothing should be restored by this plan: what cannot be restored, or could not pass. Other errors do not
-    /// forbid a drill: whether an old backup can at least be restored is worth knowing, and what cannot be read is
-    /// told by the drill beside all else that it finds. See [`DrillPlan::shortfall`].
-    pub fn obstacle(&self) -> Option<Failure> {
-        let finding = self.error_among(&[
-            codes::NO_RECOVERY_POINT,
-            codes::EMPTY_OBJECT,
-            codes::OBJECT_ARCHIVED,
-            code::inside::TABLE_MISSING_IN_DUMP,
-        ])?;
-        let hint = match finding.code {
-            codes::NO_RECOVERY_POINT => {
-                "look at the backup job's last runs, and at store.url and store.key in the template"
-            }
-            codes::OBJECT_ARCHIVED => {
-                "`restore-drill plan --request-restore` asks the store for a readable copy; or drill a newer recovery point"
-            }
-            code if code == code::inside::TABLE_MISSING_IN_DUMP => {
-                "compare the tables that pg_dump is told to dump with the template's checks; an older recovery point can be drilled with --at"
-            }
-            _ => "look at the backup job's last run; an older recovery point can be drilled with --at",
-        };
-        Some(Failure::bad(finding.code, format!("{}: {}", finding.subject, finding.actual)).hint(hint))
-    }
-
-    /// What the template demands and the set does not keep, though it can be restored. A drill of it cannot pass.
-    pub fn shortfall(&self) -> Option<Failure> {
-        let finding = self.error_among(&[
-            code::set::SKEW_EXCEEDED,
-            code::set::KEY_TIME_UNREADABLE,
-            code::inside::POST_DATA_MISSING,
-            code::storage::OBJECT_LOCK_MISSING,
-            code::storage::VERSIONING_MISSING,
-            code::storage::RETENTION_TOO_SHORT,
-            code::storage::STORAGE_FACT_NOT_KNOWN,
-        ])?;
-        let message = format!("{}: {}", finding.subject, finding.actual);
-        let hint = match finding.code {
-            code::set::KEY_TIME_UNREADABLE => {
-                format!("expected {}; was the backup job changed?", finding.expected)
-            }
-            code::inside::POST_DATA_MISSING => {
-                format!("expected {}; is pg_dump called with --section?", finding.expected)
-            }
-            _ => format!("recovery_set in the template demands: {}", finding.expected),
-        };
-        Some(Failure::bad(finding.code, message).hint(hint))
-    }
-
-    fn error_among(&self, codes: &[Code]) -> Option<&Finding> {
-        self.findings
-            .iter()
-            .find(|finding| finding.severity == Severity::Error && codes.contains(&finding.code))
-    }
 }
 
 fn newest(
@@ -431,4 +294,6 @@ fn rpo_finding(rpo: &Objective, set: &RecoverySet) -> Option<Finding> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

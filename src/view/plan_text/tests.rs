@@ -2,7 +2,7 @@
 
 use super::plan_text;
 use crate::plan::plan;
-use crate::plan::tests::{demanding, good, now, pattern, planned, rich, troubled};
+use crate::plan::testing::{demanding, good, now, pattern, planned, rich, troubled};
 
 #[test]
 fn a_full_plan_for_people_is_this() {

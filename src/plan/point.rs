@@ -1,0 +1,98 @@
+//! What is known of one recovery point, and what is wrong with it.
+
+use chrono::{DateTime, Utc};
+
+use super::image::ImageFacts;
+use super::set::{self, Past};
+use super::survey::Survey;
+use super::{PointDetail, finding, inside, objects_of, storage};
+use crate::model::codes;
+use crate::model::names::DatabaseName;
+use crate::model::verdict::{Finding, RecoveryPoint, Severity};
+use crate::store::{Fact, ObjectMeta};
+use crate::template::{KeyPattern, StoreUrl, Template};
+
+/// What one recovery point is judged with.
+pub(super) struct View<'a> {
+    pub(super) template: &'a Template,
+    pub(super) pattern: &'a KeyPattern,
+    pub(super) survey: &'a Survey,
+    pub(super) image: &'a ImageFacts,
+    pub(super) at: DateTime<Utc>,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl View<'_> {
+    pub(super) fn look_at(&self, point: &RecoveryPoint) -> (PointDetail, Vec<Finding>) {
+        let rules = &self.template.recovery_set;
+        let objects = objects_of(&self.survey.listing, &point.database);
+        let past = past(self.pattern, &point.database, objects, self.at);
+        let history = set::history(&past, rules);
+        let mut findings = Vec::new();
+        findings.extend(set::shrunken(point, &history, rules));
+        findings.extend(set::gaps(&point.database, &past, rules, self.at));
+        findings.extend(self.youngest(point, objects));
+        let mut detail = PointDetail {
+            database: point.database.clone(),
+            history,
+            storage: Fact::default(),
+            readable: None,
+            archive: None,
+            contents: None,
+            error: None,
+        };
+        let Some(look) = self.survey.looks.get(&point.database) else { return (detail, findings) };
+        detail.storage = look.facts.clone();
+        findings.extend(storage::lock_of_point(point, &look.facts, rules, self.now));
+        if let Some(facts) = &look.facts.value {
+            detail.readable = Some(facts.readable(self.now));
+            let bucket = StoreUrl::parse(&self.template.store.url).map(|url| url.place).unwrap_or_default();
+            findings.extend(storage::archived(point, facts, &bucket, self.now));
+        }
+        match &look.contents {
+            Some(Ok(contents)) => {
+                detail.readable = Some(true);
+                findings.extend(inside::judge(self.template, self.image, point, contents));
+                let before = self.survey.earlier.before(&point.database, point.taken_at);
+                findings.extend(inside::without_post_data(rules, point, contents, before));
+                detail.archive = Some(contents.archive.clone());
+                detail.contents = Some(contents.record());
+            }
+            Some(Err(failure)) => {
+                let expected = failure.hint.clone().unwrap_or_else(|| "a dump that can be read".to_owned());
+                let actual = failure.message.clone();
+                findings.push(finding(Severity::Error, failure.code, &point.database, expected, actual));
+                // Where the store does not tell how an object is kept, trying does.
+                if failure.code == codes::OBJECT_ARCHIVED {
+                    detail.readable = Some(false);
+                }
+                detail.error = Some(failure.to_record(None));
+            }
+            None => {}
+        }
+        (detail, findings)
+    }
+
+    /// The youngest of a database's keys may be of a time that has not come.
+    fn youngest(&self, point: &RecoveryPoint, objects: &[ObjectMeta]) -> Option<Finding> {
+        let times = objects.iter().filter_map(|object| {
+            Some((self.pattern.taken_at(&point.database, object.key.as_str())?, object.key.as_str()))
+        });
+        let (taken_at, key) = times.max()?;
+        set::from_the_future(&point.database, taken_at, key, self.now)
+    }
+}
+
+/// A database's recovery points up to `at`, in the order of time.
+fn past(pattern: &KeyPattern, name: &DatabaseName, objects: &[ObjectMeta], at: DateTime<Utc>) -> Vec<Past> {
+    let mut past: Vec<Past> = objects
+        .iter()
+        .filter_map(|object| {
+            let taken_at = pattern.taken_at(name, object.key.as_str())?;
+            Some(Past { taken_at, size_bytes: object.size_bytes })
+        })
+        .filter(|past| past.taken_at <= at)
+        .collect();
+    past.sort_by_key(|past| past.taken_at);
+    past
+}
