@@ -135,13 +135,13 @@ fn the_last_drill_counts() {
         assert_eq!(health.status, status, "{words}");
         assert!(health.warnings[0].contains(words), "{:?}", health.warnings);
     }
-    let mended = [
+    let fixed = [
         narrowed(Status::Pass, 1, "b"),
         narrowed(Status::Fail, 2, "b"),
         drilled(Status::Pass, 3),
         drilled(Status::Fail, 4),
     ];
-    assert_eq!(judge(&template, &plan, after(&mended)).status, HealthStatus::Healthy);
+    assert_eq!(judge(&template, &plan, after(&fixed)).status, HealthStatus::Healthy);
     let of_older_backups =
         [of_older(Status::Pass, 1, 9), drilled(Status::Fail, 10), drilled(Status::Pass, 11)];
     assert_eq!(judge(&template, &plan, after(&of_older_backups)).status, HealthStatus::Healthy);

@@ -84,7 +84,7 @@ impl Failure {
             .hint("this is a defect of restore-drill; please report it with the verdict and what stderr says")
     }
 
-    /// The drill was told to stop.
+    /// A signal stopped the drill.
     pub fn cancelled() -> Self {
         Self::new(Class::Cancelled, codes::INTERRUPTED, "interrupted before it came to an end")
             .hint("nothing was learnt about the backup; run it again")

@@ -9,15 +9,15 @@ pub mod set {
     findings! {
         NO_RECOVERY_POINT = "no_recovery_point", "error":
             "No object of a database at or before the point in time.",
-            "Look at the backup job, at `store.url` and `store.key`.",
+            "Check the backup job, `store.url` and `store.key`.",
             "shop: no recovery point: nothing in the store begins with nightly/shop_";
         EMPTY_OBJECT = "empty_object", "error":
             "The newest recovery point has no bytes.",
-            "Look at the backup job's last run; drill an older one with `--at`.",
+            "Check the backup job's last run; drill an older one with `--at`.",
             "shop: the newest recovery point nightly/shop_20260517T083111Z.dump.age has no bytes at all";
         RPO_MISSED = "rpo_missed", "error":
             "The oldest member is older than `objectives.rpo`.",
-            "Look at the backup job's last runs.",
+            "Check the backup job's last runs.",
             "shop: its newest recovery point is 2d 3h old";
         SKEW_EXCEEDED = "skew_exceeded", "error":
             "Members were taken further apart than `recovery_set.max_skew`: rows may refer to rows that are not there yet.",
@@ -28,12 +28,12 @@ pub mod set {
             "Look for tables left out, or for rows deleted on purpose. A warning: a prune shrinks a sound dump too.",
             "shop: nightly/shop_20260517T083111Z.dump.age is 97.7 KiB, 10 % of that median";
         SCHEDULE_GAP = "schedule_gap", "warning":
-            "More than 1.5 intervals of `recovery_set.schedule` between two recovery points looked at.",
-            "Look at the backup job on that night.",
+            "More than 1.5 intervals of `recovery_set.schedule` between two recovery points considered.",
+            "Check the backup job on that night.",
             "shop: no recovery point for 2d after 2026-05-13 04:31:11Z";
         BACKUP_OVERDUE = "backup_overdue", "warning":
             "More than 1.5 intervals since the last one.",
-            "Look at the backup job's last run.",
+            "Check the backup job's last run.",
             "shop: the last one is of 2026-05-15 04:31:11Z, 2d before";
         KEY_TIME_UNREADABLE = "key_time_unreadable", "error if uploaded more than `recovery_set.schedule` (else a day) after the chosen one; else warning":
             "Keys that are a database's in all but the time, which `store.timestamp` does not read: they are passed over.",
@@ -41,7 +41,7 @@ pub mod set {
             "shop: 3 objects passed over, for a time that store.timestamp does not read";
         POINT_FROM_THE_FUTURE = "point_from_the_future", "warning":
             "A key names a time that has not come.",
-            "Look at the clock and the zone where keys are made.",
+            "Check the clock and the zone where keys are made.",
             "shop: nightly/shop_20310101T000000Z.dump.age names a time that has not come yet";
         SERVER_VERSIONS_DIFFER = "server_versions_differ", "warning":
             "Members are of different major versions.",
@@ -61,7 +61,7 @@ pub mod inside {
     findings! {
         DUMP_TRUNCATED = "dump_truncated", "error":
             "Also: rows should begin behind the end of the object.",
-            "Look at the upload; drill an older one with `--at`.",
+            "Check the upload; drill an older one with `--at`.",
             "shop: its key has 4096 bytes: the rest was cut off";
         TABLE_MISSING_IN_DUMP = "table_missing_in_dump", "error; warning if the name may only be unreadable in the dump's encoding":
             "A table that a check needs is not in the dump. For `verify-chain` a view will do.",
@@ -73,7 +73,7 @@ pub mod inside {
             "shop.public.orders: the dump has the table and none of its rows";
         POST_DATA_MISSING = "post_data_missing", "error with `recovery_set.require_post_data`, or if the dump of an earlier drill that passed had some; else warning":
             "The dump has rows, and not one index, key, constraint or trigger, as after `pg_dump --section=pre-data --section=data`.",
-            "Look at the options of `pg_dump`; a drill of it fails, though it can be restored.",
+            "Check the options of `pg_dump`; a drill of it fails, though it can be restored.",
             "shop: the dump has the rows of 9 tables, and not one index, key, constraint or trigger";
         TABLES_WITHOUT_ROWS = "tables_without_rows", "warning":
             "The rows of tables were left out on purpose (`--exclude-table-data`, `--schema-only`).",
@@ -136,7 +136,7 @@ pub mod storage {
             "Change the rule or the retention.",
             "bucket: the rule `tidy` deletes nightly/ after 7 days";
         STORAGE_FACT_NOT_KNOWN = "storage_fact_not_known", "error, if demanded":
-            "The store does not tell what the template demands.",
+            "The store does not report what the template demands.",
             "Grant the permission it names.",
             "bucket: lifecycle is not known: access denied; it needs s3:GetLifecycleConfiguration";
     }

@@ -1,4 +1,4 @@
-//! What is inside a recovery point, as its table of contents tells. Pure; no bytes of rows are needed.
+//! What is inside a recovery point, according to its table of contents. Pure; no bytes of rows are needed.
 
 use std::collections::BTreeSet;
 
@@ -64,7 +64,7 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// What a table of contents tells.
+    /// What a table of contents says.
     pub fn of(toc: &Toc, read_bytes: u64) -> Self {
         let header = &toc.header;
         let placed = toc.entries.iter().filter_map(|entry| match entry.data {

@@ -1,7 +1,7 @@
 //! How long a drill would take and how much room it needs, from earlier drills of the template. Pure.
 //!
-//! Nothing here is measured: each figure says what it rests on. Time goes by size: what a stage took for each byte in
-//! earlier drills, the median of them, times the bytes of today.
+//! Nothing here is measured: each figure says what it is based on. Time is proportional to size: a
+//! stage's median time for each byte in earlier drills, times the bytes of today.
 
 use std::collections::BTreeMap;
 
@@ -19,14 +19,14 @@ use crate::model::phase::Phase;
 use crate::model::verdict::{Finding, RecoveryPoint, RecoverySet, Severity};
 use crate::template::{Objectives, Template};
 
-/// Restored bytes for each byte of a dump whose rows are compressed, where no drill tells: rows are about a quarter of
-/// their size in a dump, and indexes come on top.
+/// Restored bytes for each byte of a dump whose rows are compressed, where no drill measured it: rows are about a
+/// quarter of their size in a dump, and indexes come on top.
 const ASSUMED_COMPRESSED: f64 = 6.0;
 /// The same for a dump whose rows are not compressed.
 const ASSUMED_PLAIN: f64 = 1.5;
-/// From this part of an objective on, it is said how near it is.
+/// A forecast above this part of an objective is reported.
 const NEAR: f64 = 0.8;
-/// The phases that come before the databases, and do not go by size.
+/// The phases that come before the databases, whose time does not depend on size.
 const FIXED_PHASES: [Phase; 4] = [Phase::Plan, Phase::Preflight, Phase::Stack, Phase::Isolation];
 
 /// The stages of a database that have budgets.
@@ -35,7 +35,7 @@ const STAGE_NAMES: [&str; STAGES] = ["download", "decrypt", "restore"];
 /// How long a drill would take.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Forecast {
-    /// What it rests on.
+    /// What it is based on.
     pub basis: String,
     /// Until everything is restored and verified. Absent if no earlier drill had all these databases.
     pub total: Option<Range>,
@@ -77,7 +77,7 @@ impl DatabaseForecast {
     }
 }
 
-/// Forecasts a drill; `None` without any earlier one to go by.
+/// Forecasts a drill; `None` without an earlier one to base it on.
 pub fn forecast(set: &RecoverySet, past: &[PastDrill]) -> Option<Forecast> {
     let databases: Vec<DatabaseForecast> =
         set.points.iter().filter_map(|point| forecast_database(point, past)).collect();
@@ -157,7 +157,7 @@ fn ratio(a: u64, b: u64) -> f64 {
     a as f64 / b as f64
 }
 
-/// Seconds to the millisecond: more digits would claim what nobody knows.
+/// Seconds to the millisecond: more digits would claim a precision that it lacks.
 fn milliseconds(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }
@@ -171,7 +171,7 @@ fn range(mut figures: Vec<f64>) -> Option<Range> {
     })
 }
 
-/// Objectives that the forecast does not keep, or hardly.
+/// Objectives that the forecast misses, or nearly misses.
 pub fn at_risk(forecast: &Forecast, objectives: &Objectives) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut judge = |what: &str, subject: &str, target: Option<std::time::Duration>, seconds: Option<f64>| {
@@ -187,7 +187,7 @@ pub fn at_risk(forecast: &Forecast, objectives: &Objectives) -> Vec<Finding> {
             code::room::OBJECTIVE_AT_RISK,
             subject,
             format!("{what} within {}", human::duration(target)),
-            format!("{what} would take about {}, going by {}", human::duration(seconds), forecast.basis),
+            format!("{what} would take about {}, based on {}", human::duration(seconds), forecast.basis),
         ));
     };
     judge("recovery", "rto", objectives.rto, forecast.total.map(|total| total.seconds));
@@ -206,9 +206,9 @@ pub fn at_risk(forecast: &Forecast, objectives: &Objectives) -> Vec<Finding> {
 pub struct Room {
     /// Dumps and restored databases together: the most that lies on the disk at once.
     pub needed_bytes: u64,
-    /// What that rests on.
+    /// What the estimate is based on.
     pub basis: String,
-    /// Whether earlier drills tell the size of every database; if not, some are assumed.
+    /// Whether earlier drills measured the size of every database; if not, some are assumed.
     pub measured: bool,
     /// Bytes free, where that is known.
     pub free: Option<FreeDisk>,
@@ -252,7 +252,7 @@ pub fn room(
     let assumption = format!("{ASSUMED_COMPRESSED} times a compressed dump, {ASSUMED_PLAIN} times another");
     let basis = match (measured, assumed) {
         (_, 0) => "what earlier drills restored".to_owned(),
-        (0, _) => format!("assumed: {assumption}; no earlier drill tells"),
+        (0, _) => format!("assumed: {assumption}; no earlier drill measured it"),
         (_, assumed) => format!("what earlier drills restored; assumed for {assumed}: {assumption}"),
     };
     let dumps: u64 = set.points.iter().map(|point| point.size_bytes).sum();
@@ -272,7 +272,7 @@ pub fn too_small(room: &Room) -> Option<Finding> {
     ))
 }
 
-/// The last drill that tells which version an image has.
+/// The last drill that recorded which version an image has.
 pub fn version_seen<'a>(template: &Template, past: &'a [PastDrill]) -> Option<(&'a str, u32)> {
     let same = |drill: &&PastDrill| drill.image.as_deref() == Some(&template.postgres().image);
     past.iter().filter(same).find_map(|drill| Some((drill.timestamp.as_str(), drill.major?)))

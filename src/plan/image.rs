@@ -16,7 +16,7 @@ pub struct ImageFacts {
     pub basis: String,
 }
 
-/// What the template tells, or else the last drill that ran with this image.
+/// What the template says, or else the last drill that ran with this image.
 pub fn facts(postgres: &Postgres, last_drill: Option<(&str, u32)>) -> ImageFacts {
     let (major, basis) = if let Some(version) = postgres.version {
         (Some(version), "postgres.version in the template".to_owned())
@@ -30,7 +30,7 @@ pub fn facts(postgres: &Postgres, last_drill: Option<(&str, u32)>) -> ImageFacts
     ImageFacts { image: postgres.image.clone(), major, basis }
 }
 
-/// The major version that an image's tag tells: `postgres:17-alpine`, `timescaledb:2.14-pg16`. A number alone counts
+/// The major version in an image's tag: `postgres:17-alpine`, `timescaledb:2.14-pg16`. A number alone counts
 /// only where the image is named for PostgreSQL itself: others count their own versions.
 fn major_of_tag(image: &str) -> Option<u32> {
     let image = image.split_once('@').map_or(image, |(name, _)| name);

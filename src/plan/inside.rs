@@ -144,7 +144,7 @@ fn newer_than_image(image: &ImageFacts, point: &RecoveryPoint, contents: &Conten
         severity,
         codes::DUMP_NEWER_THAN_IMAGE,
         &point.database,
-        format!("a dump of PostgreSQL {has} or older: so says {}", image.basis),
+        format!("a dump of PostgreSQL {has} or older, according to {}", image.basis),
         format!(
             "the dump is of PostgreSQL {} by pg_dump {}, in format {}",
             contents.archive.server_version, contents.archive.pg_dump_version, contents.archive.format
@@ -161,7 +161,7 @@ fn older_than_image(image: &ImageFacts, point: &RecoveryPoint, contents: &Conten
             Severity::Warning,
             code::inside::DUMP_OLDER_THAN_IMAGE,
             &point.database,
-            format!("a dump of PostgreSQL {has}: so says {}", image.basis),
+            format!("a dump of PostgreSQL {has}, according to {}", image.basis),
             format!(
                 "the dump is of PostgreSQL {of_dump}: a drill shows that it restores into {has}, and not into {of_dump}"
             ),
@@ -332,7 +332,7 @@ pub fn versions_differ<'a>(all: impl Iterator<Item = (&'a DatabaseName, &'a Cont
 }
 
 /// A dump of rows without one index, key, constraint or trigger restores without a word, to a database that no application
-/// can work with. There may be none in truth; an earlier drill, or the template, tells.
+/// can work with. There may be none in truth; an earlier drill or the template says.
 pub fn without_post_data(
     rules: &RecoverySetRules,
     point: &RecoveryPoint,

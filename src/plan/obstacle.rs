@@ -7,9 +7,9 @@ use crate::model::failure::Failure;
 use crate::model::verdict::{Finding, Severity};
 
 impl DrillPlan {
-    /// Why nothing should be restored by this plan: what cannot be restored, or could not pass. Other errors do not
-    /// forbid a drill: whether an old backup can at least be restored is worth knowing, and what cannot be read is
-    /// told by the drill beside all else that it finds. See [`DrillPlan::shortfall`].
+    /// Why nothing should be restored by this plan: the set cannot be restored, or could not pass. Other errors do not
+    /// forbid a drill: whether an old backup can at least be restored is worth knowing, and the drill reports what
+    /// cannot be read beside everything else that it finds. See [`DrillPlan::shortfall`].
     pub fn obstacle(&self) -> Option<Failure> {
         let finding = self.error_among(&[
             codes::NO_RECOVERY_POINT,
@@ -19,20 +19,20 @@ impl DrillPlan {
         ])?;
         let hint = match finding.code {
             codes::NO_RECOVERY_POINT => {
-                "look at the backup job's last runs, and at store.url and store.key in the template"
+                "check the backup job's last runs, and store.url and store.key in the template"
             }
             codes::OBJECT_ARCHIVED => {
                 "`restore-drill plan --request-restore` asks the store for a readable copy; or drill a newer recovery point"
             }
             code if code == code::inside::TABLE_MISSING_IN_DUMP => {
-                "compare the tables that pg_dump is told to dump with the template's checks; an older recovery point can be drilled with --at"
+                "compare the tables that the backup job dumps with the template's checks; an older recovery point can be drilled with --at"
             }
-            _ => "look at the backup job's last run; an older recovery point can be drilled with --at",
+            _ => "check the backup job's last run; an older recovery point can be drilled with --at",
         };
         Some(Failure::bad(finding.code, format!("{}: {}", finding.subject, finding.actual)).hint(hint))
     }
 
-    /// What the template demands and the set does not keep, though it can be restored. A drill of it cannot pass.
+    /// What the template demands and the set does not meet, though it can be restored. A drill of it cannot pass.
     pub fn shortfall(&self) -> Option<Failure> {
         let finding = self.error_among(&[
             code::set::SKEW_EXCEEDED,
@@ -46,10 +46,13 @@ impl DrillPlan {
         let message = format!("{}: {}", finding.subject, finding.actual);
         let hint = match finding.code {
             code::set::KEY_TIME_UNREADABLE => {
-                format!("expected {}; was the backup job changed?", finding.expected)
+                format!("expected {}; check whether the backup job was changed", finding.expected)
             }
             code::inside::POST_DATA_MISSING => {
-                format!("expected {}; is pg_dump called with --section?", finding.expected)
+                format!(
+                    "expected {}; check whether the backup job calls pg_dump with --section",
+                    finding.expected
+                )
             }
             _ => format!("recovery_set in the template demands: {}", finding.expected),
         };

@@ -62,7 +62,7 @@ impl View<'_> {
                 let expected = failure.hint.clone().unwrap_or_else(|| "a dump that can be read".to_owned());
                 let actual = failure.message.clone();
                 findings.push(finding(Severity::Error, failure.code, &point.database, expected, actual));
-                // Where the store does not tell how an object is kept, trying does.
+                // Where the store does not report how an object is kept, reading it shows whether it is archived.
                 if failure.code == codes::OBJECT_ARCHIVED {
                     detail.readable = Some(false);
                 }

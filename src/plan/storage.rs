@@ -174,9 +174,9 @@ fn meet(a: &str, b: &str) -> bool {
     a.starts_with(b) || b.starts_with(a)
 }
 
-/// What is demanded and cannot be seen is not there, as far as anybody can tell.
+/// What is demanded and cannot be seen is not there, as far as the plan can see.
 fn not_known<T>(what: &str, subject: impl ToString, expected: &str, fact: &Fact<T>) -> Finding {
-    let why = fact.not_known.as_deref().unwrap_or("the store did not tell");
+    let why = fact.not_known.as_deref().unwrap_or("the store did not report it");
     finding(
         Severity::Error,
         code::storage::STORAGE_FACT_NOT_KNOWN,

@@ -45,7 +45,7 @@ pub struct Survey {
 pub struct Look {
     /// How it is kept.
     pub facts: Fact<ObjectFacts>,
-    /// What is inside, or why that cannot be told; absent if it was not read.
+    /// What is inside, or why that is not known; absent if it was not read.
     pub contents: Option<Result<Contents, Failure>>,
 }
 

@@ -26,14 +26,14 @@ use super::table::{NeededTable, TableName};
 pub struct Template {
     /// The version of this schema. Always 1.
     pub schema_version: u32,
-    /// The template's name, as it stands in verdicts.
+    /// The template's name, as verdicts show it.
     pub name: String,
     /// One line for people.
     #[serde(default)]
     pub description: Option<String>,
     /// What project names begin with.
     pub project_prefix: ProjectPrefix,
-    /// A drill that has not come to a verdict after this long is stopped, and says where it was.
+    /// A drill without a verdict after this long is stopped, and reports where it was.
     #[serde(with = "humantime_serde", default = "defaults::timeout")]
     pub timeout: Duration,
     /// Where recovery points live.
@@ -43,7 +43,7 @@ pub struct Template {
     /// The server that databases of PostgreSQL are restored to; [`Template::postgres`] reads it.
     #[serde(default)]
     pub postgres: Option<Postgres>,
-    /// What makes a recovery set good enough.
+    /// What a recovery set must meet.
     #[serde(default)]
     pub recovery_set: RecoverySetRules,
     /// Further services of the stack, by name.
@@ -171,13 +171,13 @@ pub struct Encryption {
 pub struct Postgres {
     /// Its image: the official one, or one that behaves like it.
     pub image: String,
-    /// Its major version, where the image's tag does not tell; a plan asks no engine.
+    /// Its major version, where the image's tag does not name it; a plan asks no engine.
     #[serde(default)]
     pub version: Option<u32>,
     /// Extensions it has besides those that come with PostgreSQL.
     #[serde(default)]
     pub extensions: Vec<String>,
-    /// Which settings the server runs with.
+    /// The set of settings the server runs with.
     #[serde(default)]
     pub tuning: Tuning,
     /// Settings on top of those, as in `postgresql.conf`.
@@ -192,7 +192,7 @@ pub struct Postgres {
     /// The container's memory limit. Default: three quarters of the engine's memory.
     #[serde(default)]
     pub memory: Option<ByteSize>,
-    /// The locale to restore a database with whose own the image lacks. Default: none, and the drill says so.
+    /// The locale for a database whose own locale the image lacks. Default: none, and the drill reports the missing one.
     #[serde(default)]
     pub locale: Option<String>,
     /// How long the server may take until it answers.
@@ -200,7 +200,7 @@ pub struct Postgres {
     pub ready_timeout: Duration,
 }
 
-/// What makes a recovery set good enough. What is absent is not judged.
+/// What a recovery set must meet. A rule that is absent is not judged.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RecoverySetRules {
@@ -212,7 +212,7 @@ pub struct RecoverySetRules {
     pub schedule: Option<Duration>,
     /// A recovery point smaller than this part of the median of those before it is suspicious.
     pub shrunk_below: f64,
-    /// How many recovery points before the chosen one are looked at.
+    /// How many recovery points before the chosen one are considered.
     pub history: u16,
     /// Every recovery point must be under an object lock.
     pub require_object_lock: bool,
@@ -240,7 +240,7 @@ impl Default for RecoverySetRules {
     }
 }
 
-/// Budgets. What is absent is measured, and not judged.
+/// Budgets. Without a budget the time is measured, and not judged.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Objectives {
@@ -268,7 +268,7 @@ pub struct Objectives {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Health {
-    /// How long ago the last drill that passed may be. Without it drills that are not there are not missed.
+    /// How long ago the last drill that passed may be. Without it, missing drills are not reported.
     #[serde(with = "humantime_serde", default)]
     pub max_drill_age: Option<Duration>,
 }

@@ -261,7 +261,9 @@ fn room(plan: &DrillPlan) -> String {
 }
 
 fn forecast(plan: &DrillPlan) -> String {
-    let Some(forecast) = &plan.forecast else { return "none: there is no earlier drill to go by".to_owned() };
+    let Some(forecast) = &plan.forecast else {
+        return "none: there is no earlier drill to base it on".to_owned();
+    };
     let total = match forecast.total {
         Some(total) if total.low_seconds < total.high_seconds => format!(
             "~{} until verified, from {} to {}",

@@ -5,19 +5,19 @@ use super::codes;
 codes! {
     NO_RECOVERY_POINT = "no_recovery_point":
         "The store has no recovery point of a database at or before the point in time.",
-        "Look at the backup job's last runs, and at `store.url` and `store.key`.";
+        "Check the backup job's last runs, and `store.url` and `store.key`.";
     OBJECT_ARCHIVED = "object_archived":
         "A recovery point is in an archive storage class. Found in the plan; later it gives exit code 3.",
         "`restore-drill plan --request-restore`, or drill a newer one.";
     EMPTY_OBJECT = "empty_object":
         "The newest recovery point has no bytes.",
-        "Look at the backup job's last run. Drill an older recovery point with `--at`.";
+        "Check the backup job's last run. Drill an older recovery point with `--at`.";
     OBJECT_GONE = "object_gone":
         "An object was in the listing and is not in the store any more.",
-        "Look at the bucket's lifecycle rules and clean-up jobs.";
+        "Check the bucket's lifecycle rules and clean-up jobs.";
     NOT_AGE = "not_age":
         "The recovery point is not an age file.",
-        "Look at what the backup job uploads, and at `store.key`.";
+        "Check what the backup job uploads, and `store.key`.";
     AGE_HEADER_INVALID = "age_header_invalid":
         "The age header is damaged.",
         "Compare the object's size with the backup job's log. Drill an older recovery point with `--at`.";
@@ -35,10 +35,10 @@ codes! {
         "Take the `-t` out of `docker exec -t … pg_dump` (or `ssh -t`) in the backup job.";
     EMPTY_DUMP = "empty_dump":
         "The recovery point decrypts to nothing. `backup`: `pg_dump` wrote nothing.",
-        "Look at the exit status of `pg_dump` in the backup job (`set -o pipefail`).";
+        "Check the exit status of `pg_dump` in the backup job (`set -o pipefail`).";
     DUMP_TRUNCATED = "dump_truncated":
         "The dump ends early.",
-        "Look at the exit status of `pg_dump` in the backup job.";
+        "Check the exit status of `pg_dump` in the backup job.";
     NOT_AN_ARCHIVE = "not_an_archive":
         "The dump is not in pg_dump's custom format.",
         "Make dumps with `pg_dump --format=custom`; `restore-drill backup` does.";
@@ -47,7 +47,7 @@ codes! {
         "Compare the backup job's database names with its object names.";
     FOREIGN_KEY_VIOLATED = "foreign_key_violated":
         "Rows refer to rows that are not in the dump.",
-        "Look whether the dump was taken from one snapshot, and whole.";
+        "Check whether the dump was taken from one snapshot, and whole.";
     RESTORE_FAILED = "restore_failed":
         "`pg_restore` reported another error.",
         "Read `databases[].pg_restore.stderr`.";
@@ -55,11 +55,11 @@ codes! {
         "In `databases[].error` only: not restored, because its parent was not.",
         "See the parent's error.";
     ISOLATION_FAILED = "isolation_failed":
-        "The stack is not isolated, and nothing was restored; or somebody joined it while it held data.",
+        "The stack is not isolated, and nothing was restored; or another process joined it while it held data.",
         "Read `isolation`; see [isolation](isolation.md).";
     RPO_MISSED = "rpo_missed":
         "The oldest recovery point of the set is older than the objective.",
-        "Look at the backup job's last runs.";
+        "Check the backup job's last runs.";
     RTO_MISSED = "rto_missed":
         "Recovery took longer than the objective.",
         "The hint names the longest stage; `phases` says where the time went.";
@@ -68,10 +68,10 @@ codes! {
         "As `rto_missed`.";
     SCHEMA_DIFFERS = "schema_differs":
         "A table or column that a check needs is not in the restored database.",
-        "Look whether it was left out of the backup, and at the names in the template.";
+        "Check whether it was left out of the backup, and check the names in the template.";
     CHAIN_COLUMNS_MISSING = "chain_columns_missing":
         "The table of a `verify-chain` check lacks columns the scheme needs.",
-        "Look whether it is the right table.";
+        "Check whether it is the right table.";
     JSONL_MALFORMED = "jsonl_malformed":
         "`verify-chain` only: a line of the export is no JSON object, or lacks a whole number where \
          `contiguous` needs one, or the export is cut off.",
@@ -87,7 +87,7 @@ codes! {
         "The hint follows from what `pg_dump` said.";
     READBACK_DIFFERS = "readback_differs":
         "`backup` only: reading the dump back does not give what was uploaded.",
-        "Do not rely on the dump. Look at the store, and run the backup again.";
+        "Do not rely on the dump. Check the store, and run the backup again.";
     SOURCE_TOO_OLD = "source_too_old":
         "`backup` only: the source's PostgreSQL is too old for a manifest. The dump is made all the \
          same, and the manifest says so.",

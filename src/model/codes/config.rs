@@ -27,7 +27,7 @@ codes! {
         "Cast it.";
     CHAIN_INVALID = "chain_invalid":
         "`verify-chain` only: the options contradict each other, or one is missing.",
-        "Look at `--help`.";
+        "Check `--help`.";
     CHECK_UNKNOWN = "check_unknown":
         "`verify-chain` only: the template has no such check.",
         "Name one with `--check`.";
@@ -42,14 +42,14 @@ codes! {
         "Write `postgres://USER@HOST:PORT/DATABASE`.";
     TLS_ROOTS_UNREADABLE = "tls_roots_unreadable":
         "`verify-chain` only: no certificate authority can be read.",
-        "Look at `sslrootcert` or `PGSSLROOTCERT`.";
+        "Check `sslrootcert` or `PGSSLROOTCERT`.";
     STORE_URL_INVALID = "store_url_invalid":
         "`store.url` is not an S3 URL, or its bucket has `@`, `:` or `?` in it. It is not shown, as \
          there may be a password in it.",
         "Write `s3://bucket` or `s3://bucket/prefix`.";
     NO_SUCH_BUCKET = "no_such_bucket":
         "The bucket does not exist.",
-        "Look at `store.url` and `store.endpoint`.";
+        "Check `store.url` and `store.endpoint`.";
     CREDENTIALS_MISSING = "credentials_missing":
         "There are no credentials for the store.",
         "Set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or `AWS_PROFILE`, or give the machine a role.";
@@ -59,7 +59,7 @@ codes! {
         "Set the variable the message names again, without it: `printf %s` instead of `echo`.";
     REGION_INVALID = "region_invalid":
         "The region is not written like one.",
-        "Look at `store.region`, `AWS_REGION`, `AWS_DEFAULT_REGION` and the profile.";
+        "Check `store.region`, `AWS_REGION`, `AWS_DEFAULT_REGION` and the profile.";
     WRONG_REGION = "wrong_region":
         "The bucket is in another region than requests are signed for.",
         "Set `store.region` to the one the message names.";
@@ -67,8 +67,8 @@ codes! {
         "`AWS_CA_BUNDLE` names no file of certificates.",
         "Name a file in PEM form with the authorities to trust.";
     PROXY_INVALID = "proxy_invalid":
-        "A variable such as `HTTPS_PROXY` names no HTTP proxy, and the way to the store, or to its \
-         credentials, is through it.",
+        "A variable such as `HTTPS_PROXY` names no HTTP proxy, and requests to the store, or for its \
+         credentials, use it.",
         "Write `http://HOST:PORT`, with `USER:PASSWORD@` before the host if it asks for them.";
     IDENTITY_MISSING = "identity_missing":
         "No identity is given.",
@@ -94,7 +94,7 @@ codes! {
         "Add it.";
     ENCRYPT_FAILED = "encrypt_failed":
         "`backup` only: these recipients cannot be encrypted to.",
-        "Look at `backup.recipients`.";
+        "Check `backup.recipients`.";
     ONLY_UNKNOWN = "only_unknown":
         "`--only` names a database the template does not have.",
         "The hint lists them.";
@@ -116,7 +116,7 @@ codes! {
          others. `sql`: return one column; for `max_age`, a time.";
     QUERY_INVALID = "query_invalid":
         "A query of `sql` is no SQL, or cannot be a subquery.",
-        "Look at the query in the template.";
+        "Check the query in the template.";
     QUERY_WRITES = "query_writes":
         "A query of `sql` tries to write.",
         "A check only reads.";
@@ -129,13 +129,13 @@ codes! {
         "Name another file with `--log`; with `--log /dev/null` there is none.";
     DRILL_UNKNOWN = "drill_unknown":
         "`reap` only: nothing on the engine belongs to that drill.",
-        "Look at the id.";
+        "Check the id.";
     DOCKER_CONTEXT_UNKNOWN = "docker_context_unknown":
         "The Docker context that was chosen does not exist.",
         "`docker context ls`.";
     DOCKER_CONFIG_UNREADABLE = "docker_config_unreadable":
         "Docker's `config.json` or a context cannot be read, so the engine that was chosen is not known.",
-        "Mend it, or set `DOCKER_HOST`.";
+        "Fix it, or set `DOCKER_HOST`.";
     ENGINE_ADDRESS_UNSUPPORTED = "engine_address_unsupported":
         "The engine that was chosen cannot be reached by this program: `ssh://`, or TLS that trusts \
          any engine.",

@@ -18,16 +18,16 @@ codes! {
          `s3:AbortMultipartUpload`.";
     CREDENTIALS_EXPIRED = "credentials_expired":
         "The store says that the credentials have expired.",
-        "Get new ones. Look at the machine's clock, too.";
+        "Get new ones. Check the machine's clock, too.";
     CREDENTIALS_TIMEOUT = "credentials_timeout":
         "The credentials did not come within a minute.",
-        "Look at the `credential_process` of the profile: it must not wait for a person.";
+        "Check the `credential_process` of the profile: it must not wait for a person.";
     CLOCK_SKEWED = "clock_skewed":
         "The store refuses requests because this machine's clock is wrong.",
         "Set the clock (NTP).";
     STORE_REDIRECTS = "store_redirects":
         "The store sends requests on to another place.",
-        "Look at `store.endpoint` and `store.region`.";
+        "Check `store.endpoint` and `store.region`.";
     STORE_ERROR = "store_error":
         "The store answered with another error, or what answers is no S3 store.",
         "Read the message.";
@@ -36,7 +36,7 @@ codes! {
         "Look for a proxy or gateway that drops the header `Range`.";
     LISTING_STUCK = "listing_stuck":
         "The store says that a listing goes on, and sends nothing new.",
-        "Look at what answers at the endpoint.";
+        "Check what answers at the endpoint.";
     LISTING_TOO_LONG = "listing_too_long":
         "A listing did not end after a quarter of a million objects or 2,000 pages.",
         "Put recovery points under a prefix of their own.";
@@ -55,10 +55,10 @@ codes! {
         "Docker Engine 19.03 (API 1.40) is the oldest.";
     ENGINE_ERROR = "engine_error":
         "The engine refused something, or broke off.",
-        "Look at `docker info` and the engine's log.";
+        "Check `docker info` and the engine's log.";
     ENGINE_SILENT = "engine_silent":
         "The engine took a request and did not answer it in time.",
-        "As above; it may hang, or the machine may be too busy.";
+        "As for `engine_error`; it may hang, or the machine may be too busy.";
     IMAGE_UNAVAILABLE = "image_unavailable":
         "An image is not on the engine and cannot be pulled.",
         "Pull or build it, and name it in the template.";
@@ -72,14 +72,14 @@ codes! {
         "The engine's disk is full.",
         "See `docker system df`; `restore-drill reap` removes what crashed drills left.";
     COMMAND_KILLED_FROM_OUTSIDE = "command_killed_from_outside":
-        "Somebody killed the program of a `command` check: neither the drill nor its memory limit.",
+        "The program of a `command` check was killed from outside: by neither the drill nor its memory limit.",
         "Run the drill again.";
     SERVICE_DIED = "service_died":
         "A container of the stack ended, or was killed.",
-        "Look at its section in the template; it may need `user`.";
+        "Check its section in the template; it may need `user`.";
     SERVICE_NOT_READY = "service_not_ready":
         "A service is not ready in time.",
-        "Look at its `ready` and `ready_timeout`.";
+        "Check its `ready` and `ready_timeout`.";
     SERVER_NOT_READY = "server_not_ready":
         "Postgres does not answer in time.",
         "Raise `postgres.ready_timeout`; `--keep` leaves the container to look at.";
@@ -130,24 +130,24 @@ codes! {
         "A function of the dump needs a library that the image lacks.",
         "Name an image that has it.";
     MAJOR_DIFFERS = "major_differs":
-        "A view of the dump reads the system's own views, which are others in the image's major version.",
+        "A view of the dump reads the system's own views, which differ in the image's major version.",
         "Name an image of the dump's major version.";
     COLLATION_MISSING = "collation_missing":
         "The image lacks a locale or a collation of the source.",
         "Name an image that has it, or set `postgres.locale`.";
     CHAIN_DISORDERED = "chain_disordered":
         "A `verify-chain` check: too many rows name a parent that no row near them in time is.",
-        "Look at the timestamps of the rows; set `order_by` where columns order each chain.";
+        "Check the timestamps of the rows; set `order_by` where columns order each chain.";
     QUERY_FAILED = "query_failed":
         "A query of the drill or of a check failed.",
         "Read the message. The hint says whether the query is the template's or the drill's own.";
     VALUE_TOO_LARGE = "value_too_large":
         "The server sent a value or a row of more than 64 MiB, where one is read as a whole.",
-        "The message says of which table. Nothing was learnt about it; leave it, or the column, out \
+        "The message names the table. Nothing was learnt about it; leave it, or the column, out \
          of the check. `fingerprint` compares rows of any length.";
     QUERY_TIMED_OUT = "query_timed_out":
         "A query of a check did not end within its `timeout`.",
-        "Raise `timeout` of the check, or look why it takes so long.";
+        "Raise `timeout` of the check, or find out why it takes so long.";
     AMCHECK_UNAVAILABLE = "amcheck_unavailable":
         "An `amcheck` check with `require = true`, and the image does not have the extension; or the \
          backup has one of that name that is not the image's.",
@@ -171,7 +171,7 @@ codes! {
         "`phases` and `databases[].seconds` say where the time went; `timeout` in the template sets \
          the limit.";
     EVIDENCE_LOST = "evidence_lost":
-        "Everything held, and the verdict or its row in the drill log could not be written.",
+        "Everything passed, and the verdict or its row in the drill log could not be written.",
         "Make room or set the permissions, and run it again.";
     INCOMPLETE = "incomplete":
         "The drill ended without a failure, and without evidence for everything.",
@@ -193,13 +193,13 @@ codes! {
         "Drill with the version of restore-drill that made the backup, or a later one.";
     OBJECT_TOO_LARGE = "object_too_large":
         "An object that is read as a whole is over the limit for its kind.",
-        "The limit guards against what is no such object. Report a real one that is over it.";
+        "The limit guards against objects of another kind. Report a real one that is over it.";
     DISK_SHORT = "disk_short":
         "`doctor` only: the disk has less room than the last drill needed.",
         "See `docker system df`; `restore-drill reap` removes what crashed drills left.";
     REMOVAL_UNDER_WAY = "removal_under_way":
         "In messages of teardown only: the engine is removing the thing already.",
-        "Nothing. Teardown looks again.";
+        "Nothing. Teardown checks again.";
     DEMO_BREAK_FAILED = "demo_break_failed":
         "`demo --break` only: the backup could not be broken in this way (exit code 2 if its data has \
          nothing to break).",

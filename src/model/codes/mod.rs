@@ -30,7 +30,7 @@ pub static GROUPS: &[Group] = &[
     Group { title: "Exit code 130", entries: &[INTERRUPTED_ENTRY] },
 ];
 
-/// A drill was told to stop.
+/// A signal stopped the drill.
 pub const INTERRUPTED: Code = INTERRUPTED_ENTRY.code;
 const INTERRUPTED_ENTRY: CodeEntry = CodeEntry {
     code: Code::new("interrupted"),

@@ -35,10 +35,10 @@ fn a_full_plan_for_people_is_this() {
     Forecast   ~8m 17s until verified, checks ~21s (the drill of 20260516T083111Z, by size)
     This plan  31 requests, 891.0 KiB moved, 16 objects listed, 0.8s
 
-    info: rto: recovery would take about 8m 17s, going by the drill of 20260516T083111Z, by size (expected recovery within 10m) [objective_at_risk]
+    info: rto: recovery would take about 8m 17s, based on the drill of 20260516T083111Z, by size (expected recovery within 10m) [objective_at_risk]
     warning: stock: nightly/stock_20260517T043111Z.dump.age is 97.7 KiB, 10 % of that median (expected at least 50 % of 976.6 KiB, the median of the 4 before it) [shrunken_point]
     warning: stock: no recovery point for 2d after 2026-05-13 04:31:11Z (expected a recovery point every 1d) [schedule_gap]
-    warning: stock: the dump is of PostgreSQL 15: a drill shows that it restores into 17, and not into 15 (expected a dump of PostgreSQL 17: so says the image's tag) [dump_older_than_image]
+    warning: stock: the dump is of PostgreSQL 15: a drill shows that it restores into 17, and not into 15 (expected a dump of PostgreSQL 17, according to the image's tag) [dump_older_than_image]
     warning: stock: the dump needs timescaledb, and postgres:17 may not have it (expected extensions that come with PostgreSQL, or that postgres.extensions in the template names) [extension_not_known]
     warning: recovery set: PostgreSQL 15: stock; PostgreSQL 17: shop (expected members of one major version) [server_versions_differ]
     warning: disk: 9.5 MiB free: /var/lib/docker on this machine, now (expected about 16.0 MiB free (what earlier drills restored)) [disk_may_be_too_small]
@@ -71,8 +71,8 @@ fn a_sound_plan_for_people_is_this() {
     RPO        4h of 1d met
     Image      postgres:17: PostgreSQL 17, by the image's tag
     Store      not asked
-    Room       ~20.0 MiB needed (assumed: 6 times a compressed dump, 1.5 times another; no earlier drill tells); what is free is not known without the engine
-    Forecast   none: there is no earlier drill to go by
+    Room       ~20.0 MiB needed (assumed: 6 times a compressed dump, 1.5 times another; no earlier drill measured it); what is free is not known without the engine
+    Forecast   none: there is no earlier drill to base it on
     This plan  0 requests, 0 B moved, 0 objects listed, 0.0s
 
     The plan is sound: a drill would make sense
@@ -96,8 +96,8 @@ fn an_unsound_plan_for_people_is_this() {
     RPO        2d 3h of 1d MISSED
     Image      postgres:17: PostgreSQL 17, by the image's tag
     Store      not asked
-    Room       ~6.7 MiB needed (assumed: 6 times a compressed dump, 1.5 times another; no earlier drill tells); what is free is not known without the engine
-    Forecast   none: there is no earlier drill to go by
+    Room       ~6.7 MiB needed (assumed: 6 times a compressed dump, 1.5 times another; no earlier drill measured it); what is free is not known without the engine
+    Forecast   none: there is no earlier drill to base it on
     This plan  0 requests, 0 B moved, 0 objects listed, 0.0s
 
     error: stock: no recovery point: nothing in the store begins with nightly/stock_ (expected an object like nightly/stock_20260517T083111Z.dump.age) [no_recovery_point]
