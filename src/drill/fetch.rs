@@ -65,11 +65,12 @@ impl Fetcher {
             Ok((transfer, inspector.finish().map_err(NoContents::into_failure)?))
         });
         let of_database = |event| Event::Database(point.database.clone(), event);
-        let (mut done, mut shown) = (0, Instant::now());
+        let (mut done, mut shown) = (0, None::<Instant>);
         let writing = self.server.write_scratch(&point.database, plaintext_out, |bytes| {
             done += bytes;
-            if shown.elapsed() >= SHOW_EVERY {
-                shown = Instant::now();
+            // The first bytes are always shown.
+            if shown.is_none_or(|shown| shown.elapsed() >= SHOW_EVERY) {
+                shown = Some(Instant::now());
                 journal.show(of_database(DatabaseEvent::Bytes(done)));
             }
         });
