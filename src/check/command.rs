@@ -1,7 +1,7 @@
 //! `command`: a program in a container of its own, in the network of the stack, that must end with status 0.
 //!
 //! Its container is hardened as the stack's own are, and that is asserted before it starts. It is removed right after;
-//! its labels let teardown and `reap` remove it if that does not come to pass.
+//! if that fails, its labels let teardown and `reap` remove it.
 
 mod container;
 mod tail;
@@ -39,11 +39,11 @@ findings! {
         "Read `command_output`.",
         "smoke: exit status 1; it said last: no tenants";
     COMMAND_TIMED_OUT = "command_timed_out", "error":
-        "It did not end within `timeout`, and was killed.",
+        "The program did not end within `timeout`, and was killed.",
         "Read `command_output`. Raise `timeout` if it needs longer.",
         "smoke: it did not end within 5m, and was killed";
     COMMAND_KILLED = "command_killed", "error":
-        "The kernel killed it: it needed more than `memory`.",
+        "The kernel killed the program: it needed more than `memory`.",
         "Raise `memory`.",
         "smoke: it was killed: it needed more than 512 MiB of memory";
     COMMAND_OUTPUT = "command_output", "info":
@@ -86,7 +86,7 @@ pub struct Command {
     /// Its environment.
     #[serde(default)]
     pub environment: BTreeMap<String, Secret>,
-    /// Whether it is told how to reach the drill's Postgres: `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`, and
+    /// Whether its environment says how to reach the drill's Postgres: `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`, and
     /// `PGDATABASE`, which is the first of `databases`.
     #[serde(default)]
     pub postgres: bool,
@@ -189,7 +189,7 @@ async fn run(check: &Command, context: &Context<'_>) -> Result<Outcome> {
 }
 
 async fn image_volumes(stack: &Stack, image: &str) -> Result<Vec<String>> {
-    // Preflight saw to it that it is there; somebody may have removed it since.
+    // Preflight made sure that it is there; it may have been removed since.
     Ok(stack.engine.ensure_image(image, |_| {}).await?.volumes)
 }
 
@@ -227,16 +227,16 @@ fn ending(check: &Command, state: &ObservedContainer, for_memory: bool) -> Resul
         Some(KILLED) => Err(killed_from_outside(check)),
         Some(status) => Ok(Ending::Status(status)),
         None => {
-            let message = format!("the engine does not tell how the program of {} ended", check.name);
+            let message = format!("the engine does not report how the program of {} ended", check.name);
             Err(Failure::inconclusive(codes::ENGINE_ERROR, message))
         }
     }
 }
 
-/// Somebody else stopped it: that says nothing about the data it looked at.
+/// Something outside the drill stopped the program: that says nothing about the data it looked at.
 fn killed_from_outside(check: &Command) -> Failure {
     let message = format!(
-        "the program of {} was killed, by nobody in the drill and not for its own memory limit",
+        "the program of {} was killed, neither by the drill nor for exceeding its own memory limit",
         check.name
     );
     Failure::inconclusive(codes::COMMAND_KILLED_FROM_OUTSIDE, message)
@@ -244,7 +244,7 @@ fn killed_from_outside(check: &Command) -> Failure {
 }
 
 /// Reads what a program writes, to its end. The output goes with this: an engine cannot end a container whose output
-/// somebody holds and does not read.
+/// is held and not read.
 async fn watch(
     engine: &Engine,
     id: &str,

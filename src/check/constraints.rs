@@ -26,14 +26,14 @@ use crate::template::Template;
 findings! {
     CONSTRAINT_VIOLATED = "constraint_violated", "error":
         "Rows violate a constraint that the catalog says is valid.",
-        "Ask the source the same. If it has these rows too, fix it there, and look how they came in. If not, the backup is not what the source was.",
+        "Ask the source the same. If it has these rows too, fix it there, and find out how they came in. If not, the backup is not what the source was.",
         "shop.public.jobs jobs_tenant_fkey: 2 rows violate it: (17); (18)";
     NOT_VALID_VIOLATED = "not_valid_violated", "error; warning with `not_valid = \"warn\"`":
         "Rows violate a constraint marked `NOT VALID`.",
-        "Ask the source the same. If it has these rows too, fix it there, and look how they came in. If not, the backup is not what the source was. Where production is known to have such rows, fix them, or set `not_valid = \"warn\"`.",
+        "Ask the source the same. If it has these rows too, fix it there, and find out how they came in. If not, the backup is not what the source was. Where production is known to have such rows, fix them, or set `not_valid = \"warn\"`.",
         "shop.public.jobs jobs_tenant_fkey: 2 rows violate it: (17); (18); it is NOT VALID";
     CONSTRAINT_NOT_CHECKED = "constraint_not_checked", "warning":
-        "The constraint cannot be evaluated, and does not count as one that holds: its function fails (the SQLSTATE is told) or does not find its tables, or a name in it is not UTF-8.",
+        "The constraint cannot be evaluated, and does not count as one that holds: its function fails (the finding gives the SQLSTATE) or does not find its tables, or a name in it is not UTF-8.",
         "Functions in constraints should name schemas. The same constraint would fail whoever restores the dump by hand.",
         "shop.public.jobs jobs_check: the function app.is_open fails";
     CONSTRAINT_LEFT_OUT = "constraint_left_out", "info":

@@ -56,7 +56,7 @@ pub struct Stack {
     pub network: StackNetwork,
     /// The containers of its services, by the service's name.
     pub services: BTreeMap<String, String>,
-    /// Where all share one loopback: the ports on which somebody listened before there was any data.
+    /// Where all share one loopback: the ports on which something listened before there was any data.
     pub listening: Option<BTreeSet<u16>>,
 }
 

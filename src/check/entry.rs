@@ -23,7 +23,7 @@ pub struct Entry {
     pub read: fn(&CheckSection) -> Result<Box<dyn Check>>,
     /// The keys of such a section, but for `type`.
     pub keys: fn() -> Vec<String>,
-    /// What it means for a reader who does not know checks that this one verified nothing.
+    /// What it means that this check verified nothing, for a reader who does not know checks.
     pub skipped: &'static str,
     /// The codes of the findings it can give. Every check can also give `nothing_verified`.
     pub findings: &'static [FindingCode],

@@ -25,7 +25,7 @@ use crate::template::Template;
 findings! {
     HTTP_NO_ANSWER = "http_no_answer", "error":
         "Nothing listens, the answer is not HTTP, or it takes longer than `timeout`.",
-        "Look at `service` and `port`, and raise `within` if the service starts slowly. `--keep` leaves it to look at.",
+        "Check `service` and `port`, and raise `within` if the service starts slowly. `--keep` leaves the service running for inspection.",
         "http://api:8080/health: no answer within 5s (asked 6 times)";
     HTTP_STATUS = "http_status", "error":
         "The status is not among `expect_status`, or not 200 to 299.",
@@ -37,12 +37,12 @@ findings! {
         "http://api:8080/health: a body of 120 B without it (asked 6 times)";
     SERVICE_ENDED = "service_ended", "error":
         "The service's container has ended, with its status.",
-        "A service that gives up when its database is not there yet must be told to wait.",
+        "If the service gives up when its database is not there yet, configure it to wait.",
         "http://api:8080/health: the service ended with status 1 (asked once)";
     LISTENED_LATE = "listened_late", "warning":
-        "The answer is right, but nobody listened on the port before anything was restored. On the loopback that all of a stack share, a program of a hostile dump could have taken it. It is in `not_verified`.",
-        "Give the service a `ready` command that sees it listen, or set `isolation.network = \"bridge\"`.",
-        "http://api:8080/health: nobody listened on it then, so what answers may be a program of the dump";
+        "The answer is right, but nothing listened on the port before anything was restored. On the loopback that the whole stack shares, a program of a hostile dump could have taken the port. It is in `not_verified`.",
+        "Give the service a `ready` command that checks whether it listens, or set `isolation.network = \"bridge\"`.",
+        "http://api:8080/health: nothing listened on it then, so what answers may be a program of the dump";
 }
 
 /// What the program knows of this type.
@@ -165,7 +165,7 @@ async fn run(check: &Http, context: &Context<'_>) -> Result<Outcome> {
             Err(format!("no answer within {}", human::duration(check.timeout.as_secs_f64())))
         });
         let wrong = violation(check, &answer);
-        // Nothing starts it again, and on a loopback somebody else may have its port then.
+        // Nothing starts it again, and on a loopback another program may have its port then.
         if let Some(ended) = ended(check, context).await? {
             return Ok(failed(check, ended, requests));
         }
@@ -246,8 +246,8 @@ fn held(
             severity: Severity::Warning,
             code: LISTENED_LATE,
             subject: address(check),
-            expected: "a port that somebody had before anything was restored".to_owned(),
-            actual: "nobody listened on it then, so what answers may be a program of the dump".to_owned(),
+            expected: "a port that was in use before anything was restored".to_owned(),
+            actual: "nothing listened on it then, so what answers may be a program of the dump".to_owned(),
         });
     }
     findings.into_outcome(Verified::FACT, summary)

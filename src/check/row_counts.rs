@@ -38,7 +38,7 @@ findings! {
         "Treat it as lost data until it is explained. If it is right, as after a large prune, drill once with a larger `max_drop`: a drill that passes is what the next one compares with.",
         "shop.public.orders: 9,100 rows, 9 % fewer than the 10,000 of the drill 20260516T083111Z";
     NO_EARLIER_DRILL = "no_earlier_drill", "warning":
-        "With `max_drop`: no earlier drill reports how many rows there were. It says if there are drills that were passed over: of another store, of a version that did not record the store, or older than the newest 2,000 verdicts or the newest 20 drills of each database.",
+        "With `max_drop`: no earlier drill recorded how many rows there were. The finding reports drills that were passed over: of another store, of a version that did not record the store, or older than the newest 2,000 verdicts or the newest 20 drills of each database.",
         "Keep the reports of drills, and name them with `--reports`; one directory for each store, and not for too many.",
         "shop.public.orders: the reports directory has no drill that passed and tells how many rows there were";
     ROW_COUNT_DIFFERS = "row_count_differs", "error":
@@ -211,7 +211,7 @@ fn violation(rule: &RowRule, count: Option<u64>) -> Option<Finding> {
     })
 }
 
-/// A backup that lost rows is a sound dump of a database that lost them: only the one before tells.
+/// A backup that lost rows is a sound dump of a database that lost them: only the backup before it shows that.
 #[expect(clippy::cast_precision_loss, reason = "a share of rows needs no exact rows")]
 fn drop(rule: &RowRule, count: u64, before: u64, max_drop: Share, drill: &EarlierDrill) -> Option<Finding> {
     let dropped = before.saturating_sub(count) as f64;

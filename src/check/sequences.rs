@@ -25,7 +25,7 @@ use crate::template::{TableName, Template};
 findings! {
     SEQUENCE_BEHIND = "sequence_behind", "error":
         "The next value is not beyond those the column has.",
-        "Check whether the dump was made without the sequence, such as with `--exclude-table-data`. If the source is the same, rows were inserted with numbers of their own: `setval` mends it, and where that is meant to be so, the sequence belongs into `ignore`.",
+        "Check whether the dump was made without the sequence, such as with `--exclude-table-data`. If the source is the same, rows were inserted with numbers of their own: `setval` fixes that. Where it is intended, add the sequence to `ignore`.",
         "shop.public.jobs_id_seq: the next value is 17, and jobs.id has 4711 already";
     SEQUENCE_EXHAUSTED = "sequence_exhausted", "warning":
         "The sequence has given its last value.",

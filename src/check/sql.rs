@@ -54,8 +54,8 @@ findings! {
         "Look at these rows in the source.",
         "crm 4711: the row";
     TOO_OLD = "too_old", "error":
-        "The time lies further back than `max_age`.",
-        "Check whether the dump was made from a replica that fell behind, or from a database that nobody writes to any more.",
+        "The time is older than `max_age` allows.",
+        "Check whether the dump was made from a replica that fell behind, or from a database that is no longer written to.",
         "shop: 2026-05-15 03:00:00Z, which is 2d before the recovery point, expected at most 26h";
     NOT_A_TIME = "not_a_time", "error":
         "The time is infinite.",

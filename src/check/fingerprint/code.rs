@@ -17,7 +17,7 @@ findings! {
         "shop.public.orders: the table is not in the restored database";
     TABLE_UNEXPECTED = "table_unexpected", "error":
         "The restored database has a table that the source did not have.",
-        "Find out where it comes from; a template database of the image does not count, dumps are restored into an empty one.",
+        "Find out where it comes from. It does not come from a template database of the image: dumps are restored into an empty database.",
         "shop.public.orders_copy: a table of 3 columns";
     COLUMNS_DIFFER = "columns_differ", "error":
         "The table has other columns, or columns of other types. The rows are not compared.",
@@ -40,11 +40,11 @@ findings! {
         "Make backups with `restore-drill backup`.",
         "shop: there is no manifest_20260517T083111Z.json.age";
     NO_FINGERPRINT = "no_fingerprint", "warning; error with `require_manifest`":
-        "The backup could not read the database or the table, for the reason that is told.",
+        "The backup could not read the database or the table. The finding gives the reason.",
         "See [the manifest](manifest.md#why-a-database-or-a-table-is-unread).",
         "shop.public.jobs: the backup could not read it: it was locked";
     FOREIGN_TYPE = "foreign_type", "info":
-        "Columns are of types of an extension, or of the backup's own. They are compared as those types write their values, which the backup decides for its own.",
+        "Columns have types that an extension or the backup defines. They are compared as those types write their values; for its own types, the backup decides that.",
         "Nothing, if you know the types.",
         "shop: columns are of the type citext, and compared as that type writes its values";
     MANIFEST_UNREADABLE = "manifest_unreadable", "error":

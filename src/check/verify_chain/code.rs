@@ -12,7 +12,7 @@ findings! {
         "Look for the missing row in older recovery points.",
         "tenant 7, shard 3, row 4711: no row has the hash that it names";
     FORK = "fork", "warning":
-        "`aegis-audit`: rows name a parent that another row names too. One finding for all of them, with their number and one of the parents. Not counted while a row is there twice: which of the two is the parent cannot be told.",
+        "`aegis-audit`: rows name a parent that another row names too. One finding for all of them, with their number and one of the parents. Not counted while a row is there twice: it cannot be decided which of the two is the parent.",
         "Check whether the number fits how often writers run at the same instant. `WHERE prev_hash = …` shows the branches.",
         "12 parents: 25 rows name a parent that another row names too; one of them is row 4711";
     TOO_MANY_FORKS = "too_many_forks", "error":
@@ -24,7 +24,7 @@ findings! {
         "Find out what wrote it twice.",
         "tenant 7, shard 3, row 4711: row 4712 has the same hash";
     CYCLE = "cycle", "error":
-        "`aegis-audit`: a row names itself, or the links of a chain go round in a circle.",
+        "`aegis-audit`: a row names itself, or the links of a chain form a circle.",
         "Treat it as tampering: no such rows can be what was hashed.",
         "tenant 7, shard 3, row 4711: the row names itself";
     WRONG_SHARD = "wrong_shard", "error; warning for version-2 rows in shard 0":
@@ -41,7 +41,7 @@ findings! {
         "tenant 7, shard 3, row 4711: chain_sequence 17 again";
     OUT_OF_ORDER = "out_of_order", "error":
         "In an export: the row stands after one that comes later. In `aegis-audit`: its `chain_sequence` is below its parent's.",
-        "Look how the export was sorted, and for rows that were inserted or renumbered later.",
+        "Check how the export was sorted. Look for rows that were inserted or renumbered later.",
         "tenant 7, shard 3, row 4711: chain_sequence 16 after 17";
     SEQUENCE_GAP = "sequence_gap", "error":
         "With `contiguous`: numbers are missing before this row.",
@@ -52,16 +52,16 @@ findings! {
         "Find out what wrote the row.",
         "tenant 7, shard 3, row 4711: event_hash is null";
     UNKNOWN_VERSION = "unknown_version", "error":
-        "The row's version is none that is known, so it can be neither proved nor disproved.",
-        "If the platform has a newer one, this program or the template does not know it.",
+        "The row's version is unknown, so the row can be neither proved nor disproved.",
+        "The platform may have a newer version that this program or the template does not support.",
         "tenant 7, shard 3, row 4711: hash_version 3";
     UNHASHABLE_ROW = "unhashable_row", "error":
-        "The row has no form to hash: a timestamp outside the years 1 to 9999, metadata that is nested too deep, text that is not UTF-8, or a preimage that is null.",
+        "The row cannot be hashed: it has a timestamp outside the years 1 to 9999, metadata that is nested too deep, text that is not UTF-8, or a preimage that is null.",
         "Look at the row.",
         "tenant 7, shard 3, row 4711: a timestamp outside the years 1 to 9999";
     FOREIGN_TYPE = "foreign_type", "info":
-        "A column that is read is of a type of the backup's own, or of an extension. What is hashed is how that type writes itself.",
-        "Nothing, if you know the type. Otherwise look why the column is not of a type of the system's.",
+        "A column has a type that the backup or an extension defines. The text that this type writes is what is hashed.",
+        "Nothing, if you know the type. Otherwise find out why the column is not of a built-in type.",
         "acp_audit: columns are of the type citext, and compared as that type writes its values";
     MISSING_GENESIS = "missing_genesis", "warning; error with `require_genesis`":
         "The chain has no genesis row, and this is where it begins: older rows were pruned, or lost. A prune may cut through a fork; then there are several.",
@@ -76,7 +76,7 @@ findings! {
         "Compare with the retention of the table.",
         "tenant 7, shard 3: row 4711 is not there, and every row that is left is newer";
     HEADS_NOT_COMPARED = "heads_not_compared", "warning":
-        "No earlier drill recorded heads, or it did not record those of all chains. As with `no_earlier_drill`, drills that were passed over are told.",
+        "No earlier drill recorded heads, or it did not record those of all chains. As with `no_earlier_drill`, the finding reports drills that were passed over.",
         "Keep the reports of drills, and name them with `--reports`.",
         "the ends of the chains: the reports directory has no drill that passed and recorded them";
 }

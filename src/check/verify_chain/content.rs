@@ -55,7 +55,7 @@ impl ContentJudge {
                 actual: format!("{} is null", rules.hash_name),
             });
         };
-        // A null link where there must be one is for the links to tell: nothing can be computed from it.
+        // A null link where there must be one is reported with the links: nothing can be computed from it.
         if link.is_none() && rules.genesis.is_some() {
             return None;
         }
@@ -69,8 +69,8 @@ impl ContentJudge {
         }
     }
 
-    /// What is wrong with the shard that an audit row is in, if anything is: it follows from the request. Shard 0 is
-    /// where rows are that nobody spread over shards, so those are counted.
+    /// What is wrong with the shard that an audit row is in, if anything is: it follows from the request. Rows
+    /// that were never spread over shards are in shard 0, so those are counted.
     pub fn judge_shard(&mut self, at: &ContentAt, fields: Fields<'_>) -> Option<Fault> {
         let ContentAt::Aegis(at) = at else { return None };
         let (index, shards) = (at.shard?, at.shards?);
@@ -138,7 +138,7 @@ impl ContentJudge {
             self.untimed += u64::from(!first);
             return None;
         }
-        // What is said is what the row should be.
+        // The finding reports what the row should be.
         hash_fault(rules, if first { other } else { hash }, stored)
     }
 

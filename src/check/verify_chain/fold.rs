@@ -45,7 +45,7 @@ pub enum Step {
     Search(Wanted),
 }
 
-/// An outcome, and what a later drill goes by.
+/// An outcome, and what a later drill compares with.
 #[derive(Debug)]
 pub struct Verified {
     /// What the check has found.
@@ -279,7 +279,7 @@ impl RowFold {
         }
     }
 
-    /// Ends the following of links. Says what that takes.
+    /// Ends the following of links. Returns what is still needed for that.
     pub fn conclude_links(&mut self) -> Step {
         let known = match std::mem::replace(&mut self.following, Following::GivenUp) {
             Following::Runs(runs) => runs.finish(),

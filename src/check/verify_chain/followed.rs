@@ -104,7 +104,7 @@ impl Followed {
         }
     }
 
-    /// Reports the rows that are there twice. After one of them nothing can be told of rows that are there twice too, as
+    /// Reports the rows that are there twice. After one of them nothing is known of rows that are there twice too, as
     /// where a piece of the chain was copied, nor of forks.
     pub(super) fn report_duplicates(&mut self, rules: &Rules) {
         let Duplicates { parents, twins } = std::mem::take(&mut self.duplicates);

@@ -226,7 +226,7 @@ fn require_countable(layout: &Layout, selection: &Selection) -> Result<()> {
         .hint("contiguous counts whole numbers: leave it out, or name such a column in order_by"))
 }
 
-/// Hashes in a `bytea` column cannot be told from digits by looking at them.
+/// The values alone do not show whether hashes are raw bytes of a `bytea` column or digits.
 fn require_encoding(layout: &Layout, selection: &Selection) -> Result<()> {
     let ContentAt::General { scheme, .. } = &layout.content else { return Ok(()) };
     for (name, index) in [(&layout.rules.hash_name, layout.hash), (&layout.rules.link_name, layout.link)] {

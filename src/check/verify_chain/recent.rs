@@ -1,6 +1,6 @@
 //! The hashes of the latest rows, so that a row finds its parent though others came in between.
 //!
-//! A hash is remembered by a key of 64 bits under a secret of this process: nobody who writes rows can choose two that
+//! A hash is remembered by a key of 64 bits under a secret of this process: a writer of rows cannot choose two that
 //! share one. Keys lie in generations, the oldest of which is forgotten when there are too many, so memory is bounded.
 
 use std::collections::hash_map::Entry;

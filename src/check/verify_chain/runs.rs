@@ -99,7 +99,7 @@ impl Runs {
         }
     }
 
-    /// What was seen. None if the rows must be read in their order to tell.
+    /// What was seen. None if the rows must first be read in their order.
     pub fn finish(mut self) -> Option<Followed> {
         let mut followed = Followed::default();
         let chains = std::mem::take(&mut self.chains);

@@ -12,12 +12,12 @@ findings! {
         "Look for an edited or missing root; compare with older recovery points.",
         "root of tenant 7 for 2026-05-16: it names 9f86d081…, and the root before is 2c26b46b…";
     LATE_ROOT = "late_root", "warning":
-        "The root names an older one than the one before it, which was computed later (`computed_at`): the root of a day was made up for.",
-        "Check whether the job that makes roots stood still then.",
+        "The root names an older one than the one before it, which was computed later (`computed_at`): the root of an earlier day was added later.",
+        "Check whether the job that makes roots had stopped for a time.",
         "root of tenant 7 for 2026-05-16: it names the root of 2026-05-14; that of 2026-05-15 was computed later";
     MISSING_ROOT = "missing_root", "error":
         "A day with audit rows has no root.",
-        "Look for the root in older recovery points, and whether the job that makes roots ran that day.",
+        "Look for the root in older recovery points. Check whether the job that makes roots ran that day.",
         "root of tenant 7 for 2026-05-16: no root";
     MISSING_GENESIS_ROOT = "missing_genesis_root", "warning; error with `require_genesis`":
         "The tenant's first root names one before it: older roots were pruned, or lost.",
@@ -33,7 +33,7 @@ findings! {
         "root of tenant 7 for 2026-05-16: the first row is 812, expected 811";
     UNANCHORED_TAIL = "unanchored_tail", "info; warning":
         "Audit rows come after the last that the root covers. Info: they were written after it was computed; one finding for all days. Warning: they are dated before that.",
-        "Info: nothing, though no root proves these rows. Warning: look when the rows were written (`created_at`), and what else that day has.",
+        "Info: nothing, though no root proves these rows. Warning: check when the rows were written (`created_at`), and what else that day has.",
         "root of tenant 7 for 2026-05-16: 3 audit rows come after the last that the root covers";
     LEAVES_PRUNED = "leaves_pruned", "warning; error with `require_genesis`":
         "The day lies before the tenant's oldest audit row, or is the day of that row, and has fewer audit rows than its root says.",
@@ -76,11 +76,11 @@ findings! {
         "Treat it as a rewrite of history. Compare with the signed receipt and with older recovery points.",
         "root of tenant 7 for 2026-05-16: root_hash 9f86d081…, expected 2c26b46b…";
     ROOT_MISSING_IN_DATABASE = "root_missing_in_database", "error; warning for days before the tenant's first root, unless `require_genesis`":
-        "The snapshot has a root that the database has not.",
+        "The snapshot has a root that the database does not have.",
         "Look for it in older recovery points; compare with the retention.",
         "root of tenant 7 for 2026-05-16: not in the database";
     ROOT_NOT_IN_SNAPSHOT = "root_not_in_snapshot", "error":
-        "The database has a root of a day that the snapshot has, and the snapshot has not this one.",
+        "The snapshot has roots of that day, but not this root of the database.",
         "Find out where the root came from, and whether the snapshot of that night is whole.",
         "root of tenant 7 for 2026-05-16: not in the snapshot, which has others of that day";
     SNAPSHOT_CONTRADICTS_ITSELF = "snapshot_contradicts_itself", "error":
@@ -89,7 +89,7 @@ findings! {
         "root of tenant 7 for 2026-05-16: two objects have two hashes";
     SNAPSHOT_MISSING = "snapshot_missing", "error":
         "There is no object below the prefix.",
-        "Look at the prefix, and whether the job that writes the snapshot runs.",
+        "Check the prefix, and whether the job that writes the snapshot runs.",
         "audit-anchors/: no object";
     SNAPSHOT_UNREADABLE = "snapshot_unreadable", "error":
         "An object cannot be decrypted, is cut off, or has a line that is no root.",

@@ -88,7 +88,7 @@ async fn read_object(
     let mut lines = Lines::default();
     if !object.key.as_str().ends_with(ENCRYPTED) {
         let reading = async {
-            // Ends with this block, so that nobody waits for a reader that has stopped.
+            // Ends with this block, so that nothing waits for a reader that has stopped.
             let mut parts = parts;
             while let Some(part) = parts.recv().await {
                 lines.take(&part?, snapshot, findings)?;
@@ -110,7 +110,7 @@ async fn read_object(
         Ok(())
     };
     let ((), decrypted, read) = tokio::join!(pumping, decrypting, reading);
-    // If reading stopped, decryption stopped for want of a reader.
+    // If reading stopped, decryption stopped because it had no reader.
     read?;
     decrypted.expect("decryption does not panic and is not aborted")?;
     lines.finish(snapshot, findings)

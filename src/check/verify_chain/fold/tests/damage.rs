@@ -97,7 +97,7 @@ fn apply(rows: &mut Vec<Row>, at: usize, damage: &Damage) {
     }
 }
 
-/// Which of two rows of one hash a third comes after cannot be told, so whose number it must exceed cannot either.
+/// Of two rows of one hash, either may be the parent of a third, so it is not known whose number that must exceed.
 fn has_a_hash_under_two_numbers(rows: &[Row]) -> bool {
     let twins = |a: &Row, b: &Row| {
         a.event_hash.is_some()

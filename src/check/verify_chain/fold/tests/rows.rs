@@ -47,8 +47,8 @@ impl Row {
         }
     }
 
-    /// Hashes the row as the platform would, after the row before it. Nobody can hash a row of a version that is not
-    /// known: such a row gets another.
+    /// Hashes the row as the platform would, after the row before it. A row of an unknown version
+    /// cannot be hashed: it gets a known one.
     pub(super) fn seal(&mut self, prev_hash: &str) -> String {
         self.prev_hash = Some(prev_hash.to_owned());
         self.version = self.version.filter(|version| HashVersion::from_column(Some(*version)).is_ok());
