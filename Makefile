@@ -16,10 +16,10 @@ demo: ## Run a whole drill on sample data, with its own S3 server (ARGS="--rows 
 	env=$$(docker/obtain-images) && eval "$$env" && $(target)/release/restore-drill demo $(ARGS)
 
 docs: ## Write the tables of docs/ that are made from code anew
-	UPDATE_DOCS=1 cargo test --locked --test docs --test schemas
+	UPDATE_DOCS=1 cargo test --locked --test docs --test failures --test schemas
 
 check: ## Run what needs no Docker: unit tests, and the program on stores of the tests' own (ARGS is passed to cargo test)
-	cargo test --locked --lib --test arrows --test docs --test offline --test schemas $(ARGS)
+	cargo test --locked --lib --test arrows --test docs --test failures --test offline --test schemas $(ARGS)
 
 test: ## Run every test, the ones that need Docker too (ARGS is passed to cargo test)
 	docker/setup
