@@ -240,7 +240,7 @@ mod tests {
             "{told}"
         );
         assert!(!told.contains("XYZ") && !told.contains("qqq"), "{told}");
-        // It is told when nothing fits: the recovery point may be made for one of them.
+        // It is reported when nothing fits: the recovery point may be made for one of them.
         let other = super::super::testing::key();
         let sealed = super::super::testing::sealed(&other, b"x");
         let failure = super::super::open_whole("it", &sealed, &identities).unwrap_err();

@@ -18,7 +18,7 @@ impl From<ArchiveError> for Stop {
 
 /// A window on the stream that drops what was read, and the sizes that the header declares.
 ///
-/// Every read either consumes a whole value or nothing, so a caller that is told [`Stop::NeedMore`]
+/// Every read either consumes a whole value or nothing, so a caller that gets [`Stop::NeedMore`]
 /// can come back to the same value: the cost of a retry is that of reading one length.
 pub(super) struct Input {
     bytes: Vec<u8>,

@@ -1,7 +1,7 @@
 //! Connecting to any database by a URL, or by the `PG*` variables that psql reads.
 //!
-//! A drill's own server is reached through the engine and nothing else. This is for commands that are told where to
-//! look. The password comes from the URL, from `PGPASSWORD`, or from a password file.
+//! A drill's own server is reached through the engine and nothing else. This is for commands whose options name a
+//! database. The password comes from the URL, from `PGPASSWORD`, or from a password file.
 
 use std::path::PathBuf;
 use std::time::Duration;
