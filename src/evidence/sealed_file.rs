@@ -36,6 +36,7 @@ impl Export for SealedFile {
     }
 
     fn prepare(&mut self, verdict: &Verdict) -> io::Result<()> {
+        self.file.end_progress();
         self.staged = None;
         self.staged = Some(self.file.stage(verdict)?);
         Ok(())
@@ -46,5 +47,28 @@ impl Export for SealedFile {
             Some(staged) => staged.commit(),
             None => self.file.stage(verdict)?.commit(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::Event;
+    use crate::model::phase::Phase;
+    use crate::model::testing::{passing, start};
+    use crate::model::verdict::Status;
+
+    #[test]
+    fn a_write_of_progress_that_was_held_up_does_not_undo_the_seal() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut file = VerdictFile::claim(directory.path(), start()).unwrap().unwrap();
+        let mut exporter = SealedFile { file: file.clone(), staged: None };
+        let passed = Verdict { status: Status::Pass, ..passing() };
+        exporter.prepare(&passed).unwrap();
+        exporter.export(&passed).unwrap();
+        let running = Verdict { status: Status::Running, ..passing() };
+        file.handle(&Event::Phase(Phase::Teardown), &running).unwrap();
+        let written: Verdict = serde_json::from_slice(&std::fs::read(file.path()).unwrap()).unwrap();
+        assert_eq!(written.status, Status::Pass);
     }
 }

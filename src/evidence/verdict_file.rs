@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -24,6 +25,8 @@ pub fn report_directory(reports: &Path) -> PathBuf {
 #[derive(Debug, Clone)]
 pub struct VerdictFile {
     path: PathBuf,
+    /// Whether the drill is at its end. A write that shows progress takes place only before, however long it was held up.
+    sealed: Arc<Mutex<bool>>,
 }
 
 impl VerdictFile {
@@ -40,7 +43,7 @@ impl VerdictFile {
         match claimed {
             Ok(_) => {
                 files::remove_leftovers(&directory, ".report-");
-                Ok(Some(Self { path }))
+                Ok(Some(Self { path, sealed: Arc::default() }))
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.exists() => Ok(None),
             Err(error) => Err(unwritable("the verdict", &path, &error)),
@@ -50,6 +53,11 @@ impl VerdictFile {
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Ends the writes that show progress. Waits for one that is under way.
+    pub(super) fn end_progress(&self) {
+        *self.sealed.lock().unwrap_or_else(PoisonError::into_inner) = true;
     }
 
     /// Gives the second up again: no drill began.
@@ -103,6 +111,10 @@ impl Sink for VerdictFile {
             _ => false,
         };
         // Verdicts between the first and the sealed one only show progress: they need not survive a power cut.
-        if worth_writing { files::replace(&self.path, &json::pretty(verdict), false) } else { Ok(()) }
+        let sealed = self.sealed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *sealed || !worth_writing {
+            return Ok(());
+        }
+        files::replace(&self.path, &json::pretty(verdict), false)
     }
 }

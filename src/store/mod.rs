@@ -35,8 +35,7 @@ pub static STORES: &[StoreKind] = &[s3::KIND];
 pub async fn connect(settings: &template::Store) -> Result<Arc<dyn Store>> {
     let scheme = StoreUrl::parse(&settings.url)?.scheme;
     let Some(kind) = STORES.iter().find(|kind| kind.schemes.contains(&&*scheme)) else {
-        let names: Vec<&str> = STORES.iter().map(|kind| kind.name).collect();
-        return Err(StoreUrl::refuse(&format!("store.url is not an {} URL", names.join(" or "))));
+        return Err(StoreUrl::refuse("store.url is not the URL of a store"));
     };
     (kind.connect)(settings).await
 }
@@ -52,7 +51,7 @@ mod tests {
         let Err(failure) = connect(&settings).await else { panic!("no store has such URLs") };
         assert_eq!(
             (failure.code.as_str(), &*failure.message),
-            ("store_url_invalid", "store.url is not an S3 URL")
+            ("store_url_invalid", "store.url is not the URL of a store")
         );
     }
 
@@ -63,5 +62,6 @@ mod tests {
         schemes.sort_unstable();
         schemes.dedup();
         assert_eq!(schemes.len(), count);
+        assert_eq!(schemes, template::SCHEMES, "a template takes the URLs that a store has, and no others");
     }
 }

@@ -30,7 +30,7 @@ pub use schema::{
 };
 pub use section::CheckSection;
 pub use service::{Isolation, Service, StackNetworkKind};
-pub use store_url::{StoreUrl, without_user};
+pub use store_url::{SCHEMES, StoreUrl, without_user};
 pub use table::{NeededTable, TableName};
 pub(crate) use validate::split_target;
 
