@@ -8,7 +8,7 @@ use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 
 impl Template {
-    /// The template with only these databases (none for all). Its checks are narrowed by `Checks::narrowed`, in `check`.
+    /// The template with only these databases (none for all). Its checks are narrowed by `DrillTemplate::narrow`, in `check`.
     ///
     /// # Errors
     /// `only_unknown`, a configuration error.

@@ -1,28 +1,7 @@
 use super::*;
 use crate::model::failure::Class;
 use crate::model::names::DatabaseName;
-
-const MINIMAL: &str = r#"schema_version = 1
-name = "shop"
-project_prefix = "shop_drill"
-
-[store]
-url = "s3://backups"
-
-[encryption]
-identities = ["key.txt"]
-
-[postgres]
-image = "postgres:17"
-
-[[databases]]
-name = "shop"
-
-[[checks]]
-type = "required-tables"
-name = "tables"
-tables = { shop = ["t"] }
-"#;
+use crate::template::testing::{MINIMAL, minimal_with};
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
     variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -34,9 +13,7 @@ fn parsed(text: &str) -> Result<Template> {
 
 /// The error of the minimal template with something replaced.
 fn error_with(from: &str, to: &str) -> Failure {
-    let text = MINIMAL.replacen(from, to, 1);
-    assert_ne!(text, MINIMAL, "{from} is in the template");
-    parsed(&text).expect_err("the template must be refused")
+    parsed(&minimal_with(from, to)).expect_err("the template must be refused")
 }
 
 fn shipped(variables: &[(&str, &str)], purpose: Purpose) -> Result<Template> {
