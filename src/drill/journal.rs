@@ -10,8 +10,8 @@ use tokio::task::JoinHandle;
 use super::limit::Underway;
 use super::record;
 use crate::clock::Timer;
+use crate::evidence::{GaveUp, TimeLimited};
 use crate::model::event::{Event, Sink};
-use crate::model::human;
 use crate::model::verdict::Verdict;
 
 /// Events on their way to the writer. Far more than a drill has at once, so that a slow disk holds up nothing.
@@ -115,37 +115,23 @@ async fn write(
 /// A sink, and whether it failed before.
 struct Feed {
     name: String,
-    /// `None` after it hung or panicked.
-    sink: Option<Box<dyn Sink>>,
-    /// How long it may take for one event.
-    limit: Duration,
+    sink: TimeLimited<dyn Sink>,
     failed: bool,
 }
 
 impl Feed {
     fn new(sink: Box<dyn Sink>, limit: Duration) -> Self {
-        Self { name: sink.name(), sink: Some(sink), limit, failed: false }
+        Self { name: sink.name(), sink: TimeLimited::new(sink, limit), failed: false }
     }
 
     /// Gives an event to the sink, on a thread that may block. The first failure of each sink is a warning; those that follow
     /// have the same cause.
     async fn give(&mut self, event: &Arc<Event>, verdict: &Arc<Verdict>) -> Option<String> {
-        let mut sink = self.sink.take()?;
         let (event, verdict) = (Arc::clone(event), Arc::clone(verdict));
-        let work = tokio::task::spawn_blocking(move || {
-            let taken = sink.handle(&event, &verdict);
-            (sink, taken)
-        });
-        let error = match tokio::time::timeout(self.limit, work).await {
-            Ok(Ok((sink, taken))) => {
-                self.sink = Some(sink);
-                taken.err()?.to_string()
-            }
-            Ok(Err(_)) => "it broke off, and is not written to any more".to_owned(),
-            Err(_) => {
-                let limit = human::duration(self.limit.as_secs_f64());
-                format!("it took longer than {limit}, and is not written to any more")
-            }
+        let error = match self.sink.run(move |sink| sink.handle(&event, &verdict)).await {
+            Ok(taken) => taken.err()?.to_string(),
+            Err(GaveUp::Earlier) => return None,
+            Err(gave_up) => format!("{gave_up}, and is not written to any more"),
         };
         let first = !std::mem::replace(&mut self.failed, true);
         first.then(|| format!("could not write {}: {error}", self.name))

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::time_limited::TimeLimited;
 use super::verdict_file::VerdictFile;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
-use crate::model::human;
 use crate::model::verdict::Verdict;
 use crate::template::Template;
 
@@ -80,21 +80,20 @@ pub trait Export: Send {
 pub(super) struct Running {
     pub(super) stage: Stage,
     pub(super) subject: String,
-    limit: Duration,
-    /// `None` after it hung or panicked.
-    export: Option<Box<dyn Export>>,
+    export: TimeLimited<dyn Export>,
 }
 
 impl Running {
     /// The exporter of an entry, if the destinations ask for it.
     pub(super) fn build(entry: &Exporter, destinations: &Destinations) -> Option<Self> {
         let export = (entry.build)(destinations)?;
-        Some(Self { stage: entry.stage, subject: export.subject(), limit: entry.limit, export: Some(export) })
+        let subject = export.subject();
+        Some(Self { stage: entry.stage, subject, export: TimeLimited::new(export, entry.limit) })
     }
 
     pub(super) async fn try_out(&mut self, first: &Arc<Verdict>) -> Result<()> {
         let verdict = Arc::clone(first);
-        self.within(move |export| export.try_out(&verdict)).await.unwrap_or_else(|gave_up| {
+        self.export.run(move |export| export.try_out(&verdict)).await.unwrap_or_else(|gave_up| {
             let message = format!("cannot write {}: {gave_up}", self.subject);
             Err(Failure::config(codes::REPORTS_UNWRITABLE, message)
                 .hint("--reports and --log name other places"))
@@ -103,36 +102,11 @@ impl Running {
 
     pub(super) async fn prepare(&mut self, verdict: &Arc<Verdict>) -> io::Result<()> {
         let verdict = Arc::clone(verdict);
-        self.within(move |export| export.prepare(&verdict)).await?
+        self.export.run(move |export| export.prepare(&verdict)).await.map_err(io::Error::other)?
     }
 
     pub(super) async fn export(&mut self, verdict: &Arc<Verdict>) -> io::Result<()> {
         let verdict = Arc::clone(verdict);
-        self.within(move |export| export.export(&verdict)).await?
-    }
-
-    /// Runs a step on a thread that may block.
-    async fn within<T: Send + 'static>(
-        &mut self,
-        step: impl FnOnce(&mut dyn Export) -> T + Send + 'static,
-    ) -> io::Result<T> {
-        let Some(mut export) = self.export.take() else {
-            return Err(io::Error::other("it did not return from an earlier step"));
-        };
-        let work = tokio::task::spawn_blocking(move || {
-            let outcome = step(&mut *export);
-            (export, outcome)
-        });
-        match tokio::time::timeout(self.limit, work).await {
-            Ok(Ok((export, outcome))) => {
-                self.export = Some(export);
-                Ok(outcome)
-            }
-            Ok(Err(_)) => Err(io::Error::other("it broke off")),
-            Err(_) => {
-                let limit = human::duration(self.limit.as_secs_f64());
-                Err(io::Error::other(format!("it took longer than {limit}")))
-            }
-        }
+        self.export.run(move |export| export.export(&verdict)).await.map_err(io::Error::other)?
     }
 }

@@ -11,6 +11,7 @@ mod log_file;
 mod runbook_template;
 mod seal;
 mod sealed_file;
+mod time_limited;
 mod verdict_file;
 mod verdicts;
 
@@ -20,6 +21,7 @@ pub use export::{Destinations, Export, Exporter, Stage};
 pub use exporters::{EXPORTERS, Exporters};
 pub use json::pretty as json;
 pub use lineage::Lineage;
+pub use time_limited::{GaveUp, TimeLimited};
 pub use verdict_file::{VerdictFile, report_directory, write_plan};
 #[cfg(test)]
 pub use verdicts::put_verdict;

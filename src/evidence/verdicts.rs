@@ -1,7 +1,7 @@
 //! The verdicts of a reports directory, read back.
 
 use std::fmt;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -115,7 +115,7 @@ fn read(path: &Path) -> Result<Verdict, UnreadReason> {
         _ => {}
     }
     let mut text = Vec::new();
-    BufReader::new(file.take(LARGEST)).read_to_end(&mut text).map_err(|_| UnreadReason::Refused)?;
+    file.take(LARGEST).read_to_end(&mut text).map_err(|_| UnreadReason::Refused)?;
     let mut verdict: Verdict = serde_json::from_slice(&text).map_err(|error| match error.classify() {
         Category::Eof => UnreadReason::Cut,
         Category::Syntax => UnreadReason::NotJson,
