@@ -29,6 +29,7 @@ pub mod demo;
 pub mod doctor;
 pub mod drill;
 pub mod evidence;
+pub mod fetch;
 pub mod format;
 pub mod health;
 pub mod layer;

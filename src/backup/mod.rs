@@ -67,7 +67,7 @@ pub struct Job {
 /// # Errors
 /// `only_unknown`, a configuration error.
 pub fn databases(template: &Template, only: &[DatabaseName]) -> Result<Vec<DatabaseName>> {
-    template.require_known(only)?;
+    template.require_known(only, "--only")?;
     let wanted = |name: &DatabaseName| only.is_empty() || only.contains(name);
     Ok(template.databases.iter().map(|database| database.name.clone()).filter(wanted).collect())
 }

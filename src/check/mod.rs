@@ -21,6 +21,7 @@ mod required_tables;
 mod row_counts;
 mod sequences;
 mod sql;
+mod stored_manifest;
 mod valid;
 pub mod verify_chain;
 
@@ -30,3 +31,4 @@ pub use entry::{Check, Entry};
 pub use findings::{FINDINGS_KEPT, Findings, NOTHING_VERIFIED, Outcome, Verified};
 pub use list::{CHECKS, Checks, DrillTemplate, load};
 pub use not_verified::{in_plain_words, looked_at_by_no_check};
+pub use stored_manifest::{StoredManifest, read_manifest};

@@ -5,6 +5,7 @@ mod common;
 mod completions;
 mod demo;
 mod doctor;
+mod fetch;
 mod health;
 mod limit;
 mod output;
@@ -31,6 +32,8 @@ Examples:
   restore-drill run -t aegis --dry-run         what would a drill use, and is it sound?
   restore-drill run -t aegis                   the drill
   restore-drill run -t aegis --format json     the same, for a CI job: the verdict on stdout
+  restore-drill fetch -t aegis --database acp_audit --last-passed -o acp_audit.dump
+                                               the dump that a drill has proved, for the real restore
 
 Exit codes: 0 passed · 1 the backup, the data or an objective is bad · 2 configuration or usage
 3 inconclusive · 4 passed, but teardown left something behind · 130 interrupted";
@@ -55,6 +58,8 @@ enum Command {
     Health(health::Args),
     /// Make encrypted dumps of a template's databases, and read them back
     Backup(backup::Args),
+    /// Fetch and decrypt a recovery point that a drill has proved, for the real restore
+    Fetch(fetch::Args),
     /// Remove what crashed or kept drills left on the engine
     Reap(reap::Args),
     /// Run everything on sample data: a source, a backup, and a drill of it
@@ -89,6 +94,7 @@ pub fn main() -> ExitCode {
             Command::Doctor(args) => doctor::run(args).await,
             Command::Health(args) => health::run(args).await,
             Command::Backup(args) => backup::run(args).await,
+            Command::Fetch(args) => fetch::run(args).await,
             Command::Reap(args) => reap::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::VerifyChain(args) => verify_chain::run(*args).await,

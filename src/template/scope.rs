@@ -16,7 +16,7 @@ impl Template {
         if only.is_empty() {
             return Ok(self);
         }
-        self.require_known(only)?;
+        self.require_known(only, "--only")?;
         let mut template = self;
         let wanted: BTreeSet<&DatabaseName> = only.iter().collect();
         let left_out = template.databases.iter().map(|database| &database.name);
@@ -29,16 +29,16 @@ impl Template {
         Ok(template)
     }
 
-    /// Checks that it has these databases.
+    /// Checks that it has these databases, which an option of the command line names.
     ///
     /// # Errors
     /// `only_unknown`, a configuration error.
-    pub fn require_known(&self, only: &[DatabaseName]) -> Result<()> {
+    pub fn require_known(&self, only: &[DatabaseName], option: &str) -> Result<()> {
         if let Some(unknown) = only.iter().find(|name| self.database(name).is_none()) {
             let known: Vec<&str> = self.databases.iter().map(|database| database.name.as_str()).collect();
             return Err(Failure::config(
                 codes::ONLY_UNKNOWN,
-                format!("--only names {unknown}, which the template does not have"),
+                format!("{option} names {unknown}, which the template does not have"),
             )
             .hint(format!("its databases are {}", known.join(", "))));
         }

@@ -9,6 +9,7 @@ mod doctor;
 mod errors;
 mod evidence;
 mod faults;
+mod fetch;
 mod fixtures;
 mod health;
 mod network;

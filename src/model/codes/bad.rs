@@ -79,6 +79,10 @@ codes! {
     CHECK_FAILED = "check_failed":
         "A check failed without an error among its findings.",
         "A defect. Report it, with the verdict.";
+    POINT_CHANGED = "point_changed":
+        "`fetch` only: the object is not the one that the drill restored, or that the manifest records: its size or its \
+         SHA-256 is another.",
+        "Do not restore from it. Find out what wrote to its key.";
     OBJECT_EXISTS = "object_exists":
         "`backup` only: the key is in the store already.",
         "Run the backup again.";

@@ -120,6 +120,12 @@ codes! {
     QUERY_WRITES = "query_writes":
         "A query of `sql` tries to write.",
         "A check only reads.";
+    OUTPUT_EXISTS = "output_exists":
+        "`fetch` only: there is a file of that name, and nothing is overwritten.",
+        "Name another with `-o`, or move that one away.";
+    OUTPUT_UNWRITABLE = "output_unwritable":
+        "`fetch` only: the file cannot be made, or stdout is a terminal.",
+        "Name another place with `-o`.";
     REPORTS_UNWRITABLE = "reports_unwritable":
         "The verdict or the plan cannot be written.",
         "Name another directory with `--reports`.";

@@ -156,14 +156,20 @@ codes! {
         "No check of the template was possible. `verify-chain` only: the table or the export has no rows.",
         "The warnings say why each was skipped; add one that is possible. An export may have failed; \
          `--allow-empty` if there may be none.";
+    NO_DRILL_PASSED = "no_drill_passed":
+        "`fetch` only: no drill that passed has restored the recovery point.",
+        "Drill it, or take the last one that was proved with `--last-passed`; `--unproved` takes it as it is.";
+    OUTPUT_FAILED = "output_failed":
+        "`fetch` only: the dump could not be written.",
+        "Make room, or name another place with `-o`.";
     ENCRYPTION_BROKE_OFF = "encryption_broke_off":
         "`backup` only: encryption broke off.",
         "Read the message, and run the backup again.";
     PG_DUMP_KILLED = "pg_dump_killed":
-        "`backup` only: `pg_dump`, or `pg_restore` that lists the dump, was killed.",
+        "`backup` only: `pg_dump` was killed.",
         "Raise `backup.memory`.";
     PG_RESTORE_KILLED = "pg_restore_killed":
-        "`backup` only: `pg_dump`, or `pg_restore` that lists the dump, was killed.",
+        "`backup` only: `pg_restore`, which lists the dump that was just made, was killed.",
         "Raise `backup.memory`.";
     TIMED_OUT = "timed_out":
         "The time limit was reached; the message names the databases not restored yet and the checks \

@@ -29,6 +29,12 @@ pub use run::PgRestoreRun;
 const WATCHED: &str = r#"while df -Pk "$0" 2>/dev/null; do sleep 1 >/dev/null 2>&1 </dev/null || break; done &
 watch=$!; "$@"; status=$?; kill "$watch" 2>/dev/null; exit "$status""#;
 
+/// The options of `pg_restore` that say what of a dump is restored. Whoever restores for real (`fetch` prints the line) uses
+/// the same, so that what was proved is what is done.
+pub fn what_is_restored() -> &'static [&'static str] {
+    &["--no-owner", "--no-privileges", "--no-tablespaces", "--no-security-labels", "--no-subscriptions"]
+}
+
 impl Server {
     /// Restores a database's dump from the scratch volume. How it went is in the result: a dump that does not
     /// restore clean is not an `Err`.
@@ -82,19 +88,9 @@ impl Server {
         let (database_option, jobs_option) = (format!("--dbname={database}"), format!("--jobs={jobs}"));
         let path = scratch::path(database);
         let path = path.as_str();
-        let options = [
-            "pg_restore",
-            "--verbose",
-            "--username=postgres",
-            &database_option,
-            &jobs_option,
-            "--no-owner",
-            "--no-privileges",
-            "--no-tablespaces",
-            "--no-security-labels",
-            "--no-subscriptions",
-        ];
-        let command = ["sh", "-c", WATCHED, SCRATCH].iter().chain(&options).chain(more).chain([&path]);
+        let options = ["pg_restore", "--verbose", "--username=postgres", &database_option, &jobs_option];
+        let options = options.iter().chain(what_is_restored()).chain(more);
+        let command = ["sh", "-c", WATCHED, SCRATCH].iter().chain(options).chain([&path]);
         // As root, which has no capability here: the server's own user, and so the dump, cannot kill it.
         let mut spec = ExecSpec::new(&self.container, command.copied()).user("0");
         // What a dump that was restored before left in the settings of its role has no say in this one.

@@ -1,0 +1,232 @@
+//! From evidence to the real restore: one recovery point is fetched and opened, and its bytes are compared with those that
+//! the drill that passed restored. What it takes to restore it is given as command lines.
+//!
+//! Nothing runs on an engine. The dump gets its name only once it is known to be whole and the right one.
+
+mod command;
+mod output;
+mod proof;
+mod report;
+mod transfer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
+
+use crate::check::{StoredManifest, read_manifest};
+use crate::layer::Identities;
+use crate::model::codes;
+use crate::model::failure::{Failure, Result};
+use crate::model::human;
+use crate::model::names::DatabaseName;
+use crate::model::verdict::RecoveryPoint;
+use crate::plan;
+use crate::store::Store;
+use crate::survey;
+use crate::template::{KeyPattern, Template};
+use output::Output;
+use proof::{Proof, Proofs};
+use report::{Digests, moment};
+
+pub use report::{FetchReport, ManifestComparison, ProvedBy};
+
+/// Which recovery point is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PointChoice {
+    /// The newest that was taken at or before this time.
+    At(DateTime<Utc>),
+    /// The newest that a drill restored and passed with.
+    LastPassed,
+}
+
+/// What is to be fetched, and where to.
+pub struct FetchTask {
+    /// The template; of its databases only this one matters.
+    pub template: Template,
+    /// The database.
+    pub database: DatabaseName,
+    /// Its store.
+    pub store: Arc<dyn Store>,
+    /// What opens its recovery points.
+    pub identities: Arc<Identities>,
+    /// Where verdicts are.
+    pub reports: PathBuf,
+    /// The recovery point.
+    pub choice: PointChoice,
+    /// Take it although no drill that passed restored it.
+    pub unproved: bool,
+    /// The file that the dump is written to; none for stdout.
+    pub file: Option<PathBuf>,
+}
+
+impl FetchTask {
+    /// Fetches the dump.
+    ///
+    /// # Errors
+    /// What kept it from being fetched, and why it is not the one that was proved. Then there is no file.
+    pub async fn run(
+        &self,
+        cancel: &CancellationToken,
+        progress: &(dyn Fn(&str) + Sync),
+    ) -> Result<FetchReport> {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => {
+                Err(Failure::cancelled().hint("the file was not made; run it again"))
+            }
+            fetched = self.fetch(progress) => fetched,
+        }
+    }
+
+    async fn fetch(&self, progress: &(dyn Fn(&str) + Sync)) -> Result<FetchReport> {
+        let began = Instant::now();
+        // First what costs nothing: a name that is taken.
+        let output = Output::open(self.file.as_deref())?;
+        let pattern = self.template.key_pattern()?;
+        let proofs = Proofs::read(&self.reports, &self.template, &self.database);
+        let (point, proof) = self.choose(&pattern, &proofs).await?;
+        let mut expected: Vec<Digests> = proof.iter().map(|proof| proof.digests()).collect();
+        if let Some(differs) = expected.iter().find_map(|digests| digests.size_differs(&point)) {
+            return Err(changed(&point, &differs));
+        }
+        let (manifest, digests) = self.manifest(&pattern, &point).await?;
+        expected.extend(digests);
+        let size = human::bytes(point.size_bytes);
+        progress(&format!("{}: fetching {}, {size}", point.database, point.key));
+        let writer = output.writer()?;
+        let arrived = transfer::transfer(&self.store, &self.identities, &point, writer, progress).await?;
+        let mut point = point;
+        point.was_read(&arrived.transfer);
+        if let Some(differs) = expected.iter().find_map(|digests| digests.differ(&point)) {
+            return Err(changed(&point, &differs));
+        }
+        let place = output.commit()?;
+        let jobs = proof.and_then(|proof| proof.jobs);
+        let restore = command::commands(&point.database, &arrived.contents, place.as_deref(), jobs);
+        Ok(FetchReport {
+            schema_version: 1,
+            template: self.template.name.clone(),
+            proved_by: proof.map(|proof| proof.by.clone()),
+            manifest,
+            output: place.map_or_else(|| "-".to_owned(), |place| place.display().to_string()),
+            roles: command::roles(&arrived.contents),
+            commands: restore,
+            warnings: self.warnings(&proofs, proof, &point),
+            seconds: began.elapsed().as_secs_f64(),
+            point,
+        })
+    }
+
+    /// The recovery point as it lies in the store now, and the drill that proved it.
+    async fn choose<'a>(
+        &self,
+        pattern: &KeyPattern,
+        proofs: &'a Proofs,
+    ) -> Result<(RecoveryPoint, Option<&'a Proof>)> {
+        match self.choice {
+            PointChoice::LastPassed => {
+                let proof = proofs.of_newest_point().ok_or_else(|| {
+                    let message = format!(
+                        "{} has no verdict of a drill that passed with {}",
+                        self.reports.display(),
+                        self.database
+                    );
+                    Failure::inconclusive(codes::NO_DRILL_PASSED, message)
+                        .hint("--reports names the directory of the verdicts; without --last-passed, --unproved takes the newest recovery point")
+                })?;
+                Ok((self.as_it_is_now(&proof.point).await?, Some(proof)))
+            }
+            PointChoice::At(at) => {
+                let point = self.newest(pattern, at).await?;
+                let proof = proofs.of(&point.key);
+                if proof.is_none() && !self.unproved {
+                    let key = &point.key;
+                    let message = format!("no drill that passed has restored {key}");
+                    let hint = match proofs.of_newest_point() {
+                        Some(proof) => format!(
+                            "--last-passed takes the newest that one has, of {}; --unproved takes this one",
+                            moment(proof.point.taken_at)
+                        ),
+                        None => "drill it first; --unproved takes it as it is; --reports names the directory of the \
+                                 verdicts"
+                            .to_owned(),
+                    };
+                    return Err(Failure::inconclusive(codes::NO_DRILL_PASSED, message).hint(hint));
+                }
+                Ok((point, proof))
+            }
+        }
+    }
+
+    /// The recovery point of a drill, as the store has it today.
+    async fn as_it_is_now(&self, drilled: &RecoveryPoint) -> Result<RecoveryPoint> {
+        let Some(object) = self.store.stat(&drilled.key).await? else {
+            let message = format!("{} was drilled, and is not in the store any more", drilled.key);
+            return Err(Failure::bad(codes::OBJECT_GONE, message)
+                .hint("check the bucket's lifecycle rules; versions of it may be left; --at chooses among what is there"));
+        };
+        Ok(RecoveryPoint {
+            size_bytes: object.size_bytes,
+            last_modified: object.last_modified,
+            storage_class: object.storage_class,
+            etag: object.etag,
+            ..drilled.clone()
+        })
+    }
+
+    /// The newest recovery point that was taken at or before this time.
+    async fn newest(&self, pattern: &KeyPattern, at: DateTime<Utc>) -> Result<RecoveryPoint> {
+        let template = self.template.clone().narrow(std::slice::from_ref(&self.database))?;
+        let window = survey::window(&template);
+        let listed = survey::list_points(&*self.store, pattern, &template, at, window).await?;
+        let set = plan::choose(&template, pattern, &listed.listing, at);
+        set.points.into_iter().next().ok_or_else(|| {
+            let (name, like) = (&self.database, pattern.key(&self.database, at));
+            let message = format!("{name} has no recovery point taken at or before {}", moment(at));
+            Failure::bad(codes::NO_RECOVERY_POINT, message)
+                .hint(format!("it is an object like {like}; `restore-drill plan` shows what there is"))
+        })
+    }
+
+    /// What the manifest of the backup says of the dump. A drill that passed counts without it, so one that this version
+    /// cannot read is reported, and stops nothing.
+    async fn manifest(
+        &self,
+        pattern: &KeyPattern,
+        point: &RecoveryPoint,
+    ) -> Result<(ManifestComparison, Option<Digests>)> {
+        let key = pattern.manifest_key(point.taken_at);
+        let not_compared = |why: String| (ManifestComparison::not_compared(&key, why), None);
+        Ok(match read_manifest(&self.store, &self.identities, &key).await {
+            Ok(StoredManifest::Absent) => not_compared("the store has no manifest of this backup".to_owned()),
+            Ok(StoredManifest::Unreadable(why)) => not_compared(why),
+            Err(failure) if failure.code == codes::MANIFEST_UNKNOWN => not_compared(failure.message),
+            Err(failure) => return Err(failure),
+            Ok(StoredManifest::Read(manifest)) => match manifest.database(&point.database) {
+                None => not_compared("the manifest does not have this database".to_owned()),
+                Some(entry) => (ManifestComparison::equal(&key), Some(Digests::of_manifest(&key, entry))),
+            },
+        })
+    }
+
+    fn warnings(&self, proofs: &Proofs, proof: Option<&Proof>, point: &RecoveryPoint) -> Vec<String> {
+        let mut warnings = Vec::new();
+        match proof {
+            None => warnings.push("no drill that passed has restored this recovery point".to_owned()),
+            Some(proof) => warnings.extend(proof.only()),
+        }
+        warnings.extend(proofs.failed_since(proof, &point.key));
+        warnings.extend(proofs.unread());
+        warnings
+    }
+}
+
+/// The failure of an object that is not the one that was proved.
+fn changed(point: &RecoveryPoint, differs: &str) -> Failure {
+    Failure::bad(codes::POINT_CHANGED, format!("{} is not what was proved: {differs}", point.key)).hint(
+        "do not restore from it; find out what wrote to its key; versions of the object may be left; --at chooses another",
+    )
+}

@@ -1,0 +1,133 @@
+//! Which drills that passed restored a recovery point, by the verdicts of a reports directory.
+
+use std::path::Path;
+
+use super::report::{Digests, ProvedBy, moment};
+use crate::evidence::{Lineage, Verdicts};
+use crate::model::human;
+use crate::model::names::{DatabaseName, ObjectKey};
+use crate::model::verdict::{RecoveryPoint, Status, Verdict};
+use crate::template::Template;
+
+/// Verdicts that are opened at most, the newest first.
+const OPENED: usize = 2_000;
+
+/// A drill that passed, and the recovery point of the database that it restored.
+#[derive(Debug)]
+pub(super) struct Proof {
+    pub(super) by: ProvedBy,
+    pub(super) point: RecoveryPoint,
+    /// Workers that restored it.
+    pub(super) jobs: Option<usize>,
+    /// Its place among all drills of this database, the newest first.
+    nth: usize,
+    digests: Digests,
+}
+
+/// What the verdicts say of one database.
+#[derive(Debug, Default)]
+pub(super) struct Proofs {
+    /// Drills that passed, the newest first.
+    passed: Vec<Proof>,
+    /// Drills that failed: their places, what they restored, and why.
+    failed: Vec<(usize, ObjectKey, String)>,
+    /// Files that may be verdicts, and could not be read.
+    unread: usize,
+}
+
+impl Proofs {
+    /// Reads the verdicts of this template and its store.
+    pub(super) fn read(reports: &Path, template: &Template, database: &DatabaseName) -> Self {
+        let lineage = Lineage::of(template);
+        let mut proofs = Self::default();
+        for (nth, read) in Verdicts::below(reports).take(OPENED).enumerate() {
+            match read {
+                Ok(read) if lineage.may_be(&read.verdict) => {
+                    proofs.take(nth, &read.path, &read.verdict, database);
+                }
+                Ok(_) => {}
+                Err(_) => proofs.unread += 1,
+            }
+        }
+        proofs
+    }
+
+    fn take(&mut self, nth: usize, path: &Path, verdict: &Verdict, database: &DatabaseName) {
+        let Some(point) = verdict.recovery_set.point(database) else { return };
+        match verdict.status {
+            Status::Pass => self.passed.extend(Proof::of(nth, path, verdict, point)),
+            Status::Fail => {
+                let why = verdict.failure.as_ref().map(|failure| human::one_line(&failure.message, 200));
+                let why = why.unwrap_or_else(|| "it does not say why".to_owned());
+                self.failed.push((nth, point.key.clone(), format!("{why} ({})", path.display())));
+            }
+            _ => {}
+        }
+    }
+
+    /// The drill of the newest recovery point; of several drills of that one, the last.
+    pub(super) fn of_newest_point(&self) -> Option<&Proof> {
+        // Of equals the last is taken, so the newest drill comes last.
+        self.passed.iter().rev().max_by_key(|proof| proof.point.taken_at)
+    }
+
+    /// The last drill that passed with this recovery point.
+    pub(super) fn of(&self, key: &ObjectKey) -> Option<&Proof> {
+        self.passed.iter().find(|proof| proof.point.key == *key)
+    }
+
+    /// A drill of this recovery point that failed, if it is later than the one that passed.
+    pub(super) fn failed_since(&self, proof: Option<&Proof>, key: &ObjectKey) -> Option<String> {
+        let later = |nth: usize| proof.is_none_or(|proof| nth < proof.nth);
+        let (.., why) = self.failed.iter().find(|(nth, of, _)| later(*nth) && of == key)?;
+        Some(format!(
+            "a drill of this recovery point failed{}: {why}",
+            if proof.is_some() { " later" } else { "" }
+        ))
+    }
+
+    /// That there are files that could not be read.
+    pub(super) fn unread(&self) -> Option<String> {
+        let files = human::things(self.unread as u64, "file");
+        (self.unread > 0)
+            .then(|| format!("{files} among the verdicts could not be read, and may be of later drills"))
+    }
+}
+
+impl Proof {
+    /// None if the verdict does not say which bytes were restored.
+    fn of(nth: usize, path: &Path, verdict: &Verdict, point: &RecoveryPoint) -> Option<Self> {
+        let record = verdict.databases.iter().find(|record| record.name == point.database)?;
+        Some(Self {
+            by: ProvedBy {
+                drill_id: verdict.drill_id,
+                started_at: verdict.started_at,
+                verdict: path.display().to_string(),
+                only: verdict.only.clone(),
+            },
+            digests: Digests {
+                source: format!("the verdict of the drill of {}", moment(verdict.started_at)),
+                size_bytes: point.size_bytes,
+                ciphertext_sha256: point.ciphertext_sha256.clone()?,
+                plaintext_sha256: point.plaintext_sha256.clone()?,
+            },
+            jobs: record.pg_restore.as_ref().map(|run| run.jobs),
+            point: point.clone(),
+            nth,
+        })
+    }
+
+    /// What it recorded of the bytes.
+    pub(super) fn digests(&self) -> Digests {
+        self.digests.clone()
+    }
+
+    /// That it was narrowed.
+    pub(super) fn only(&self) -> Option<String> {
+        let names: Vec<&str> = self.by.only.iter().map(DatabaseName::as_str).collect();
+        let names = human::one_line(&names.join(", "), 200);
+        (!self.by.only.is_empty()).then(|| {
+            format!("the drill that passed was narrowed to {names}: checks across databases were left out")
+        })
+    }
+}

@@ -1,0 +1,119 @@
+//! What was fetched, and what its bytes were compared with.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::model::human;
+use crate::model::manifest;
+use crate::model::names::{DatabaseName, DrillId, ObjectKey};
+use crate::model::verdict::RecoveryPoint;
+
+/// What was fetched.
+#[derive(Debug, Serialize)]
+pub struct FetchReport {
+    /// Version of this schema.
+    pub schema_version: u32,
+    /// The template.
+    pub template: String,
+    /// The recovery point, with the digests of what was read.
+    pub point: RecoveryPoint,
+    /// The drill that restored the same bytes and passed; absent if none did.
+    pub proved_by: Option<ProvedBy>,
+    /// Whether the manifest of the backup says the same.
+    pub manifest: ManifestComparison,
+    /// The file; `-` for stdout.
+    pub output: String,
+    /// Roles that the dump names, which must be there before it is restored.
+    pub roles: Vec<String>,
+    /// The commands that restore it as the drill did, for a shell. The last one is `pg_restore`.
+    pub commands: Vec<String>,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// The drill that proved a recovery point.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProvedBy {
+    /// Identifies the drill.
+    pub drill_id: DrillId,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// Its verdict.
+    pub verdict: String,
+    /// The databases it was narrowed to; empty for all.
+    pub only: Vec<DatabaseName>,
+}
+
+/// Whether the manifest of the backup has the same digests.
+#[derive(Debug, Clone, Serialize)]
+pub struct ManifestComparison {
+    /// The manifest's key.
+    pub key: ObjectKey,
+    /// Whether it has the same digests. One that has others is a failure.
+    pub equal: bool,
+    /// Why it was not compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_compared: Option<String>,
+}
+
+impl ManifestComparison {
+    /// It has the same digests.
+    pub(super) fn equal(key: &ObjectKey) -> Self {
+        Self { key: key.clone(), equal: true, not_compared: None }
+    }
+
+    /// It was not compared, for this reason.
+    pub(super) fn not_compared(key: &ObjectKey, why: String) -> Self {
+        Self { key: key.clone(), equal: false, not_compared: Some(why) }
+    }
+}
+
+/// What somebody recorded of the bytes of a recovery point.
+#[derive(Debug, Clone)]
+pub(super) struct Digests {
+    /// What recorded them, for messages.
+    pub(super) source: String,
+    pub(super) size_bytes: u64,
+    pub(super) ciphertext_sha256: String,
+    pub(super) plaintext_sha256: String,
+}
+
+impl Digests {
+    /// Those of a manifest.
+    pub(super) fn of_manifest(key: &ObjectKey, entry: &manifest::Database) -> Self {
+        Self {
+            source: format!("the manifest {key}"),
+            size_bytes: entry.size_bytes,
+            ciphertext_sha256: entry.ciphertext_sha256.clone(),
+            plaintext_sha256: entry.plaintext_sha256.clone(),
+        }
+    }
+
+    /// How the size differs, which is known before anything is read.
+    pub(super) fn size_differs(&self, point: &RecoveryPoint) -> Option<String> {
+        (self.size_bytes != point.size_bytes).then(|| {
+            let (is, was) = (human::count(point.size_bytes), human::count(self.size_bytes));
+            format!("it has {is} bytes, and {was} by {}", self.source)
+        })
+    }
+
+    /// How what was read differs.
+    pub(super) fn differ(&self, point: &RecoveryPoint) -> Option<String> {
+        let compared = [
+            ("the object", &self.ciphertext_sha256, &point.ciphertext_sha256),
+            ("the dump in it", &self.plaintext_sha256, &point.plaintext_sha256),
+        ];
+        compared.into_iter().find(|(_, was, is)| Some(*was) != is.as_ref()).map(|(what, was, is)| {
+            let is = is.as_deref().unwrap_or("not known");
+            let was = human::one_line(was, 64);
+            format!("the SHA-256 of {what} is {is}, and {was} by {}", self.source)
+        })
+    }
+}
+
+/// A moment as people read it.
+pub(super) fn moment(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M:%SZ").to_string()
+}

@@ -1,0 +1,331 @@
+//! `fetch`: a dump that a drill has proved reaches a file, or stdout; any other does not.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use chrono::{DateTime, Utc};
+use restore_drill::model::names::compact;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::fixtures::{FIXTURE, archive};
+use super::support::memory_s3::MemoryS3;
+use super::support::stdout::{closed_pipe, full_disk, full_pipe, unheard};
+use super::support::wait::wait_for;
+use super::support::world::{Outcome, World, ago, seal};
+
+/// A dump of several chunks: what follows the contents is rows, as far as this program reads.
+fn dump() -> Vec<u8> {
+    let mut dump = archive("pg17-gzip");
+    dump.resize(3 << 20, 7);
+    dump
+}
+
+struct Site {
+    world: World,
+    s3: MemoryS3,
+    dump: Vec<u8>,
+    sealed: Vec<u8>,
+    taken_at: DateTime<Utc>,
+    key: String,
+}
+
+/// A recovery point of an hour ago, which no drill has restored.
+fn site(name: &str) -> Site {
+    let s3 = MemoryS3::default();
+    let mut world = World::stored_in(name, s3.clone());
+    world.database(FIXTURE, &[]).tables("tables", FIXTURE, &["app.account"]);
+    world.write_template();
+    let (dump, taken_at) = (dump(), ago(60));
+    let sealed = seal(&dump, &[&world.recipient]);
+    let key = world.key(FIXTURE, taken_at);
+    s3.put(&key, sealed.clone());
+    Site { world, s3, dump, sealed, taken_at, key }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+impl Site {
+    /// The verdict of a drill of so many minutes ago that restored the recovery point.
+    fn drilled(&self, status: &str, minutes: i64) -> Value {
+        let mut verdict: Value = serde_json::from_str(include_str!("../fixtures/verdict.json")).unwrap();
+        verdict["template"] = json!(self.world.name);
+        verdict["status"] = json!(status);
+        verdict["started_at"] = json!(ago(minutes));
+        verdict["only"] = json!([]);
+        verdict["plan"]["store"] =
+            json!({ "url": self.world.template.url, "endpoint": self.world.template.endpoint });
+        let mut point = verdict["recovery_set"]["points"][0].clone();
+        point["database"] = json!(FIXTURE);
+        point["key"] = json!(self.key);
+        point["size_bytes"] = json!(self.sealed.len());
+        point["taken_at"] = json!(self.taken_at);
+        point["ciphertext_sha256"] = json!(sha256(&self.sealed));
+        point["plaintext_sha256"] = json!(sha256(&self.dump));
+        verdict["recovery_set"]["points"] = json!([point]);
+        verdict["databases"][1]["name"] = json!(FIXTURE);
+        verdict
+    }
+
+    fn leave(&self, verdict: &Value) {
+        let began: DateTime<Utc> = verdict["started_at"].as_str().unwrap().parse().unwrap();
+        let name = compact(began);
+        self.world.write(&format!("reports/restore_drill/{name}.json"), verdict.to_string());
+    }
+
+    fn passed(&self) {
+        self.leave(&self.drilled("PASS", 30));
+    }
+
+    fn arguments<'a>(&self, more: &[&'a str]) -> Vec<&'a str> {
+        [&["fetch", "-t", "./template.toml", "--database", FIXTURE], more].concat()
+    }
+
+    fn fetch(&self, more: &[&str]) -> Outcome {
+        self.world.run(&self.arguments(more))
+    }
+
+    /// Everything in the working directory but what the test put there.
+    fn made(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.world.path("")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let own = ["age.key", "template.toml", "s3", "reports"];
+        names.filter(|name| !own.contains(&name.as_str())).collect()
+    }
+
+    fn refused(&self, more: &[&str], code: i32, words: &[&str]) {
+        let outcome = self.fetch(more);
+        outcome.refused(code, words);
+        assert_eq!(self.made(), Vec::<String>::new(), "{outcome}");
+    }
+}
+
+#[test]
+fn what_a_drill_has_proved_is_fetched_and_the_line_that_restores_it_is_printed() {
+    let site = site("fetch-proved");
+    site.passed();
+    for arguments in [&["--last-passed"][..], &[], &["--at", &ago(1).to_rfc3339()]] {
+        let outcome = site.fetch(&[arguments, &["-o", "the.dump"]].concat());
+        assert_eq!(outcome.code, 0, "{outcome}");
+        let path = site.world.path("the.dump");
+        assert_eq!(fs::read(&path).unwrap(), site.dump);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let line = outcome.stdout.lines().find(|line| line.contains("pg_restore")).unwrap();
+        assert!(line.contains(&format!("--dbname={FIXTURE} --jobs=2 --no-")), "{outcome}");
+        assert!(line.ends_with(" the.dump"), "{outcome}");
+        assert!(outcome.stdout.contains("createdb --template=template0 --encoding=UTF8"), "{outcome}");
+        let last = outcome.stdout.lines().last().unwrap();
+        assert!(last.ends_with("the bytes that a drill restored and passed with"), "{outcome}");
+        assert_eq!(site.made(), ["the.dump"]);
+        fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn stdout_is_the_dump_and_nothing_else() {
+    let site = site("fetch-stdout");
+    site.passed();
+    let command = site.world.command(&site.arguments(&["--last-passed", "--format", "json", "-o", "-"]));
+    let output = { command }.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert_eq!(output.stdout, site.dump);
+    let report: Value = serde_json::from_str(&said[said.find('{').unwrap()..]).unwrap();
+    assert_eq!(report["proved_by"]["drill_id"], site.drilled("PASS", 30)["drill_id"]);
+    assert_eq!(report["point"]["plaintext_sha256"], json!(sha256(&site.dump)));
+    assert_eq!(report["output"], "-");
+    let line = report["commands"].as_array().unwrap().last().unwrap().as_str().unwrap();
+    assert!(line.starts_with("pg_restore --dbname=") && !line.contains("--jobs"), "{line}");
+    for stdout in [closed_pipe(), full_disk()] {
+        let command = site.world.command(&site.arguments(&["--last-passed", "-o", "-"]));
+        let outcome = unheard(&site.world, command, stdout);
+        assert_eq!(outcome.code, 3, "{outcome}");
+        assert!(outcome.stderr.contains("the dump could not be written"), "{outcome}");
+    }
+}
+
+#[test]
+fn without_a_drill_that_passed_nothing_is_fetched_unless_it_is_asked_for() {
+    let site = site("fetch-unproved");
+    let none = "no drill that passed has restored";
+    site.refused(&["-o", "d"], 3, &[none, "hint: drill it first"]);
+    site.refused(&["--last-passed", "-o", "d"], 3, &["has no verdict of a drill that passed"]);
+    for status in ["FAIL", "INCONCLUSIVE", "RUNNING", "CANCELLED"] {
+        site.leave(&site.drilled(status, 30));
+        site.refused(&["-o", "d"], 3, &[none]);
+    }
+    let mut elsewhere = site.drilled("PASS", 20);
+    elsewhere["plan"]["store"]["url"] = json!("s3://another");
+    site.leave(&elsewhere);
+    let mut undigested = site.drilled("PASS", 19);
+    undigested["recovery_set"]["points"][0]["plaintext_sha256"] = Value::Null;
+    site.leave(&undigested);
+    site.refused(&["-o", "d"], 3, &[none]);
+    // Another one was proved.
+    let mut older = site.drilled("PASS", 18);
+    older["recovery_set"]["points"][0]["key"] = json!(site.world.key(FIXTURE, ago(600)));
+    older["recovery_set"]["points"][0]["taken_at"] = json!(ago(600));
+    site.leave(&older);
+    site.refused(&["-o", "d"], 3, &[none, "hint: --last-passed takes the newest that one has"]);
+    site.refused(&["--last-passed", "-o", "d"], 1, &["was drilled, and is not in the store any more"]);
+    site.leave(&site.drilled("FAIL", 10));
+    let outcome = site.fetch(&["--unproved", "-o", "d"]);
+    assert_eq!(outcome.code, 0, "{outcome}");
+    assert_eq!(fs::read(site.world.path("d")).unwrap(), site.dump);
+    for said in
+        ["NOT proved: no drill that passed has restored it", "a drill of this recovery point failed: "]
+    {
+        assert!(outcome.stdout.contains(said), "{outcome}");
+    }
+}
+
+#[test]
+fn an_object_that_is_not_the_one_that_was_proved_leaves_nothing() {
+    let site = site("fetch-changed");
+    site.passed();
+    let hint = "hint: do not restore from it";
+    // Another backup under its key, of another size, and of the same one.
+    let other = seal(&[dump(), vec![1; 100]].concat(), &[&site.world.recipient]);
+    site.s3.put(&site.key, other);
+    site.refused(&["--last-passed", "-o", "d"], 1, &["is not what was proved: it has ", hint]);
+    assert_eq!(site.s3.asked.lock().unwrap().reads, 0, "that is known before anything is read");
+    let swap = |object: Vec<u8>| {
+        let mut verdict = site.drilled("PASS", 30);
+        verdict["recovery_set"]["points"][0]["size_bytes"] = json!(object.len());
+        site.leave(&verdict);
+        site.s3.put(&site.key, object);
+    };
+    let mut other = dump();
+    other[2 << 20] ^= 1;
+    swap(seal(&other, &[&site.world.recipient]));
+    site.refused(&["--last-passed", "-o", "d"], 1, &["the SHA-256 of the object is", hint]);
+    // Piped on, it is found out at the end.
+    let outcome = site.world.command(&site.arguments(&["--last-passed", "-o", "-"])).output().unwrap();
+    assert_eq!(outcome.status.code(), Some(1));
+    // Damaged, cut off, and for another key.
+    let mut damaged = site.sealed.clone();
+    damaged[1 << 20] ^= 1;
+    swap(damaged);
+    site.refused(&["--last-passed", "-o", "d"], 1, &["error: "]);
+    site.passed();
+    site.s3.put(&site.key, site.sealed[..site.sealed.len() - 100].to_vec());
+    site.refused(&["--last-passed", "-o", "d"], 1, &["is not what was proved: it has "]);
+    site.refused(&["--unproved", "-o", "d"], 1, &["is not what was proved: it has "]);
+    let (_, stranger) = restore_drill::layer::generate_key();
+    swap(seal(&site.dump, &[&stranger]));
+    site.refused(&["--last-passed", "-o", "d"], 1, &["no identity"]);
+}
+
+#[test]
+fn a_cut_object_that_nobody_proved_leaves_nothing_either() {
+    let site = site("fetch-cut");
+    site.s3.put(&site.key, site.sealed[..site.sealed.len() - 100].to_vec());
+    site.refused(&["--unproved", "-o", "d"], 1, &["error: "]);
+}
+
+#[test]
+fn the_manifest_of_the_backup_is_compared_too() {
+    let site = site("fetch-manifest");
+    site.passed();
+    let mut manifest = json!({
+        "schema_version": 1, "template": site.world.name, "taken_at": site.taken_at, "tool_version": "0",
+        "algorithm": "blake3-keyed-sum256", "fingerprint_key": "00".repeat(32),
+        "databases": [{
+            "name": FIXTURE, "key": site.key, "size_bytes": site.sealed.len(),
+            "ciphertext_sha256": sha256(&site.sealed), "plaintext_bytes": site.dump.len(),
+            "plaintext_sha256": sha256(&site.dump), "source": null,
+            "content": { "status": "unread", "reason": "a test's" },
+        }],
+    });
+    let put = |text: &str| {
+        site.s3.put(&site.world.manifest_key(site.taken_at), seal(text.as_bytes(), &[&site.world.recipient]));
+    };
+    let said = |name: &str, words: &str| {
+        let outcome = site.fetch(&["--last-passed", "-o", name]);
+        assert_eq!(outcome.code, 0, "{outcome}");
+        assert!(outcome.stdout.contains(words), "{outcome}");
+        fs::remove_file(site.world.path(name)).unwrap();
+    };
+    said("a", "Manifest        not compared: the store has no manifest of this backup");
+    put(&manifest.to_string());
+    said("b", "Manifest        the same digests");
+    put("{}");
+    said("c", "Manifest        not compared: the manifest ");
+    put(&manifest.to_string().replace("\"schema_version\":1", "\"schema_version\":2"));
+    said("d", "Manifest        not compared: the manifest ");
+    manifest["databases"][0]["plaintext_sha256"] = json!("0".repeat(64));
+    put(&manifest.to_string());
+    site.refused(&["--last-passed", "-o", "d"], 1, &["the SHA-256 of the dump in it is", "by the manifest "]);
+}
+
+#[test]
+fn nothing_is_overwritten_and_mistakes_are_told_before_the_store_is_asked() {
+    let site = site("fetch-exists");
+    site.passed();
+    site.world.write("reports/taken", "mine");
+    for (arguments, words) in [
+        (["--last-passed", "-o", "reports/taken"], "exists already, and nothing is overwritten"),
+        (["--last-passed", "-o", "reports"], "exists already, and nothing is overwritten"),
+        (["--last-passed", "-o", "no/such/directory"], "cannot write no/such/directory"),
+    ] {
+        site.refused(&arguments, 2, &[words, "hint: -o names another"]);
+    }
+    assert_eq!(fs::read(site.world.path("reports/taken")).unwrap(), b"mine");
+    assert_eq!(site.s3.asked.lock().unwrap().pages, 0);
+    let unknown = ["fetch", "-t", "./template.toml", "--database", "nowhere", "-o", "d"];
+    site.world.run(&unknown).refused(2, &["--database names nowhere", FIXTURE]);
+    site.refused(&["--last-passed", "--at", "2026-01-01", "-o", "d"], 2, &["cannot be used with"]);
+    site.refused(&["--at", "2020-01-01", "-o", "d"], 1, &["has no recovery point taken at or before"]);
+}
+
+#[test]
+fn a_drill_of_the_same_point_that_failed_later_and_a_verdict_that_is_cut_off_are_told() {
+    let site = site("fetch-later");
+    site.passed();
+    site.leave(&site.drilled("FAIL", 60));
+    let quiet = site.fetch(&["--last-passed", "-o", "a"]);
+    assert!(!quiet.stdout.contains("Warning"), "{quiet}");
+    site.leave(&site.drilled("FAIL", 10));
+    site.world.write("reports/restore_drill/20991231T000000Z.json", "{\"half");
+    let outcome = site.fetch(&["--last-passed", "-o", "b"]);
+    assert_eq!(outcome.code, 0, "{outcome}");
+    for said in
+        ["a drill of this recovery point failed later: ", "1 file among the verdicts could not be read"]
+    {
+        assert!(outcome.stdout.contains(said), "{outcome}");
+    }
+}
+
+#[test]
+fn a_signal_ends_it_and_leaves_nothing() {
+    let mut site = site("fetch-signal");
+    site.passed();
+    let (_reader, writer) = full_pipe();
+    let mut piped = site.world.command(&site.arguments(&["--last-passed", "-o", "-"]));
+    piped.stdout(writer);
+    let mut piped = piped.spawn().unwrap();
+    // It waits for whoever reads.
+    wait_for(
+        || (site.s3.asked.lock().unwrap().reads > 0).then_some(()),
+        || "the store was not read".to_owned(),
+    );
+    // A store that takes questions and never answers.
+    let store = TcpListener::bind("127.0.0.1:0").unwrap();
+    site.world.template.endpoint = format!("http://{}", store.local_addr().unwrap());
+    site.world.write_template();
+    site.passed();
+    let mut to_file = site.world.command(&site.arguments(&["--last-passed", "-o", "d"])).spawn().unwrap();
+    let _asked = store.accept().unwrap();
+    for process in [&mut piped, &mut to_file] {
+        assert!(process.try_wait().unwrap().is_none());
+        let sent = Command::new("kill").args(["-s", "TERM", &process.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let status = wait_for(|| process.try_wait().unwrap(), || "the signal was not heard".to_owned());
+        assert_eq!(status.code(), Some(130));
+    }
+    assert_eq!(site.made(), Vec::<String>::new());
+}
