@@ -65,11 +65,23 @@ pub struct Job {
 /// The databases to dump: those of the template, or some of them.
 ///
 /// # Errors
-/// `only_unknown`, a configuration error.
+/// `only_unknown`, `backup_missing`: configuration errors.
 pub fn databases(template: &Template, only: &[DatabaseName]) -> Result<Vec<DatabaseName>> {
     template.require_known(only, "--only")?;
     let wanted = |name: &DatabaseName| only.is_empty() || only.contains(name);
-    Ok(template.databases.iter().map(|database| database.name.clone()).filter(wanted).collect())
+    let databases: Vec<DatabaseName> =
+        template.databases.iter().map(|database| database.name.clone()).filter(wanted).collect();
+    // Another database of the same name may be on the one source that the template names.
+    let elsewhere = |name: &&DatabaseName| template.server_of(name).name != template.first_server().name;
+    if let Some(name) = databases.iter().find(elsewhere) {
+        let server = template.server_of(name).name.section();
+        return Err(Failure::config(
+            codes::BACKUP_MISSING,
+            format!("the template does not say where to dump {name}: it is of [{server}], and [backup] names the source of [{}]", template.first_server().name.section()),
+        )
+        .hint("--only names the databases to dump; dump those of other servers with `pg_dump --format=custom`"));
+    }
+    Ok(databases)
 }
 
 /// What a backup would write.
@@ -133,10 +145,11 @@ impl Job {
                 + TimeDelta::from_std(self.template.timeout).unwrap_or_default(),
             kept: false,
         };
+        let image = &self.template.first_server().settings.image;
         let started = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Failure::cancelled()),
-            started = client::Client::start(&engine, &self.template.postgres().image, settings, &mut ownership) => started,
+            started = client::Client::start(&engine, image, settings, &mut ownership) => started,
         };
         // A dump that waits for a lock, or a store that hangs, must not hang the backup.
         let limited = cancel.child_token();

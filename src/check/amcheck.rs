@@ -123,30 +123,54 @@ async fn run(check: &Amcheck, context: &Context<'_>) -> Result<Outcome> {
         heapallindexed: check.heapallindexed,
         timeout: check.timeout,
     };
-    let found = each_database(&check.databases, tools, |database| {
-        tools.server.examine(database, options, &tools.connections).boxed()
+    let found = each_database(&check.databases, tools, |database, on| {
+        on.server.examine(database, options, &on.connections).boxed()
     })
     .await?;
-    // All databases are on one server: it has the extension, or it has not.
-    let found: Option<Vec<_>> =
-        found.into_iter().map(|(database, examined)| Some((database, examined?))).collect();
-    let Some(found) = found else { return unavailable(check.require) };
-    let rows = context.restored.values().map(|contents| contents.total_rows).sum();
-    Ok(judge(check, &found, rows))
+    // Of several servers some may have the extension, and others not.
+    let (mut examined, mut without) = (Vec::new(), Vec::new());
+    for (database, report) in found {
+        match report {
+            Some(report) => examined.push((database, report)),
+            None => without.push(database),
+        }
+    }
+    if !without.is_empty() && (check.require || examined.is_empty()) {
+        return unavailable(check.require);
+    }
+    let rows = examined.iter().map(|(database, _)| context.restored[database].total_rows).sum();
+    Ok(judge(check, &examined, &without, rows))
 }
+
+/// What is missing.
+const NO_AMCHECK: &str = "the Postgres image does not have the extension amcheck";
 
 fn unavailable(required: bool) -> Result<Outcome> {
-    let why = "the Postgres image does not have the extension amcheck";
     if required {
-        return Err(Failure::inconclusive(codes::AMCHECK_UNAVAILABLE, why)
+        return Err(Failure::inconclusive(codes::AMCHECK_UNAVAILABLE, NO_AMCHECK)
             .hint("use an image with Postgres's contrib modules, or take `require = true` from the check"));
     }
-    Ok(Outcome::not_possible(NOT_POSSIBLE, "amcheck", why))
+    Ok(Outcome::not_possible(NOT_POSSIBLE, "amcheck", NO_AMCHECK))
 }
 
-fn judge(check: &Amcheck, found: &[(&DatabaseName, AmcheckReport)], rows: u64) -> Outcome {
+/// Judges what was examined. `without` are databases whose server does not have the extension.
+fn judge(
+    check: &Amcheck,
+    found: &[(&DatabaseName, AmcheckReport)],
+    without: &[&DatabaseName],
+    rows: u64,
+) -> Outcome {
     let mut findings = Findings::default();
-    let (mut indexes, mut tables, mut errors, mut not_checked) = (0u64, 0u64, 0u64, 0u64);
+    let (mut indexes, mut tables, mut errors, mut not_checked) = (0u64, 0u64, 0u64, without.len() as u64);
+    for database in without {
+        findings.push(Finding {
+            severity: Severity::Warning,
+            code: NOT_CHECKED,
+            subject: database.to_string(),
+            expected: "what the check needs".to_owned(),
+            actual: NO_AMCHECK.to_owned(),
+        });
+    }
     let mut tables_possible = true;
     for (database, examined) in found {
         tables_possible &= examined.tables_possible;
@@ -215,7 +239,7 @@ mod tests {
 
     fn judged(relations: Vec<ExaminedRelation>, tables_possible: bool) -> Outcome {
         let check = toml::from_str("name = \"c\"\ndatabases = [\"d\"]").unwrap();
-        judge(&check, &[(&"d".parse().unwrap(), AmcheckReport { relations, tables_possible })], 7)
+        judge(&check, &[(&"d".parse().unwrap(), AmcheckReport { relations, tables_possible })], &[], 7)
     }
 
     #[test]
@@ -253,6 +277,16 @@ mod tests {
             (CheckStatus::Skipped, "not_checked")
         );
         assert_eq!(outcome.rows_verified, 0);
+    }
+
+    #[test]
+    fn a_database_whose_server_lacks_the_extension_is_not_verified_and_the_others_are() {
+        let check = toml::from_str("name = \"c\"\ndatabases = [\"d\", \"e\"]").unwrap();
+        let [d, e] = ["d", "e"].map(|name| name.parse::<DatabaseName>().unwrap());
+        let report = AmcheckReport { relations: vec![relation(true, &[], 0, None)], tables_possible: true };
+        let outcome = judge(&check, &[(&d, report)], &[&e], 7);
+        assert_eq!((outcome.status, outcome.findings[0].code.as_str()), (CheckStatus::Pass, "not_checked"));
+        assert_eq!((&*outcome.findings[0].subject, outcome.not_verified().len()), ("e", 1));
     }
 
     #[test]

@@ -176,10 +176,11 @@ enum Ending {
 /// `isolation_failed`, if its container is not as it must be: it is not started then. If the engine fails.
 async fn run(check: &Command, context: &Context<'_>) -> Result<Outcome> {
     let stack = &context.tools.stack;
-    let password = &context.tools.server.password;
-    let spec = container(check, stack, password, image_volumes(stack, &check.image).await?);
+    let first = check.databases.first().expect("a check names a database");
+    let server = &context.tools.servers.of(first).server;
+    let spec = container(check, stack, (first, server), image_volumes(stack, &check.image).await?);
     let id = stack.engine.create_container(&spec).await?;
-    let ended = run_to_its_end(check, stack, &spec, &id, password).await;
+    let ended = run_to_its_end(check, stack, &spec, &id, &server.password).await;
     let container =
         Owned { kind: OwnedKind::Container, id, name: spec.name.clone(), labels: spec.labels.clone() };
     // Also the end of a program whose time is over. Teardown tries again, and reports it.

@@ -125,8 +125,8 @@ impl Check for Constraints {
 /// If they cannot be judged.
 async fn run(check: &Constraints, context: &Context<'_>) -> Result<Outcome> {
     let tools = context.tools;
-    let found = each_database(&check.databases, tools, |database| {
-        tools.server.recheck_constraints(database, &check.kinds, &tools.connections, check.timeout).boxed()
+    let found = each_database(&check.databases, tools, |database, on| {
+        on.server.recheck_constraints(database, &check.kinds, &on.connections, check.timeout).boxed()
     })
     .await?;
     Ok(judge(check.not_valid, &found))

@@ -16,9 +16,8 @@ use crate::sandbox::docker::Engine;
 use crate::sandbox::labels::Ownership;
 use crate::sandbox::spec::StackNetwork;
 use crate::store::Store;
-use crate::target::postgres::Server;
 use crate::target::postgres::catalog::RestoredContents;
-use crate::target::postgres::connections::Connections;
+use crate::target::postgres::{Servers, SharedServer};
 use crate::template::KeyPattern;
 
 /// What the restored databases hold.
@@ -26,8 +25,8 @@ pub type Restored<'a> = BTreeMap<&'a DatabaseName, &'a RestoredContents>;
 
 /// What all checks of a drill work with.
 pub struct Tools {
-    /// The server the databases were restored to.
-    pub server: Server,
+    /// The servers that databases were restored to, with the connections that checks may hold.
+    pub servers: Servers,
     /// The recovery points they were restored from.
     pub points: RecoverySet,
     /// The store they came from.
@@ -40,8 +39,6 @@ pub struct Tools {
     pub keys: KeyPattern,
     /// Connections a check may work on at once.
     pub jobs: usize,
-    /// What all of them may hold together.
-    pub connections: Connections,
     /// The stack, for checks that ask it or join it.
     pub stack: Stack,
 }
@@ -54,6 +51,8 @@ pub struct Stack {
     pub ownership: Ownership,
     /// How its containers reach each other.
     pub network: StackNetwork,
+    /// The container that others of the stack are asked from.
+    pub inside: String,
     /// The containers of its services, by the service's name.
     pub services: BTreeMap<String, String>,
     /// Where all share one loopback: the ports on which something listened before there was any data.
@@ -75,14 +74,15 @@ pub struct Context<'a> {
 pub(super) async fn each_database<'a, T: Send + 'a>(
     databases: &'a [DatabaseName],
     tools: &'a Tools,
-    look: impl Fn(&'a DatabaseName) -> BoxFuture<'a, Result<T>>,
+    look: impl Fn(&'a DatabaseName, &'a SharedServer) -> BoxFuture<'a, Result<T>>,
 ) -> Result<Vec<(&'a DatabaseName, T)>> {
     let mut looks: Vec<BoxFuture<'a, Result<(&'a DatabaseName, T)>>> = Vec::new();
     for database in databases {
-        let found = look(database);
+        let shared = tools.servers.of(database);
+        let found = look(database, shared);
         looks.push(
             async move {
-                let _permit = tools.connections.hold(1).await;
+                let _permit = shared.connections.hold(1).await;
                 Ok((database, found.await.map_err(|failure| failure.context(database))?))
             }
             .boxed(),

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use serde::Deserialize;
 
-use super::context::{Context, Tools};
+use super::context::Context;
 use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
 use crate::model::code::Code;
@@ -21,6 +21,7 @@ use crate::model::human;
 use crate::model::manifest::{Content, Database, FingerprintKey, Table};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
+use crate::target::postgres::SharedServer;
 use crate::target::postgres::content::{Shape, TableToRead};
 use crate::template::{TableName, Template};
 use judge::{Found, Restored};
@@ -146,7 +147,8 @@ async fn compare(
         }
     };
     let excluded: BTreeSet<&TableName> = check.exclude.get(database).into_iter().flatten().collect();
-    let Tools { server, connections, jobs, .. } = context.tools;
+    let jobs = &context.tools.jobs;
+    let SharedServer { server, connections } = context.tools.servers.of(database);
     let _permits = connections.hold(*jobs).await;
     let (shapes, extensions) = server.shapes(database).await?;
     let shapes: Vec<Shape> = shapes.into_iter().filter(|shape| !excluded.contains(&shape.name)).collect();

@@ -155,7 +155,7 @@ const BODY_SHOWN: usize = 300;
 /// If the engine cannot say how the service is.
 async fn run(check: &Http, context: &Context<'_>) -> Result<Outcome> {
     let tools = context.tools;
-    let from = &tools.server.container;
+    let from = &tools.stack.inside;
     let began = Instant::now();
     let mut requests = 0u64;
     loop {

@@ -167,7 +167,9 @@ fn validate_ports(checks: &[Box<dyn Check>], template: &Template) -> std::result
     if template.isolation.network != StackNetworkKind::Loopback {
         return Ok(());
     }
-    let mut listening = BTreeMap::from([(5432, "postgres")]);
+    let servers: Vec<_> = template.servers().map(|server| (server.port(), server.name)).collect();
+    let mut listening: BTreeMap<u16, &str> =
+        servers.iter().map(|(port, name)| (*port, name.as_str())).collect();
     for check in checks {
         let Some((port, service)) = check.port() else { continue };
         let owner = *listening.entry(port).or_insert(service);

@@ -332,12 +332,13 @@ fn name(
 /// If it cannot be judged.
 async fn run(check: &Reconcile, context: &Context<'_>) -> Result<Outcome> {
     let (left_side, right_side) = (&check.left, &check.right);
-    let _permits = context.tools.connections.hold(2).await;
+    let servers = &context.tools.servers;
+    let permits = servers.hold_one_each(&[&left_side.database, &right_side.database]).await;
     let mut merge =
         Merge::new(check, context.taken_at(&left_side.database), context.taken_at(&right_side.database));
     let (mut left_rows, mut right_rows) = try_join(
-        context.tools.server.key_rows(&left_side.database, &left_side.query),
-        context.tools.server.key_rows(&right_side.database, &right_side.query),
+        servers.of(&left_side.database).server.key_rows(&left_side.database, &left_side.query),
+        servers.of(&right_side.database).server.key_rows(&right_side.database, &right_side.query),
     )
     .await?;
     let (mut left, mut right) = try_join(left_rows.next(), right_rows.next()).await?;
@@ -349,9 +350,12 @@ async fn run(check: &Reconcile, context: &Context<'_>) -> Result<Outcome> {
         }
     }
     drop((left_rows, right_rows));
+    drop(permits);
     let mut facts = Vec::new();
     for fact in &check.facts {
-        let value = context.tools.server.fact(&fact.database, &fact.query).await?;
+        let on = servers.of(&fact.database);
+        let _permit = on.connections.hold(1).await;
+        let value = on.server.fact(&fact.database, &fact.query).await?;
         facts.push(format!(
             "{}: {}",
             fact.label,

@@ -98,8 +98,8 @@ impl Check for Sequences {
 /// If they cannot be read.
 async fn run(check: &Sequences, context: &Context<'_>) -> Result<Outcome> {
     let tools = context.tools;
-    let found = each_database(&check.databases, tools, |database| {
-        tools.server.sequences(database, check.timeout).boxed()
+    let found = each_database(&check.databases, tools, |database, on| {
+        on.server.sequences(database, check.timeout).boxed()
     })
     .await?;
     Ok(judge(&check.ignore, &found))

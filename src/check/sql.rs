@@ -17,6 +17,7 @@ use crate::model::finding_code::findings;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
+use crate::target::postgres::SharedServer;
 use crate::target::postgres::assertion::{Answer, Moment};
 use crate::template::Template;
 
@@ -193,8 +194,9 @@ const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 /// # Errors
 /// If it cannot be judged.
 async fn run(check: &Sql, context: &Context<'_>) -> Result<Outcome> {
-    let (server, database, query) = (&context.tools.server, &check.database, &check.query);
-    let _permit = context.tools.connections.hold(1).await;
+    let (database, query) = (&check.database, &check.query);
+    let SharedServer { server, connections } = context.tools.servers.of(database);
+    let _permit = connections.hold(1).await;
     if let Some(max_age) = check.max_age {
         let moments = server.moments(database, query, check.timeout).await?;
         let max_age = TimeDelta::from_std(max_age).unwrap_or(TimeDelta::MAX);

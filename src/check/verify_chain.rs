@@ -44,7 +44,7 @@ use super::findings::Outcome;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
-use crate::target::postgres::DatabaseAddress;
+use crate::target::postgres::{DatabaseAddress, SharedServer};
 use crate::template::{NeededTable, Template};
 
 pub use self::read::{verify, verify_within};
@@ -112,10 +112,11 @@ impl Check for VerifyChain {
 /// If it cannot be judged.
 async fn run(check: &VerifyChain, context: &Context<'_>) -> Result<Outcome> {
     let chain = check.chain().map_err(|why| Failure::config(codes::TEMPLATE_INVALID, why))?;
-    let database = DatabaseAddress::InStack(context.tools.server.clone(), check.database.clone());
     let tools = context.tools;
+    let SharedServer { server, connections } = tools.servers.of(&check.database);
+    let database = DatabaseAddress::InStack(server.clone(), check.database.clone());
     // One holds the snapshot that the others read.
-    let _permits = tools.connections.hold(tools.jobs + 1).await;
+    let _permits = connections.hold(tools.jobs + 1).await;
     let before = tools.earlier.heads_before(&check.name, &check.database, context.taken_at(&check.database));
     let watch = since::watch(before);
     let verified = verify(&database, &check.table, &chain, tools.jobs, &watch).await?;

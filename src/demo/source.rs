@@ -8,7 +8,7 @@ use super::breakage::Edit;
 use super::data::DataSet;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
-use crate::model::names::DatabaseName;
+use crate::model::names::{DatabaseName, ServerName};
 use crate::model::secret::Secret;
 use crate::model::verdict::Tuning;
 use crate::sandbox::docker::{Engine, ExecSpec, Output};
@@ -16,6 +16,7 @@ use crate::sandbox::labels::Ownership;
 use crate::sandbox::postgres_image::PostgresImage;
 use crate::sandbox::spec::{self, Attachment, PostgresNeeds};
 use crate::target::postgres::{Server, settings};
+use crate::template::DEFAULT_PORT;
 
 /// Memory of the source server.
 const MEMORY: u64 = 2 * 1024 * 1024 * 1024;
@@ -48,6 +49,8 @@ impl Source {
             &Default::default(),
         );
         let needs = PostgresNeeds {
+            name: &ServerName::default(),
+            port: DEFAULT_PORT,
             image,
             facts: &image_facts,
             settings: &settings,

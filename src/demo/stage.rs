@@ -18,7 +18,7 @@ use crate::layer::{self, Identities, Recipients, generate_key};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::manifest::FingerprintKey;
-use crate::model::names::{DatabaseName, DrillId, ProjectName};
+use crate::model::names::{DatabaseName, DrillId, ProjectName, ServerName};
 use crate::model::secret::Secret;
 use crate::model::verdict::TeardownStatus;
 use crate::sandbox::docker::Engine;
@@ -129,7 +129,7 @@ impl Stage {
 
     async fn fill(&self, engine: &Engine, ownership: &mut Ownership) -> Result<Source> {
         self.say("starting a source server");
-        let source = Source::start(engine, &self.template.postgres().image, ownership).await?;
+        let source = Source::start(engine, &self.template.first_server().image, ownership).await?;
         self.say(&format!("filling it with {} sample databases", self.data.databases.len()));
         source.fill(&self.data, |name| self.say(&format!("{name}: loading"))).await?;
         Ok(source)
@@ -223,7 +223,7 @@ impl Stage {
     ) -> Result<Job> {
         let mut template = self.template.clone();
         if let Some(backup) = &mut template.backup {
-            backup.host = crate::sandbox::spec::POSTGRES.to_owned();
+            backup.host = ServerName::DEFAULT.to_owned();
             backup.network.clone_from(&source.network);
             backup.password = source.server.password.clone();
         }

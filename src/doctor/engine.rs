@@ -37,7 +37,7 @@ pub(super) async fn examine(template: &DrillTemplate, at: DateTime<Utc>) -> OnEn
     };
     let info = engine.info();
     let mut items = vec![Item::ok("Docker engine", place(info))];
-    items.extend(join_all(template.images().into_iter().map(|name| image(&engine, name))).await);
+    items.extend(join_all(template.images().into_iter().map(|name| image(&engine, template, name))).await);
     items.push(judge_memory(template, info));
     items.push(match engine.owned(LabelFilter::Any).await {
         Ok(owned) => judge_leftovers(&owned, at),
@@ -52,13 +52,23 @@ fn place(info: &EngineInfo) -> String {
     format!("{}, API {}, at {}{by}", info.version, info.api_version, info.endpoint)
 }
 
-async fn image(engine: &Engine, name: &str) -> Item {
-    let what = format!("image {name}");
+async fn image(engine: &Engine, template: &Template, name: &str) -> Item {
+    let what = format!("image {name}{}", servers_with(template, name));
     match engine.find_image(name).await {
         Ok(Some(_)) => Item::ok(what, "on the engine"),
         Ok(None) => judge_absent_image(what, engine.can_pull(name).await),
         Err(failure) => Item::failure(what, failure),
     }
+}
+
+/// Which servers run an image, where there are several.
+fn servers_with(template: &Template, image: &str) -> String {
+    let with_it = template.servers().filter(|server| server.image == image);
+    let names: Vec<String> = with_it.map(|server| server.name.to_string()).collect();
+    if template.has_only_the_default_server() || names.is_empty() {
+        return String::new();
+    }
+    format!(" of {}", names.join(", "))
 }
 
 fn judge_absent_image(what: String, pullable: Result<()>) -> Item {
@@ -73,19 +83,20 @@ fn judge_absent_image(what: String, pullable: Result<()>) -> Item {
 fn judge_memory(template: &Template, info: &EngineInfo) -> Item {
     let what = "memory";
     let services: u64 = template.services.values().map(|service| service.memory.as_u64()).sum();
-    let postgres = template.postgres().memory.map(|memory| memory.as_u64());
-    let seen = match postgres {
-        Some(postgres) => format!(
+    let given: Vec<u64> = template.servers().filter_map(|server| Some(server.memory?.as_u64())).collect();
+    let wanted = given.iter().sum::<u64>().saturating_add(services);
+    let seen = if given.is_empty() {
+        format!("{} on the engine", human::bytes(info.memory_bytes))
+    } else {
+        format!(
             "{} on the engine; the stack may use {}",
             human::bytes(info.memory_bytes),
-            human::bytes(postgres + services)
-        ),
-        None => format!("{} on the engine", human::bytes(info.memory_bytes)),
+            human::bytes(wanted)
+        )
     };
-    if postgres.unwrap_or(0) + services > info.memory_bytes {
-        return Item::failure(what, Failure::config(codes::MEMORY_SHORT, seen)).advice(
-            "lower postgres.memory or the services' memory in the template, or give the engine more",
-        );
+    if wanted > info.memory_bytes {
+        return Item::failure(what, Failure::config(codes::MEMORY_SHORT, seen))
+            .advice("lower the memory of servers or services in the template, or give the engine more");
     }
     if info.memory_bytes < LITTLE_MEMORY {
         return Item::new(what, ItemStatus::Warning, seen)

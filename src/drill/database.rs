@@ -91,7 +91,9 @@ impl DatabaseRestore {
                 None
             }
             Err(failure) => {
-                let failure = self.template.hinted(self.fetcher.server.blame(failure, began).await);
+                let server = &self.fetcher.server;
+                let failure = server.blame(failure, began).await.on_server(&server.name);
+                let failure = self.template.hinted(failure);
                 self.record(DatabaseEvent::Failed(failure.clone())).await;
                 self.done.send_replace(RestoreProgress::Lost);
                 Some(failure.context(&self.point.database))
@@ -165,7 +167,7 @@ impl DatabaseRestore {
                 database: &self.point.database,
                 contents: &arrived.contents,
                 jobs,
-                locale: self.template.postgres().locale.as_deref(),
+                locale: self.template.server_of(&self.point.database).settings.locale.as_deref(),
                 report: &report,
             };
             (target::of(&arrived.contents).restore)(restoration).await

@@ -31,6 +31,8 @@ pub struct Fetcher {
     pub identities: Arc<Identities>,
     /// The server that they are restored to.
     pub server: Server,
+    /// The server's image, as the template names it.
+    pub image: String,
     /// The major version of the server.
     pub server_major: u32,
 }
@@ -101,8 +103,12 @@ impl Fetcher {
         let header = &toc.header;
         match plan::contents::needs_major(toc) {
             Some(major) if major > self.server_major => Err(newer_than_image(&format!(
-                "the dump is of PostgreSQL {} by pg_dump {} in format {}, and the image's is PostgreSQL {}",
-                header.server_version, header.dump_version, header.format_version, self.server_major
+                "the dump is of PostgreSQL {} by pg_dump {} in format {}, and the image {} has PostgreSQL {}",
+                header.server_version,
+                header.dump_version,
+                header.format_version,
+                self.image,
+                self.server_major
             ))),
             _ => Ok(()),
         }

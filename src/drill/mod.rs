@@ -11,6 +11,7 @@ mod objectives;
 mod record;
 mod restore;
 mod run;
+mod servers;
 mod stack;
 mod task;
 

@@ -12,6 +12,7 @@ use super::database::{DatabaseRestore, RestoreProgress, settled};
 use super::fetch::Fetcher;
 use super::journal::Journal;
 use super::objectives::Measured;
+use super::servers::ReadyServer;
 use super::stack::RestoreTarget;
 use super::task::Drill;
 use crate::check;
@@ -21,8 +22,7 @@ use crate::model::failure::{Class, Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Check, CheckStatus, RecoverySet};
 use crate::plan::DrillPlan;
-use crate::target::postgres::Server;
-use crate::target::postgres::connections::Connections;
+use crate::target::postgres::{Server, Servers};
 
 /// Recovery points fetched at once: enough to keep the network busy, few enough to keep memory small.
 const FETCHES: usize = 3;
@@ -41,16 +41,15 @@ pub async fn restore_and_check(
     journal: &Journal,
 ) -> Result<Measured> {
     let mut tasks = JoinSet::new();
-    let jobs = drill.jobs(target.server.engine.info());
+    let jobs = drill.jobs(target.first().engine.info());
     let waiting = spawn_databases(drill, plan, target, jobs, journal, &mut tasks);
     let tools = Arc::new(check::Tools {
-        server: target.server.clone(),
+        servers: servers(drill, target, jobs),
         points: plan.recovery_set.clone(),
         store: Arc::clone(&drill.store),
         identities: Arc::clone(&drill.identities),
         keys: drill.template.key_pattern()?,
         jobs,
-        connections: Connections::new(jobs),
         earlier: Arc::clone(&drill.earlier),
         stack: target.for_checks(),
     });
@@ -132,6 +131,17 @@ fn covered(mut intervals: Vec<(Instant, Instant)>) -> Duration {
     total
 }
 
+/// The servers, as checks share them.
+fn servers(drill: &Drill, target: &RestoreTarget, jobs: usize) -> Servers {
+    let names = || drill.template.databases.iter().map(|database| &database.name);
+    let of = |ready: &ReadyServer| {
+        let own =
+            names().filter(|name| target.server_of(&drill.template, name).server.name == ready.server.name);
+        (ready.server.clone(), own.cloned().collect())
+    };
+    Servers::new(target.servers.iter().map(of), jobs)
+}
+
 fn spawn_databases(
     drill: &Drill,
     plan: &DrillPlan,
@@ -142,12 +152,6 @@ fn spawn_databases(
 ) -> Waiting {
     let workers = Arc::new(Semaphore::new(jobs));
     let fetching = Arc::new(Semaphore::new(FETCHES));
-    let fetcher = Fetcher {
-        store: Arc::clone(&drill.store),
-        identities: Arc::clone(&drill.identities),
-        server: target.server.clone(),
-        server_major: target.version.major,
-    };
     let siblings: Arc<[DatabaseName]> = plan.waves.iter().flatten().cloned().collect();
     let mut waiting = Waiting::new();
     // In restore order, so that every parent has its channel before its children look for it.
@@ -158,12 +162,20 @@ fn spawn_databases(
         let (done, progress) = watch::channel(RestoreProgress::Pending);
         let parents =
             database.after.iter().filter_map(|parent| Some((parent.clone(), waiting.get(parent)?.clone())));
+        let ready = target.server_of(&drill.template, name);
+        let fetcher = Fetcher {
+            store: Arc::clone(&drill.store),
+            identities: Arc::clone(&drill.identities),
+            server: ready.server.clone(),
+            image: drill.template.server_of(name).image.clone(),
+            server_major: ready.version.major,
+        };
         let task = DatabaseRestore {
             point: point.clone(),
             parents: parents.collect(),
             done,
             siblings: Arc::clone(&siblings),
-            fetcher: fetcher.clone(),
+            fetcher,
             fetching: Arc::clone(&fetching),
             workers: Arc::clone(&workers),
             jobs,
@@ -213,7 +225,8 @@ async fn run_check(
         let fetched = RecoverySet::of(restored.values().map(|database| database.point.clone()).collect());
         let restored = restored.iter().map(|(name, database)| (*name, &database.contents)).collect();
         let ran = check.judge(&check::Context { tools, restored, fetched }).await;
-        match unless_the_server_failed(ran, &tools.server, began).await {
+        let servers = tools.servers.of_all(check.databases());
+        match unless_a_server_failed(ran, &servers, began).await {
             Ok(outcome) => {
                 for sentence in outcome.not_verified() {
                     let sentence = format!("check {}: {sentence}", record.name);
@@ -249,18 +262,25 @@ async fn run_check(
     (began, ended, failure)
 }
 
-/// What a check found out, unless the server's trouble is the cause of that: then it found out nothing.
-async fn unless_the_server_failed(
+/// What a check found out, unless the trouble of a server that it asked is the cause of that: then it found out nothing.
+async fn unless_a_server_failed(
     ran: Result<check::Outcome>,
-    server: &Server,
+    servers: &[&Server],
     began: Instant,
 ) -> Result<check::Outcome> {
-    match ran {
-        Ok(outcome) if outcome.status == CheckStatus::Fail => {
-            server.trouble(began).await.map_or(Ok(outcome), Err)
+    for server in servers {
+        let trouble = match &ran {
+            Ok(outcome) if outcome.status == CheckStatus::Fail => server.trouble(began).await,
+            Ok(_) => None,
+            Err(failure) => server.cause_of(failure, began).await,
+        };
+        if let Some(trouble) = trouble {
+            return Err(trouble.on_server(&server.name));
         }
-        Ok(outcome) => Ok(outcome),
-        Err(failure) => Err(server.blame(failure, began).await),
+    }
+    match servers {
+        [only] => ran.map_err(|failure| failure.on_server(&only.name)),
+        _ => ran,
     }
 }
 

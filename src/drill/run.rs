@@ -116,8 +116,8 @@ impl Drill {
         journal.record(Event::Phase(Phase::Stack)).await;
         let engine = engine_slot.insert(engine);
         let ownership = &mut ownership.clone();
-        let (jobs, needs) = (self.jobs(engine.info()), plan.needs());
-        let mut target = stack::up(engine, &self.template, ownership, &images, jobs, &needs, journal).await?;
+        let jobs = self.jobs(engine.info());
+        let mut target = stack::up(engine, &self.template, ownership, &images, jobs, &plan, journal).await?;
 
         // Another drill may have come between the first look and our first label.
         alone::require(self, engine, ownership).await?;
@@ -126,7 +126,7 @@ impl Drill {
         let proof = isolation::prove(engine, &self.template, &mut target.stack, journal).await?;
 
         journal.record(Event::Phase(Phase::Restore)).await;
-        let free_bytes = target.server.disk_free().await;
+        let free_bytes = target.first().disk_free().await;
         journal.record(Event::Disk { free_bytes }).await;
         let checked = restore::restore_and_check(self, &plan, &target, journal).await;
         let stayed_isolated = isolation::confirm(engine, &target.stack, proof, journal).await;

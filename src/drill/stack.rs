@@ -1,32 +1,28 @@
 //! Bringing the stack up.
 
-use std::collections::BTreeMap;
-
 use futures_util::future::{try_join, try_join_all};
 
 use super::journal::Journal;
+use super::servers::{PreparedServer, ReadyServer};
 use crate::check::{self, DrillTemplate};
 use crate::model::event::Event;
 use crate::model::failure::{Failure, Result};
-use crate::model::secret::Secret;
-use crate::model::verdict::{Stack, StackService};
+use crate::model::names::DatabaseName;
+use crate::model::verdict::{Stack, StackServer, StackService};
+use crate::plan::DrillPlan;
 use crate::sandbox::docker::Engine;
 use crate::sandbox::image::Images;
 use crate::sandbox::labels::Ownership;
-use crate::sandbox::postgres_image::PostgresImage;
-use crate::sandbox::spec::PostgresNeeds;
+use crate::sandbox::memory;
 use crate::sandbox::stack::{self, RunningStack};
-use crate::target::postgres::needs::Needs;
-use crate::target::postgres::{Server, ServerVersion, settings};
+use crate::target::postgres::Server;
 use crate::template::Template;
 
-/// What dumps are restored to: a stack whose Postgres answers.
+/// What dumps are restored to: a stack whose servers answer.
 #[derive(Debug)]
 pub struct RestoreTarget {
-    /// Its Postgres.
-    pub server: Server,
-    /// That server's version.
-    pub version: ServerVersion,
+    /// Its servers, in the template's order.
+    pub(super) servers: Vec<ReadyServer>,
     /// Its containers, and how they reach each other.
     pub stack: RunningStack,
 }
@@ -36,12 +32,25 @@ impl RestoreTarget {
     pub fn for_checks(&self) -> check::Stack {
         let containers = self.stack.containers.iter();
         check::Stack {
-            engine: self.server.engine.clone(),
+            engine: self.first().engine.clone(),
             ownership: self.stack.ownership.clone(),
             network: self.stack.network.clone(),
             listening: self.stack.listening.clone(),
+            inside: self.first().container.clone(),
             services: containers.map(|made| (made.spec.service.clone(), made.id.clone())).collect(),
         }
+    }
+
+    /// The first of its servers.
+    pub fn first(&self) -> &Server {
+        &self.servers[0].server
+    }
+
+    /// The server that a database is restored to.
+    pub(super) fn server_of(&self, template: &Template, database: &DatabaseName) -> &ReadyServer {
+        let name = template.server_of(database).name;
+        let ready = self.servers.iter().find(|ready| ready.server.name == name);
+        ready.expect("every server of the template was started")
     }
 }
 
@@ -61,62 +70,38 @@ pub async fn up(
     ownership: &mut Ownership,
     images: &Images,
     jobs: usize,
-    needs: &Needs,
+    plan: &DrillPlan,
     journal: &Journal,
 ) -> Result<RestoreTarget> {
-    let facts = engine.facts();
-    let memory_bytes = template
-        .postgres()
-        .memory
-        .map_or(facts.memory_bytes / 4 * 3, |memory| memory.as_u64().min(facts.memory_bytes));
-    let mut settings = settings::settings(
-        template.postgres().tuning,
-        memory_bytes,
-        jobs,
-        needs,
-        &template.postgres().settings,
-    );
-    let password = match template.postgres().password.expose() {
-        "" => Secret::random(),
-        given => Secret::new(given),
-    };
-    let image = PostgresImage::of(&images[&template.postgres().image])?;
-    // The template knows better what its image needs.
-    let own = template.postgres().settings.contains_key("shared_preload_libraries");
-    let preload = if own { Vec::new() } else { needs.libraries() };
-    let needs = PostgresNeeds {
-        image: &template.postgres().image,
-        facts: &image,
-        settings: &settings,
-        preload: &preload,
-        password: &password,
-        memory_bytes,
-    };
-    // First Postgres: others may join its network namespace.
-    let mut stack = stack::start_postgres(engine, template, ownership, &needs).await?;
+    let memory = memory::of_servers(template, engine.facts().memory_bytes);
+    if let Some(warning) = memory::overcommitted(&memory, engine.facts().memory_bytes) {
+        journal.record(Event::Warning(warning)).await;
+    }
+    let prepared = template.servers().zip(memory).map(|(server, bytes)| {
+        let needs = plan.needs(|database| template.server_of(database).name == server.name);
+        let name = server.name.clone();
+        PreparedServer::new(server, bytes, jobs, &needs, images).map_err(|failure| failure.on_server(&name))
+    });
+    let mut prepared = prepared.collect::<Result<Vec<_>>>()?;
+    // First the servers: others may join the network namespace of the first.
+    let needs: Vec<_> = prepared.iter().map(PreparedServer::needs).collect();
+    let mut stack = stack::start_servers(engine, template, ownership, &needs).await?;
     journal.record(Event::Project(ownership.project.clone())).await;
-    let server = Server::new(engine.clone(), stack.postgres().to_owned(), password.clone());
     stack.start_services(engine, template, images).await?;
-    let (version, _) = try_join(
-        server.wait_until_ready(template.postgres().ready_timeout),
-        stack.wait_for_services(engine, template),
-    )
-    .await?;
-    let target = RestoreTarget { server, version, stack };
-    if !template.postgres().roles.is_empty() {
-        target.server.create_roles(template.postgres().roles.iter().map(String::as_str)).await?;
+    let containers = stack.containers.iter();
+    let ready = prepared.iter().zip(containers).map(|(server, made)| server.wait(engine, made.id.clone()));
+    let (servers, ()) = try_join(try_join_all(ready), stack.wait_for_services(engine, template)).await?;
+    for (prepared, ready) in prepared.iter_mut().zip(&servers) {
+        prepared.settle(&ready.server).await?;
     }
-    if !preload.is_empty() {
-        let loaded = target.server.preloaded().await;
-        settings.extend(loaded.map(|loaded| ("shared_preload_libraries".to_owned(), loaded)));
-    }
-    journal.record(Event::StackUp(describe(template, settings, images, &target))).await;
+    let target = RestoreTarget { servers, stack };
+    journal.record(Event::StackUp(describe(template, &prepared, images, &target))).await;
     Ok(target)
 }
 
 fn describe(
     template: &Template,
-    settings: BTreeMap<String, String>,
+    prepared: &[PreparedServer<'_>],
     images: &Images,
     target: &RestoreTarget,
 ) -> Stack {
@@ -126,10 +111,24 @@ fn describe(
         image_id: images[&made.spec.image].id.clone(),
         container: made.spec.name.clone(),
     });
+    let first = &prepared[0];
+    let servers = prepared.iter().zip(&target.servers).map(|(server, ready)| StackServer {
+        name: server.template.name.clone(),
+        port: server.template.port(),
+        image: server.template.image.clone(),
+        image_id: images[&server.template.image].id.clone(),
+        version: ready.version.text.clone(),
+        tuning: server.template.tuning,
+        settings: server.settings.clone(),
+        memory_bytes: server.memory_bytes,
+        databases: template.databases_on(&server.template.name).cloned().collect(),
+    });
+    let servers = if template.has_only_the_default_server() { Vec::new() } else { servers.collect() };
     Stack {
-        tuning: Some(template.postgres().tuning),
-        settings,
-        postgres_version: Some(target.version.text.clone()),
+        tuning: Some(first.template.tuning),
+        settings: first.settings.clone(),
+        postgres_version: Some(target.servers[0].version.text.clone()),
         services: services.collect(),
+        servers,
     }
 }

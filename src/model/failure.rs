@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::code::Code;
 use super::codes;
 use crate::model::human::inert;
+use crate::model::names::ServerName;
 use crate::model::phase::Phase;
 
 /// What to do about a disk that is full, or nearly.
@@ -50,6 +51,22 @@ impl Failure {
     fn new(class: Class, code: Code, message: impl Into<String>) -> Self {
         // Whatever its class, it may quote a dump, a key or a store, which are hostile until they are verified.
         Self { class, code, message: inert(&message.into()), hint: None }
+    }
+
+    /// The failure as it concerns this server. Hints name the keys of `[postgres]`; for another server they name those of its
+    /// section, and the message does so too.
+    #[must_use]
+    pub fn on_server(self, server: &ServerName) -> Self {
+        let (hint, section) = (self.hint.as_deref().unwrap_or_default(), server.section());
+        let keys = keys_of_postgres(hint);
+        if server.is_default() || keys.is_empty() {
+            return self;
+        }
+        let mut own = hint.to_owned();
+        for place in keys.into_iter().rev() {
+            own.replace_range(place..place + ServerName::DEFAULT.len(), &section);
+        }
+        self.context(section).hint(own)
     }
 
     /// Configuration or usage is wrong.
@@ -135,9 +152,34 @@ pub struct FailureRecord {
 /// Shorthand for results whose error is a [`Failure`].
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
+/// Where a hint names a key of `[postgres]`.
+fn keys_of_postgres(hint: &str) -> Vec<usize> {
+    let begins = |place: usize| {
+        !hint[..place].ends_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    };
+    hint.match_indices("postgres.").map(|(place, _)| place).filter(|place| begins(*place)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_another_server_the_hint_names_its_own_section() {
+        let failure = || {
+            Failure::inconclusive(codes::OUT_OF_MEMORY, "it was killed")
+                .hint("raise postgres.memory, or lower --jobs")
+        };
+        let [default, other] = ["postgres", "old-postgres"].map(|name| name.parse::<ServerName>().unwrap());
+        assert_eq!(failure().on_server(&default), failure());
+        let said = failure().on_server(&other);
+        assert_eq!(said.message, "servers.old-postgres: it was killed");
+        assert_eq!(said.hint.as_deref(), Some("raise servers.old-postgres.memory, or lower --jobs"));
+        assert_eq!(said.clone().on_server(&other), said);
+        let elsewhere =
+            Failure::inconclusive(codes::STORE_UNREACHABLE, "no answer").hint("check the network");
+        assert_eq!(elsewhere.clone().on_server(&other), elsewhere);
+    }
 
     #[test]
     fn a_message_cannot_write_lines_of_its_own() {

@@ -113,6 +113,55 @@ impl FromStr for DatabaseName {
     }
 }
 
+text_newtype! {
+    /// The name of a PostgreSQL server of the stack: of its service, and what the others of the stack reach it by.
+    ServerName
+}
+parsed_on_deserialize!(ServerName);
+
+impl ServerName {
+    /// What the server of `[postgres]` is called.
+    pub const DEFAULT: &str = "postgres";
+
+    /// Whether it is the server of `[postgres]`.
+    pub fn is_default(&self) -> bool {
+        self.0 == Self::DEFAULT
+    }
+
+    /// The template's section about it.
+    pub fn section(&self) -> String {
+        if self.is_default() { self.0.clone() } else { format!("servers.{}", self.0) }
+    }
+}
+
+/// The server of `[postgres]`.
+impl Default for ServerName {
+    fn default() -> Self {
+        Self(Self::DEFAULT.to_owned())
+    }
+}
+
+impl FromStr for ServerName {
+    type Err = String;
+
+    /// Accepts a label of a host's name (RFC 1123) that leaves room in the name of a container.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if text.is_empty()
+            || text.len() > 40
+            || !text.chars().all(plain)
+            || text.starts_with('-')
+            || text.ends_with('-')
+        {
+            return Err(format!(
+                "`{}` is not the name of a server: 1 to 40 of a-z 0-9 -, and not a - in front or at the end",
+                text.escape_debug()
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
 /// The whole key of an object in a store, prefix and all. Whoever may write to the store chose it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(transparent)]
@@ -276,6 +325,15 @@ mod tests {
         assert_eq!(project.compose_label(), "acp_drill_20260517t083111z");
         let backup = ProjectName::of(&prefix, "backup", at + TimeDelta::seconds(48));
         assert_eq!(backup.next().as_str(), "acp_drill_backup_20260517T083200Z");
+    }
+
+    #[test]
+    fn a_server_is_named_as_a_host_is() {
+        for bad in ["", "-x", "x-", "Legacy", "a_b", "a.b", "a b", &"x".repeat(41)] {
+            assert!(bad.parse::<ServerName>().is_err(), "{bad:?} must be refused");
+        }
+        assert_eq!("legacy-15".parse::<ServerName>().unwrap().section(), "servers.legacy-15");
+        assert_eq!(ServerName::default().section(), "postgres");
     }
 
     #[test]

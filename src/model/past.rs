@@ -17,10 +17,8 @@ pub struct PastDrill {
     pub timestamp: String,
     /// The machine it ran on.
     pub hostname: String,
-    /// The Postgres image.
-    pub image: Option<String>,
-    /// The major version in that image.
-    pub major: Option<u32>,
+    /// The major version in each Postgres image.
+    pub majors: BTreeMap<String, u32>,
     /// Bytes free on the engine's disk when it began.
     pub disk_free_bytes: Option<u64>,
     /// Whether it restored and checked everything.
@@ -63,14 +61,16 @@ impl From<Verdict> for PastDrill {
             };
             (database.name, past)
         });
-        let version = verdict.stack.postgres_version.as_deref().unwrap_or_default();
-        let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
+        let majors = verdict.stack.postgres_images().into_iter().filter_map(|(image, version)| {
+            let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
+            Some((image.to_owned(), digits.parse().ok()?))
+        });
+        let majors = majors.collect();
         let phases = verdict.phases.into_iter().filter_map(|phase| Some((phase.name, phase.seconds?)));
         Self {
             timestamp: verdict.timestamp,
             hostname: verdict.runner.hostname,
-            image: verdict.stack.postgres().map(|service| service.image.clone()),
-            major: digits.parse().ok(),
+            majors,
             disk_free_bytes: verdict.runner.disk_free_bytes,
             complete,
             phases: phases.filter(|(_, seconds)| *seconds >= 0.0).collect(),

@@ -17,7 +17,7 @@ use crate::model::names::DatabaseName;
 use crate::model::past::{PastDatabase, PastDrill, STAGES};
 use crate::model::phase::Phase;
 use crate::model::verdict::{Finding, RecoveryPoint, RecoverySet, Severity};
-use crate::template::{Objectives, Template};
+use crate::template::Objectives;
 
 /// Restored bytes for each byte of a dump whose rows are compressed, where no drill measured it: rows are about a
 /// quarter of their size in a dump, and indexes come on top.
@@ -273,9 +273,8 @@ pub fn too_small(room: &Room) -> Option<Finding> {
 }
 
 /// The last drill that recorded which version an image has.
-pub fn version_seen<'a>(template: &Template, past: &'a [PastDrill]) -> Option<(&'a str, u32)> {
-    let same = |drill: &&PastDrill| drill.image.as_deref() == Some(&template.postgres().image);
-    past.iter().filter(same).find_map(|drill| Some((drill.timestamp.as_str(), drill.major?)))
+pub fn version_seen<'a>(image: &str, past: &'a [PastDrill]) -> Option<(&'a str, u32)> {
+    past.iter().find_map(|drill| Some((drill.timestamp.as_str(), *drill.majors.get(image)?)))
 }
 
 #[cfg(test)]
@@ -284,7 +283,6 @@ mod tests {
 
     use super::*;
     use crate::model::testing::point;
-    use crate::template::testing::template;
 
     fn drill(timestamp: &str, sizes: [u64; 2], restore: f64, phase: f64) -> PastDrill {
         let database = |size_bytes| PastDatabase {
@@ -384,9 +382,9 @@ mod tests {
     #[test]
     fn a_version_is_known_from_a_drill_with_the_same_image_only() {
         let mut seen = drill("1", [1, 1], 1.0, 1.0);
-        (seen.image, seen.major) = (Some("postgres:17".to_owned()), Some(17));
-        assert_eq!(version_seen(&template(), std::slice::from_ref(&seen)), Some(("1", 17)));
-        seen.image = Some("postgres:16".to_owned());
-        assert_eq!(version_seen(&template(), &[seen]), None);
+        seen.majors = [("postgres:17".to_owned(), 17)].into();
+        assert_eq!(version_seen("postgres:17", std::slice::from_ref(&seen)), Some(("1", 17)));
+        seen.majors = [("postgres:16".to_owned(), 16)].into();
+        assert_eq!(version_seen("postgres:17", &[seen]), None);
     }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::template::Postgres;
+use crate::template::TemplateServer;
 
 /// What is known of the image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -17,17 +17,18 @@ pub struct ImageFacts {
 }
 
 /// What the template says, or else the last drill that ran with this image.
-pub fn facts(postgres: &Postgres, last_drill: Option<(&str, u32)>) -> ImageFacts {
-    let (major, basis) = if let Some(version) = postgres.version {
-        (Some(version), "postgres.version in the template".to_owned())
-    } else if let Some(major) = major_of_tag(&postgres.image) {
+pub fn facts(server: &TemplateServer<'_>, last_drill: Option<(&str, u32)>) -> ImageFacts {
+    let section = server.name.section();
+    let (major, basis) = if let Some(version) = server.version {
+        (Some(version), format!("{section}.version in the template"))
+    } else if let Some(major) = major_of_tag(&server.image) {
         (Some(major), "the image's tag".to_owned())
     } else if let Some((when, major)) = last_drill {
         (Some(major), format!("the drill of {when} with this image"))
     } else {
-        (None, "not known without the engine: set postgres.version in the template".to_owned())
+        (None, format!("not known without the engine: set {section}.version in the template"))
     };
-    ImageFacts { image: postgres.image.clone(), major, basis }
+    ImageFacts { image: server.image.clone(), major, basis }
 }
 
 /// The major version in an image's tag: `postgres:17-alpine`, `timescaledb:2.14-pg16`. A number alone counts

@@ -144,7 +144,7 @@ fn newer_than_image(image: &ImageFacts, point: &RecoveryPoint, contents: &Conten
         severity,
         codes::DUMP_NEWER_THAN_IMAGE,
         &point.database,
-        format!("a dump of PostgreSQL {has} or older, according to {}", image.basis),
+        format!("a dump of PostgreSQL {has} or older for {}, according to {}", image.image, image.basis),
         format!(
             "the dump is of PostgreSQL {} by pg_dump {}, in format {}",
             contents.archive.server_version, contents.archive.pg_dump_version, contents.archive.format
@@ -286,7 +286,8 @@ fn missing_extensions(
     point: &RecoveryPoint,
     contents: &Contents,
 ) -> Option<Finding> {
-    let more = &template.postgres().extensions;
+    let server = template.server_of(&point.database);
+    let more = &server.extensions;
     let missing: Vec<&String> = contents
         .extensions
         .iter()
@@ -297,7 +298,10 @@ fn missing_extensions(
             Severity::Warning,
             code::inside::EXTENSION_NOT_KNOWN,
             &point.database,
-            "extensions that come with PostgreSQL, or that postgres.extensions in the template names",
+            format!(
+                "extensions that come with PostgreSQL, or that {}.extensions in the template names",
+                server.name.section()
+            ),
             format!(
                 "the dump needs {}, and {} may not have {}",
                 names(&missing),
@@ -308,10 +312,25 @@ fn missing_extensions(
     })
 }
 
-/// Members dumped from different major versions: right in the middle of an upgrade, or a server that was forgotten.
-pub fn versions_differ<'a>(all: impl Iterator<Item = (&'a DatabaseName, &'a Contents)>) -> Option<Finding> {
+/// Members of one server that were dumped from different major versions: right in the middle of an upgrade, or a server that
+/// was forgotten. Servers of a template may differ on purpose.
+pub fn versions_differ(template: &Template, all: &BTreeMap<&DatabaseName, &Contents>) -> Vec<Finding> {
+    let on_one = template.servers().filter_map(|server| {
+        let members = template.databases_on(&server.name).filter_map(|name| Some((name, *all.get(name)?)));
+        versions_differ_on(members, || match template.has_only_the_default_server() {
+            true => "recovery set".to_owned(),
+            false => server.name.section(),
+        })
+    });
+    on_one.collect()
+}
+
+fn versions_differ_on<'a>(
+    members: impl Iterator<Item = (&'a DatabaseName, &'a Contents)>,
+    subject: impl Fn() -> String,
+) -> Option<Finding> {
     let mut majors: BTreeMap<u32, Vec<&DatabaseName>> = BTreeMap::new();
-    for (name, contents) in all {
+    for (name, contents) in members {
         if let Some(major) = contents.server_major {
             majors.entry(major).or_default().push(name);
         }
@@ -324,7 +343,7 @@ pub fn versions_differ<'a>(all: impl Iterator<Item = (&'a DatabaseName, &'a Cont
         finding(
             Severity::Warning,
             code::set::SERVER_VERSIONS_DIFFER,
-            "recovery set",
+            subject(),
             "members of one major version",
             shown.join("; "),
         )

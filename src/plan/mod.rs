@@ -11,6 +11,7 @@ mod inside;
 mod needs;
 mod obstacle;
 mod point;
+mod servers;
 pub mod set;
 mod storage;
 pub mod survey;
@@ -36,6 +37,7 @@ use image::ImageFacts;
 use point::View;
 use set::HistoryRecord;
 
+pub use servers::PlannedServer;
 pub use survey::{FreeDisk, Listing, Look, Survey, Unnamed, UnnamedDatabase};
 
 /// What a drill would do.
@@ -67,8 +69,11 @@ pub struct DrillPlan {
     pub unnamed: Unnamed,
     /// How the bucket keeps objects; absent if it was not asked.
     pub bucket: Option<BucketFacts>,
-    /// What is known of the Postgres image.
+    /// What is known of the Postgres image; of several servers, that of the first.
     pub image: ImageFacts,
+    /// The servers, where the template has more than that of `[postgres]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<PlannedServer>,
     /// How much room a drill would need.
     pub room: Room,
     /// How long it would take; absent without an earlier drill.
@@ -136,7 +141,7 @@ pub fn plan(template: &Template, pattern: &KeyPattern, survey: &Survey, at: Date
     let missing: Vec<DatabaseName> =
         waves.iter().flatten().filter(|name| recovery_set.point(name).is_none()).cloned().collect();
     let rpo = judge_rpo(template, &recovery_set, at);
-    let image = image::facts(template.postgres(), forecast::version_seen(template, &survey.past));
+    let images = servers::images(template, &survey.past);
     let contents: BTreeMap<&DatabaseName, &Contents> = survey
         .looks
         .iter()
@@ -160,12 +165,13 @@ pub fn plan(template: &Template, pattern: &KeyPattern, survey: &Survey, at: Date
     findings.extend(set::skew(&recovery_set, &template.recovery_set));
     let mut points = Vec::new();
     for point in &recovery_set.points {
-        let view = View { template, pattern, survey, image: &image, at, now };
+        let view = View { template, pattern, survey, images: &images, at, now };
         let (detail, more) = view.look_at(point);
         points.push(detail);
         findings.extend(more);
     }
-    findings.extend(inside::versions_differ(contents.into_iter()));
+    let servers = servers::planned(template, &images, &contents);
+    findings.extend(inside::versions_differ(template, &contents));
     if let Some(bucket) = &survey.bucket {
         let prefixes: Vec<String> =
             template.databases.iter().map(|database| pattern.listing_prefix(&database.name)).collect();
@@ -188,7 +194,8 @@ pub fn plan(template: &Template, pattern: &KeyPattern, survey: &Survey, at: Date
         points,
         unnamed: survey.unnamed.clone(),
         bucket: survey.bucket.clone(),
-        image,
+        image: images[&template.first_server().name].clone(),
+        servers,
         room,
         forecast,
         cost: survey.cost,

@@ -1,15 +1,15 @@
-//! What a drill of a plan needs of its server, before that starts.
+//! What a drill of a plan needs of its servers, before they start.
 
 use super::DrillPlan;
+use crate::model::names::DatabaseName;
 use crate::target::postgres::needs::Needs;
 
 impl DrillPlan {
-    /// What the dumps need of the server before it starts.
-    pub fn needs(&self) -> Needs {
+    /// What the dumps of these databases need of a server before it starts.
+    pub fn needs(&self, is_its_own: impl Fn(&DatabaseName) -> bool) -> Needs {
         let mut needs = Needs::default();
-        for (point, contents) in
-            self.points.iter().filter_map(|point| Some((point, point.contents.as_ref()?)))
-        {
+        let points = self.points.iter().filter(|point| is_its_own(&point.database));
+        for (point, contents) in points.filter_map(|point| Some((point, point.contents.as_ref()?))) {
             needs.relations += contents.relations_total as u64;
             let extensions = contents.extensions.iter().cloned();
             needs.extensions.extend(extensions.map(|extension| (extension, point.database.to_string())));

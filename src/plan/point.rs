@@ -1,5 +1,7 @@
 //! What is known of one recovery point, and what is wrong with it.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use super::image::ImageFacts;
@@ -7,7 +9,7 @@ use super::set::{self, Past};
 use super::survey::Survey;
 use super::{PointDetail, finding, inside, objects_of, storage};
 use crate::model::codes;
-use crate::model::names::DatabaseName;
+use crate::model::names::{DatabaseName, ServerName};
 use crate::model::verdict::{Finding, RecoveryPoint, Severity};
 use crate::store::{Fact, ObjectMeta};
 use crate::template::{KeyPattern, StoreUrl, Template};
@@ -17,7 +19,7 @@ pub(super) struct View<'a> {
     pub(super) template: &'a Template,
     pub(super) pattern: &'a KeyPattern,
     pub(super) survey: &'a Survey,
-    pub(super) image: &'a ImageFacts,
+    pub(super) images: &'a BTreeMap<ServerName, ImageFacts>,
     pub(super) at: DateTime<Utc>,
     pub(super) now: DateTime<Utc>,
 }
@@ -52,7 +54,7 @@ impl View<'_> {
         match &look.contents {
             Some(Ok(contents)) => {
                 detail.readable = Some(true);
-                findings.extend(inside::judge(self.template, self.image, point, contents));
+                findings.extend(inside::judge(self.template, self.image(&point.database), point, contents));
                 let before = self.survey.earlier.before(&point.database, point.taken_at);
                 findings.extend(inside::without_post_data(rules, point, contents, before));
                 detail.archive = Some(contents.archive.clone());
@@ -71,6 +73,11 @@ impl View<'_> {
             None => {}
         }
         (detail, findings)
+    }
+
+    /// The image of a database's server.
+    fn image(&self, database: &DatabaseName) -> &ImageFacts {
+        &self.images[&self.template.server_of(database).name]
     }
 
     /// The youngest of a database's keys may be of a time that has not come.

@@ -10,6 +10,7 @@ pub mod http;
 pub mod image;
 pub mod isolation;
 pub mod labels;
+pub mod memory;
 pub mod owner;
 pub mod ports;
 pub mod postgres_image;

@@ -5,7 +5,7 @@ use futures_util::future::try_join_all;
 
 use super::docker::{Engine, ObservedContainer};
 use super::spec::StackNetwork;
-use super::stack::{RunningStack, died_hint};
+use super::stack::RunningStack;
 use super::{isolation, ports, probe};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
@@ -42,7 +42,8 @@ pub async fn prove(
     let containers = stack.containers.iter().zip(&inspected.containers);
     if let Some((made, ended)) = containers.into_iter().find(|(_, inspected)| !inspected.running) {
         let message = format!("{} ended while isolation was being proved", ended.name);
-        let died = Failure::inconclusive(codes::SERVICE_DIED, message).hint(died_hint(&made.spec.service));
+        let died =
+            Failure::inconclusive(codes::SERVICE_DIED, message).hint(stack.died_hint(&made.spec.service));
         return Err(died.into());
     }
     let mut proof = Isolation { assertions: inspected.assertions.clone(), ..Isolation::default() };
@@ -81,16 +82,17 @@ async fn try_out(
         StackNetwork::Bridge(_, id) => Some(&**id),
         StackNetwork::Loopback(_) => None,
     };
-    let elsewhere = probe::elsewhere(engine, stack.postgres(), bridge).await?;
+    let elsewhere = probe::elsewhere(engine, &stack.first().id, bridge).await?;
     let targets = probe::Targets {
         loopback_only: bridge.is_none(),
         gateways: inspected.gateways,
         host: elsewhere.is_none().then(probe::host_addresses),
+        server: stack.servers[0].clone(),
         ..probe::Targets::of(&canary).map_err(|error| no_canary(&error))?
     };
     let planned = probe::plan(settings, &targets);
     let from = &*inspected.containers[0].name;
-    let mut probed = probe::run(engine, stack.postgres(), from, &planned, &canary).await?;
+    let mut probed = probe::run(engine, &stack.first().id, from, &planned, &canary).await?;
     if let Some(why) = elsewhere {
         probed.unheard(&why, targets.loopback_only);
     }

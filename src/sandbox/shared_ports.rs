@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use super::image::Images;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
-use crate::sandbox::spec::POSTGRES;
 use crate::template::{Service, StackNetworkKind, Template};
 
 /// Refuses a template in which two would listen on one port. `asked` are the ports that checks ask, with their services.
@@ -22,11 +21,15 @@ pub fn refuse<'a>(
     if template.isolation.network != StackNetworkKind::Loopback {
         return Ok(());
     }
-    let mut owners: BTreeMap<u16, &str> = [(5432, POSTGRES)].into_iter().chain(asked).collect();
-    let exposed: Vec<u16> =
-        template.services.values().flat_map(|service| &images[&service.image].ports).copied().collect();
+    let servers: Vec<_> = template.servers().map(|server| (server.port(), server.name)).collect();
+    let mut owners: BTreeMap<u16, &str> = servers.iter().map(|(port, name)| (*port, name.as_str())).collect();
+    for (port, service) in asked {
+        owners.insert(port, service);
+    }
+    let exposed = template.services.values().flat_map(|service| &images[&service.image].ports).copied();
+    let taken: Vec<u16> = exposed.chain(servers.iter().map(|(port, _)| *port)).collect();
     for (name, service) in &template.services {
-        if listens_elsewhere(service, &exposed) {
+        if listens_elsewhere(service, &taken) {
             continue;
         }
         for port in &images[&service.image].ports {
@@ -40,11 +43,9 @@ pub fn refuse<'a>(
 }
 
 /// Whether the template may make a service listen on another port than its image declares: by its own command, or by a number
-/// in its environment that could be a port and that no other image declares.
-fn listens_elsewhere(service: &Service, exposed: &[u16]) -> bool {
-    let is_another = |text: &str| {
-        text.parse::<u16>().is_ok_and(|port| port != 5432 && port >= 80 && !exposed.contains(&port))
-    };
+/// in its environment that could be a port, and that is neither declared by an image nor a server's.
+fn listens_elsewhere(service: &Service, taken: &[u16]) -> bool {
+    let is_another = |text: &str| text.parse::<u16>().is_ok_and(|port| port >= 80 && !taken.contains(&port));
     let has_another = |value: &str| value.split(|c: char| !c.is_ascii_digit()).any(is_another);
     !service.command.is_empty() || service.environment.values().any(|value| has_another(value.expose()))
 }

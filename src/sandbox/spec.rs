@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 
 use super::labels::{Labels, Ownership};
 use super::postgres_image::PostgresImage;
+use crate::model::names::ServerName;
 use crate::model::secret::Secret;
 use crate::template;
-
-pub use crate::model::verdict::POSTGRES;
 
 /// Where a dump lies inside the Postgres container while it is restored.
 pub const SCRATCH: &str = "/scratch";
@@ -189,6 +188,10 @@ pub fn bridge(ownership: &Ownership, engine: EngineFacts) -> NetworkSpec {
 /// What a Postgres container needs to know besides its template.
 #[derive(Debug)]
 pub struct PostgresNeeds<'a> {
+    /// The server's name in the stack.
+    pub name: &'a ServerName,
+    /// The port it listens on.
+    pub port: u16,
     /// The image.
     pub image: &'a str,
     /// What the image says about itself.
@@ -205,8 +208,9 @@ pub struct PostgresNeeds<'a> {
 
 /// The Postgres container. It runs as `postgres` from its first process on, so it needs no capability at all.
 pub fn postgres(ownership: &Ownership, attachment: Attachment, needs: &PostgresNeeds<'_>) -> ContainerSpec {
+    let (service, port) = (needs.name.as_str(), needs.port.to_string());
     let mut command = vec!["postgres".to_owned()];
-    for (name, value) in needs.settings {
+    for (name, value) in needs.settings.iter().chain([(&"port".to_owned(), &port)]) {
         command.extend(["-c".to_owned(), format!("{name}={value}")]);
     }
     let entrypoint = needs.facts.entrypoint.iter().map(String::as_str);
@@ -216,17 +220,19 @@ pub fn postgres(ownership: &Ownership, attachment: Attachment, needs: &PostgresN
         // The default trusts every connection from inside the container; ours must prove themselves like any other.
         ("POSTGRES_INITDB_ARGS", Secret::new("--auth-host=scram-sha-256 --auth-local=trust")),
         ("PRELOAD", Secret::new(needs.preload.join(" "))),
+        // For the image's own entrypoint, and for programs that are run beside the server.
+        ("PGPORT", Secret::new(port.as_str())),
     ];
     let mut volumes: BTreeMap<String, Labels> = needs
         .facts
         .data_volumes
         .iter()
-        .map(|path| (path.clone(), ownership.volume_labels(POSTGRES, "data")))
+        .map(|path| (path.clone(), ownership.volume_labels(service, "data")))
         .collect();
-    volumes.insert(SCRATCH.to_owned(), ownership.volume_labels(POSTGRES, "scratch"));
+    volumes.insert(SCRATCH.to_owned(), ownership.volume_labels(service, "scratch"));
     ContainerSpec {
-        service: POSTGRES.to_owned(),
-        name: container_name(ownership, POSTGRES),
+        service: service.to_owned(),
+        name: container_name(ownership, service),
         image: needs.image.to_owned(),
         user: Some("postgres".to_owned()),
         entrypoint: Some(
@@ -239,7 +245,7 @@ pub fn postgres(ownership: &Ownership, attachment: Attachment, needs: &PostgresN
         memory_bytes: needs.memory_bytes,
         shm_bytes: (needs.memory_bytes / 4).max(64 * 1024 * 1024),
         logged: true,
-        labels: ownership.container_labels(POSTGRES),
+        labels: ownership.container_labels(service),
     }
 }
 

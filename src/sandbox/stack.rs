@@ -13,6 +13,7 @@ use super::spec::{self, Attachment, ContainerSpec, PostgresNeeds, StackNetwork};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
+use crate::model::names::ServerName;
 use crate::template::{Service, StackNetworkKind, Template};
 
 /// The pause between two checks of a service that is starting.
@@ -25,8 +26,10 @@ pub struct RunningStack {
     pub network: StackNetwork,
     /// The ports of its loopback that had a listener when isolation was proved. `None` on a bridge, or before that.
     pub listening: Option<BTreeSet<u16>>,
-    /// Its containers, Postgres first.
+    /// Its containers, Postgres servers first.
     pub containers: Vec<RunningContainer>,
+    /// The names of the servers, and the ports they listen on.
+    pub servers: Vec<(ServerName, u16)>,
     /// The drill it belongs to.
     pub ownership: Ownership,
 }
@@ -41,9 +44,17 @@ pub struct RunningContainer {
 }
 
 impl RunningStack {
-    /// The id of the Postgres container.
-    pub fn postgres(&self) -> &str {
-        &self.containers[0].id
+    /// The container of the first server, whose network namespace is that of a stack on one loopback.
+    pub fn first(&self) -> &RunningContainer {
+        &self.containers[0]
+    }
+
+    /// What to do about a container that ended.
+    pub fn died_hint(&self, name: &str) -> String {
+        if self.servers.iter().any(|(server, _)| server.as_str() == name) {
+            return "--keep leaves the stack standing for inspection".to_owned();
+        }
+        service_died_hint(name)
     }
 
     /// Starts the template's services.
@@ -75,15 +86,17 @@ impl RunningStack {
     }
 }
 
-/// Starts Postgres in a network namespace of its own, which has nothing but a loopback, or on the network that the template
-/// asks for. It comes first: services join its namespace.
-pub async fn start_postgres(
+/// Starts the first server in a network namespace of its own, which has nothing but a loopback, or on the network that the
+/// template asks for. It comes before all others: they join its namespace.
+pub async fn start_servers(
     engine: &Engine,
     template: &Template,
     ownership: &mut Ownership,
-    needs: &PostgresNeeds<'_>,
+    servers: &[PostgresNeeds<'_>],
 ) -> Result<RunningStack> {
-    let names = [spec::POSTGRES].into_iter().chain(template.services.keys().map(String::as_str));
+    let (needs, others) = servers.split_first().expect("a drill has a server");
+    let server_names = servers.iter().map(|needs| needs.name.as_str());
+    let names = server_names.chain(template.services.keys().map(String::as_str));
     let loopback = Attachment::Loopback(names.map(str::to_owned).collect());
     let made = ownership.under_a_free_name(async |ownership| match template.isolation.network {
         StackNetworkKind::Loopback => {
@@ -100,8 +113,12 @@ pub async fn start_postgres(
     });
     let (network, postgres) = made.await?;
     engine.start_container(&postgres.id).await?;
+    let others = others.iter().map(|needs| start(engine, spec::postgres(ownership, network.joined(), needs)));
+    let containers: Vec<RunningContainer> =
+        [postgres].into_iter().chain(try_join_all(others).await?).collect();
+    let servers = servers.iter().map(|needs| (needs.name.clone(), needs.port)).collect();
     let ownership = ownership.clone();
-    Ok(RunningStack { network, listening: None, containers: vec![postgres], ownership })
+    Ok(RunningStack { network, listening: None, containers, servers, ownership })
 }
 
 async fn start(engine: &Engine, spec: ContainerSpec) -> Result<RunningContainer> {
@@ -110,11 +127,8 @@ async fn start(engine: &Engine, spec: ContainerSpec) -> Result<RunningContainer>
     Ok(RunningContainer { spec, id })
 }
 
-/// What to do about a service that ended.
-pub fn died_hint(name: &str) -> String {
-    if name == spec::POSTGRES {
-        return "--keep leaves the stack standing for inspection".to_owned();
-    }
+/// What to do about a service of the template that ended.
+fn service_died_hint(name: &str) -> String {
     format!(
         "check services.{name} in the template. Services have no capabilities, so `user` may be needed. They share one loopback, so two cannot listen on the same port; `isolation.network = \"bridge\"` gives each its own address"
     )
@@ -136,7 +150,7 @@ async fn wait_for_service(
                 codes::SERVICE_DIED,
                 format!("the service {name} ended with status {exit}: {log}"),
             )
-            .hint(died_hint(name)));
+            .hint(service_died_hint(name)));
         }
         if service.ready.is_empty() {
             return Ok(());

@@ -48,6 +48,7 @@ pub fn parse(text: &str, origin: &str, environment: &Environment, purpose: Purpo
     let mut template = template.map_err(|error| source.invalid(&error))?;
     template.sections.iter_mut().for_each(|section| section.source = Arc::clone(&source));
     template.source = source;
+    template.assign_ports();
     validate::validate(&template).map_err(|message| template.inconsistent(&message))?;
     Ok(template)
 }

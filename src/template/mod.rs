@@ -13,6 +13,7 @@ mod order;
 mod schema;
 mod scope;
 mod section;
+mod servers;
 mod service;
 mod source;
 mod store_record;
@@ -29,6 +30,7 @@ pub use schema::{
     Backup, Database, Encryption, Log, LogCount, Objectives, Postgres, RecoverySetRules, Store, Template,
 };
 pub use section::CheckSection;
+pub use servers::{DEFAULT_PORT, TemplateServer};
 pub use service::{Isolation, Service, StackNetworkKind};
 pub use store_url::{SCHEMES, StoreUrl, without_user};
 pub use table::{NeededTable, TableName};

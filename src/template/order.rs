@@ -36,7 +36,8 @@ mod tests {
     use super::*;
 
     fn database(name: &str, after: &[&str]) -> Database {
-        Database { name: name.parse().unwrap(), after: after.iter().map(|n| n.parse().unwrap()).collect() }
+        let after = after.iter().map(|name| name.parse().unwrap()).collect();
+        Database { name: name.parse().unwrap(), after, server: None }
     }
 
     fn texts(waves: &[Vec<DatabaseName>]) -> Vec<Vec<&str>> {

@@ -8,9 +8,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-use crate::model::dataset::{DatabaseSystem, DatasetKind};
 use crate::model::failure::Failure;
-use crate::model::names::{DatabaseName, ProjectPrefix};
+use crate::model::names::{DatabaseName, ProjectPrefix, ServerName};
 use crate::model::secret::Secret;
 use crate::model::verdict::Tuning;
 
@@ -40,9 +39,12 @@ pub struct Template {
     pub store: Store,
     /// How recovery points are decrypted.
     pub encryption: Encryption,
-    /// The server that databases of PostgreSQL are restored to; [`Template::postgres`] reads it.
+    /// The server that databases of PostgreSQL are restored to; see [`Template::servers`].
     #[serde(default)]
     pub postgres: Option<Postgres>,
+    /// Further servers, by name, for databases that ask for them.
+    #[serde(default, rename = "servers")]
+    pub named_servers: BTreeMap<ServerName, Postgres>,
     /// What a recovery set must meet.
     #[serde(default)]
     pub recovery_set: RecoverySetRules,
@@ -84,26 +86,15 @@ pub struct Template {
 }
 
 impl Template {
-    /// The server that its databases are restored to.
-    pub fn postgres(&self) -> &Postgres {
-        self.postgres.as_ref().expect("validation demands [postgres] of a template with databases")
-    }
-
-    /// The kinds of datasets that it drills.
-    pub fn datasets(&self) -> impl Iterator<Item = DatasetKind> {
-        self.databases.iter().map(|_| DatasetKind::Database(DatabaseSystem::Postgres))
-    }
-
     /// The database of this name.
     pub fn database(&self, name: &DatabaseName) -> Option<&Database> {
         self.databases.iter().find(|database| database.name == *name)
     }
 
-    /// The images of the server and of the services.
+    /// The images of the servers and of the services.
     pub fn images(&self) -> impl Iterator<Item = &str> {
-        self.postgres
-            .iter()
-            .map(|postgres| postgres.image.as_str())
+        self.servers()
+            .map(|server| server.settings.image.as_str())
             .chain(self.services.values().map(|service| service.image.as_str()))
     }
 
@@ -189,12 +180,16 @@ pub struct Postgres {
     /// Roles to create (without login) before anything is restored.
     #[serde(default)]
     pub roles: Vec<String>,
-    /// The container's memory limit. Default: three quarters of the engine's memory.
+    /// The container's memory limit. Default: three quarters of the engine's memory, divided among the servers.
     #[serde(default)]
     pub memory: Option<ByteSize>,
     /// The locale for a database whose own locale the image lacks. Default: none, and the drill reports the missing one.
     #[serde(default)]
     pub locale: Option<String>,
+    /// The port it listens on, in the whole stack. Default: 5432 for `[postgres]`, and 5433 and up for the others, in the
+    /// order of their names.
+    #[serde(default)]
+    pub port: Option<u16>,
     /// How long the server may take until it answers.
     #[serde(with = "humantime_serde", default = "defaults::ready_timeout")]
     pub ready_timeout: Duration,
@@ -282,6 +277,9 @@ pub struct Database {
     /// The databases that must be restored before it.
     #[serde(default)]
     pub after: Vec<DatabaseName>,
+    /// The server it is restored to. Default: that of `[postgres]`.
+    #[serde(default)]
+    pub server: Option<ServerName>,
 }
 
 /// What a drill-log row counts, and under which name.

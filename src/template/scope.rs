@@ -25,6 +25,7 @@ impl Template {
         for database in &mut template.databases {
             database.after.retain(|parent| wanted.contains(parent));
         }
+        template.leave_unused_servers_out();
         template.log.counts.retain(|count| wanted.contains(&count.database));
         Ok(template)
     }

@@ -6,9 +6,8 @@ use std::time::Duration;
 use chrono::format::{Item, StrftimeItems};
 
 use super::schema::{RecoverySetRules, Template};
-use super::{key, key_time, order};
+use super::{key, key_time, order, servers};
 use crate::model::codes;
-use crate::model::dataset::DatasetKind;
 use crate::model::names::DatabaseName;
 
 /// Checks a template's inner consistency; an error is a sentence for a person.
@@ -19,11 +18,7 @@ pub(super) fn validate(template: &Template) -> Result<(), String> {
             template.schema_version
         ));
     }
-    if template.postgres.is_none() && template.datasets().any(DatasetKind::needs_postgres) {
-        return Err(
-            "missing field `postgres`: databases are restored to the server that [postgres] names".to_owned()
-        );
-    }
+    servers::validate(template)?;
     validate_key_pattern(&template.store.key)?;
     validate_timestamp(&template.store.timestamp)?;
     validate_endpoint(&template.store.endpoint)?;

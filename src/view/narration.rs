@@ -3,7 +3,7 @@
 use crate::model::event::{DatabaseEvent, Event};
 use crate::model::human;
 use crate::model::phase::Phase;
-use crate::model::verdict::{CheckStatus, IsolationStatus, TeardownStatus, Verdict};
+use crate::model::verdict::{CheckStatus, IsolationStatus, StackServer, TeardownStatus, Verdict};
 
 /// One line about an event, whatever stands in it.
 pub fn line(event: &Event, verdict: &Verdict) -> Option<String> {
@@ -21,11 +21,15 @@ fn text(event: &Event, verdict: &Verdict) -> Option<String> {
             }
             None => format!("Docker Engine {} (API {})", info.version, info.api_version),
         },
-        Event::StackUp(stack) => {
+        Event::StackUp(stack) if stack.servers.is_empty() => {
             format!(
                 "stack is up: PostgreSQL {}",
                 stack.postgres_version.as_deref().unwrap_or("of unknown version")
             )
+        }
+        Event::StackUp(stack) => {
+            let one = |server: &StackServer| format!("{} with PostgreSQL {}", server.name, server.version);
+            format!("stack is up: {}", stack.servers.iter().map(one).collect::<Vec<_>>().join(", "))
         }
         Event::Isolation(isolation) if isolation.confirmed_at.is_some() => {
             "isolation held until the last check".to_owned()

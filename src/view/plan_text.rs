@@ -3,10 +3,12 @@
 use super::page::Page;
 use super::table::Table;
 use crate::model::human;
+use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, RecoveryPoint, Severity};
 use crate::plan::contents::ContentsRecord;
+use crate::plan::image::ImageFacts;
 use crate::plan::set::moment;
-use crate::plan::{DrillPlan, PointDetail};
+use crate::plan::{DrillPlan, PlannedServer, PointDetail};
 use crate::store::{ArchiveRestore, BucketFacts, Fact, LifecycleRule, ObjectFacts};
 
 /// Characters of a restore order that are shown; the JSON has all of it.
@@ -30,10 +32,10 @@ pub fn plan_text(plan: &DrillPlan) -> String {
             details(point, detail, &mut out);
         }
     }
+    let before = [("Set", set(plan)), ("RPO", rpo(plan))];
+    let image = plan.servers.is_empty().then(|| ("Image", image(&plan.image)));
+    let servers = plan.servers.iter().map(|planned| ("Server", server(planned)));
     let lines = [
-        ("Set", set(plan)),
-        ("RPO", rpo(plan)),
-        ("Image", format!("{}: {}", plan.image.image, image(plan))),
         ("Store", plan.bucket.as_ref().map_or_else(|| "not asked".to_owned(), bucket)),
         ("Room", room(plan)),
         ("Forecast", forecast(plan)),
@@ -41,7 +43,7 @@ pub fn plan_text(plan: &DrillPlan) -> String {
     ];
     let others = plan.unnamed.incomplete.as_ref().map(|why| ("Others", format!("not all looked for: {why}")));
     out.blank();
-    for (name, text) in lines.into_iter().chain(others) {
+    for (name, text) in before.into_iter().chain(image).chain(servers).chain(lines).chain(others) {
         writeln!(out, "{name:<10} {text}");
     }
     findings(&plan.findings, &mut out);
@@ -199,11 +201,26 @@ fn rpo(plan: &DrillPlan) -> String {
     }
 }
 
-fn image(plan: &DrillPlan) -> String {
-    match plan.image.major {
-        Some(major) => format!("PostgreSQL {major}, by {}", plan.image.basis),
-        None => format!("version {}", plan.image.basis),
+fn image(facts: &ImageFacts) -> String {
+    match facts.major {
+        Some(major) => format!("{}: PostgreSQL {major}, by {}", facts.image, facts.basis),
+        None => format!("{}: version {}", facts.image, facts.basis),
     }
+}
+
+/// A server's image, and what its dumps need of it.
+fn server(server: &PlannedServer) -> String {
+    let needs = [
+        server.needs_major.map(|major| format!("PostgreSQL {major} or later")),
+        (!server.needs_extensions.is_empty()).then(|| server.needs_extensions.join(", ")),
+    ];
+    let needs: Vec<String> = needs.into_iter().flatten().collect();
+    let databases: Vec<&str> = server.databases.iter().map(DatabaseName::as_str).collect();
+    let needs = if needs.is_empty() { "what is not known".to_owned() } else { needs.join(" and ") };
+    human::one_line(
+        &format!("{}: {}; {} need {needs}", server.name, image(&server.image), databases.join(", ")),
+        ORDER_LENGTH,
+    )
 }
 
 fn bucket(facts: &BucketFacts) -> String {

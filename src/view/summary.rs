@@ -1,13 +1,15 @@
 //! The verdict for people, on one screen.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::page::Page;
 use super::table::Table;
 use crate::model::human;
+use crate::model::names::DatabaseName;
 use crate::model::verdict::{
-    CheckStatus, DatabaseStatus, IsolationStatus, Objective, Removed, Severity, Status, TeardownStatus,
-    Verdict,
+    CheckStatus, DatabaseStatus, IsolationStatus, Objective, Removed, Severity, StackServer, Status,
+    TeardownStatus, Verdict,
 };
 
 /// Findings shown of each check; the verdict has more.
@@ -22,6 +24,9 @@ pub fn summary(verdict: &Verdict, verdict_path: &Path, log_path: &Path) -> Strin
     if !verdict.checks.is_empty() {
         checks(verdict, &mut out);
         out.blank();
+    }
+    if !verdict.stack.servers.is_empty() {
+        writeln!(out, "Servers     {}", servers(verdict));
     }
     writeln!(out, "Isolation   {}", isolation(verdict));
     writeln!(out, "Objectives  {}", objectives(verdict));
@@ -134,6 +139,20 @@ fn checks(verdict: &Verdict, out: &mut Page) {
     out.append(&findings);
 }
 
+/// Each server with its version and its databases.
+fn servers(verdict: &Verdict) -> String {
+    let one = |server: &StackServer| {
+        let databases: Vec<&str> = server.databases.iter().map(DatabaseName::as_str).collect();
+        format!(
+            "{}: PostgreSQL {} ({})",
+            server.name,
+            human::one_line(&server.version, 40),
+            databases.join(", ")
+        )
+    };
+    verdict.stack.servers.iter().map(one).collect::<Vec<_>>().join(" · ")
+}
+
 fn isolation(verdict: &Verdict) -> String {
     let isolation = &verdict.isolation;
     match isolation.status {
@@ -198,10 +217,17 @@ pub fn removed_things(removed: &Removed) -> String {
 
 /// How to look inside a stack that was left standing, and how to remove it.
 fn keep_instructions(verdict: &Verdict, out: &mut Page) {
-    let container = verdict.stack.postgres().map_or("CONTAINER", |service| service.container.as_str());
-    let database = verdict.databases.first().map_or("postgres", |database| database.name.as_str());
     let project = verdict.project.compose_label();
-    writeln!(out, "  look inside  docker exec -it {container} psql -U postgres {database}");
+    let mut seen = BTreeSet::new();
+    // The first database of each server.
+    for database in &verdict.databases {
+        let server = verdict.stack.server_of(&database.name);
+        let service = verdict.stack.service_of(&server);
+        if seen.insert(server) {
+            let container = service.map_or("CONTAINER", |service| service.container.as_str());
+            writeln!(out, "  look inside  docker exec -it {container} psql -U postgres {}", database.name);
+        }
+    }
     writeln!(out, "  its log      docker compose -p {project} logs");
     writeln!(out, "  remove it    restore-drill reap --drill {}", verdict.drill_id);
     writeln!(out, "  or           docker compose -p {project} down -v");

@@ -29,6 +29,7 @@ mod proxy;
 mod rechecks;
 mod redteam;
 mod restoring;
+mod servers;
 mod site;
 mod soak;
 #[path = "../support/mod.rs"]

@@ -26,6 +26,7 @@ use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
+use crate::target::postgres::SharedServer;
 use crate::target::postgres::root_rows::RootRow;
 use crate::template::{NeededTable, TableName, Template};
 use leaves::Tails;
@@ -340,7 +341,8 @@ async fn run(check: &TransparencyRoots, context: &Context<'_>) -> Result<Outcome
     if !findings.is_empty() {
         return Ok(findings.into_outcome(0, String::new()));
     }
-    let _permit = context.tools.connections.hold(1).await;
+    let SharedServer { server, connections } = context.tools.servers.of(&check.database);
+    let _permit = connections.hold(1).await;
     let audit_rows = context.restored[&check.database].rows.get(&table(TABLES[0])).copied();
     let mut keys = KeyRing::new();
     if let Some(path) = check.active_public_key.as_ref().filter(|path| !path.as_os_str().is_empty()) {
@@ -355,7 +357,7 @@ async fn run(check: &TransparencyRoots, context: &Context<'_>) -> Result<Outcome
         keys.insert(&pem).map_err(|error| unusable(error.to_string()))?;
     }
     let mut fold = RootFold::new(keys, audit_rows.unwrap_or(0), check.require_genesis);
-    for (fingerprint, pem) in context.tools.server.signing_keys(&check.database).await? {
+    for (fingerprint, pem) in server.signing_keys(&check.database).await? {
         fold.add_key(&fingerprint, &pem);
     }
     // A day's root is computed after it has ended; the day before the dump's own may still be waiting for its.
@@ -366,10 +368,10 @@ async fn run(check: &TransparencyRoots, context: &Context<'_>) -> Result<Outcome
         fold.snapshot = Some((snapshot, until));
     }
     let outside = |what: &str, tenant: &str, count| fold.without_day(what, tenant, count);
-    context.tools.server.rows_without_day(&check.database, outside).await?;
-    context.tools.server.root_rows(&check.database, |root| fold.push(root)).await?;
+    server.rows_without_day(&check.database, outside).await?;
+    server.root_rows(&check.database, |root| fold.push(root)).await?;
     let found = |tenant: &str, day, leaves| fold.day_without_root(tenant, day, leaves);
-    context.tools.server.days_without_root(&check.database, until, found).await?;
+    server.days_without_root(&check.database, until, found).await?;
     Ok(fold.finish())
 }
 

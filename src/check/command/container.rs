@@ -6,25 +6,35 @@ use super::Command;
 use crate::check::context::Stack;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
+use crate::model::names::DatabaseName;
 use crate::model::secret::Secret;
 use crate::sandbox::isolation;
-use crate::sandbox::spec::{self, ContainerSpec, POSTGRES};
+use crate::sandbox::spec::{self, ContainerSpec};
+use crate::target::postgres::Server;
 
-/// The program's container: what the template asks for, hardened as a service of the stack is.
-pub fn container(check: &Command, stack: &Stack, password: &Secret, volumes: Vec<String>) -> ContainerSpec {
+/// The program's container: what the template asks for, hardened as a service of the stack is. `at` is the first of its
+/// databases, and that one's server.
+pub fn container(
+    check: &Command,
+    stack: &Stack,
+    at: (&DatabaseName, &Server),
+    volumes: Vec<String>,
+) -> ContainerSpec {
     // Two names may look the same once they are made fit for a container.
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let slug: String = check.name.chars().take(30).map(plain).collect();
     let service = format!("check-{slug}-{}", &Uuid::new_v4().simple().to_string()[..8]);
     let mut environment = check.environment.clone();
     if check.postgres {
-        let database = check.databases.first().map(ToString::to_string).unwrap_or_default();
+        let (database, server) = at;
+        let port = server.port.to_string();
+        let (host, database) = (server.name.as_str(), database.as_str());
         for (name, value) in
-            [("PGHOST", POSTGRES), ("PGPORT", "5432"), ("PGUSER", "postgres"), ("PGDATABASE", &database)]
+            [("PGHOST", host), ("PGPORT", &*port), ("PGUSER", "postgres"), ("PGDATABASE", database)]
         {
             environment.insert(name.to_owned(), Secret::new(value));
         }
-        environment.insert("PGPASSWORD".to_owned(), password.clone());
+        environment.insert("PGPASSWORD".to_owned(), server.password.clone());
     }
     let given = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());
     ContainerSpec {

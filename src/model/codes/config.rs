@@ -90,8 +90,8 @@ codes! {
         "`backup` only: a recipient is not an age public key.",
         "It begins with `age1`, `ssh-ed25519` or `ssh-rsa`.";
     BACKUP_MISSING = "backup_missing":
-        "`backup` only: the template has no `[backup]`.",
-        "Add it.";
+        "`backup` only: the template has no `[backup]`, or a database is not of the server whose source it names.",
+        "Add it; name the databases to dump with `--only`.";
     ENCRYPT_FAILED = "encrypt_failed":
         "`backup` only: these recipients cannot be encrypted to.",
         "Check `backup.recipients`.";

@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng};
 
 use crate::model::code::Code;
 use crate::model::failure::FailureRecord;
-use crate::model::names::{DatabaseName, DrillId, ObjectKey, ProjectName};
+use crate::model::names::{DatabaseName, DrillId, ObjectKey, ProjectName, ServerName};
 use crate::model::phase::Phase;
 use crate::model::verdict::*;
 
@@ -62,6 +62,7 @@ macro_rules! drawn {
 
 drawn! {
     bool: |rng| rng.random();
+    u16: |rng| rng.random();
     u32: |rng| rng.random();
     u64: |rng| rng.random();
     i64: |rng| rng.random();
@@ -74,6 +75,7 @@ drawn! {
         DateTime::UNIX_EPOCH + TimeDelta::new(rng.random_range(0..10_000_000_000), nanos).unwrap()
     };
     DatabaseName: |rng| format!("d-{}", u32::draw(rng)).parse().unwrap();
+    ServerName: |rng| format!("s-{}", u32::draw(rng)).parse().unwrap();
     ProjectName: |rng| ProjectName::new(&"shop_drill".parse().unwrap(), DateTime::draw(rng));
     DrillId: |_| DrillId::random();
     ObjectKey: |rng| ObjectKey::new(String::draw(rng));
@@ -147,7 +149,8 @@ structs! {
     }
     PgRestore { exit_code, jobs, stderr, stderr_lines_dropped }
     FailureRecord { phase, code, message, hint }
-    Stack { tuning, settings, postgres_version, services }
+    Stack { tuning, settings, postgres_version, services, servers }
+    StackServer { name, port, image, image_id, version, tuning, settings, memory_bytes, databases }
     StackService { name, image, image_id, container }
     Isolation { status, assertions, probes, not_probed, confirmed_at }
     Assertion { subject, property, expected, actual, ok }

@@ -43,6 +43,7 @@ fn full() -> Verdict {
                 image_id: "sha256:00".to_owned(),
                 container: "shop_drill_20260517T083111Z_postgres".to_owned(),
             }],
+            servers: Vec::new(),
         },
         ..passing()
     };

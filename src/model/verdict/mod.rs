@@ -25,7 +25,7 @@ pub use heads::{ChainHead, ChainHeads};
 pub use objectives::{BudgetedPhase, Objective, Objectives, PhaseObjective, PhaseTime};
 pub use points::{PlanCost, PlanRecord, RecoveryPoint, RecoverySet};
 pub use stack::{
-    Assertion, Expectation, Isolation, IsolationStatus, POSTGRES, Probe, Removed, Stack, StackService,
+    Assertion, Expectation, Isolation, IsolationStatus, Probe, Removed, Stack, StackServer, StackService,
     Teardown, TeardownStatus, Tuning,
 };
 pub use store::StoreRecord;

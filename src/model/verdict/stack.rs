@@ -8,8 +8,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The service that databases are restored to.
-pub const POSTGRES: &str = "postgres";
+use crate::model::names::{DatabaseName, ServerName};
 
 /// The stack a drill restored into.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +21,32 @@ pub struct Stack {
     pub postgres_version: Option<String>,
     /// Services and their images.
     pub services: Vec<StackService>,
+    /// The PostgreSQL servers, where the template has more than that of `[postgres]`. The keys above are about the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<StackServer>,
+}
+
+/// One of several PostgreSQL servers of a stack.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StackServer {
+    /// Name of the server: that of its service, and the one it is reached by in the stack.
+    pub name: ServerName,
+    /// Port that it listens on, in the whole stack.
+    pub port: u16,
+    /// The image as the template names it.
+    pub image: String,
+    /// Id of the image that ran.
+    pub image_id: String,
+    /// The server's own version.
+    pub version: String,
+    /// The kind of settings that it ran with.
+    pub tuning: Tuning,
+    /// The settings that it ran with.
+    pub settings: BTreeMap<String, String>,
+    /// Memory limit of its container.
+    pub memory_bytes: u64,
+    /// Databases that are restored to it.
+    pub databases: Vec<DatabaseName>,
 }
 
 /// Which settings the drill's Postgres runs with.
@@ -36,9 +61,24 @@ pub enum Tuning {
 }
 
 impl Stack {
-    /// The service that databases are restored to.
-    pub fn postgres(&self) -> Option<&StackService> {
-        self.services.iter().find(|service| service.name == POSTGRES)
+    /// The service of a server.
+    pub fn service_of(&self, server: &ServerName) -> Option<&StackService> {
+        self.services.iter().find(|service| service.name == server.as_str())
+    }
+
+    /// The server that a database was restored to.
+    pub fn server_of(&self, database: &DatabaseName) -> ServerName {
+        let server = self.servers.iter().find(|server| server.databases.contains(database));
+        server.map(|server| server.name.clone()).unwrap_or_default()
+    }
+
+    /// Each server's image, with the server's own version.
+    pub fn postgres_images(&self) -> Vec<(&str, &str)> {
+        if self.servers.is_empty() {
+            let image = self.service_of(&ServerName::default()).map(|service| service.image.as_str());
+            return image.zip(self.postgres_version.as_deref()).into_iter().collect();
+        }
+        self.servers.iter().map(|server| (server.image.as_str(), server.version.as_str())).collect()
     }
 }
 

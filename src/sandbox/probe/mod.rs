@@ -13,8 +13,9 @@ use std::net::IpAddr;
 use super::docker::{Engine, ExecSpec};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
+use crate::model::names::ServerName;
 use crate::model::verdict::Probe;
-use crate::template;
+use crate::template::{self, DEFAULT_PORT};
 
 pub use answers::shows_a_way_out;
 pub use canary::{Canary, HeardDatagrams};
@@ -85,8 +86,10 @@ pub struct PlannedProbe {
 }
 
 /// What there is to reach, besides what the template names.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Targets {
+    /// A server of the stack, which must be reached.
+    pub server: (ServerName, u16),
     /// Whether the stack has nothing but a loopback.
     pub loopback_only: bool,
     /// The addresses that the stack's network reserves for the host.
@@ -95,6 +98,14 @@ pub struct Targets {
     pub host: Option<Vec<IpAddr>>,
     /// Where the canary takes connections, and datagrams over IPv4 and IPv6.
     pub ports: (u16, u16, Option<u16>),
+}
+
+/// Nothing but the server of `[postgres]`.
+impl Default for Targets {
+    fn default() -> Self {
+        let server = (ServerName::default(), DEFAULT_PORT);
+        Self { server, loopback_only: false, gateways: Vec::new(), host: None, ports: (0, 0, None) }
+    }
 }
 
 impl Targets {
@@ -133,8 +144,9 @@ impl ProbeResults {
 pub fn plan(isolation: &template::Isolation, targets: &Targets) -> Vec<PlannedProbe> {
     let planned = |attempt, reason: &str| PlannedProbe { attempt, reason: reason.to_owned() };
     let (port, datagram_port, datagram_port6) = targets.ports;
+    let (server, server_port) = &targets.server;
     let mut all = vec![
-        planned(Attempt::Control(super::spec::POSTGRES.to_owned(), 5432), "control: the prober itself works"),
+        planned(Attempt::Control(server.to_string(), *server_port), "control: the prober itself works"),
         planned(Attempt::Resolve("example.com".to_owned()), "a public name"),
         planned(Attempt::Resolve("host.docker.internal".to_owned()), "Docker's name for the host"),
         planned(Attempt::Connect(METADATA.to_owned(), 80), "the cloud's metadata service"),
@@ -269,6 +281,7 @@ mod tests {
             gateways: vec!["172.18.0.1".to_owned()],
             host: Some(vec!["192.0.2.7".parse().unwrap()]),
             ports: (4711, 4712, Some(4713)),
+            ..Targets::default()
         };
         let attempts = attempts(&targets);
         assert!(matches!(attempts[0], Attempt::Control(..)));

@@ -11,7 +11,6 @@ use super::server::Server;
 use super::sessions::Pinned;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
-use crate::sandbox::tunnel::{LOOPBACK, Tunnel};
 
 impl Server {
     /// Connects to a database as the superuser, to set something up in it. Whatever the database holds by then, its
@@ -26,14 +25,14 @@ impl Server {
     /// Connects with settings that a dump has no say in.
     pub(super) async fn connect_pinned(&self, database: &str, pins: &Pins) -> Result<Pinned> {
         self.require_major(database).await?;
-        let tunnel = Tunnel::open(&self.engine, &self.container, LOOPBACK, "5432").await?;
+        let tunnel = self.tunnel().await?;
         let pinned = self.start(tunnel, database, &self.options(pins)).await;
         pinned.map_err(|error| connect_failure(database, &error))
     }
 
     /// Connects without any settings, to load data into a database of our own.
     pub(super) async fn connect_unpinned(&self, database: &str) -> Result<Client> {
-        let tunnel = Tunnel::open(&self.engine, &self.container, LOOPBACK, "5432").await?;
+        let tunnel = self.tunnel().await?;
         let pinned = self.start(tunnel, database, "").await;
         Ok(pinned.map_err(|error| connect_failure(database, &error))?.client)
     }
@@ -41,7 +40,7 @@ impl Server {
     /// Knows the server's version from here on: the first connection to it is made before any data is.
     async fn require_major(&self, database: &str) -> Result<()> {
         if self.major.get().is_none() {
-            let tunnel = Tunnel::open(&self.engine, &self.container, LOOPBACK, "5432").await?;
+            let tunnel = self.tunnel().await?;
             let options = Pins::catalog().options(0);
             self.start(tunnel, database, &options)
                 .await

@@ -3,8 +3,12 @@
 use std::sync::{Arc, OnceLock};
 
 use super::pins::Pins;
+use crate::model::failure::Result;
+use crate::model::names::ServerName;
 use crate::model::secret::Secret;
 use crate::sandbox::docker::Engine;
+use crate::sandbox::tunnel::{LOOPBACK, Tunnel};
+use crate::template::DEFAULT_PORT;
 
 /// The database every server has.
 pub const MAINTENANCE: &str = "postgres";
@@ -14,6 +18,10 @@ pub const MAINTENANCE: &str = "postgres";
 pub struct Server {
     /// The engine.
     pub engine: Engine,
+    /// Its name in the stack.
+    pub name: ServerName,
+    /// The port it listens on.
+    pub port: u16,
     /// The container's id.
     pub container: String,
     /// The superuser's password.
@@ -32,9 +40,21 @@ pub struct ServerVersion {
 }
 
 impl Server {
-    /// The server in this container.
+    /// The server in this container, by the name and on the port of `[postgres]`.
     pub fn new(engine: Engine, container: String, password: Secret) -> Self {
-        Self { engine, container, password, major: Arc::default() }
+        let (name, port) = (ServerName::default(), DEFAULT_PORT);
+        Self { engine, name, port, container, password, major: Arc::default() }
+    }
+
+    /// The same server, by this name and on this port.
+    #[must_use]
+    pub fn known_as(self, name: ServerName, port: u16) -> Self {
+        Self { name, port, ..self }
+    }
+
+    /// A way to it, from inside its container.
+    pub(super) async fn tunnel(&self) -> Result<Tunnel> {
+        Tunnel::open(&self.engine, &self.container, LOOPBACK, &self.port.to_string()).await
     }
 
     pub(super) fn options(&self, pins: &Pins) -> String {

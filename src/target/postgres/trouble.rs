@@ -15,7 +15,6 @@ use crate::model::code::Code;
 use crate::model::codes;
 use crate::model::failure::{Class, Failure};
 use crate::sandbox::docker::ExecSpec;
-use crate::sandbox::tunnel::{LOOPBACK, Tunnel};
 
 /// How long a server may take to answer again: it may be recovering from a crash.
 const RECOVERY: Duration = Duration::from_secs(30);
@@ -73,15 +72,17 @@ impl Server {
 
     /// The failure's cause, if the server's trouble is; the failure itself otherwise.
     pub async fn blame(&self, failure: Failure, since: Instant) -> Failure {
-        if may_be_trouble(&failure) {
-            return self.trouble(since).await.unwrap_or(failure);
-        }
-        failure
+        self.cause_of(&failure, since).await.unwrap_or(failure)
+    }
+
+    /// The failure's cause, if the server's trouble is.
+    pub async fn cause_of(&self, failure: &Failure, since: Instant) -> Option<Failure> {
+        if may_be_trouble(failure) { self.trouble(since).await } else { None }
     }
 
     /// Whether the server takes queries. One that turns us away with an error of its own does.
     async fn answers(&self) -> Result<(), String> {
-        let tunnel = Tunnel::open(&self.engine, &self.container, LOOPBACK, "5432").await;
+        let tunnel = self.tunnel().await;
         let tunnel = tunnel.map_err(|failure| failure.message)?;
         let config = self.config(MAINTENANCE, &self.options(&Pins::catalog()));
         let connecting = config.connect_raw(Bounded::new(tunnel), tokio_postgres::NoTls);

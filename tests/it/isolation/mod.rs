@@ -10,6 +10,7 @@ mod lab;
 use std::collections::BTreeSet;
 
 use restore_drill::model::failure::Class;
+use restore_drill::model::names::ServerName;
 use restore_drill::model::secret::Secret;
 use restore_drill::model::verdict::Tuning;
 use restore_drill::model::verdict::{Probe, TeardownStatus};
@@ -34,6 +35,8 @@ fn a_stack_made_as_specified_passes_every_assertion_and_every_probe_and_no_datag
     let facts = RUNTIME.block_on(lab.engine.find_image(&lab.postgres)).unwrap().expect("it is on the engine");
     let password = Secret::random();
     let needs = PostgresNeeds {
+        name: &ServerName::default(),
+        port: template::DEFAULT_PORT,
         image: &lab.postgres,
         facts: &PostgresImage::of(&facts).unwrap(),
         settings: &settings::settings(Tuning::Throwaway, MEMORY, 1, &Default::default(), &Default::default()),

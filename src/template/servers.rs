@@ -1,0 +1,241 @@
+//! The PostgreSQL servers of a template, and which database is restored to which.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
+
+use super::schema::{Database, Postgres, Template};
+use crate::model::dataset::{DatabaseSystem, DatasetKind};
+use crate::model::names::{DatabaseName, ServerName};
+
+/// The port of the server of `[postgres]`. Those of the others follow.
+pub const DEFAULT_PORT: u16 = 5432;
+
+/// A server of a template: its name, and the section that describes it.
+#[derive(Debug, Clone)]
+pub struct TemplateServer<'a> {
+    /// Its name.
+    pub name: ServerName,
+    /// What the template says of it.
+    pub settings: &'a Postgres,
+}
+
+impl TemplateServer<'_> {
+    /// The port it listens on, in the whole stack.
+    pub fn port(&self) -> u16 {
+        self.settings.port.unwrap_or(DEFAULT_PORT)
+    }
+}
+
+impl Deref for TemplateServer<'_> {
+    type Target = Postgres;
+
+    fn deref(&self) -> &Postgres {
+        self.settings
+    }
+}
+
+impl Database {
+    /// The kind of dataset that it is.
+    pub fn kind(&self) -> DatasetKind {
+        DatasetKind::Database(DatabaseSystem::Postgres)
+    }
+
+    /// The name of the server that it is restored to.
+    pub fn server_name(&self) -> ServerName {
+        self.server.clone().unwrap_or_default()
+    }
+}
+
+impl Template {
+    /// Its servers: that of `[postgres]` first, and the others by name.
+    pub fn servers(&self) -> impl Iterator<Item = TemplateServer<'_>> {
+        let default = self.postgres.iter().map(|settings| (ServerName::default(), settings));
+        let named = self.named_servers.iter().map(|(name, settings)| (name.clone(), settings));
+        default.chain(named).map(|(name, settings)| TemplateServer { name, settings })
+    }
+
+    /// The first of its servers.
+    pub fn first_server(&self) -> TemplateServer<'_> {
+        self.servers().next().expect("validation demands a server for every database")
+    }
+
+    /// The server that a database is restored to.
+    pub fn server_of(&self, database: &DatabaseName) -> TemplateServer<'_> {
+        let name = self.database(database).map(Database::server_name).unwrap_or_default();
+        let server = self.servers().find(|server| server.name == name);
+        server.expect("validation demands a server for every database")
+    }
+
+    /// The databases that are restored to a server.
+    pub fn databases_on<'a>(&'a self, server: &'a ServerName) -> impl Iterator<Item = &'a DatabaseName> {
+        let on_it = |database: &&Database| database.server_name() == *server;
+        self.databases.iter().filter(on_it).map(|database| &database.name)
+    }
+
+    /// Whether all its databases are on the server of `[postgres]`.
+    pub fn has_only_the_default_server(&self) -> bool {
+        self.named_servers.is_empty()
+    }
+
+    /// Gives every server without one a port: in the file's own order, so that a narrowed template keeps them.
+    pub(super) fn assign_ports(&mut self) {
+        for (server, port) in self.named_servers.values_mut().zip(DEFAULT_PORT + 1..) {
+            server.port.get_or_insert(port);
+        }
+    }
+
+    /// Leaves out the servers that no database is restored to any more. Services may look for any of them, so that a template
+    /// with services keeps all.
+    pub(super) fn leave_unused_servers_out(&mut self) {
+        if !self.services.is_empty() {
+            return;
+        }
+        let used: BTreeSet<ServerName> = self.databases.iter().map(Database::server_name).collect();
+        self.named_servers.retain(|name, _| used.contains(name));
+        self.postgres = self.postgres.take().filter(|_| used.contains(&ServerName::default()));
+    }
+}
+
+/// Checks the servers; an error is a sentence for a person.
+pub(super) fn validate(template: &Template) -> Result<(), String> {
+    for name in template.named_servers.keys() {
+        if name.is_default() || name.as_str() == "localhost" {
+            return Err(format!(
+                "servers.{name}: the name is taken; [postgres] describes the server `postgres`"
+            ));
+        }
+        if template.services.contains_key(name.as_str()) {
+            return Err(format!("{name} is the name of a server and of a service: give each its own"));
+        }
+    }
+    for database in template.databases.iter().filter(|database| database.kind().needs_postgres()) {
+        require_server(template, database)?;
+    }
+    let mut ports = BTreeMap::new();
+    for server in template.servers() {
+        let section = server.name.section();
+        if !template.has_only_the_default_server() && template.databases_on(&server.name).next().is_none() {
+            return Err(format!("no database is restored to the server of [{section}]: leave it out"));
+        }
+        if server.settings.settings.contains_key("port") {
+            return Err(format!("{section}.settings must not set the port: {section}.port does"));
+        }
+        if server.port() == 0 {
+            return Err(format!("{section}.port must be 1 to 65535"));
+        }
+        if let Some(other) = ports.insert(server.port(), section.clone()) {
+            let port = server.port();
+            return Err(format!("{other} and {section} have the port {port} both: give each its own"));
+        }
+    }
+    Ok(())
+}
+
+fn require_server(template: &Template, database: &Database) -> Result<(), String> {
+    let name = database.server_name();
+    if template.servers().any(|server| server.name == name) {
+        return Ok(());
+    }
+    if database.server.is_some() {
+        return Err(format!(
+            "database {} names the server {name}, which is not among [servers]",
+            database.name
+        ));
+    }
+    Err("missing field `postgres`: databases are restored to the server that [postgres] names, unless they name \
+         another with `server`"
+        .to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::testing::{MINIMAL, minimal_with};
+    use crate::template::{Environment, Purpose, parse};
+
+    const TWO: &str = "[servers.legacy]\nimage = \"postgres:15\"\n[servers.cold]\nimage = \"postgres:16\"\n\
+        [[databases]]\nname = \"old\"\nserver = \"legacy\"\n[[databases]]\nname = \"older\"\nserver = \"cold\"\n\n[[checks]]";
+
+    fn parsed(text: &str) -> Result<Template, String> {
+        let template = parse(text, "t.toml", &Environment::default(), Purpose::Drill);
+        template.map_err(|failure| failure.message)
+    }
+
+    fn two() -> String {
+        minimal_with("[[checks]]", TWO)
+    }
+
+    #[test]
+    fn every_database_has_its_server_and_every_server_its_port() {
+        let template = parsed(&two()).unwrap();
+        let servers: Vec<_> =
+            template.servers().map(|server| (server.name.to_string(), server.port())).collect();
+        let expected = [("postgres", 5432), ("cold", 5433), ("legacy", 5434)];
+        assert_eq!(servers, expected.map(|(name, port)| (name.to_owned(), port)));
+        let image = |name: &str| template.server_of(&name.parse().unwrap()).image.clone();
+        assert_eq!((image("shop"), image("old")), ("postgres:17".to_owned(), "postgres:15".to_owned()));
+    }
+
+    #[test]
+    fn a_narrowed_template_has_the_servers_of_its_databases_on_their_ports() {
+        let template = parsed(&two()).unwrap().narrow(&["old".parse().unwrap()]).unwrap();
+        let servers: Vec<_> =
+            template.servers().map(|server| (server.name.to_string(), server.port())).collect();
+        assert_eq!(servers, [("legacy".to_owned(), 5434)]);
+        let services = two().replacen("[[checks]]", "[services.api]\nimage = \"api\"\n[[checks]]", 1);
+        let template = parsed(&services).unwrap().narrow(&["old".parse().unwrap()]).unwrap();
+        assert_eq!(template.servers().count(), 3, "the service may look for any of them");
+    }
+
+    #[test]
+    fn the_default_server_is_not_needed_where_every_database_names_another() {
+        let text = MINIMAL.replacen("[postgres]", "[servers.only]", 1);
+        let all = text.replacen(
+            "name = \"shop\"\n\n[[checks]]",
+            "name = \"shop\"\nserver = \"only\"\n\n[[checks]]",
+            1,
+        );
+        assert_eq!(parsed(&all).unwrap().first_server().port(), 5433);
+        let said = parsed(&text).unwrap_err();
+        assert!(said.contains("missing field `postgres`"), "{said}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_servers_is_said() {
+        for (from, to, words) in [
+            (
+                "server = \"legacy\"",
+                "server = \"lgacy\"",
+                "database old names the server lgacy, which is not among [servers]",
+            ),
+            ("server = \"legacy\"", "", "no database is restored to the server of [servers.legacy]"),
+            ("servers.cold", "servers.Cold", "is not the name of a server"),
+            ("servers.cold", "servers.postgres", "the name is taken"),
+            (
+                "image = \"postgres:15\"",
+                "image = \"postgres:15\"\nport = 5432",
+                "postgres and servers.legacy have the port 5432 both",
+            ),
+            (
+                "image = \"postgres:15\"",
+                "image = \"postgres:15\"\nport = 0",
+                "servers.legacy.port must be 1 to 65535",
+            ),
+            (
+                "image = \"postgres:15\"",
+                "image = \"postgres:15\"\nsettings = { port = \"1\" }",
+                "servers.legacy.settings must not set the port",
+            ),
+            (
+                "[[checks]]",
+                "[services.cold]\nimage = \"x\"\n[[checks]]",
+                "cold is the name of a server and of a service",
+            ),
+        ] {
+            let text = two();
+            assert!(text.contains(from), "{from}");
+            let said = parsed(&text.replacen(from, to, 1)).expect_err(words);
+            assert!(said.contains(words), "{words}: {said}");
+        }
+    }
+}

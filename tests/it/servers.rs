@@ -1,0 +1,102 @@
+//! Several servers in one stack: of two major versions, with checks that look at both.
+
+use serde_json::Value;
+
+use super::fixtures::{dump, dump_of_15};
+use super::world::{Outcome, World, ago};
+
+/// A server of PostgreSQL 15 beside that of `[postgres]`, and a database on it.
+const LEGACY: &str = "[servers.legacy]\nimage = \"${DRILL_POSTGRES_15_IMAGE}\"\nmemory = \"512MiB\"\n\
+    settings = { work_mem = \"5MB\" }\n\
+    [[databases]]\nname = \"identity\"\nserver = \"legacy\"\nafter = [\"registry\"]\n";
+
+/// Every tenant of the one has an event of the same number in the other.
+fn reconcile(right: &str) -> String {
+    format!(
+        "type = \"reconcile\"\nname = \"across\"\n\
+         left = {{ label = \"tenants\", database = \"identity\", query = \"\"\"\n\
+         SELECT id::text AS key, timestamptz '2020-01-01Z' AS at, true AS required FROM tenants\"\"\" }}\n\
+         right = {{ label = \"events\", database = \"registry\", query = \"\"\"\n\
+         SELECT id::text AS key, timestamptz '2020-01-01Z' AS at, false AS required FROM events WHERE {right}\"\"\" }}"
+    )
+}
+
+fn world(name: &str, right: &str) -> World {
+    let mut world = World::new(name);
+    world.template.image = "${DRILL_POSTGRES_17_IMAGE}".to_owned();
+    world.dumped("registry", &[], dump("registry"));
+    world.put_dump("identity", ago(60), dump_of_15());
+    world.template.more = LEGACY.to_owned();
+    world.rows("users", "identity", "users", "exact = 50").rows("events", "registry", "events", "exact = 10");
+    world.template.checks.push(reconcile(right));
+    world
+}
+
+fn server<'a>(outcome: &'a Outcome, name: &str) -> &'a Value {
+    let servers = outcome.verdict()["stack"]["servers"].as_array().expect("several servers");
+    servers.iter().find(|server| server["name"] == name).unwrap_or_else(|| panic!("no {name}\n{outcome}"))
+}
+
+#[test]
+fn databases_of_two_major_versions_are_restored_to_their_servers_and_checked_together() {
+    let mut world = world("servers-together", "true");
+    for (name, database, version) in [("old", "identity", "15"), ("new", "registry", "17")] {
+        world.template.checks.push(format!(
+            "type = \"sql\"\nname = \"{name}\"\ndatabase = \"{database}\"\nexpect = {version}\n\
+             query = \"SELECT current_setting('server_version_num')::int / 10000\""
+        ));
+    }
+    // A program finds the server of its database.
+    world.template.checks.push(
+        "type = \"command\"\nname = \"program\"\ndatabases = [\"identity\"]\npostgres = true\n\
+         image = \"${DRILL_POSTGRES_17_IMAGE}\"\nuser = \"postgres\"\nentrypoint = [\"psql\"]\n\
+         command = [\"-Atc\", \"SELECT 1 / (count(*) = 50)::int FROM users\"]"
+            .to_owned(),
+    );
+    world
+        .template
+        .checks
+        .push("type = \"amcheck\"\nname = \"indexes\"\ndatabases = [\"identity\", \"registry\"]".to_owned());
+    let outcome = world.drill(&[]);
+    let verdict = outcome.passed();
+    world.assert_nothing_left();
+
+    for (name, version, port, database) in
+        [("postgres", "17", 5432, "registry"), ("legacy", "15", 5433, "identity")]
+    {
+        let server = server(&outcome, name);
+        assert!(server["version"].as_str().unwrap().starts_with(version), "{server}");
+        assert_eq!((&server["port"], &server["databases"][0]), (&port.into(), &database.into()), "{server}");
+        // One proof holds for all of them.
+        let container = format!("-{name}-1");
+        let assertions = verdict["isolation"]["assertions"].as_array().unwrap();
+        let of_it = assertions.iter().filter(|one| one["subject"].as_str().unwrap().ends_with(&container));
+        assert!(of_it.count() > 10, "{name}\n{outcome}");
+    }
+    assert_eq!(server(&outcome, "legacy")["settings"]["work_mem"], "5MB");
+    // What was there before is about the server of [postgres].
+    let stack = &verdict["stack"];
+    assert!(stack["postgres_version"].as_str().unwrap().starts_with("17"), "{outcome}");
+    assert_ne!(stack["settings"]["work_mem"], "5MB", "{outcome}");
+    assert!(outcome.stdout.contains("legacy: PostgreSQL 15"), "{outcome}");
+}
+
+#[test]
+fn a_dump_on_a_server_too_old_names_it_and_what_is_missing_on_the_other_server_is_found() {
+    let mut world = world("servers-apart", "id <> 2");
+    world.put_dump("ledger", ago(60), dump("ledger"));
+    world.template.more.push_str("[[databases]]\nname = \"ledger\"\nserver = \"legacy\"\n");
+    world.tables("ledger", "ledger", &["entries"]);
+    let outcome = world.drill(&[]);
+    outcome.failed(1, "no_counterpart");
+    assert_eq!(outcome.check("across")["findings"][0]["subject"], "tenants 2", "{outcome}");
+    let error = &outcome.database("ledger")["error"];
+    assert_eq!(error["code"], "dump_newer_than_image", "{outcome}");
+    let (message, hint) = (error["message"].as_str().unwrap(), error["hint"].as_str().unwrap());
+    let image = &world.environment["DRILL_POSTGRES_15_IMAGE"];
+    for words in ["servers.legacy: ", image, "has PostgreSQL 15"] {
+        assert!(message.contains(words), "{words}\n{message}");
+    }
+    assert!(hint.contains("servers.legacy.image"), "{hint}");
+    world.assert_nothing_left();
+}
