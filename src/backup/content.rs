@@ -13,7 +13,8 @@ use super::dump::{DumpTask, dump};
 use super::report::{SourceContent, Uploaded};
 use crate::model::codes;
 use crate::model::failure::{Class, Failure, Result};
-use crate::model::manifest::FingerprintKey;
+use crate::model::human;
+use crate::model::manifest::{FingerprintKey, Recorded};
 use crate::target::postgres::snapshot::Snapshot;
 
 /// For how long a connection that was closed may still count on the server.
@@ -110,8 +111,10 @@ async fn dump_under(
         let Ok(()) = has_locks.await else { return Err(Failure::cancelled()) };
         had_begun.store(true, Ordering::Relaxed);
         let began = Instant::now();
+        // First, since it takes little time and the catalogs change soonest.
+        let access = snapshot.access().await;
         let tables = snapshot.read(key).await?;
-        Ok((tables, began.elapsed().as_secs_f64()))
+        Ok((tables, access, began.elapsed().as_secs_f64()))
     };
     let reading = async {
         tokio::select! {
@@ -125,9 +128,23 @@ async fn dump_under(
         dumped.map_err(|failure| Broken { failure, had_begun: had_begun.load(Ordering::Relaxed) })?;
     let source = Some(snapshot.source.clone());
     let content = match read {
-        Ok((tables, seconds)) => Ok(SourceContent { source, tables: Some(tables), unread: None, seconds }),
+        Ok((tables, access, seconds)) => {
+            let access = Some(recorded(access));
+            Ok(SourceContent { source, tables: Some(tables), unread: None, access, seconds })
+        }
         Err(failure) if failure.class == Class::Cancelled => Err(failure),
         Err(failure) => Ok(SourceContent::unread(source, &failure)),
     };
     Ok((dumped, content))
+}
+
+/// Both, or for both why they were not read.
+fn recorded<A, B>(read: Result<(A, B)>) -> (Recorded<A>, Recorded<B>) {
+    match read {
+        Ok((one, other)) => (Recorded::Read(one), Recorded::Read(other)),
+        Err(failure) => {
+            let reason = human::one_line(&failure.message, 300);
+            (Recorded::Unread { reason: reason.clone() }, Recorded::Unread { reason })
+        }
+    }
 }

@@ -12,7 +12,7 @@ use crate::layer;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::manifest::{
-    ALGORITHM, Content, Database, FingerprintKey, Manifest, SCHEMA_VERSION, SIZE_LIMIT,
+    ALGORITHM, Content, Database, FingerprintKey, Manifest, Recorded, Roles, SCHEMA_VERSION, SIZE_LIMIT,
 };
 use crate::model::names::ObjectKey;
 use crate::store;
@@ -23,10 +23,10 @@ const UPLOAD_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// What a database's dump has in the manifest; nothing, if there is no dump.
 fn entry(dump: &Dump) -> Option<Database> {
     let uploaded = dump.uploaded.as_ref()?;
-    let SourceContent { source, tables, unread, .. } = dump.content.clone();
-    let reason = || unread.unwrap_or_else(|| "the backup was stopped before it was read".to_owned());
-    let content =
-        tables.map_or_else(|| Content::Unread { reason: reason() }, |tables| Content::Read { tables });
+    let SourceContent { source, tables, unread, access, .. } = dump.content.clone();
+    let reason = unread.unwrap_or_else(|| "the backup was stopped before it was read".to_owned());
+    let access = access.map_or_else(|| Recorded::Unread { reason: reason.clone() }, |(access, _)| access);
+    let content = tables.map_or_else(|| Content::Unread { reason }, |tables| Content::Read { tables });
     Some(Database {
         name: dump.database.clone(),
         key: dump.key.clone(),
@@ -36,7 +36,18 @@ fn entry(dump: &Dump) -> Option<Database> {
         plaintext_sha256: uploaded.plaintext_sha256.clone(),
         source,
         content,
+        access: Some(access),
     })
+}
+
+/// The roles, which are the same in every database of a server.
+fn roles(dumps: &[Dump]) -> Recorded<Roles> {
+    let mut all = dumps.iter().filter_map(|dump| dump.content.access.as_ref()).map(|(_, roles)| roles);
+    let first = all.clone().next();
+    all.find(|roles| matches!(roles, Recorded::Read(_)))
+        .or(first)
+        .cloned()
+        .unwrap_or_else(|| Recorded::Unread { reason: "no database could be read".to_owned() })
 }
 
 impl Job {
@@ -72,6 +83,7 @@ impl Job {
             algorithm: ALGORITHM.to_owned(),
             fingerprint_key: fingerprint_key.clone(),
             databases,
+            roles: Some(roles(dumps)),
         };
         let uploaded = tokio::select! {
             biased;
@@ -150,8 +162,13 @@ mod tests {
         };
         let mut dump = Dump::of("shop".parse().unwrap(), ObjectKey::new("shop.dump.age"));
         dump.uploaded = uploaded;
-        dump.content =
-            SourceContent { source: Some(source), tables, unread: unread.map(str::to_owned), seconds: 1.0 };
+        dump.content = SourceContent {
+            source: Some(source),
+            tables,
+            unread: unread.map(str::to_owned),
+            access: None,
+            seconds: 1.0,
+        };
         dump
     }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::model::codes;
 use crate::model::failure::{Class, Failure, FailureRecord};
 use crate::model::human;
-use crate::model::manifest::{Rows, Source, Table};
+use crate::model::manifest::{Access, Recorded, Roles, Rows, Source, Table};
 use crate::model::names::{DatabaseName, ObjectKey};
 use crate::model::verdict::Teardown;
 
@@ -137,6 +137,8 @@ pub(super) struct SourceContent {
     pub(super) tables: Option<Vec<Table>>,
     /// Why they could not be read.
     pub(super) unread: Option<String>,
+    /// Who may do what in it, and the roles; absent if the database could not be read at all.
+    pub(super) access: Option<(Recorded<Access>, Recorded<Roles>)>,
     /// What reading took.
     pub(super) seconds: f64,
 }
@@ -189,7 +191,14 @@ impl Dump {
         });
         let tables = self.fingerprinted.iter().flat_map(|read| &read.unread);
         let tables = tables.map(|table| format!("{}: not read for the manifest: {table}", self.database));
-        whole.chain(tables)
+        let access = self.content.access.iter().filter_map(|(access, _)| match access {
+            Recorded::Read(_) => None,
+            Recorded::Unread { reason } => Some(reason),
+        });
+        let access = access.map(|reason| {
+            format!("{}: who may do what was not read for the manifest: {reason}", self.database)
+        });
+        whole.chain(tables).chain(access)
     }
 
     /// A dump that was cancelled although the backup was not has reached the time limit.

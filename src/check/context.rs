@@ -92,6 +92,11 @@ pub(super) async fn each_database<'a, T: Send + 'a>(
 }
 
 impl Context<'_> {
+    /// Why roles, owners and privileges are not as in the recovery set; nothing if they were restored.
+    pub fn access_not_restored(&self) -> Option<String> {
+        Some("the drill restored no roles, owners and privileges".to_owned())
+    }
+
     /// When a database's dump was taken. One without a recovery point is not restored, and no check sees it.
     pub fn taken_at(&self, database: &DatabaseName) -> DateTime<Utc> {
         let point = self.tools.points.point(database);

@@ -5,7 +5,6 @@
 
 pub mod code;
 mod judge;
-mod manifests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +14,7 @@ use serde::Deserialize;
 use super::context::Context;
 use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
+use super::manifests::{Look, Manifests};
 use crate::model::code::Code;
 use crate::model::failure::Result;
 use crate::model::human;
@@ -25,7 +25,6 @@ use crate::target::postgres::SharedServer;
 use crate::target::postgres::content::{Shape, TableToRead};
 use crate::template::{TableName, Template};
 use judge::{Found, Restored};
-use manifests::{Look, Manifests};
 
 /// What the program knows of this type.
 pub const ENTRY: Entry = Entry {
@@ -117,7 +116,7 @@ async fn run(check: &Fingerprint, context: &Context<'_>) -> Result<Outcome> {
     for database in &check.databases {
         let look = manifests.look_up(context, database).await?;
         match look {
-            Look::Entry { entry, key } => compare(check, context, &entry, &key, &mut tally).await?,
+            Look::Entry { entry, key, .. } => compare(check, context, &entry, &key, &mut tally).await?,
             Look::Absent(why) => {
                 tally.findings.push(judge::uncomparable(check, database.to_string(), code::NO_MANIFEST, why));
             }

@@ -6,8 +6,8 @@ use std::ops::Deref;
 use super::aegis::transparency_roots;
 use super::entry::{Check, Entry};
 use super::{
-    amcheck, command, constraints, fingerprint, http, reconcile, required_tables, row_counts, sequences, sql,
-    verify_chain,
+    access, amcheck, command, constraints, fingerprint, http, reconcile, required_tables, row_counts,
+    sequences, sql, verify_chain,
 };
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
@@ -28,6 +28,7 @@ pub const CHECKS: &[&Entry] = &[
     &sequences::ENTRY,
     &http::ENTRY,
     &command::ENTRY,
+    &access::ENTRY,
 ];
 
 /// The checks of a template, in its order.

@@ -4,6 +4,7 @@
 //! check that fails yields findings; `Err` means that it could not be judged. To add one: its file here, and its entry in
 //! [`CHECKS`].
 
+mod access;
 mod aegis;
 mod amcheck;
 pub mod chain;
@@ -15,6 +16,7 @@ mod findings;
 mod fingerprint;
 mod http;
 mod list;
+mod manifests;
 mod not_verified;
 mod reconcile;
 mod required_tables;

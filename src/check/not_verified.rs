@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use super::entry::Check;
 use super::findings::Outcome;
 use super::list::DrillTemplate;
-use super::{amcheck, constraints, fingerprint, http, reconcile, row_counts, verify_chain};
+use super::{access, amcheck, constraints, fingerprint, http, reconcile, row_counts, verify_chain};
 use crate::model::code::Code;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
 
 /// Codes of findings that say so, with what was not done to their subjects.
-const UNJUDGED: [(Code, &str); 10] = [
+const UNJUDGED: [(Code, &str); 15] = [
     (fingerprint::code::NO_MANIFEST, "not compared with the source"),
     (fingerprint::code::NO_FINGERPRINT, "not compared with the source"),
     (row_counts::NO_EARLIER_DRILL, "number of rows not compared with an earlier drill"),
@@ -26,6 +26,11 @@ const UNJUDGED: [(Code, &str); 10] = [
     (http::LISTENED_LATE, "not known whether it was the service that answered"),
     (constraints::CONSTRAINT_NOT_CHECKED, "not checked"),
     (amcheck::NOT_CHECKED, "not checked"),
+    (access::code::ACCESS_NOT_COMPARED, "who may do what not compared with the source"),
+    (access::code::OBJECT_NOT_COMPARED, "owner and privileges not compared with the source"),
+    (access::code::EXPRESSIONS_NOT_COMPARED, "expressions of policies not compared with the source"),
+    (access::code::RULE_NOT_JUDGED, "a rule about privileges not judged"),
+    (access::code::NOT_TRIED, "a privilege asked for, and not tried"),
 ];
 /// Subjects that a sentence names.
 const NAMED: usize = 5;

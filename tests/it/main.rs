@@ -8,6 +8,7 @@
     reason = "clippy.toml allows it in test functions, and not in what they share"
 )]
 
+mod access;
 mod backup;
 mod blame;
 mod cancel;

@@ -4,6 +4,7 @@
 //! for each table the number of its rows, and a [`Fingerprint`] of them that does not depend on their order. A drill
 //! computes both again from what it restored. See `docs/manifest.md` for the schema.
 
+mod access;
 mod fingerprint;
 
 use std::fmt;
@@ -14,6 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::names::{DatabaseName, ObjectKey};
 
+pub use access::{
+    Access, DefaultPrivileges, Grant, Grantee, LargeObjects, Membership, ObjectGroup, Policy, Recorded, Role,
+    Roles, RowSecurity,
+};
 pub use fingerprint::{Fingerprint, RowHasher, TableFold, UnfinishedRow};
 
 /// More than the manifest of a hundred thousand tables has.
@@ -40,6 +45,9 @@ pub struct Manifest {
     pub fingerprint_key: FingerprintKey,
     /// The databases whose dumps are in the store.
     pub databases: Vec<Database>,
+    /// The source's roles; absent in manifests of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Recorded<Roles>>,
 }
 
 /// One database, and its dump.
@@ -61,6 +69,9 @@ pub struct Database {
     pub source: Option<Source>,
     /// Its tables.
     pub content: Content,
+    /// Who may do what in it; absent in manifests of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Recorded<Access>>,
 }
 
 /// What a server says about itself and one of its databases.
@@ -276,7 +287,9 @@ pub(crate) mod tests {
                         rows: Rows::Read { count, fingerprint },
                     }],
                 },
+                access: None,
             }],
+            roles: None,
         }
     }
 

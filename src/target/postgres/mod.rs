@@ -1,5 +1,6 @@
 //! Postgres inside the stack, and the source of a backup. The only folder that imports `tokio_postgres`.
 
+pub mod access;
 pub mod amcheck;
 pub mod assertion;
 pub mod catalog;
@@ -23,6 +24,7 @@ mod own_sql;
 mod passfile;
 mod pins;
 mod prepare;
+pub mod privileges;
 mod quote;
 mod ready;
 pub mod restore;

@@ -30,7 +30,7 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// An exported snapshot. It lasts as long as this value.
 pub struct Snapshot {
-    client: Client,
+    pub(super) client: Client,
     server: SourceServer,
     database: DatabaseName,
     /// What `pg_dump --snapshot` takes.

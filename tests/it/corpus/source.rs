@@ -140,6 +140,7 @@ impl Shared {
             algorithm: String::new(),
             fingerprint_key: fingerprint_key.clone(),
             databases: Vec::new(),
+            roles: None,
         };
         let sound = Backup {
             objects: BTreeMap::new(),

@@ -5,10 +5,10 @@ use std::collections::btree_map::Entry;
 
 use chrono::{DateTime, Utc};
 
-use super::Context;
-use crate::check::stored_manifest::{StoredManifest, read_manifest};
+use super::context::Context;
+use super::stored_manifest::{StoredManifest, read_manifest};
 use crate::model::failure::Result;
-use crate::model::manifest::{Database, FingerprintKey};
+use crate::model::manifest::{Database, FingerprintKey, Recorded, Roles};
 use crate::model::names::DatabaseName;
 
 /// What there is for a database.
@@ -19,6 +19,8 @@ pub enum Look {
         entry: Box<Database>,
         /// The key.
         key: FingerprintKey,
+        /// The roles of its server, if the manifest has them.
+        roles: Option<Recorded<Roles>>,
     },
     /// Nothing, for this reason.
     Absent(String),
@@ -50,9 +52,11 @@ impl Manifests {
             StoredManifest::Unreadable(why) => Look::Unreadable(why.clone()),
             StoredManifest::Read(manifest) => match manifest.database(database) {
                 None => Look::Absent(format!("the manifest {key} does not have it")),
-                Some(entry) => {
-                    Look::Entry { entry: Box::new(entry.clone()), key: manifest.fingerprint_key.clone() }
-                }
+                Some(entry) => Look::Entry {
+                    entry: Box::new(entry.clone()),
+                    key: manifest.fingerprint_key.clone(),
+                    roles: manifest.roles.clone(),
+                },
             },
         })
     }

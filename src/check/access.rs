@@ -1,0 +1,282 @@
+//! `access`: who may do what is as it was in the source, and as the template demands.
+//!
+//! The backup's manifest records owners, privileges, default privileges, policies and roles, read under the snapshot of the
+//! dump. Here the same is read of what was restored, and compared. Rules of the template are asked of the restored server,
+//! with or without a manifest.
+
+pub mod code;
+mod found;
+mod grants;
+mod judge;
+mod policies;
+mod roles;
+mod rules;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Deserialize;
+
+use super::context::Context;
+use super::entry::{Check, Entry, keys, read};
+use super::findings::{Findings, Outcome, Verified};
+use super::manifests::{Look, Manifests};
+use super::valid::positive;
+use crate::model::failure::Result;
+use crate::model::human;
+use crate::model::manifest::{Access, Recorded, Role, Roles};
+use crate::model::names::DatabaseName;
+use crate::model::verdict::{CheckStatus, Finding, Severity};
+use crate::template::Template;
+use found::{Judged, finding};
+use roles::OnPurpose;
+use rules::Rule;
+
+/// What the program knows of this type.
+pub const ENTRY: Entry = Entry {
+    kind: "access",
+    read: read::<AccessCheck>,
+    keys: keys::<AccessCheck>,
+    skipped: "who may do what was not verified, so an application might not be able to use what is recovered, or more people than should",
+    findings: code::FINDINGS,
+};
+
+/// Access that must be that of the source, by the manifest that the backup wrote, and that of the template's rules.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessCheck {
+    /// The check's name.
+    pub name: String,
+    /// The databases. Default: all of the template's.
+    #[serde(default)]
+    pub databases: Vec<DatabaseName>,
+    /// What roles may and may not do.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+    /// Whether a database that cannot be compared, or a rule that cannot be judged, fails the check. Otherwise it is a
+    /// warning.
+    #[serde(default)]
+    pub require_manifest: bool,
+    /// How long trying one privilege may take.
+    #[serde(with = "humantime_serde", default = "attempt_timeout")]
+    pub timeout: Duration,
+}
+
+fn attempt_timeout() -> Duration {
+    Duration::from_secs(60)
+}
+
+#[async_trait]
+impl Check for AccessCheck {
+    fn entry(&self) -> &'static Entry {
+        &ENTRY
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn databases(&self) -> BTreeSet<&DatabaseName> {
+        self.databases.iter().collect()
+    }
+
+    fn complete(&mut self, template: &Template) {
+        if self.databases.is_empty() {
+            self.databases = template.databases.iter().map(|database| database.name.clone()).collect();
+        }
+    }
+
+    fn narrow(&mut self, wanted: &dyn Fn(&DatabaseName) -> bool) {
+        self.databases.retain(wanted);
+        self.rules.retain(|rule| wanted(&rule.database));
+    }
+
+    fn validate(&self, _: &Template) -> std::result::Result<(), String> {
+        let place = format!("check {}", self.name);
+        for rule in &self.rules {
+            if !self.databases.contains(&rule.database) {
+                return Err(format!("{place}: a rule is about {}, which it does not look at", rule.database));
+            }
+            rule.validate().map_err(|why| format!("{place}: {why}"))?;
+        }
+        positive(self.timeout, &place)
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome> {
+        run(self, context).await
+    }
+}
+
+/// Attributes that no role of a drill has: nobody logs in there, and what came with a backup is no superuser.
+const NEVER_GIVEN: [&str; 2] = ["LOGIN", "SUPERUSER"];
+
+/// What was compared and judged.
+#[derive(Debug, Default)]
+struct Tally {
+    findings: Findings,
+    databases: u64,
+    /// Objects and the like that are as they were.
+    same: u64,
+    roles: u64,
+    rules: u64,
+    /// Roles that were superusers in the source, as far as it is known.
+    superusers: BTreeSet<String>,
+}
+
+impl Tally {
+    fn add(&mut self, judged: Judged) -> u64 {
+        self.findings.extend(judged.findings);
+        judged.same
+    }
+}
+
+/// Compares every database with its manifest, the roles, and judges the rules.
+///
+/// # Errors
+/// If it cannot be judged: the store or the server does not answer, or a manifest is of a version that is not known.
+async fn run(check: &AccessCheck, context: &Context<'_>) -> Result<Outcome> {
+    let mut tally = Tally::default();
+    if let Some(why) = context.access_not_restored() {
+        tally.findings.extend(check.databases.iter().map(|database| check.uncompared(database, why.clone())));
+        tally.findings.extend(check.rules.iter().map(|rule| check.unjudged(rule, why.clone())));
+        return Ok(outcome(check, tally));
+    }
+    let _permit = context.tools.connections.hold(1).await;
+    let mut manifests = Manifests::default();
+    let mut seen = BTreeSet::new();
+    for database in &check.databases {
+        match manifests.look_up(context, database).await? {
+            Look::Entry { entry, roles, .. } => {
+                compare(check, context, database, entry.access.as_ref(), &mut tally).await?;
+                // Databases of one backup have one server.
+                if seen.insert(context.taken_at(database)) {
+                    compare_roles(check, context, database, roles.as_ref(), &mut tally).await?;
+                }
+            }
+            Look::Absent(why) => tally.findings.push(check.uncompared(database, why)),
+            Look::Unreadable(why) => tally.findings.push(unreadable(database, why)),
+        }
+    }
+    for rule in &check.rules {
+        let answered =
+            context.tools.server.privileges(&rule.database, &rule.question(), check.timeout).await?;
+        let judgement = rule.judge(&answered, tally.superusers.contains(&rule.role));
+        if judgement.absent_role {
+            let why = judgement.findings.first().map(|finding| finding.actual.clone()).unwrap_or_default();
+            tally.findings.push(check.unjudged(rule, why));
+            continue;
+        }
+        tally.rules += u64::from(judgement.findings.is_empty());
+        tally.findings.extend(judgement.findings);
+    }
+    Ok(outcome(check, tally))
+}
+
+async fn compare(
+    check: &AccessCheck,
+    context: &Context<'_>,
+    database: &DatabaseName,
+    record: Option<&Recorded<Access>>,
+    tally: &mut Tally,
+) -> Result<()> {
+    let Some(source) = recorded(check, database, record, tally) else { return Ok(()) };
+    let restored = context.tools.server.access(database).await?;
+    tally.same += tally.add(judge::database(database, source, &restored, false));
+    tally.databases += 1;
+    Ok(())
+}
+
+async fn compare_roles(
+    check: &AccessCheck,
+    context: &Context<'_>,
+    database: &DatabaseName,
+    record: Option<&Recorded<Roles>>,
+    tally: &mut Tally,
+) -> Result<()> {
+    let Some(source) = recorded(check, database, record, tally) else { return Ok(()) };
+    let is_superuser = |role: &&Role| role.attributes.contains("SUPERUSER");
+    tally.superusers.extend(source.roles.iter().filter(is_superuser).map(|role| role.name.clone()));
+    let restored = context.tools.server.roles().await?;
+    let on_purpose = OnPurpose { own: &["postgres"], attributes: &NEVER_GIVEN, leaves_out: &|_, _| false };
+    tally.roles += tally.add(roles::compare(source, &restored, &on_purpose));
+    Ok(())
+}
+
+/// What a manifest has of something, or a finding that says why it has nothing.
+fn recorded<'a, T>(
+    check: &AccessCheck,
+    database: &DatabaseName,
+    record: Option<&'a Recorded<T>>,
+    tally: &mut Tally,
+) -> Option<&'a T> {
+    let why = match record {
+        Some(Recorded::Read(read)) => return Some(read),
+        Some(Recorded::Unread { reason }) => {
+            format!("the backup could not read it: {}", human::one_line(reason, 300))
+        }
+        None => "an older version wrote the manifest, which does not say who may do what".to_owned(),
+    };
+    tally.findings.push(check.uncompared(database, why));
+    None
+}
+
+impl AccessCheck {
+    fn grave_if_required(&self) -> Severity {
+        if self.require_manifest { Severity::Error } else { Severity::Warning }
+    }
+
+    /// A database that could not be compared.
+    fn uncompared(&self, database: &DatabaseName, why: String) -> Finding {
+        let expected = "a record of who may do what, made with the backup";
+        finding(self.grave_if_required(), code::ACCESS_NOT_COMPARED, database.to_string(), expected, why)
+    }
+
+    /// A rule that could not be judged.
+    fn unjudged(&self, rule: &Rule, why: String) -> Finding {
+        let expected = "the role and its privileges";
+        finding(self.grave_if_required(), code::RULE_NOT_JUDGED, rule.subject(), expected, why)
+    }
+}
+
+/// A manifest that is there and says nothing.
+fn unreadable(database: &DatabaseName, why: String) -> Finding {
+    let expected = "a manifest that the identities open";
+    finding(Severity::Error, code::MANIFEST_UNREADABLE, database.to_string(), expected, why)
+}
+
+fn outcome(check: &AccessCheck, tally: Tally) -> Outcome {
+    let mut parts = Vec::new();
+    if tally.databases > 0 {
+        parts.push(format!(
+            "owners, privileges and policies of {} in {} are those of the source",
+            human::things(tally.same, "object"),
+            human::things(tally.databases, "database")
+        ));
+    }
+    if tally.roles > 0 {
+        parts.push(format!("so are {}", human::things(tally.roles, "role and membership")));
+    }
+    if !check.rules.is_empty() {
+        parts.push(format!(
+            "{} of {} hold",
+            human::count(tally.rules),
+            human::things(check.rules.len() as u64, "rule")
+        ));
+    }
+    let held = if parts.is_empty() { "nothing was compared".to_owned() } else { parts.join("; ") };
+    let judged = tally.same + tally.roles + tally.rules + tally.databases;
+    let unjudged = u64::from(!tally.findings.is_empty());
+    let mut outcome = tally.findings.into_outcome(Verified::things(judged, 0).besides(unjudged), held);
+    if outcome.status == CheckStatus::Skipped {
+        let is_reason =
+            |finding: &&Finding| [code::ACCESS_NOT_COMPARED, code::RULE_NOT_JUDGED].contains(&finding.code);
+        if let Some(first) = outcome.findings.iter().find(is_reason) {
+            outcome.summary = format!("not possible: {}", first.actual);
+        }
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! Row security and policies, on both sides. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::code;
+use super::found::{Judged, error, finding, subject};
+use crate::model::human;
+use crate::model::manifest::{Access, Policy, RowSecurity};
+use crate::model::names::DatabaseName;
+use crate::model::verdict::{Finding, Severity};
+
+/// Compares the tables with row security or policies.
+pub fn compare(database: &DatabaseName, source: &Access, restored: &Access, judged: &mut Judged) {
+    let (there, here) = (by_table(source), by_table(restored));
+    // A table that one side does not have at all is told elsewhere.
+    let (tables_there, tables_here) = (tables(source), tables(restored));
+    let all: BTreeSet<&&str> = there.keys().chain(here.keys()).collect();
+    let same_major = source.major == restored.major;
+    let mut unread = 0u64;
+    for table in all {
+        if !tables_there.contains(*table) || !tables_here.contains(*table) {
+            continue;
+        }
+        let none =
+            RowSecurity { table: (*table).to_owned(), enabled: false, forced: false, policies: Vec::new() };
+        let was = there.get(*table).copied().unwrap_or(&none);
+        let is = here.get(*table).copied().unwrap_or(&none);
+        let subject = subject(database, table);
+        let mut found = flags(&subject, was, is);
+        found.extend(policies(&subject, &was.policies, &is.policies, same_major));
+        if !same_major {
+            let has_text = |policy: &&Policy| policy.using.is_some() || policy.check.is_some();
+            unread += was.policies.iter().filter(has_text).count() as u64;
+        }
+        judged.one(found);
+    }
+    if unread > 0 {
+        let actual = format!(
+            "the expressions of {}, written by PostgreSQL {} and {}",
+            policies_in_words(unread),
+            source.major,
+            restored.major
+        );
+        let expected = "the same major version on both sides";
+        let code = code::EXPRESSIONS_NOT_COMPARED;
+        judged.findings.push(finding(Severity::Warning, code, database.to_string(), expected, actual));
+    }
+}
+
+fn policies_in_words(number: u64) -> String {
+    if number == 1 { "1 policy".to_owned() } else { format!("{} policies", human::count(number)) }
+}
+
+fn by_table(access: &Access) -> BTreeMap<&str, &RowSecurity> {
+    access.row_security.iter().map(|table| (table.table.as_str(), table)).collect()
+}
+
+fn tables(access: &Access) -> BTreeSet<&str> {
+    let groups = access.objects.iter().filter(|group| group.kind == "table");
+    groups.flat_map(|group| group.objects.iter().map(String::as_str)).collect()
+}
+
+fn flags(subject: &str, was: &RowSecurity, is: &RowSecurity) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (was, is, on, off) in [
+        (was.enabled, is.enabled, "row security is on", "row security is off"),
+        (was.forced, is.forced, "row security binds the owner", "row security does not bind the owner"),
+    ] {
+        match (was, is) {
+            (true, false) => findings.push(error(code::ROW_SECURITY_OFF, subject, on, off.to_owned())),
+            (false, true) => findings.push(error(code::ROW_SECURITY_ADDED, subject, off, on.to_owned())),
+            _ => {}
+        }
+    }
+    findings
+}
+
+fn policies(subject: &str, source: &[Policy], restored: &[Policy], same_major: bool) -> Vec<Finding> {
+    let named = |policies: &[Policy], name: &str| policies.iter().find(|policy| policy.name == name).cloned();
+    let names: BTreeSet<&str> = source.iter().chain(restored).map(|policy| policy.name.as_str()).collect();
+    let mut findings = Vec::new();
+    for name in names {
+        let shown = human::one_line(name, 80);
+        match (named(source, name), named(restored, name)) {
+            (Some(_), None) => {
+                let actual = format!("the policy {shown} is not there");
+                findings.push(error(code::POLICY_MISSING, subject, &format!("the policy {shown}"), actual));
+            }
+            (None, Some(_)) => {
+                let actual = format!("the policy {shown} was not in the source");
+                findings.push(error(code::POLICY_ADDED, subject, &format!("no policy {shown}"), actual));
+            }
+            (Some(was), Some(is)) => {
+                if let Some(difference) = difference(&was, &is, same_major) {
+                    let expected = format!("the policy {shown} as in the source");
+                    let actual = format!("the policy {shown} {difference}");
+                    findings.push(error(code::POLICY_DIFFERS, subject, &expected, actual));
+                }
+            }
+            (None, None) => {}
+        }
+    }
+    findings
+}
+
+/// What a policy has otherwise than in the source. Expressions may name secrets, and are not shown.
+fn difference(was: &Policy, is: &Policy, same_major: bool) -> Option<String> {
+    let kind = |policy: &Policy| if policy.permissive { "permits" } else { "restricts" };
+    let roles = |policy: &Policy| {
+        if policy.roles.is_empty() {
+            "everybody".to_owned()
+        } else {
+            human::one_line(&policy.roles.join(", "), 120)
+        }
+    };
+    let differs = |one: &Option<String>, other: &Option<String>| {
+        one.is_some() != other.is_some() || (same_major && one != other)
+    };
+    if was.command != is.command {
+        Some(format!(
+            "is for {}, and was for {}",
+            human::one_line(&is.command, 20),
+            human::one_line(&was.command, 20)
+        ))
+    } else if was.permissive != is.permissive {
+        Some(format!("{} rows, and {} them in the source", kind(is), kind(was)))
+    } else if was.roles != is.roles {
+        Some(format!("is for {}, and was for {}", roles(is), roles(was)))
+    } else if differs(&was.using, &is.using) {
+        Some("has another USING".to_owned())
+    } else if differs(&was.check, &is.check) {
+        Some("has another WITH CHECK".to_owned())
+    } else {
+        None
+    }
+}

@@ -1,0 +1,412 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::model::manifest::{
+    DefaultPrivileges, Grant, Grantee, LargeObjects, Membership, ObjectGroup, Policy, RowSecurity,
+};
+use crate::target::postgres::privileges::{Held, Privilege, Privileges, Tried};
+
+fn grant(to: &str, privileges: &[&str], revoked: &[&str]) -> Grant {
+    let to = match to {
+        "public" => Grantee::Public,
+        "owner" => Grantee::Owner,
+        role => Grantee::Role(role.to_owned()),
+    };
+    let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    Grant { to, privileges: set(privileges), revoked: set(revoked) }
+}
+
+fn object(kind: &str, name: &str, owner: Option<&str>, grants: &[Grant]) -> ObjectGroup {
+    ObjectGroup {
+        kind: kind.to_owned(),
+        owner: owner.map(str::to_owned),
+        grants: grants.to_vec(),
+        objects: vec![name.to_owned()],
+    }
+}
+
+fn policy(name: &str) -> Policy {
+    Policy {
+        name: name.to_owned(),
+        command: "SELECT".to_owned(),
+        permissive: true,
+        roles: vec!["app".to_owned()],
+        using: Some("(tenant = 1)".to_owned()),
+        check: None,
+    }
+}
+
+/// A database in which `app` may read and add rows of one table, under a policy.
+fn sound() -> Access {
+    Access {
+        major: 17,
+        owner: Some("owner".to_owned()),
+        grants: vec![grant("public", &[], &["CONNECT"])],
+        objects: vec![
+            object("table", "public.t", Some("owner"), &[grant("app", &["SELECT", "INSERT"], &[])]),
+            object("function", "public.f()", Some("owner"), &[grant("public", &[], &["EXECUTE"])]),
+            object("column", "public.t.note", None, &[grant("app", &["UPDATE"], &[])]),
+        ],
+        large_objects: vec![LargeObjects { owner: Some("owner".to_owned()), grants: Vec::new(), count: 2 }],
+        default_privileges: vec![DefaultPrivileges {
+            role: "owner".to_owned(),
+            schema: Some("public".to_owned()),
+            kind: "tables".to_owned(),
+            grants: vec![grant("app", &["SELECT"], &[])],
+        }],
+        row_security: vec![RowSecurity {
+            table: "public.t".to_owned(),
+            enabled: true,
+            forced: false,
+            policies: vec![policy("own")],
+        }],
+    }
+}
+
+/// The codes and subjects of what is found when this is what was restored.
+fn found(change: impl Fn(&mut Access)) -> Vec<(&'static str, String)> {
+    let mut restored = sound();
+    change(&mut restored);
+    let judged = judge::database(&"shop".parse().unwrap(), &sound(), &restored, true);
+    judged.findings.into_iter().map(|finding| (finding.code.as_str(), finding.subject)).collect()
+}
+
+fn one(code: &'static str, subject: &str) -> Vec<(&'static str, String)> {
+    vec![(code, subject.to_owned())]
+}
+
+#[test]
+fn what_is_as_in_the_source_holds() {
+    assert_eq!(found(|_| {}), []);
+    let judged = judge::database(&"shop".parse().unwrap(), &sound(), &sound(), true);
+    assert_eq!(
+        judged.same, 7,
+        "the database, three objects, large objects, default privileges, a table's policies"
+    );
+}
+
+#[test]
+fn a_grant_less_and_a_grant_more_are_told_with_the_object() {
+    let table = |grants: &'static [(&str, &[&str], &[&str])]| {
+        move |access: &mut Access| {
+            access.objects[0].grants =
+                grants.iter().map(|(to, given, taken)| grant(to, given, taken)).collect();
+        }
+    };
+    assert_eq!(found(table(&[("app", &["SELECT"], &[])])), one("grant_missing", "shop.public.t"));
+    assert_eq!(found(table(&[])), one("grant_missing", "shop.public.t"));
+    assert_eq!(
+        found(table(&[("app", &["SELECT", "INSERT", "DELETE"], &[])])),
+        one("grant_added", "shop.public.t")
+    );
+    assert_eq!(
+        found(table(&[("app", &["SELECT", "INSERT"], &[]), ("public", &["SELECT"], &[])])),
+        one("grant_added", "shop.public.t")
+    );
+    let with_option = table(&[("app", &["SELECT WITH GRANT OPTION", "INSERT"], &[])]);
+    let codes: Vec<_> = found(with_option).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, ["grant_missing", "grant_added"], "another privilege than the plain one");
+    assert_eq!(
+        found(table(&[("app", &["SELECT", "INSERT"], &[]), ("owner", &[], &["DELETE"])])),
+        one("grant_missing", "shop.public.t")
+    );
+}
+
+#[test]
+fn a_default_that_was_revoked_in_the_source_and_is_back_is_more_access() {
+    assert_eq!(found(|access| access.objects[1].grants.clear()), one("grant_added", "shop.public.f()"));
+    assert_eq!(found(|access| access.grants.clear()), one("grant_added", "shop"));
+}
+
+#[test]
+fn grants_of_columns_are_compared_though_the_column_is_listed_on_one_side_only() {
+    let without = |access: &mut Access| drop(access.objects.remove(2));
+    assert_eq!(found(without), one("grant_missing", "shop.public.t.note"));
+    let with = |access: &mut Access| {
+        access.objects.push(object("column", "public.t.id", None, &[grant("app", &["UPDATE"], &[])]));
+    };
+    assert_eq!(found(with), one("grant_added", "shop.public.t.id"));
+    let of_the_system = |access: &mut Access| {
+        let grants = [grant("app", &["EXECUTE"], &[])];
+        access.objects.push(object("function", "pg_catalog.pg_read_file(text)", None, &grants));
+    };
+    assert_eq!(found(of_the_system), one("grant_added", "shop.pg_catalog.pg_read_file(text)"));
+}
+
+#[test]
+fn owners_are_compared() {
+    let postgres = || Some("postgres".to_owned());
+    assert_eq!(found(|access| access.objects[0].owner = postgres()), one("owner_differs", "shop.public.t"));
+    assert_eq!(found(|access| access.owner = postgres()), one("owner_differs", "shop"));
+}
+
+#[test]
+fn an_object_on_one_side_is_not_compared_and_said_so() {
+    let gone = found(|access| drop(access.objects.remove(1)));
+    assert_eq!(gone, one("object_not_compared", "shop.public.f()"));
+    let new = found(|access| access.objects.push(object("view", "public.v", Some("owner"), &[])));
+    assert_eq!(new, one("object_not_compared", "shop.public.v"));
+    let public =
+        found(|access| access.objects.push(object("schema", "public", Some("pg_database_owner"), &[])));
+    assert_eq!(public, [], "every new database has it");
+}
+
+#[test]
+fn default_privileges_and_large_objects_are_compared() {
+    let place = "shop: default privileges of owner for tables in public";
+    assert_eq!(found(|access| access.default_privileges.clear()), one("default_privileges_differ", place));
+    let more = found(|access| access.default_privileges[0].grants.push(grant("public", &["SELECT"], &[])));
+    assert_eq!(more, one("default_privileges_differ", place));
+    assert_eq!(
+        found(|access| access.large_objects[0].count = 1),
+        one("large_object_access_differs", "shop: large objects of owner")
+    );
+}
+
+#[test]
+fn row_security_and_policies_are_compared() {
+    let of_t = |code| one(code, "shop.public.t");
+    assert_eq!(found(|access| access.row_security[0].enabled = false), of_t("row_security_off"));
+    assert_eq!(found(|access| access.row_security[0].forced = true), of_t("row_security_added"));
+    assert_eq!(found(|access| access.row_security[0].policies.clear()), of_t("policy_missing"));
+    assert_eq!(found(|access| access.row_security[0].policies.push(policy("z"))), of_t("policy_added"));
+    let changes: [fn(&mut Policy); 5] = [
+        |policy| policy.command = "ALL".to_owned(),
+        |policy| policy.permissive = false,
+        |policy| policy.roles.clear(),
+        |policy| policy.using = Some("true".to_owned()),
+        |policy| policy.check = Some("true".to_owned()),
+    ];
+    for change in changes {
+        assert_eq!(found(|access| change(&mut access.row_security[0].policies[0])), of_t("policy_differs"));
+    }
+    let all = found(|access| access.row_security.clear());
+    assert_eq!(
+        all.into_iter().map(|(code, _)| code).collect::<Vec<_>>(),
+        ["row_security_off", "policy_missing"]
+    );
+}
+
+#[test]
+fn another_major_version_writes_expressions_in_another_way_and_knows_other_privileges() {
+    let other = found(|access| {
+        access.major = 15;
+        access.row_security[0].policies[0].using = Some("tenant = 1".to_owned());
+    });
+    assert_eq!(other, one("expressions_not_compared", "shop"));
+    let gone = found(|access| {
+        access.major = 15;
+        access.row_security[0].policies[0].using = None;
+    });
+    assert_eq!(gone[0], ("policy_differs", "shop.public.t".to_owned()));
+    let maintain = |major| {
+        move |access: &mut Access| {
+            access.major = major;
+            access.row_security[0].policies[0].using = None;
+            access.objects[0].grants[0].privileges.insert("MAINTAIN".to_owned());
+        }
+    };
+    let has_it = |major| found(maintain(major)).iter().any(|(code, _)| *code == "grant_added");
+    assert_eq!((has_it(17), has_it(16)), (true, false));
+}
+
+fn role(name: &str, attributes: &[&str]) -> Role {
+    Role {
+        name: name.to_owned(),
+        attributes: attributes.iter().map(|name| (*name).to_owned()).collect(),
+        connection_limit: -1,
+        settings: BTreeMap::new(),
+    }
+}
+
+fn member(member: &str, role: &str, admin: bool) -> Membership {
+    let (role, member) = (role.to_owned(), member.to_owned());
+    Membership { role, member, admin, inherit: true, set: true }
+}
+
+fn sound_roles() -> Roles {
+    let mut app = role("app", &["INHERIT", "LOGIN"]);
+    app.settings.insert("search_path".to_owned(), "a, public".to_owned());
+    app.settings.insert("session_preload_libraries".to_owned(), "x".to_owned());
+    let roles = vec![
+        app,
+        role("boss", &["INHERIT", "LOGIN", "SUPERUSER"]),
+        role("postgres", &["LOGIN"]),
+        role("readers", &[]),
+    ];
+    Roles { roles, memberships: vec![member("app", "readers", false), member("app", "pg_monitor", false)] }
+}
+
+fn found_of_roles(change: impl Fn(&mut Roles)) -> Vec<(&'static str, String)> {
+    let mut restored = sound_roles();
+    // As a drill makes them.
+    for role in &mut restored.roles {
+        role.attributes.remove("LOGIN");
+        role.attributes.remove("SUPERUSER");
+        role.settings.remove("session_preload_libraries");
+    }
+    restored.roles[2].attributes = ["SUPERUSER", "LOGIN", "CREATEDB"].map(str::to_owned).into();
+    change(&mut restored);
+    let leaves_out = |_: &str, setting: &str| setting == "session_preload_libraries";
+    let on_purpose = OnPurpose { own: &["postgres"], attributes: &NEVER_GIVEN, leaves_out: &leaves_out };
+    let judged = roles::compare(&sound_roles(), &restored, &on_purpose);
+    judged.findings.into_iter().map(|finding| (finding.code.as_str(), finding.subject)).collect()
+}
+
+#[test]
+fn what_a_drill_does_to_roles_on_purpose_is_no_difference() {
+    assert_eq!(found_of_roles(|_| {}), []);
+}
+
+#[test]
+fn roles_and_memberships_are_compared() {
+    let app = |code| one(code, "role app");
+    assert_eq!(found_of_roles(|roles| drop(roles.roles.remove(0))), app("role_missing"));
+    assert_eq!(found_of_roles(|roles| roles.roles.push(role("z", &[]))), one("role_added", "role z"));
+    let more = |roles: &mut Roles| roles.roles[0].attributes.extend(["CREATEROLE".to_owned()]);
+    assert_eq!(found_of_roles(more), app("role_attribute_differs"));
+    let less = |roles: &mut Roles| roles.roles[0].attributes.clear();
+    assert_eq!(found_of_roles(less), app("role_attribute_differs"));
+    assert_eq!(found_of_roles(|roles| roles.roles[0].connection_limit = 3), app("role_attribute_differs"));
+    assert_eq!(found_of_roles(|roles| roles.roles[0].settings.clear()), app("role_setting_differs"));
+    let added =
+        |roles: &mut Roles| drop(roles.roles[3].settings.insert("x.y".to_owned(), "secret".to_owned()));
+    assert_eq!(found_of_roles(added), one("role_setting_differs", "role readers"));
+    assert_eq!(found_of_roles(|roles| drop(roles.memberships.remove(0))), app("membership_missing"));
+    assert_eq!(
+        found_of_roles(|roles| roles.memberships.push(member("readers", "boss", false))),
+        one("membership_added", "role readers")
+    );
+    assert_eq!(found_of_roles(|roles| roles.memberships[0].admin = true), app("membership_differs"));
+    assert_eq!(found_of_roles(|roles| roles.memberships[0].inherit = false), app("membership_differs"));
+}
+
+fn rule(may: &[Privilege], may_not: &[Privilege]) -> Rule {
+    Rule {
+        role: "app".to_owned(),
+        database: "shop".parse().unwrap(),
+        table: "t".parse().unwrap(),
+        may: may.iter().copied().collect(),
+        may_not: may_not.iter().copied().collect(),
+        columns: Vec::new(),
+        tried: false,
+        if_role_exists: false,
+    }
+}
+
+fn answered(privilege: Privilege, held: Held) -> Privileges {
+    Privileges {
+        role_exists: true,
+        table_exists: true,
+        absent_columns: Vec::new(),
+        may_use_schema: true,
+        held: [(privilege, held)].into(),
+    }
+}
+
+fn codes(rule: &Rule, answered: &Privileges, was_superuser: bool) -> Vec<&'static str> {
+    rule.judge(answered, was_superuser).findings.into_iter().map(|finding| finding.code.as_str()).collect()
+}
+
+fn yes() -> Held {
+    Held { everywhere: true, anywhere: true, ..Held::default() }
+}
+
+#[test]
+fn a_role_that_may_may_on_the_whole_table_and_through_the_schema() {
+    let may = rule(&[Privilege::Select], &[]);
+    assert_eq!(codes(&may, &answered(Privilege::Select, yes()), false), Vec::<&str>::new());
+    let some_columns = Held { anywhere: true, ..Held::default() };
+    assert_eq!(codes(&may, &answered(Privilege::Select, some_columns), false), ["privilege_missing"]);
+    let shut = Privileges { may_use_schema: false, ..answered(Privilege::Select, yes()) };
+    assert_eq!(codes(&may, &shut, false), ["privilege_missing"]);
+    let refused = Held { tried: Some(Tried::Refused), ..yes() };
+    assert_eq!(codes(&may, &answered(Privilege::Select, refused), false), ["privilege_missing"]);
+    let otherwise = Held { tried: Some(Tried::Otherwise("42P17".to_owned())), ..yes() };
+    assert_eq!(codes(&may, &answered(Privilege::Select, otherwise), false), ["not_tried"]);
+}
+
+#[test]
+fn a_role_that_may_not_may_not_in_any_way() {
+    let may_not = rule(&[], &[Privilege::Update]);
+    let of = |held, was_superuser| codes(&may_not, &answered(Privilege::Update, held), was_superuser);
+    assert_eq!(of(Held::default(), false), Vec::<&str>::new());
+    assert_eq!(
+        of(Held { anywhere: true, ..Held::default() }, false),
+        ["privilege_excess"],
+        "one column is enough"
+    );
+    let as_another = Held { as_another: vec!["admins".to_owned()], ..Held::default() };
+    assert_eq!(of(as_another, false), ["privilege_excess"]);
+    assert_eq!(of(Held { tried: Some(Tried::Done), ..Held::default() }, false), ["privilege_excess"]);
+    assert_eq!(of(Held { tried: Some(Tried::Refused), ..Held::default() }, false), Vec::<&str>::new());
+    assert_eq!(of(Held::default(), true), ["privilege_excess"], "a superuser may do everything");
+    let shut = Privileges { may_use_schema: false, ..answered(Privilege::Update, yes()) };
+    assert_eq!(codes(&may_not, &shut, false), ["privilege_excess"], "a schema is soon opened");
+}
+
+#[test]
+fn a_rule_about_what_is_not_there_fails_unless_the_role_may_be_absent() {
+    let mut may = rule(&[Privilege::Select], &[]);
+    let nobody = Privileges { table_exists: true, ..Privileges::default() };
+    assert_eq!(codes(&may, &nobody, false), ["rule_subject_absent"]);
+    assert!(!may.judge(&nobody, false).absent_role);
+    may.if_role_exists = true;
+    assert!(may.judge(&nobody, false).absent_role);
+    let nothing = Privileges { role_exists: true, ..Privileges::default() };
+    assert_eq!(codes(&may, &nothing, false), ["rule_subject_absent"]);
+    let column = Privileges { absent_columns: vec!["x".to_owned()], ..answered(Privilege::Select, yes()) };
+    assert_eq!(codes(&may, &column, false), ["rule_subject_absent"]);
+}
+
+#[test]
+fn rules_that_make_no_sense_are_refused() {
+    let refused = |change: fn(&mut Rule)| {
+        let mut rule = rule(&[Privilege::Select], &[Privilege::Delete]);
+        change(&mut rule);
+        rule.validate().is_err()
+    };
+    assert!(!refused(|_| {}));
+    assert!(refused(|rule| (rule.may, rule.may_not) = Default::default()));
+    assert!(refused(|rule| rule.may.extend([Privilege::Delete])));
+    assert!(refused(|rule| rule.columns = vec!["a".to_owned()]));
+    assert!(refused(|rule| {
+        rule.tried = true;
+        rule.may.insert(Privilege::Truncate);
+    }));
+}
+
+fn check(require_manifest: bool, rules: Vec<Rule>) -> AccessCheck {
+    AccessCheck {
+        name: "access".to_owned(),
+        databases: vec!["shop".parse().unwrap()],
+        rules,
+        require_manifest,
+        timeout: attempt_timeout(),
+    }
+}
+
+#[test]
+fn what_could_not_be_compared_is_no_pass_and_fails_only_where_that_is_required() {
+    let of = |required| {
+        let check = check(required, vec![rule(&[Privilege::Select], &[])]);
+        let mut tally = Tally::default();
+        let why = "the drill restored no privileges".to_owned();
+        tally.findings.push(check.uncompared(&check.databases[0], why.clone()));
+        tally.findings.push(check.unjudged(&check.rules[0], why));
+        outcome(&check, tally)
+    };
+    let skipped = of(false);
+    assert_eq!(skipped.status, CheckStatus::Skipped);
+    assert_eq!(skipped.summary, "not possible: the drill restored no privileges");
+    assert_eq!(of(true).failing_code().as_str(), "access_not_compared");
+    let mut tally = Tally { rules: 1, ..Tally::default() };
+    let check = check(false, vec![rule(&[Privilege::Select], &[])]);
+    tally.findings.push(check.uncompared(&check.databases[0], "there is no manifest".to_owned()));
+    let by_rules = outcome(&check, tally);
+    assert_eq!((by_rules.status, &*by_rules.summary), (CheckStatus::Pass, "1 of 1 rule hold"));
+    assert_eq!(
+        by_rules.not_verified(),
+        ["shop: who may do what not compared with the source: there is no manifest"]
+    );
+}
