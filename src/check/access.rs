@@ -28,6 +28,7 @@ use crate::model::human;
 use crate::model::manifest::{Access, Recorded, Role, Roles};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
+use crate::target::postgres::SharedServer;
 use crate::template::Template;
 use found::{Judged, finding};
 use roles::OnPurpose;
@@ -142,15 +143,15 @@ async fn run(check: &AccessCheck, context: &Context<'_>) -> Result<Outcome> {
         tally.findings.extend(check.rules.iter().map(|rule| check.unjudged(rule, why.clone())));
         return Ok(outcome(check, tally));
     }
-    let _permit = context.tools.connections.hold(1).await;
+    let servers = &context.tools.servers;
     let mut manifests = Manifests::default();
     let mut seen = BTreeSet::new();
     for database in &check.databases {
         match manifests.look_up(context, database).await? {
             Look::Entry { entry, roles, .. } => {
                 compare(check, context, database, entry.access.as_ref(), &mut tally).await?;
-                // Databases of one backup have one server.
-                if seen.insert(context.taken_at(database)) {
+                // Databases of one backup have one source; here they may be on several servers.
+                if seen.insert((context.taken_at(database), servers.of(database).server.container.clone())) {
                     compare_roles(check, context, database, roles.as_ref(), &mut tally).await?;
                 }
             }
@@ -159,8 +160,9 @@ async fn run(check: &AccessCheck, context: &Context<'_>) -> Result<Outcome> {
         }
     }
     for rule in &check.rules {
-        let answered =
-            context.tools.server.privileges(&rule.database, &rule.question(), check.timeout).await?;
+        let SharedServer { server, connections } = servers.of(&rule.database);
+        let _permit = connections.hold(2).await;
+        let answered = server.privileges(&rule.database, &rule.question(), check.timeout).await?;
         let judgement = rule.judge(&answered, tally.superusers.contains(&rule.role));
         if judgement.absent_role {
             let why = judgement.findings.first().map(|finding| finding.actual.clone()).unwrap_or_default();
@@ -181,7 +183,9 @@ async fn compare(
     tally: &mut Tally,
 ) -> Result<()> {
     let Some(source) = recorded(check, database, record, tally) else { return Ok(()) };
-    let restored = context.tools.server.access(database).await?;
+    let SharedServer { server, connections } = context.tools.servers.of(database);
+    let _permit = connections.hold(1).await;
+    let restored = server.access(database).await?;
     tally.same += tally.add(judge::database(database, source, &restored, false));
     tally.databases += 1;
     Ok(())
@@ -197,7 +201,9 @@ async fn compare_roles(
     let Some(source) = recorded(check, database, record, tally) else { return Ok(()) };
     let is_superuser = |role: &&Role| role.attributes.contains("SUPERUSER");
     tally.superusers.extend(source.roles.iter().filter(is_superuser).map(|role| role.name.clone()));
-    let restored = context.tools.server.roles().await?;
+    let SharedServer { server, connections } = context.tools.servers.of(database);
+    let _permit = connections.hold(1).await;
+    let restored = server.roles().await?;
     let on_purpose = OnPurpose { own: &["postgres"], attributes: &NEVER_GIVEN, leaves_out: &|_, _| false };
     tally.roles += tally.add(roles::compare(source, &restored, &on_purpose));
     Ok(())
