@@ -111,10 +111,12 @@ async fn dump_under(
         let Ok(()) = has_locks.await else { return Err(Failure::cancelled()) };
         had_begun.store(true, Ordering::Relaxed);
         let began = Instant::now();
-        // First, since it takes little time and the catalogs change soonest.
+        // First, and at once: pg_dump has just read what they are made of, and nothing keeps a function or a grant from being
+        // changed.
+        let objects = snapshot.objects().await;
         let access = snapshot.access().await;
-        let tables = snapshot.read(key).await?;
-        Ok((tables, access, began.elapsed().as_secs_f64()))
+        let tables = snapshot.read(key).await;
+        Ok((tables, objects, access, began.elapsed().as_secs_f64()))
     };
     let reading = async {
         tokio::select! {
@@ -128,9 +130,13 @@ async fn dump_under(
         dumped.map_err(|failure| Broken { failure, had_begun: had_begun.load(Ordering::Relaxed) })?;
     let source = Some(snapshot.source.clone());
     let content = match read {
-        Ok((tables, access, seconds)) => {
-            let access = Some(recorded(access));
-            Ok(SourceContent { source, tables: Some(tables), unread: None, access, seconds })
+        Ok((Ok(tables), objects, access, seconds)) => {
+            let (objects, access) = (Some(objects), Some(recorded(access)));
+            Ok(SourceContent { source, tables: Some(tables), unread: None, objects, access, seconds })
+        }
+        Ok((Err(failure), objects, access, _)) => {
+            let (objects, access) = (Some(objects), Some(recorded(access)));
+            Ok(SourceContent { objects, access, ..SourceContent::unread(source, &failure) })
         }
         Err(failure) if failure.class == Class::Cancelled => Err(failure),
         Err(failure) => Ok(SourceContent::unread(source, &failure)),

@@ -23,7 +23,7 @@ const UPLOAD_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// What a database's dump has in the manifest; nothing, if there is no dump.
 fn entry(dump: &Dump) -> Option<Database> {
     let uploaded = dump.uploaded.as_ref()?;
-    let SourceContent { source, tables, unread, access, .. } = dump.content.clone();
+    let SourceContent { source, tables, unread, access, objects, .. } = dump.content.clone();
     let reason = unread.unwrap_or_else(|| "the backup was stopped before it was read".to_owned());
     let access = access.map_or_else(|| Recorded::Unread { reason: reason.clone() }, |(access, _)| access);
     let content = tables.map_or_else(|| Content::Unread { reason }, |tables| Content::Read { tables });
@@ -37,6 +37,7 @@ fn entry(dump: &Dump) -> Option<Database> {
         source,
         content,
         access: Some(access),
+        objects,
     })
 }
 
@@ -167,6 +168,7 @@ mod tests {
             tables,
             unread: unread.map(str::to_owned),
             access: None,
+            objects: None,
             seconds: 1.0,
         };
         dump

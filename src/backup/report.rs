@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::model::codes;
 use crate::model::failure::{Class, Failure, FailureRecord};
 use crate::model::human;
-use crate::model::manifest::{Access, Recorded, Roles, Rows, Source, Table};
+use crate::model::manifest::{Access, ObjectsRecord, Recorded, Roles, Rows, Source, Table};
 use crate::model::names::{DatabaseName, ObjectKey};
 use crate::model::verdict::Teardown;
 
@@ -139,6 +139,8 @@ pub(super) struct SourceContent {
     pub(super) unread: Option<String>,
     /// Who may do what in it, and the roles; absent if the database could not be read at all.
     pub(super) access: Option<(Recorded<Access>, Recorded<Roles>)>,
+    /// Its indexes, constraints, views and the like; absent if it was not even asked for them.
+    pub(super) objects: Option<ObjectsRecord>,
     /// What reading took.
     pub(super) seconds: f64,
 }
@@ -189,6 +191,13 @@ impl Dump {
         let whole = self.content.unread.iter().map(|reason| {
             format!("{}: the manifest has no fingerprints, because it was not read: {reason}", self.database)
         });
+        let objects = self.content.objects.iter().filter_map(|objects| match objects {
+            ObjectsRecord::Unread { reason } => Some(format!(
+                "{}: the manifest does not have its indexes, views, functions and the like: {reason}",
+                self.database
+            )),
+            ObjectsRecord::Read { .. } => None,
+        });
         let tables = self.fingerprinted.iter().flat_map(|read| &read.unread);
         let tables = tables.map(|table| format!("{}: not read for the manifest: {table}", self.database));
         let access = self.content.access.iter().filter_map(|(access, _)| match access {
@@ -198,7 +207,7 @@ impl Dump {
         let access = access.map(|reason| {
             format!("{}: who may do what was not read for the manifest: {reason}", self.database)
         });
-        whole.chain(tables).chain(access)
+        whole.chain(objects).chain(tables).chain(access)
     }
 
     /// A dump that was cancelled although the backup was not has reached the time limit.

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 
+use crate::format::pg_custom::Promised;
 use crate::layer::Identities;
 use crate::model::earlier::EarlierDrills;
 use crate::model::failure::Result;
@@ -65,6 +66,8 @@ pub struct Context<'a> {
     pub tools: &'a Tools,
     /// What the databases hold that it names.
     pub restored: Restored<'a>,
+    /// What their dumps promised.
+    pub promised: BTreeMap<&'a DatabaseName, &'a Promised>,
     /// Their recovery points as they were read, with their hashes.
     pub fetched: RecoverySet,
 }

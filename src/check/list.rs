@@ -6,8 +6,8 @@ use std::ops::Deref;
 use super::aegis::transparency_roots;
 use super::entry::{Check, Entry};
 use super::{
-    access, amcheck, command, constraints, fingerprint, http, reconcile, required_tables, row_counts,
-    sequences, sql, verify_chain,
+    access, amcheck, command, constraints, fingerprint, http, objects, reconcile, required_tables,
+    row_counts, sequences, sql, verify_chain,
 };
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
@@ -22,6 +22,7 @@ pub const CHECKS: &[&Entry] = &[
     &reconcile::ENTRY,
     &transparency_roots::ENTRY,
     &fingerprint::ENTRY,
+    &objects::ENTRY,
     &sql::ENTRY,
     &constraints::ENTRY,
     &amcheck::ENTRY,

@@ -18,6 +18,7 @@ mod http;
 mod list;
 mod manifests;
 mod not_verified;
+mod objects;
 mod reconcile;
 mod required_tables;
 mod row_counts;

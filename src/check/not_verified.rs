@@ -5,16 +5,18 @@ use std::collections::BTreeSet;
 use super::entry::Check;
 use super::findings::Outcome;
 use super::list::DrillTemplate;
-use super::{access, amcheck, constraints, fingerprint, http, reconcile, row_counts, verify_chain};
+use super::{access, amcheck, constraints, fingerprint, http, objects, reconcile, row_counts, verify_chain};
 use crate::model::code::Code;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
 
 /// Codes of findings that say so, with what was not done to their subjects.
-const UNJUDGED: [(Code, &str); 15] = [
+const UNJUDGED: [(Code, &str); 17] = [
     (fingerprint::code::NO_MANIFEST, "not compared with the source"),
     (fingerprint::code::NO_FINGERPRINT, "not compared with the source"),
+    (objects::code::NO_OBJECT_RECORD, "objects held against the dump's own list, not against the source"),
+    (objects::code::DEFINITIONS_NOT_COMPARED, "definitions of objects not compared with the source"),
     (row_counts::NO_EARLIER_DRILL, "number of rows not compared with an earlier drill"),
     (verify_chain::code::HEADS_NOT_COMPARED, "ends of chains not compared with those of an earlier drill"),
     (verify_chain::code::HEAD_PRUNED, "what went with the end that an earlier drill saw is not known"),

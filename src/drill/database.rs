@@ -9,6 +9,7 @@ use super::fetch::{Arrived, Fetcher};
 use super::journal::Journal;
 use crate::check::DrillTemplate;
 use crate::format::BackupContents;
+use crate::format::pg_custom::Promised;
 use crate::model::codes;
 use crate::model::event::{DatabaseEvent, Event};
 use crate::model::failure::{Failure, Result};
@@ -36,6 +37,8 @@ pub enum RestoreProgress {
 pub struct RestoredDatabase {
     /// Its tables and their rows.
     pub contents: RestoredContents,
+    /// What its dump promised.
+    pub promised: Promised,
     /// The recovery point it was restored from, with its hashes.
     pub point: RecoveryPoint,
     /// What each stage took.
@@ -132,7 +135,8 @@ impl DatabaseRestore {
         seconds.restore = self.restore_contents(&arrived).await?;
         let (contents, counting) = self.count().await?;
         seconds.count = Some(counting);
-        Ok(Some(RestoredDatabase { contents, point, seconds }))
+        let BackupContents::PgCustom(toc) = &arrived.contents;
+        Ok(Some(RestoredDatabase { contents, promised: toc.promised(), point, seconds }))
     }
 
     /// Counts the rows of all tables. Returns what that took, too.

@@ -223,8 +223,9 @@ async fn run_check(
     if lost.is_empty() {
         journal.record(Event::CheckStarted(record.name.clone())).await;
         let fetched = RecoverySet::of(restored.values().map(|database| database.point.clone()).collect());
+        let promised = restored.iter().map(|(name, database)| (*name, &database.promised)).collect();
         let restored = restored.iter().map(|(name, database)| (*name, &database.contents)).collect();
-        let ran = check.judge(&check::Context { tools, restored, fetched }).await;
+        let ran = check.judge(&check::Context { tools, restored, promised, fetched }).await;
         let servers = tools.servers.of_all(check.databases());
         match unless_a_server_failed(ran, &servers, began).await {
             Ok(outcome) => {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use restore_drill::layer;
-use restore_drill::model::manifest::{FingerprintKey, Rows};
+use restore_drill::model::manifest::{FingerprintKey, ObjectsRecord, Rows};
 use restore_drill::model::names::compact;
 use restore_drill::target::postgres::source::SourceServer;
 use serde_json::{Value, json};
@@ -73,6 +73,39 @@ CREATE TABLE guarded AS SELECT 1 AS id, repeat(md5('long'), 100000) AS longer_th
 ALTER TABLE guarded ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE MATERIALIZED VIEW totals AS SELECT count(*) FROM twice;
 CREATE VIEW seen AS SELECT * FROM twice;
+-- Things that are no rows, some of which a server prints otherwise once they were restored.
+CREATE FUNCTION odd.fits(a varchar DEFAULT 'x', variadic more int[] DEFAULT '{}') RETURNS boolean LANGUAGE sql
+    RETURN a IN ('a', 'b') AND length(a) BETWEEN 1 AND 2 AND a <> 'z';
+CREATE FUNCTION odd.touch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = odd, pg_temp
+    AS $f$BEGIN RETURN NEW; END$f$;
+CREATE PROCEDURE odd.act(INOUT n int) LANGUAGE plpgsql AS 'BEGIN n := 1; END';
+CREATE AGGREGATE odd.total(int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');
+CREATE AGGREGATE odd.number(*) (SFUNC = int8inc, STYPE = int8, INITCOND = '0');
+CREATE TYPE odd.span AS RANGE (SUBTYPE = numeric);
+CREATE SEQUENCE odd.down AS smallint INCREMENT -1 MINVALUE -10 MAXVALUE 5 START 3 CYCLE;
+CREATE TABLE ruled (id int PRIMARY KEY, kind varchar(9) NOT NULL DEFAULT 'a' CHECK (kind IN ('a', 'b')), "N N" serial,
+    n int DEFAULT -1 CHECK (n BETWEEN 1 AND 9 AND n <> 5), at timestamptz DEFAULT now() + interval '1 day',
+    fits boolean GENERATED ALWAYS AS (kind IN ('a', 'b') AND length(kind) BETWEEN 1 AND 3) STORED, r int4range,
+    EXCLUDE USING gist (r WITH &&), UNIQUE (kind, n) DEFERRABLE);
+ALTER TABLE ruled ADD CONSTRAINT later CHECK (n > 0 OR n < 9 AND kind <> 'c') NOT VALID;
+ALTER TABLE days ADD PRIMARY KEY (id, day);
+CREATE TABLE to_days (id int, day int, FOREIGN KEY (id, day) REFERENCES days);
+CREATE INDEX ON ruled (lower(kind), (n + 1) DESC) INCLUDE (id) WHERE kind IN ('a', 'b') AND n BETWEEN 1 AND 5 AND id > 0;
+CREATE INDEX ON days (more text_pattern_ops);
+CREATE UNIQUE INDEX ON totals (count);
+CREATE TRIGGER touch BEFORE UPDATE OF n ON ruled FOR EACH ROW WHEN (NEW.kind IN ('a', 'b')) EXECUTE FUNCTION odd.touch();
+CREATE TRIGGER asleep AFTER INSERT ON ruled FOR EACH STATEMENT EXECUTE FUNCTION odd.touch();
+ALTER TABLE ruled DISABLE TRIGGER asleep;
+CREATE TRIGGER of_days BEFORE INSERT ON days FOR EACH ROW EXECUTE FUNCTION odd.touch();
+CREATE RULE keep AS ON DELETE TO ruled WHERE OLD.kind IN ('a', 'b') AND OLD.n BETWEEN 1 AND 2 DO INSTEAD NOTHING;
+CREATE STATISTICS odd.related ON kind, n FROM ruled;
+CREATE VIEW odd.chosen WITH (security_barrier) AS SELECT *, CASE WHEN n BETWEEN 1 AND 2 AND id > 1 THEN 1 END AS c FROM ruled
+    WHERE kind IN ('a', 'b') WITH LOCAL CHECK OPTION;
+CREATE MATERIALIZED VIEW unfilled AS SELECT 1 AS one WITH NO DATA;
+CREATE PUBLICATION feed FOR TABLE ruled (id, kind, n) WHERE (id BETWEEN 1 AND 2 AND id <> 3) WITH (publish = 'insert');
+CREATE FUNCTION odd.seen() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+CREATE EVENT TRIGGER watch ON ddl_command_end WHEN TAG IN ('DROP TABLE', 'CREATE TABLE') EXECUTE FUNCTION odd.seen();
+ALTER EVENT TRIGGER watch DISABLE;
 "#;
 
 const BYTES: &str =
@@ -130,6 +163,10 @@ fn every_kind_of_value_is_the_same_after_a_restore_into_the_same_and_a_later_ver
             [("kinds", None, KINDS), ("bytes", Some("SQL_ASCII"), BYTES), ("latin", Some("LATIN1"), LATIN_1)];
         let mut site = Site::filled(name, variable, &databases);
         fingerprint(&mut site, "require_manifest = true");
+        site.world
+            .template
+            .checks
+            .push("type = \"objects\"\nname = \"objects\"\nrequire_manifest = true\n".to_owned());
         backed_up(&site);
         let (_, manifest) = manifest(&site);
         let source = &manifest["databases"][0]["source"];
@@ -142,7 +179,7 @@ fn every_kind_of_value_is_the_same_after_a_restore_into_the_same_and_a_later_ver
         let check = drill.check("source");
         // 3 + 1000 + 100 + 0 + 5 + 1 + 50 + 2 + 1 + 1 of kinds, and 3 and 2.
         assert_eq!(check["rows_verified"], 1168, "{check:#}");
-        assert_eq!(check["summary"], "1,168 rows in 13 tables of 3 databases are those of the source");
+        assert_eq!(check["summary"], "1,168 rows in 15 tables of 3 databases are those of the source");
         let codes: BTreeSet<String> = findings(&drill).into_iter().map(|(code, _)| code).collect();
         // An extension may be newer in the image of the drill; that alone is reported.
         let told = ["extension_differs", "foreign_type"];
@@ -152,6 +189,27 @@ fn every_kind_of_value_is_the_same_after_a_restore_into_the_same_and_a_later_ver
         let names = "3 columns are written by types of extensions or of the backup's own: public.kinds.p (public.pair), \
                      public.kinds.ci (public.citext), public.kinds.h (public.hstore)";
         assert_eq!((&foreign["subject"], &foreign["actual"]), (&json!("kinds"), &json!(names)));
+        // What is no row is the same too; another major version prints it otherwise, and is compared by names.
+        let objects = drill.check("objects");
+        let (how, told) = match server {
+            "17." => ("definitions", vec![]),
+            _ => ("kinds and names", vec!["definitions_not_compared"; 3]),
+        };
+        let summary = objects["summary"].as_str().unwrap();
+        assert!(
+            summary.ends_with(&format!(" objects of 3 databases are those of the source, by their {how}")),
+            "{summary}"
+        );
+        let codes: Vec<&Value> =
+            objects["findings"].as_array().unwrap().iter().map(|one| &one["code"]).collect();
+        assert_eq!(codes, told, "{objects:#}");
+        let kinds: BTreeSet<&str> = manifest["databases"][0]["objects"]["objects"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{manifest:#}"))
+            .iter()
+            .filter_map(|object| object["kind"].as_str())
+            .collect();
+        assert_eq!(kinds.len(), 19, "one of each at least: {kinds:?}");
     }
 }
 
@@ -440,6 +498,7 @@ fn reading_a_source_leaves_no_locks_however_many_tables_it_has() {
                    FOR n IN 1..150 LOOP
                        EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY)', n);
                        EXECUTE format('INSERT INTO t%s VALUES (1), (2)', n);
+                       EXECUTE format('CREATE VIEW v%s AS SELECT id FROM t%s', n, n);
                    END LOOP;
                END $$";
     let site = Site::filled("print-locks", "DRILL_POSTGRES_17_IMAGE", &[("shop", None, sql)]);
@@ -452,12 +511,16 @@ fn reading_a_source_leaves_no_locks_however_many_tables_it_has() {
         user: "postgres".to_owned(),
         password: server.password.clone(),
     };
-    let (snapshot, tables) = RUNTIME.block_on(async {
+    let (snapshot, objects, tables) = RUNTIME.block_on(async {
         let snapshot = source.snapshot(&"shop".parse().unwrap()).await.unwrap();
+        let objects = snapshot.objects().await;
         let tables = snapshot.read(&FingerprintKey::random()).await.unwrap();
-        (snapshot, tables)
+        (snapshot, objects, tables)
     });
     assert_eq!(tables.len(), 150);
+    let ObjectsRecord::Read { objects, .. } = objects else { panic!("{objects:?}") };
+    // Each with its key and a view, in more than one portion; and plpgsql.
+    assert_eq!(objects.len(), 451);
     assert!(tables.iter().all(|table| matches!(table.rows, Rows::Read { count: 2, .. })));
     // The source's lock table is everybody's: what is locked to be read is given back once it was, though the
     // transaction that holds the snapshot goes on.

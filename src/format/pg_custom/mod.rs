@@ -42,6 +42,7 @@ mod header;
 mod input;
 mod line_feeds;
 mod needs;
+mod objects;
 mod reader;
 mod sql;
 #[cfg(test)]
@@ -58,6 +59,7 @@ pub use self::{
     header::{Compression, Header},
     line_feeds::LineFeeds,
     needs::Collation,
+    objects::{ListedObject, Promised},
     reader::{Limits, Status, TocReader, read_toc},
     toc::{ForeignKey, QualifiedName, Toc},
     version::{ArchiveFormat, FormatVersion},

@@ -6,6 +6,7 @@
 
 mod access;
 mod fingerprint;
+mod objects;
 
 use std::fmt;
 
@@ -20,6 +21,9 @@ pub use access::{
     Roles, RowSecurity,
 };
 pub use fingerprint::{Fingerprint, RowHasher, TableFold, UnfinishedRow};
+pub use objects::{
+    CatalogObject, Definition, FORM, NOT_POPULATED, ObjectKind, ObjectName, ObjectsRecord, POPULATED,
+};
 
 /// More than the manifest of a hundred thousand tables has.
 pub const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
@@ -72,6 +76,9 @@ pub struct Database {
     /// Who may do what in it; absent in manifests of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Recorded<Access>>,
+    /// Its indexes, constraints, views, functions and the like; absent in manifests that were made before there was this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objects: Option<ObjectsRecord>,
 }
 
 /// What a server says about itself and one of its databases.
@@ -288,6 +295,7 @@ pub(crate) mod tests {
                     }],
                 },
                 access: None,
+                objects: None,
             }],
             roles: None,
         }

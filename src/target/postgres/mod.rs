@@ -20,6 +20,7 @@ mod frames;
 mod guarded;
 pub mod key_rows;
 pub mod needs;
+pub mod objects;
 mod own_sql;
 mod passfile;
 mod pins;

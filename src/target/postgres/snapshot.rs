@@ -85,6 +85,11 @@ impl SourceServer {
 }
 
 impl Snapshot {
+    /// The connection that holds it. What is asked on it must not end its transaction.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Reads every table under the snapshot. Begin once `pg_dump` holds its locks: as long as it does, no session changes a
     /// table. A table is locked while it is read and no longer, since the source's lock table is shared by all its sessions,
     /// and locks that cannot be had at once are not waited for.

@@ -29,7 +29,8 @@ use super::super::fixtures::wait_until_ready;
 use super::super::world::{BUCKET, PREFIX, RUNTIME, docker, docker_with, image};
 
 /// The databases that edits are about: each lies on the server a second time, as it was.
-const EDITED: [&str; 4] = ["acp_audit", "acp_usage", "acp_identity", "acp_autonomy"];
+const EDITED: [&str; 6] =
+    ["acp_audit", "acp_usage", "acp_identity", "acp_autonomy", "acp_api", "acp_behavior"];
 
 static SHARED: LazyLock<Mutex<Shared>> = LazyLock::new(|| Mutex::new(Shared::start()));
 

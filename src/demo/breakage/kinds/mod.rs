@@ -14,13 +14,14 @@ macro_rules! days_ago {
 mod around_chain;
 mod chain;
 mod content;
+mod objects;
 mod storage;
 
 use super::{Breakage, Edit};
 
 /// Every kind: tampered audit data first, then what belongs to it, other data, and what happens to recovery points.
 pub fn all() -> impl Iterator<Item = &'static Breakage> {
-    [chain::KINDS, around_chain::KINDS, content::KINDS, storage::KINDS].into_iter().flatten()
+    [chain::KINDS, around_chain::KINDS, content::KINDS, objects::KINDS, storage::KINDS].into_iter().flatten()
 }
 
 const fn audit(sql: &'static str) -> Edit {

@@ -1,0 +1,155 @@
+//! What the archive promised against what was restored: where there is no manifest. Pure.
+
+use std::collections::BTreeMap;
+
+use super::code;
+use super::judge::{Judge, Judged};
+use crate::format::pg_custom::{ListedObject, Promised};
+use crate::model::manifest::{CatalogObject, NOT_POPULATED, ObjectKind};
+use crate::model::verdict::{Finding, Severity};
+
+/// Holds what was restored against what the archive promised.
+pub fn compare(judge: &Judge<'_>, promised: &Promised, restored: &[CatalogObject]) -> Judged {
+    let mut judged = Judged::default();
+    let known: BTreeMap<(ObjectKind, &str, String), &CatalogObject> =
+        restored.iter().map(|object| ((object.kind, object.schema.as_str(), tag(object)), object)).collect();
+    for listed in promised.objects.iter().filter(|listed| is_compared(listed)) {
+        let path = path(listed);
+        if judge.ignores(listed.kind, &path) {
+            judged.ignored += 1;
+            continue;
+        }
+        judged.objects += 1;
+        let found = known.get(&(listed.kind, listed.schema.as_str(), in_catalogs(listed)));
+        let word = listed.kind.word();
+        let finding = |code, expected: String, actual: String| Finding {
+            severity: Severity::Error,
+            code,
+            subject: judge.subject(listed.kind, &path),
+            expected,
+            actual,
+        };
+        match found {
+            None => judged.findings.push(finding(
+                code::of(listed.kind).0,
+                format!("the {word}, which the dump's list has"),
+                format!("the {word} is not in the restored database"),
+            )),
+            Some(found)
+                if found.state.as_deref() == Some(NOT_POPULATED)
+                    && promised.filled.contains(&(listed.schema.clone(), listed.tag.clone())) =>
+            {
+                judged.findings.push(finding(
+                    code::MATVIEW_NOT_POPULATED,
+                    "its rows, which the dump's list has".to_owned(),
+                    format!("it is {NOT_POPULATED}: reading it is an error"),
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    judged
+}
+
+/// Whether the catalogs are asked for such an object. A name with a character that could not be read may be another one.
+fn is_compared(listed: &ListedObject) -> bool {
+    listed.kind != ObjectKind::Policy
+        && (listed.kind, listed.tag.as_str()) != (ObjectKind::Schema, "public")
+        && !listed.tag.contains('\u{fffd}')
+        && !listed.schema.contains('\u{fffd}')
+}
+
+/// What `pg_dump` calls an object of the catalogs: a constraint by its table and its name.
+fn tag(object: &CatalogObject) -> String {
+    match object.kind {
+        ObjectKind::Default | ObjectKind::Constraint | ObjectKind::Trigger | ObjectKind::Rule => {
+            format!("{} {}", object.table, object.name)
+        }
+        _ => object.name.clone(),
+    }
+}
+
+/// The same of an entry. An aggregate of no arguments has a star.
+fn in_catalogs(listed: &ListedObject) -> String {
+    match listed.kind {
+        ObjectKind::Aggregate => listed.tag.replace("(*)", "()"),
+        _ => listed.tag.clone(),
+    }
+}
+
+/// Its schema, table and name, with points between.
+fn path(listed: &ListedObject) -> String {
+    let name = match &listed.table {
+        Some((_, table)) => {
+            let own = listed.tag.strip_prefix(table.as_str()).map_or(listed.tag.as_str(), str::trim_start);
+            format!("{table}.{own}")
+        }
+        None => listed.tag.clone(),
+    };
+    if listed.schema.is_empty() { name } else { format!("{}.{name}", listed.schema) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::objects::judge::Depth;
+    use crate::check::objects::tests::{codes, object};
+
+    fn listed(kind: ObjectKind, schema: &str, tag: &str, table: Option<&str>) -> ListedObject {
+        ListedObject {
+            kind,
+            schema: schema.to_owned(),
+            tag: tag.to_owned(),
+            table: table.map(|table| (schema.to_owned(), table.to_owned())),
+            of_partition: false,
+        }
+    }
+
+    fn compared(promised: &Promised, restored: &[CatalogObject]) -> Judged {
+        let database = "shop".parse().unwrap();
+        compare(&Judge { database: &database, ignored: &[], depth: Depth::Names }, promised, restored)
+    }
+
+    #[test]
+    fn what_the_archive_lists_must_be_there() {
+        let promised = Promised {
+            objects: vec![
+                listed(ObjectKind::Schema, "", "public", None),
+                listed(ObjectKind::Index, "public", "i", Some("t")),
+                listed(ObjectKind::Constraint, "public", "t t_pkey", Some("t")),
+                listed(ObjectKind::Aggregate, "public", "cnt(*)", None),
+                listed(ObjectKind::Function, "public", "f(integer, text)", None),
+                listed(ObjectKind::Policy, "public", "t p", Some("t")),
+                listed(ObjectKind::MaterializedView, "public", "m", None),
+                listed(ObjectKind::View, "public", "m\u{fffd}ller", None),
+            ],
+            filled: [("public".to_owned(), "m".to_owned())].into(),
+        };
+        let mut restored = vec![
+            object(ObjectKind::Index, "t", "i"),
+            object(ObjectKind::Constraint, "t", "t_pkey"),
+            object(ObjectKind::Aggregate, "", "cnt()"),
+            object(ObjectKind::Function, "", "f(integer, text)"),
+            object(ObjectKind::MaterializedView, "", "m"),
+        ];
+        restored[4].state = Some("populated".to_owned());
+        let sound = compared(&promised, &restored);
+        assert_eq!((sound.objects, codes(&sound)), (5, vec![]));
+        restored[4].state = Some(NOT_POPULATED.to_owned());
+        restored.remove(1);
+        let told = compared(&promised, &restored);
+        let expected = [
+            ("constraint_missing", "shop: constraint public.t.t_pkey"),
+            ("matview_not_populated", "shop: materialized view public.m"),
+        ];
+        assert_eq!(codes(&told), expected);
+    }
+
+    #[test]
+    fn every_object_of_a_real_archive_is_found_where_the_catalogs_have_it() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/archive/pg17-gzip.dump");
+        let toc = crate::format::pg_custom::read_toc(&std::fs::read(path).unwrap()).unwrap();
+        let told = compared(&toc.promised(), &[]);
+        assert!(told.objects > 20 && told.findings.len() as u64 == told.objects);
+    }
+}

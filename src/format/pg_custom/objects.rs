@@ -1,0 +1,176 @@
+//! The objects that an archive makes, by kind and name: what it promises.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{entry::Entry, toc::Toc};
+use crate::model::manifest::ObjectKind;
+
+/// An object that an archive makes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListedObject {
+    /// Its kind.
+    pub kind: ObjectKind,
+    /// Its schema; empty for what is in none.
+    pub schema: String,
+    /// Its name as the archive has it: behind its table's for what `pg_dump` names so, a function's with the types of its
+    /// arguments.
+    pub tag: String,
+    /// The table or view that it belongs to, by schema and name, as far as the archive says.
+    pub table: Option<(String, String)>,
+    /// It is a partition, or belongs to one.
+    pub of_partition: bool,
+}
+
+/// What an archive promises.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Promised {
+    /// The objects that it makes.
+    pub objects: Vec<ListedObject>,
+    /// Materialized views that it fills, by schema and name.
+    pub filled: BTreeSet<(String, String)>,
+}
+
+impl Toc {
+    /// What the archive promises.
+    #[must_use]
+    pub fn promised(&self) -> Promised {
+        Promised { objects: self.objects(), filled: self.filled_views().collect() }
+    }
+
+    /// The objects that the archive makes, in its order; see [`ListedObject`]. Only those of kinds that [`ObjectKind`] has.
+    #[must_use]
+    pub fn objects(&self) -> Vec<ListedObject> {
+        let relations: BTreeMap<i32, &Entry> = self
+            .entries
+            .iter()
+            .filter(|entry| is_relation(entry))
+            .map(|entry| (entry.dump_id, entry))
+            .collect();
+        let partitions: BTreeSet<_> =
+            self.entries.iter().filter(|entry| entry.desc == "TABLE ATTACH").map(Entry::place).collect();
+        let listed = |entry: &Entry| {
+            let kind = kind(&entry.desc)?;
+            // A view that is made in two steps.
+            if kind == ObjectKind::Rule && entry.tag.ends_with(" _RETURN") {
+                return None;
+            }
+            let table = table_of(entry, &relations).map(Entry::place);
+            let of_partition = partitions.contains(table.as_ref().unwrap_or(&entry.place()));
+            let (schema, tag) = entry.place();
+            Some(ListedObject { kind, schema, tag, table, of_partition })
+        };
+        self.entries.iter().filter_map(listed).collect()
+    }
+
+    /// Materialized views that a restore fills.
+    pub fn filled_views(&self) -> impl Iterator<Item = (String, String)> {
+        self.entries.iter().filter(|entry| entry.desc == "MATERIALIZED VIEW DATA").map(Entry::place)
+    }
+
+    /// How many privileges the archive grants or takes away.
+    #[must_use]
+    pub fn privileges(&self) -> usize {
+        self.entries.iter().filter(|entry| ["ACL", "DEFAULT ACL"].contains(&entry.desc.as_str())).count()
+    }
+}
+
+impl Entry {
+    fn place(&self) -> (String, String) {
+        (self.namespace.clone().unwrap_or_default(), self.tag.clone())
+    }
+}
+
+fn is_relation(entry: &Entry) -> bool {
+    matches!(
+        kind(&entry.desc),
+        Some(ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView | ObjectKind::Domain)
+    )
+}
+
+/// The relation that an entry belongs to. Most name it; an index depends on it.
+fn table_of<'a>(entry: &Entry, relations: &BTreeMap<i32, &'a Entry>) -> Option<&'a Entry> {
+    let mut needed = entry.dependencies.iter().filter_map(|id| relations.get(id).copied());
+    match kind(&entry.desc)? {
+        ObjectKind::Index | ObjectKind::Statistics => needed.next(),
+        ObjectKind::Default
+        | ObjectKind::Constraint
+        | ObjectKind::Trigger
+        | ObjectKind::Rule
+        | ObjectKind::Policy => needed.find(|table| {
+            entry.tag.strip_prefix(table.tag.as_str()).is_some_and(|name| name.starts_with(' '))
+        }),
+        _ => None,
+    }
+}
+
+/// The kind of an entry (`pg_dump.c`: the `description` of each).
+fn kind(desc: &str) -> Option<ObjectKind> {
+    Some(match desc {
+        "SCHEMA" => ObjectKind::Schema,
+        "EXTENSION" => ObjectKind::Extension,
+        "TYPE" => ObjectKind::Type,
+        "DOMAIN" => ObjectKind::Domain,
+        "FUNCTION" => ObjectKind::Function,
+        "PROCEDURE" => ObjectKind::Procedure,
+        "AGGREGATE" => ObjectKind::Aggregate,
+        "TABLE" | "FOREIGN TABLE" => ObjectKind::Table,
+        "SEQUENCE" => ObjectKind::Sequence,
+        "VIEW" => ObjectKind::View,
+        "MATERIALIZED VIEW" => ObjectKind::MaterializedView,
+        "DEFAULT" => ObjectKind::Default,
+        "INDEX" => ObjectKind::Index,
+        "CONSTRAINT" | "FK CONSTRAINT" | "CHECK CONSTRAINT" => ObjectKind::Constraint,
+        "TRIGGER" => ObjectKind::Trigger,
+        "RULE" => ObjectKind::Rule,
+        "POLICY" => ObjectKind::Policy,
+        "STATISTICS" => ObjectKind::Statistics,
+        "PUBLICATION" => ObjectKind::Publication,
+        "EVENT TRIGGER" => ObjectKind::EventTrigger,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::pg_custom::read_toc;
+
+    #[test]
+    fn a_real_archive_lists_its_objects_with_their_tables() {
+        for dump in ["pg15-gzip.dump", "pg17-gzip.dump"] {
+            let path = format!("{}/tests/fixtures/archive/{dump}", env!("CARGO_MANIFEST_DIR"));
+            let toc = read_toc(&std::fs::read(path).unwrap()).unwrap();
+            let objects = toc.objects();
+            let of = |kind| -> Vec<String> {
+                let found = objects.iter().filter(|object| object.kind == kind);
+                found
+                    .map(|object| {
+                        let table =
+                            object.table.as_ref().map(|(schema, name)| format!(" of {schema}.{name}"));
+                        let partition = if object.of_partition { " (partition)" } else { "" };
+                        format!("{}.{}{}{partition}", object.schema, object.tag, table.unwrap_or_default())
+                    })
+                    .collect()
+            };
+            let indexes = [
+                "app.account_email of app.account",
+                "app.reading_value of app.reading",
+                "app.reading_2026_value_idx of app.reading_2026 (partition)",
+                "app.reading_rest_value_idx of app.reading_rest (partition)",
+            ];
+            assert_eq!(of(ObjectKind::Index), indexes);
+            assert_eq!(of(ObjectKind::Trigger), ["app.account touch of app.account"]);
+            assert_eq!(of(ObjectKind::Default), ["public.event id of public.event"]);
+            assert_eq!(of(ObjectKind::Function), ["app.touch()"]);
+            assert_eq!(of(ObjectKind::MaterializedView), ["app.tenant_count"]);
+            assert_eq!(of(ObjectKind::Extension), [".pg_trgm", ".pgcrypto"]);
+            assert!(of(ObjectKind::Policy).contains(&"app.account read TO write of app.account".to_owned()));
+            let constraints = of(ObjectKind::Constraint);
+            assert!(constraints.contains(&"app.account account_tenant_id_fkey of app.account".to_owned()));
+            assert!(constraints.iter().all(|constraint| constraint.contains(" of ")), "{constraints:?}");
+            let filled: Vec<_> = toc.filled_views().collect();
+            assert_eq!(filled, [("app".to_owned(), "tenant_count".to_owned())]);
+            assert_eq!(toc.privileges(), 3);
+        }
+    }
+}
