@@ -197,6 +197,20 @@ mod tests {
     }
 
     #[test]
+    fn an_image_is_shown_with_its_servers_where_there_are_several() {
+        let text = crate::template::testing::minimal_with(
+            "[[checks]]",
+            "[servers.legacy]\nimage = \"postgres:15\"\nmemory = \"2GiB\"\n[[databases]]\nname = \"old\"\nserver = \"legacy\"\n[[checks]]",
+        );
+        let template =
+            crate::template::parse(&text, "t.toml", &Default::default(), crate::template::Purpose::Drill);
+        let template = template.unwrap();
+        assert_eq!(servers_with(&template, "postgres:15"), " of legacy");
+        assert_eq!(servers_with(&crate::template::testing::template(), "postgres:17"), "");
+        assert_eq!(judge_memory(&template, &info(1 << 30)).status, ItemStatus::Failed);
+    }
+
+    #[test]
     fn a_disk_that_is_too_small_is_told_before_it_is_full() {
         let room = |measured| Room {
             needed_bytes: 100,

@@ -41,13 +41,7 @@ pub(super) async fn transfer(
 ) -> Result<Arrived> {
     let (ciphertext_in, ciphertext_out) = mpsc::channel(PARTS_WAITING);
     let (plaintext_in, plaintext_out) = mpsc::channel(CHANNEL_DEPTH);
-    let feeding = store::pump(
-        Arc::clone(store),
-        point.key.clone(),
-        point.etag.clone(),
-        point.size_bytes,
-        ciphertext_in,
-    );
+    let feeding = store::pump_all(Arc::clone(store), point.objects(), ciphertext_in);
     let identities = Arc::clone(identities);
     let decrypting = tokio::task::spawn_blocking(move || {
         let mut inspector = Inspector::default();

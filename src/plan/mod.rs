@@ -245,6 +245,7 @@ fn newest(
             ciphertext_sha256: None,
             plaintext_sha256: None,
             plaintext_bytes: None,
+            objects: Vec::new(),
         })
 }
 

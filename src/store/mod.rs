@@ -19,7 +19,7 @@ pub use facts::{
     ArchiveRestore, BucketFacts, BucketLock, Fact, LifecycleRule, ObjectFacts, ObjectLock, Traffic,
     Transition,
 };
-pub use fetch::{pump, whole};
+pub use fetch::{pump, pump_all, whole};
 pub use kind::StoreKind;
 pub use listing::Gathered;
 pub use port::{ObjectMeta, Page, PageRequest, RestoreTier, Store, Upload};

@@ -315,6 +315,7 @@ mod tests {
                     ciphertext_sha256: None,
                     plaintext_sha256: None,
                     plaintext_bytes: None,
+                    objects: Vec::new(),
                 };
                 let (store, identities, turn) = (&as_store, &identities, &turn);
                 async move { read_contents(store, identities, &point, turn).await.unwrap_err().code.as_str() }

@@ -242,7 +242,7 @@ mod tests {
     use crate::model::failure::Failure;
     use crate::model::phase::Phase;
     use crate::model::testing::{check, database, passing};
-    use crate::model::verdict::{BudgetedPhase, Finding, PhaseObjective};
+    use crate::model::verdict::{BudgetedPhase, Finding, PhaseObjective, StackService, Tuning};
 
     /// Any text, and with it what forgers would write.
     fn hostile() -> impl Strategy<Value = String> {
@@ -363,6 +363,39 @@ mod tests {
         // Compose refuses capitals in a project's name.
         assert!(text.contains("docker compose -p shop_drill_20260517t083111z down -v"), "{text}");
         assert!(text.contains(&format!("restore-drill reap --drill {}", verdict.drill_id)), "{text}");
+    }
+
+    #[test]
+    fn several_servers_are_shown_with_the_way_into_each() {
+        let mut verdict = passing();
+        verdict.teardown.status = TeardownStatus::Kept;
+        for (name, version, database) in [("postgres", "17.5", "a"), ("legacy", "15.13", "b")] {
+            verdict.stack.services.push(StackService {
+                name: name.to_owned(),
+                image: String::new(),
+                image_id: String::new(),
+                container: format!("shop-{name}-1"),
+            });
+            verdict.stack.servers.push(StackServer {
+                name: name.parse().unwrap(),
+                port: 5432,
+                image: String::new(),
+                image_id: String::new(),
+                version: version.to_owned(),
+                tuning: Tuning::default(),
+                settings: Default::default(),
+                memory_bytes: 0,
+                databases: vec![database.parse().unwrap()],
+            });
+        }
+        let text = shown(&verdict);
+        for line in [
+            "Servers     postgres: PostgreSQL 17.5 (a) · legacy: PostgreSQL 15.13 (b)",
+            "  look inside  docker exec -it shop-postgres-1 psql -U postgres a",
+            "  look inside  docker exec -it shop-legacy-1 psql -U postgres b",
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
     }
 
     proptest! {

@@ -266,3 +266,44 @@ fn keys_whose_times_do_not_sort_are_listed_whole_and_chosen_all_the_same() {
     assert_eq!(plan["recovery_set"]["newest"], today.as_str(), "{outcome}");
     assert_eq!(plan["cost"]["objects_listed"], 1200);
 }
+
+#[test]
+fn a_plan_of_several_servers_tells_which_image_each_needs() {
+    let s3 = MemoryS3::default();
+    let mut world = World::stored_in("several-servers", s3.clone());
+    world.database("modern", &[]);
+    for (name, archived) in [("modern", "pg17-gzip"), ("fits", "pg15-gzip"), ("too_new", "pg17-gzip")] {
+        s3.put(&world.key(name, ago(60)), seal(&archive(archived), &[&world.recipient]));
+        world.tables(name, name, &["app.account"]);
+    }
+    world.template.more = "[servers.legacy]\nimage = \"postgres:15\"\n\
+        [[databases]]\nname = \"fits\"\nserver = \"legacy\"\n[[databases]]\nname = \"too_new\"\nserver = \"legacy\"\n"
+        .to_owned();
+    let (outcome, plan) = planned(&world, &[]);
+    assert_eq!(outcome.code, 1, "{outcome}");
+    let servers = &plan["servers"];
+    for (place, name, image, needs) in [(0, "postgres", "postgres:17", 17), (1, "legacy", "postgres:15", 17)]
+    {
+        let server = &servers[place];
+        assert_eq!((&server["name"], &server["image"]["image"]), (&name.into(), &image.into()), "{outcome}");
+        assert_eq!(server["needs_major"], needs, "{outcome}");
+    }
+    assert_eq!(servers[1]["databases"], serde_json::json!(["fits", "too_new"]), "{outcome}");
+    let findings = plan["findings"].as_array().unwrap();
+    let newer = findings.iter().find(|finding| finding["code"] == "dump_newer_than_image").unwrap();
+    assert_eq!((&newer["subject"], &newer["severity"]), (&"too_new".into(), &"error".into()), "{outcome}");
+    assert!(newer["expected"].as_str().unwrap().contains("for postgres:15"), "{outcome}");
+    // Of the members of one server, not of the whole set.
+    let differ: Vec<&Value> = findings.iter().filter(|one| one["code"] == "server_versions_differ").collect();
+    assert_eq!(differ.iter().map(|one| &one["subject"]).collect::<Vec<_>>(), ["servers.legacy"], "{outcome}");
+    let text = world.run(&["plan", "-t", "./template.toml"]).stdout;
+    assert!(text.contains("Server     legacy: postgres:15: PostgreSQL 15, by the image's tag; fits, too_new need PostgreSQL 17 or later"), "{text}");
+
+    let recipient = world.recipient.clone();
+    world.template.more.push_str(&format!("[backup]\nrecipients = [\"{recipient}\"]\nhost = \"db\"\n"));
+    world.write_template();
+    let backup = world.run(&["backup", "-t", "./template.toml", "--dry-run"]);
+    backup.refused(2, &["where to dump fits", "[servers.legacy]", "hint: --only"]);
+    let backup = world.run(&["backup", "-t", "./template.toml", "--dry-run", "--only", "modern"]);
+    assert_eq!(backup.code, 0, "{backup}");
+}

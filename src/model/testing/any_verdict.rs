@@ -135,8 +135,9 @@ structs! {
     RecoverySet { oldest, newest, skew_seconds, points }
     RecoveryPoint {
         database, key, size_bytes, taken_at, last_modified, storage_class, etag, ciphertext_sha256,
-        plaintext_sha256, plaintext_bytes,
+        plaintext_sha256, plaintext_bytes, objects,
     }
+    PointObject { key, size_bytes, etag }
     PlanRecord { store, findings, cost }
     StoreRecord { url, endpoint }
     PlanCost { requests, bytes, objects_listed, seconds }

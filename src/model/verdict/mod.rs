@@ -23,7 +23,7 @@ pub use checks::{Check, CheckStatus, Finding, Severity};
 pub use databases::{Archive, DatabaseRecord, DatabaseStatus, PgRestore, StageSeconds};
 pub use heads::{ChainHead, ChainHeads};
 pub use objectives::{BudgetedPhase, Objective, Objectives, PhaseObjective, PhaseTime};
-pub use points::{PlanCost, PlanRecord, RecoveryPoint, RecoverySet};
+pub use points::{PlanCost, PlanRecord, PointObject, RecoveryPoint, RecoverySet};
 pub use stack::{
     Assertion, Expectation, Isolation, IsolationStatus, Probe, Removed, Stack, StackServer, StackService,
     Teardown, TeardownStatus, Tuning,

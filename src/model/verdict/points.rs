@@ -62,14 +62,14 @@ impl RecoverySet {
     }
 }
 
-/// One backup object of one database.
+/// One backup of one database: an object of the store, or several that follow each other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RecoveryPoint {
     /// The database.
     pub database: DatabaseName,
-    /// The object's key in the store.
+    /// Key of the object in the store; of several, that of the first.
     pub key: ObjectKey,
-    /// Size of the object as stored.
+    /// Size as stored, of all its objects.
     pub size_bytes: u64,
     /// When the dump was taken, by its key.
     pub taken_at: DateTime<Utc>,
@@ -85,9 +85,32 @@ pub struct RecoveryPoint {
     pub plaintext_sha256: Option<String>,
     /// The dump's size, once decrypted.
     pub plaintext_bytes: Option<u64>,
+    /// The objects that it is made of, in their order, where there is more than the one that `key` names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<PointObject>,
+}
+
+/// One of several objects of a recovery point.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PointObject {
+    /// Key of the object in the store.
+    pub key: ObjectKey,
+    /// Size of the object as stored.
+    pub size_bytes: u64,
+    /// Entity tag of the object: the object that is read must still have it.
+    pub etag: Option<String>,
 }
 
 impl RecoveryPoint {
+    /// The objects to read, one after another: one at least.
+    pub fn objects(&self) -> Vec<PointObject> {
+        if self.objects.is_empty() {
+            let (key, etag) = (self.key.clone(), self.etag.clone());
+            return vec![PointObject { key, size_bytes: self.size_bytes, etag }];
+        }
+        self.objects.clone()
+    }
+
     /// Adds what is known once all of it was read.
     pub fn was_read(&mut self, transfer: &TransferStats) {
         self.ciphertext_sha256 = Some(transfer.ciphertext_sha256.clone());
