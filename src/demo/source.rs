@@ -5,7 +5,7 @@ use futures_util::TryStreamExt;
 use tokio::io::AsyncWriteExt;
 
 use super::breakage::Edit;
-use super::data::DataSet;
+use super::data::{DataSet, ROLES};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::{DatabaseName, ServerName};
@@ -124,6 +124,7 @@ impl Source {
             let name: DatabaseName = database.name.parse().expect("the sample data's names are names");
             self.server.create_database(&name, None, false).await?;
             let mut session = self.server.session(&name).await?;
+            session.execute(ROLES, "creating the sample roles").await?;
             session.execute(database.schema, "creating the sample tables").await?;
             for table in &database.tables {
                 let chunks = Box::new(table.chunks()) as Box<dyn Iterator<Item = Bytes> + Send>;

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use restore_drill::demo::data::DataSet;
+use restore_drill::demo::data::{DataSet, ROLES};
 
 use super::support::wait::wait_until;
 use super::world::{docker, docker_bytes, docker_with, image};
@@ -252,7 +252,7 @@ impl Drop for Source {
 pub fn sample_sql(data: &DataSet, name: &str) -> String {
     let database =
         data.databases.iter().find(|database| database.name == name).expect("the sample data has it");
-    let mut sql = database.schema.to_owned();
+    let mut sql = format!("{ROLES}{}", database.schema);
     for table in &database.tables {
         sql.push_str(&format!("\n{};\n", table.copy));
         for chunk in table.chunks() {

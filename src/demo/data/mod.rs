@@ -5,7 +5,7 @@
 //! [`crate::check::chain`], and the usage records agree with the audit rows, so that every check of the Aegis template
 //! has something to prove.
 //!
-//! To load a database: run [`DemoDatabase::schema`], stream each table's [`DemoTable::chunks`] into its
+//! To load a database: run [`ROLES`] once on its server and [`DemoDatabase::schema`], stream each table's [`DemoTable::chunks`] into its
 //! [`DemoTable::copy`] in the order given, run [`DemoDatabase::finish`].
 
 mod audit;
@@ -38,6 +38,9 @@ use world::World;
 /// How many audit rows a demo has unless asked otherwise.
 pub const DEFAULT_ROWS: u64 = 20_000;
 
+/// SQL that makes the roles that the databases name. May run more than once.
+pub const ROLES: &str = include_str!("sql/roles.sql");
+
 /// How the sample data was tampered with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tampering {
@@ -62,11 +65,11 @@ pub struct DataSet {
 pub struct DemoDatabase {
     /// Its name.
     pub name: &'static str,
-    /// SQL that makes extensions, roles and tables; runs first, in the empty database.
+    /// SQL that makes extensions and tables; runs first, in the empty database.
     pub schema: &'static str,
     /// The tables, in an order that satisfies foreign keys.
     pub tables: Vec<DemoTable>,
-    /// SQL that makes indexes, foreign keys, triggers, views and policies; runs last.
+    /// SQL that makes indexes, foreign keys, triggers, views, policies and privileges; runs last.
     pub finish: &'static str,
 }
 

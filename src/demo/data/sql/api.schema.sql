@@ -1,12 +1,3 @@
--- Roles belong to the cluster, not to a database, so a dump of this database names one it does not contain.
-DO $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aegis_app') THEN
-        CREATE ROLE aegis_app NOLOGIN;
-    END IF;
-END;
-$$;
-
 CREATE TABLE public.api_requests (
     id bigserial NOT NULL,
     tenant_id uuid NOT NULL,

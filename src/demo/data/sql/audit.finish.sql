@@ -41,3 +41,8 @@ SELECT setval(pg_get_serial_sequence('public.audit_notes', 'id'), coalesce(max(i
     FROM public.audit_notes;
 SELECT setval(pg_get_serial_sequence('public.pending_usage_events', 'id'), coalesce(max(id), 0) + 1, false)
     FROM public.pending_usage_events;
+
+-- Append-only for the application, too.
+GRANT SELECT, INSERT ON public.audit_logs, public.audit_notes TO aegis_app;
+GRANT SELECT ON public.transparency_roots, public.transparency_historical_keys TO aegis_readers;
+GRANT SELECT, INSERT, UPDATE ON public.pending_usage_events TO aegis_app;

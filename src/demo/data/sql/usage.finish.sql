@@ -12,3 +12,6 @@ CREATE MATERIALIZED VIEW public.usage_by_day AS
     GROUP BY 1, 2
     WITH DATA;
 CREATE UNIQUE INDEX usage_by_day_key ON public.usage_by_day (tenant_id, day);
+
+GRANT SELECT, INSERT ON public.usage_records TO aegis_app;
+GRANT SELECT ON public.usage_budgets, public.usage_by_day TO aegis_readers;
