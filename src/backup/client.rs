@@ -79,8 +79,6 @@ impl Client {
             [
                 "pg_dump",
                 "--format=custom",
-                "--no-owner",
-                "--no-privileges",
                 "--no-password",
                 &format!("--host={}", source.host),
                 &format!("--port={}", source.port),
@@ -88,9 +86,37 @@ impl Client {
                 &format!("--dbname={database}"),
             ],
         );
+        if !source.privileges {
+            spec.command.extend(["--no-owner", "--no-privileges"].map(str::to_owned));
+        }
         spec.command.extend(snapshot.map(|id| format!("--snapshot={id}")));
-        if !source.password.expose().is_empty() {
-            spec.environment.push(("PGPASSWORD", source.password.clone()));
+        self.with_password(spec)
+    }
+
+    /// The command that writes the server's roles, their memberships and settings to its standard output, by way of this
+    /// database. Password verifiers stay where they are: only a superuser could read them, and no managed service has one.
+    pub fn pg_dumpall(&self, database: &DatabaseName) -> ExecSpec<'_> {
+        let source = &self.source;
+        let spec = ExecSpec::new(
+            &self.container,
+            [
+                "pg_dumpall",
+                "--globals-only",
+                "--no-role-passwords",
+                "--no-tablespaces",
+                "--no-password",
+                &format!("--host={}", source.host),
+                &format!("--port={}", source.port),
+                &format!("--username={}", source.user),
+                &format!("--database={database}"),
+            ],
+        );
+        self.with_password(spec)
+    }
+
+    fn with_password<'a>(&self, mut spec: ExecSpec<'a>) -> ExecSpec<'a> {
+        if !self.source.password.expose().is_empty() {
+            spec.environment.push(("PGPASSWORD", self.source.password.clone()));
         }
         spec
     }

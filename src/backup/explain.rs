@@ -83,6 +83,17 @@ pub(super) fn judge(status: i64, stderr: &[u8], bytes: usize, memory_bytes: u64)
     }
 }
 
+/// The failure of a `pg_dumpall` that ended with this status, by its messages.
+pub(super) fn pg_dumpall_failed(status: i64, stderr: &str) -> Failure {
+    let said = crate::model::human::one_line(stderr.trim(), 400);
+    let message =
+        format!("pg_dumpall ended with status {status}, and the server's roles were not backed up: {said}");
+    Failure::bad(codes::PG_DUMPALL_FAILED, message).hint(format!(
+        "the dumps are not affected; {}; backup.privileges = false leaves roles and privileges out",
+        hint(&said)
+    ))
+}
+
 fn hint(said: &str) -> &'static str {
     let fits = |(words, _): &&(&[&str], &str)| words.iter().any(|word| said.contains(word));
     HINTS.iter().find(fits).map_or(OTHERWISE, |(_, hint)| hint)

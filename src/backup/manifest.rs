@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::Job;
-use super::report::{Dump, SourceContent, WrittenManifest, timed_out};
+use super::report::{Dump, SourceContent, WrittenGlobals, WrittenManifest, timed_out};
 use crate::layer;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
@@ -59,6 +59,7 @@ impl Job {
         taken_at: chrono::DateTime<chrono::Utc>,
         fingerprint_key: &FingerprintKey,
         dumps: &[Dump],
+        globals: Option<&WrittenGlobals>,
         cancel: &CancellationToken,
     ) -> Option<WrittenManifest> {
         let databases: Vec<Database> = dumps.iter().filter_map(entry).collect();
@@ -83,6 +84,7 @@ impl Job {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             algorithm: ALGORITHM.to_owned(),
             fingerprint_key: fingerprint_key.clone(),
+            globals: globals.and_then(|globals| globals.entry(dumps)),
             databases,
             roles: Some(roles(dumps)),
         };

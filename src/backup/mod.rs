@@ -8,6 +8,7 @@ mod client;
 mod content;
 mod dump;
 mod explain;
+mod globals;
 mod manifest;
 mod report;
 mod verify;
@@ -25,7 +26,7 @@ use crate::layer::{Identities, Recipients};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::manifest::FingerprintKey;
-use crate::model::names::{DatabaseName, DrillId, ProjectName};
+use crate::model::names::{DatabaseName, DrillId, ObjectKey, ProjectName};
 use crate::sandbox::docker::Engine;
 use crate::sandbox::labels::Ownership;
 use crate::sandbox::owner::Owner;
@@ -35,7 +36,8 @@ use crate::template::{Backup, Template};
 use report::SourceContent;
 
 pub use report::{
-    BackupPlan, BackupReport, Dump, Fingerprinted, PlannedDump, Uploaded, Verified, WrittenManifest,
+    BackupPlan, BackupReport, Dump, Fingerprinted, PlannedDump, Uploaded, Verified, WrittenGlobals,
+    WrittenManifest,
 };
 
 /// Databases dumped at once.
@@ -58,9 +60,15 @@ pub struct Job {
     pub verify_with: Option<Arc<Identities>>,
     /// Hashes the rows of a manifest, for which the databases are read while they are dumped; `None` to leave that out.
     pub manifest: Option<FingerprintKey>,
+    /// Whether the globals of the server are written too, where dumps hold privileges.
+    pub globals: bool,
     /// The clock.
     pub clock: Clock,
 }
+
+/// What a recovery lacks if dumps are made without privileges.
+const WITHOUT_PRIVILEGES: &str = "backup.privileges = false: no roles, owners and privileges are backed up, so whoever recovers \
+    from this backup must make the roles and grant everything again before an application can log in";
 
 /// The databases to dump: those of the template, or some of them.
 ///
@@ -87,7 +95,7 @@ pub fn databases(template: &Template, only: &[DatabaseName]) -> Result<Vec<Datab
 /// What a backup would write.
 ///
 /// # Errors
-/// `store_url_invalid`.
+/// `store_url_invalid`; `backup_missing`.
 pub fn plan(
     template: &Template,
     databases: &[DatabaseName],
@@ -97,7 +105,14 @@ pub fn plan(
     let pattern = template.key_pattern()?;
     let planned = |name: &DatabaseName| PlannedDump { database: name.clone(), key: pattern.key(name, now) };
     let manifest = manifest.then(|| pattern.manifest_key(now));
-    Ok(BackupPlan { schema_version: 1, dumps: databases.iter().map(planned).collect(), manifest })
+    let privileges = settings(template)?.privileges;
+    Ok(BackupPlan {
+        schema_version: 1,
+        dumps: databases.iter().map(planned).collect(),
+        globals: privileges.then(|| pattern.globals_key(now)),
+        manifest,
+        warnings: (!privileges).then(|| WITHOUT_PRIVILEGES.to_owned()).into_iter().collect(),
+    })
 }
 
 /// The template's `[backup]`.
@@ -164,29 +179,58 @@ impl Job {
         let dumped = match &started {
             Ok(client) => {
                 let pass = Pass { client, fingerprint_key, cancel: &limited, progress };
-                let work = plan.dumps.into_iter().map(|planned| self.one(&pass, planned));
-                let work = stream::iter(work).buffered(PARALLEL).collect::<Vec<Dump>>();
+                let globals = plan.globals.filter(|_| self.globals);
+                let work = self.dumps_and_globals(&pass, plan.dumps, globals);
                 // The container that reaches the source must go whatever happens, a defect of our own included.
                 AssertUnwindSafe(work).catch_unwind().await.map_err(|_| broke_off())
             }
-            Err(_) => Ok(Vec::new()),
+            Err(_) => Ok((Vec::new(), None)),
         };
         timer.abort();
         let teardown = teardown(&engine, ownership.drill_id, false).await;
         started?;
-        let mut dumps = dumped?;
+        let (mut dumps, mut globals) = dumped?;
         let manifest = match (plan.manifest, fingerprint_key) {
             (Some(key), Some(fingerprint_key)) if !cancel.is_cancelled() => {
-                self.write_manifest(key, taken_at, fingerprint_key, &dumps, cancel).await
+                self.write_manifest(key, taken_at, fingerprint_key, &dumps, globals.as_ref(), cancel).await
             }
             _ => None,
         };
         if !cancel.is_cancelled() {
             dumps.iter_mut().for_each(|dump| dump.blame_the_limit(limit));
+            globals.iter_mut().for_each(|globals| globals.blame_the_limit(limit));
         }
-        let warnings = dumps.iter().flat_map(Dump::warnings).collect();
+        let warnings = plan.warnings.into_iter().chain(dumps.iter().flat_map(Dump::warnings)).collect();
         let template = self.template.name.clone();
-        Ok(BackupReport { schema_version: 1, template, taken_at, dumps, manifest, warnings, teardown })
+        Ok(BackupReport {
+            schema_version: 1,
+            template,
+            taken_at,
+            dumps,
+            globals,
+            manifest,
+            warnings,
+            teardown,
+        })
+    }
+
+    /// The globals come last: a role that is made while a database is dumped is in them.
+    async fn dumps_and_globals(
+        &self,
+        pass: &Pass<'_>,
+        planned: Vec<PlannedDump>,
+        globals: Option<ObjectKey>,
+    ) -> (Vec<Dump>, Option<WrittenGlobals>) {
+        let work = planned.into_iter().map(|planned| self.one(pass, planned));
+        let dumps = stream::iter(work).buffered(PARALLEL).collect::<Vec<Dump>>().await;
+        let written = match globals {
+            Some(key) => self.write_globals(pass.client, key, &dumps, pass.cancel).await,
+            None => None,
+        };
+        if let Some(failure) = written.as_ref().and_then(|globals| globals.failure.as_ref()) {
+            (pass.progress)(&format!("failed: {failure}"));
+        }
+        (dumps, written)
     }
 
     async fn one(&self, pass: &Pass<'_>, planned: PlannedDump) -> Dump {

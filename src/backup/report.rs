@@ -17,8 +17,12 @@ pub struct BackupPlan {
     pub schema_version: u32,
     /// The dumps, in the template's order.
     pub dumps: Vec<PlannedDump>,
+    /// The key of the server's globals, unless they are left out.
+    pub globals: Option<ObjectKey>,
     /// The key of the manifest, unless it is left out.
     pub manifest: Option<ObjectKey>,
+    /// What an operator should know.
+    pub warnings: Vec<String>,
 }
 
 /// A dump that would be made.
@@ -41,6 +45,8 @@ pub struct BackupReport {
     pub taken_at: DateTime<Utc>,
     /// The dumps, in the template's order.
     pub dumps: Vec<Dump>,
+    /// The server's globals; absent if they were left out, or if there is no dump.
+    pub globals: Option<WrittenGlobals>,
     /// The manifest; absent if it was left out, or if there is no dump.
     pub manifest: Option<WrittenManifest>,
     /// What an operator should know though no dump failed.
@@ -109,6 +115,21 @@ pub struct WrittenManifest {
     pub verified: bool,
     /// What uploading it and reading it back took.
     pub seconds: f64,
+    /// What went wrong.
+    pub error: Option<FailureRecord>,
+    #[serde(skip)]
+    pub(super) failure: Option<Failure>,
+}
+
+/// The globals that a backup wrote, or could not write.
+#[derive(Debug, Clone, Serialize)]
+pub struct WrittenGlobals {
+    /// The key they have, or would have had.
+    pub key: ObjectKey,
+    /// What was uploaded; absent if nothing was.
+    pub uploaded: Option<Uploaded>,
+    /// Whether they were read back, and were what had been uploaded.
+    pub verified: bool,
     /// What went wrong.
     pub error: Option<FailureRecord>,
     #[serde(skip)]
@@ -221,6 +242,23 @@ impl Dump {
     }
 }
 
+impl WrittenGlobals {
+    pub(super) fn fail(&mut self, failure: Failure) {
+        self.error = Some(failure.to_record(None));
+        self.failure = Some(failure.context("the globals"));
+    }
+
+    /// As for a dump.
+    pub(super) fn blame_the_limit(&mut self, limit: std::time::Duration) {
+        if self.failure.as_ref().is_some_and(|failure| failure.class == Class::Cancelled) {
+            self.fail(
+                timed_out("dumping them", limit)
+                    .hint("the dumps are not affected; `timeout` in the template sets the limit"),
+            );
+        }
+    }
+}
+
 /// Something that was not done when the backup's time was up.
 pub(super) fn timed_out(what: impl std::fmt::Display, limit: std::time::Duration) -> Failure {
     let limit = human::duration(limit.as_secs_f64());
@@ -231,7 +269,8 @@ impl BackupReport {
     /// The first thing that went wrong.
     pub fn failure(&self) -> Option<&Failure> {
         let manifest = self.manifest.as_ref().and_then(|written| written.failure.as_ref());
-        self.dumps.iter().find_map(|dump| dump.failure.as_ref()).or(manifest)
+        let globals = self.globals.as_ref().and_then(|written| written.failure.as_ref());
+        self.dumps.iter().find_map(|dump| dump.failure.as_ref()).or(globals).or(manifest)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::sandbox::labels::Ownership;
 use crate::sandbox::spec::StackNetwork;
 use crate::store::Store;
 use crate::target::postgres::catalog::RestoredContents;
+use crate::target::postgres::globals::RestoredRoles;
 use crate::target::postgres::{Servers, SharedServer};
 use crate::template::KeyPattern;
 
@@ -42,6 +43,9 @@ pub struct Tools {
     pub jobs: usize,
     /// The stack, for checks that ask it or join it.
     pub stack: Stack,
+    /// The source's roles, if they were restored, and owners and privileges with each database. A role that only dumps name
+    /// is on the server and not among them.
+    pub roles: Option<Arc<RestoredRoles>>,
 }
 
 /// The stack, as far as checks have to do with it.

@@ -12,7 +12,7 @@ use crate::store::{self, Store};
 /// What came of reading a manifest.
 pub enum StoredManifest {
     /// It was read.
-    Read(Manifest),
+    Read(Box<Manifest>),
     /// The store has none.
     Absent,
     /// It is there and cannot be read, for this reason.
@@ -36,7 +36,7 @@ pub async fn read_manifest(
         Err(failure) => return Ok(StoredManifest::Unreadable(failure.message)),
     };
     match Manifest::parse(&json) {
-        Ok(manifest) => Ok(StoredManifest::Read(manifest)),
+        Ok(manifest) => Ok(StoredManifest::Read(Box::new(manifest))),
         Err(error @ ManifestError::Malformed(_)) => {
             Ok(StoredManifest::Unreadable(format!("the manifest {key} cannot be read: {error}")))
         }

@@ -21,8 +21,11 @@ use crate::template::{Environment, Purpose};
 use crate::view::{Page, stderr};
 
 const EXAMPLES: &str = "\
-Each database is dumped with pg_dump --format=custom --no-owner --no-privileges, encrypted with age and uploaded as
-one stream. A dump that fails or is empty leaves nothing in the store. Nothing is ever overwritten.
+Each database is dumped with pg_dump --format=custom, encrypted with age and uploaded as one stream. A dump that fails
+or is empty leaves nothing in the store. Nothing is ever overwritten.
+
+Roles, memberships and role settings, which no dump holds, go into an object beside the dumps: the server's globals, by
+pg_dumpall --globals-only --no-role-passwords. `privileges = false` in [backup] leaves out roles and privileges.
 
 While a database is dumped, its rows are read under the same snapshot. Counts and fingerprints of all tables go into a
 manifest beside the dumps, encrypted like them, for a drill's check of the type `fingerprint`.
@@ -86,6 +89,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         recipients: Arc::new(recipients),
         verify_with,
         manifest: (!args.no_manifest).then(FingerprintKey::random),
+        globals: true,
         clock,
     };
     let report = job.run(&Stop::on_signal(Interrupted::Makes("backup")).token, &narrate).await?;
@@ -120,10 +124,30 @@ fn plan_text(plan: &BackupPlan) -> String {
     for dump in &plan.dumps {
         writeln!(out, "{} → {}", dump.database, dump.key);
     }
+    if let Some(key) = &plan.globals {
+        writeln!(out, "globals → {key}");
+    }
     if let Some(key) = &plan.manifest {
         writeln!(out, "manifest → {key}");
     }
+    for warning in &plan.warnings {
+        writeln!(out, "warning: {warning}");
+    }
     out.text()
+}
+
+/// What became of the server's roles.
+fn globals_text(report: &BackupReport, out: &mut Page) {
+    let Some(written) = &report.globals else { return };
+    let outcome = match (&written.error, &written.uploaded) {
+        (Some(error), _) => format!("FAILED: {}", human::one_line(&error.message, 300)),
+        (None, uploaded) => {
+            let bytes = uploaded.as_ref().map_or(0, |uploaded| uploaded.size_bytes);
+            let read_back = if written.verified { ", read back" } else { "" };
+            format!("{} of roles and their settings{read_back}", human::bytes(bytes))
+        }
+    };
+    writeln!(out, "{}  {outcome}", written.key);
 }
 
 /// What became of the manifest, and what is not in it.
@@ -164,6 +188,7 @@ fn text(report: &BackupReport) -> String {
         };
         writeln!(out, "{}  {outcome}", dump.key);
     }
+    globals_text(report, &mut out);
     manifest_text(report, &mut out);
     if let Some(hint) = report.failure().and_then(|failure| failure.hint.as_ref()) {
         writeln!(out, "hint: {hint}");

@@ -156,9 +156,9 @@ impl Stage {
         match how {
             Some(How::Dump(edit)) => {
                 self.edit(source, std::slice::from_ref(edit)).await?;
-                // The manifest of the sound dump stays.
-                let job =
-                    self.job(source, vec![edit.database()], Clock::fixed(report.taken_at), false).await?;
+                // The manifest and the globals of the sound dump stay.
+                let clock = Clock::fixed(report.taken_at);
+                let job = self.job(source, vec![edit.database()], clock, false, false).await?;
                 // Nothing is ever overwritten in a store, so the sound dump goes first.
                 fs::remove_file(self.path_of(&report, &edit.database())?).map_err(no_directory)?;
                 let report = job.run(cancel, &self.narrate).await?;
@@ -202,7 +202,7 @@ impl Stage {
     ) -> Result<BackupReport> {
         let everything: Vec<DatabaseName> =
             self.template.databases.iter().map(|database| database.name.clone()).collect();
-        let job = self.job(source, everything, self.clock.clone(), manifest).await?;
+        let job = self.job(source, everything, self.clock.clone(), manifest, true).await?;
         let report = job.run(cancel, &self.narrate).await?;
         report.failure().cloned().map_or(Ok(report), Err)
     }
@@ -220,6 +220,7 @@ impl Stage {
         databases: Vec<DatabaseName>,
         clock: Clock,
         manifest: bool,
+        globals: bool,
     ) -> Result<Job> {
         let mut template = self.template.clone();
         if let Some(backup) = &mut template.backup {
@@ -234,6 +235,7 @@ impl Stage {
             template: Arc::new(template),
             store: Arc::new(self.store().await?),
             manifest: manifest.then(FingerprintKey::random),
+            globals,
             clock,
         })
     }

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
+use super::access::left_out_sentence;
 use super::fetch::{Arrived, Fetcher};
 use super::journal::Journal;
 use crate::check::DrillTemplate;
 use crate::format::BackupContents;
-use crate::format::pg_custom::Promised;
+use crate::format::pg_custom::{NamedRoles, Promised};
 use crate::model::codes;
 use crate::model::event::{DatabaseEvent, Event};
 use crate::model::failure::{Failure, Result};
+use crate::model::human;
 use crate::model::names::DatabaseName;
-use crate::model::verdict::{RecoveryPoint, StageSeconds};
+use crate::model::verdict::{MadeUpRole, RecoveryPoint, StageSeconds};
 use crate::target::postgres::catalog::RestoredContents;
+use crate::target::postgres::globals::RestoredRoles;
 use crate::target::{self, Restoration, RestoreEvent};
 
 /// Dumps of at least this size are restored by several workers; for smaller ones starting them costs more.
@@ -43,6 +46,8 @@ pub struct RestoredDatabase {
     pub point: RecoveryPoint,
     /// What each stage took.
     pub seconds: StageSeconds,
+    /// Roles that own something in it or that policies are for, and that the globals do not have.
+    pub missing_roles: Vec<String>,
 }
 
 /// Waits until a database is restored, or will not be.
@@ -75,8 +80,17 @@ pub struct DatabaseRestore {
     pub jobs: usize,
     /// The template. It names the locale to use where the image lacks the database's own, and hints of its system.
     pub template: Arc<DrillTemplate>,
+    /// The roles that are there, if owners and privileges are restored.
+    pub roles: Option<Arc<RestoredRoles>>,
     /// Where events are recorded.
     pub journal: Journal,
+}
+
+/// What restoring a dump came to.
+#[derive(Default)]
+struct Restored {
+    seconds: Option<f64>,
+    missing_roles: Vec<String>,
 }
 
 impl DatabaseRestore {
@@ -132,11 +146,12 @@ impl DatabaseRestore {
         let (mut point, mut seconds) = (self.point.clone(), StageSeconds::default());
         point.was_read(&arrived.transfer);
         seconds.was_read(&arrived.transfer);
-        seconds.restore = self.restore_contents(&arrived).await?;
+        let Restored { seconds: restoring, missing_roles } = self.restore_contents(&arrived).await?;
+        seconds.restore = restoring;
         let (contents, counting) = self.count().await?;
         seconds.count = Some(counting);
         let BackupContents::PgCustom(toc) = &arrived.contents;
-        Ok(Some(RestoredDatabase { contents, promised: toc.promised(), point, seconds }))
+        Ok(Some(RestoredDatabase { contents, promised: toc.promised(), point, seconds, missing_roles }))
     }
 
     /// Counts the rows of all tables. Returns what that took, too.
@@ -157,8 +172,8 @@ impl DatabaseRestore {
         Ok((contents, seconds))
     }
 
-    /// Restores what arrived, and returns the seconds that took.
-    async fn restore_contents(&self, arrived: &Arrived) -> Result<Option<f64>> {
+    /// Restores what arrived.
+    async fn restore_contents(&self, arrived: &Arrived) -> Result<Restored> {
         let jobs = if arrived.transfer.plaintext_bytes >= LARGE_DUMP { self.jobs } else { 1 };
         let permits = u32::try_from(jobs).unwrap_or(u32::MAX);
         let _permits = self.workers.acquire_many(permits).await.expect("never closed");
@@ -172,26 +187,60 @@ impl DatabaseRestore {
                 contents: &arrived.contents,
                 jobs,
                 locale: self.template.server_of(&self.point.database).settings.locale.as_deref(),
+                roles: self.roles.as_deref(),
                 report: &report,
             };
             (target::of(&arrived.contents).restore)(restoration).await
         };
         let recording = async {
-            let mut took = None;
+            let mut came_to = Restored::default();
             while let Some(event) = reported.recv().await {
                 match event {
                     RestoreEvent::Warning(text) => self.warn(&text).await,
+                    RestoreEvent::RolesMadeUp(roles) => {
+                        self.record_made_up(&roles).await;
+                        came_to.missing_roles.extend(roles.needed);
+                    }
+                    RestoreEvent::AccessLeftOut(left_out) => self.record_left_out(left_out).await,
                     RestoreEvent::Started => self.record(DatabaseEvent::Restoring { jobs }).await,
                     RestoreEvent::Ended(outcome, seconds) => {
-                        took = Some(seconds);
+                        came_to.seconds = Some(seconds);
                         self.record(DatabaseEvent::PgRestore { outcome, seconds }).await;
                     }
                 }
             }
-            took
+            came_to
         };
-        let (restored, took) = tokio::join!(restoring, recording);
-        restored.map(|()| took)
+        let (restored, came_to) = tokio::join!(restoring, recording);
+        restored.map(|()| came_to)
+    }
+
+    async fn record_made_up(&self, roles: &NamedRoles) {
+        let made_up = |needed| {
+            move |name: &String| MadeUpRole {
+                name: name.clone(),
+                database: self.point.database.clone(),
+                needed,
+            }
+        };
+        let all: Vec<MadeUpRole> =
+            roles.needed.iter().map(made_up(true)).chain(roles.granted.iter().map(made_up(false))).collect();
+        let names: Vec<&str> = all.iter().map(|role| role.name.as_str()).collect();
+        let text = format!(
+            "{}: the globals do not have roles that the dump names, so they were made up and lack what they had: {}",
+            self.point.database,
+            human::one_line(&names.join(", "), 400)
+        );
+        self.journal.record(Event::Warning(text.clone())).await;
+        self.journal.record(Event::NotVerified(text)).await;
+        self.record(DatabaseEvent::RolesMadeUp(all)).await;
+    }
+
+    async fn record_left_out(&self, left_out: Vec<String>) {
+        let text = left_out_sentence(self.point.database.as_str(), &left_out);
+        self.journal.record(Event::Warning(text.clone())).await;
+        self.journal.record(Event::NotVerified(text)).await;
+        self.record(DatabaseEvent::AccessLeftOut(left_out)).await;
     }
 
     /// A dump of another of the template's databases under this one's key means that the backup job mixed them up: this

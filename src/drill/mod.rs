@@ -1,5 +1,6 @@
 //! The drill: its phases, what is restored and checked in which order, and the fold of its events into the verdict.
 
+mod access;
 mod alone;
 mod conclude;
 mod database;

@@ -9,7 +9,9 @@ use crate::model::event::{DatabaseEvent, Event, PlannedDrill};
 use crate::model::failure::Class;
 use crate::model::names::DatabaseName;
 use crate::model::phase::Phase;
-use crate::model::verdict::{DatabaseStatus, PhaseTime, Runner, Severity, Status, TeardownStatus, Verdict};
+use crate::model::verdict::{
+    AccessRecord, DatabaseStatus, PhaseTime, Runner, Severity, Status, TeardownStatus, Verdict,
+};
 use crate::plan::code::inside::POST_DATA_MISSING;
 
 /// Takes an event that happened `now`, by a clock that never goes back, into the verdict.
@@ -33,6 +35,7 @@ pub fn apply(verdict: &mut Verdict, event: &Event, now: DateTime<Utc>) {
         Event::StackUp(stack) => verdict.stack = stack.clone(),
         Event::Project(project) => verdict.project = project.clone(),
         Event::Isolation(isolation) => verdict.isolation = isolation.clone(),
+        Event::Access(record) => verdict.access = Some((**record).clone()),
         Event::Database(name, event) => database(verdict, name, event),
         Event::CheckFinished(check) => verdict.checks.push(check.clone()),
         Event::ChecksFinished { seconds } => verdict.verification_seconds = Some(*seconds),
@@ -107,6 +110,17 @@ fn database(verdict: &mut Verdict, name: &DatabaseName, event: &DatabaseEvent) {
         | DatabaseEvent::Waiting
         | DatabaseEvent::Restoring { .. }
         | DatabaseEvent::Counting => {}
+        DatabaseEvent::RolesMadeUp(roles) => {
+            if let Some(access) = &mut verdict.access {
+                access.made_up.extend(roles.iter().cloned());
+            }
+        }
+        DatabaseEvent::AccessLeftOut(left_out) => {
+            if let Some(access) = &mut verdict.access {
+                let room = AccessRecord::LEFT_OUT_LIMIT.saturating_sub(access.left_out.len());
+                access.left_out.extend(left_out.iter().take(room).map(|what| format!("{name}: {what}")));
+            }
+        }
         DatabaseEvent::Fetched(fetched) => {
             database.archive = Some(fetched.archive.clone());
             database.seconds.was_read(&fetched.transfer);

@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::access::restore_roles;
 use super::database::{DatabaseRestore, RestoreProgress, settled};
 use super::fetch::Fetcher;
 use super::journal::Journal;
@@ -22,6 +23,7 @@ use crate::model::failure::{Class, Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Check, CheckStatus, RecoverySet};
 use crate::plan::DrillPlan;
+use crate::target::postgres::globals::RestoredRoles;
 use crate::target::postgres::{Server, Servers};
 
 /// Recovery points fetched at once: enough to keep the network busy, few enough to keep memory small.
@@ -42,7 +44,9 @@ pub async fn restore_and_check(
 ) -> Result<Measured> {
     let mut tasks = JoinSet::new();
     let jobs = drill.jobs(target.first().engine.info());
-    let waiting = spawn_databases(drill, plan, target, jobs, journal, &mut tasks);
+    let access = restore_roles(drill, plan, target.first(), journal).await;
+    let roles = access.restored;
+    let waiting = spawn_databases(drill, plan, target, jobs, roles.clone(), journal, &mut tasks);
     let tools = Arc::new(check::Tools {
         servers: servers(drill, target, jobs),
         points: plan.recovery_set.clone(),
@@ -52,7 +56,11 @@ pub async fn restore_and_check(
         jobs,
         earlier: Arc::clone(&drill.earlier),
         stack: target.for_checks(),
+        roles,
     });
+    if let Some(sentence) = restored_elsewhere(drill, target) {
+        journal.record(Event::NotVerified(sentence)).await;
+    }
     for sentence in check::looked_at_by_no_check(&drill.template) {
         journal.record(Event::NotVerified(sentence)).await;
     }
@@ -83,12 +91,47 @@ pub async fn restore_and_check(
     failures.extend(failed_checks.into_values());
     let verification = covered(intervals).as_secs_f64();
     journal.record(Event::ChecksFinished { seconds: verification }).await;
+    failures.extend(access.failure);
+    failures.extend(missing_roles(&waiting).await);
     // Stable: among equals the first to be reported stays first.
     failures.sort_by_key(|failure| failure.class != Class::Bad);
     match failures.into_iter().next() {
         Some(failure) => Err(failure),
         None => Ok(measured(drill, plan, &waiting, verification).await),
     }
+}
+
+/// Databases of servers that no globals are known of: `backup` writes those of the first.
+fn restored_elsewhere(drill: &Drill, target: &RestoreTarget) -> Option<String> {
+    let first = &target.first().name;
+    let databases = drill.template.databases.iter().filter(|database| database.server_name() != *first);
+    let names: Vec<&str> = databases.map(|database| database.name.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        let names = crate::model::human::one_line(&names.join(", "), 400);
+        format!("{names}: restored without roles, owners and privileges, which a drill does on its first server only")
+    })
+}
+
+/// That roles are missing without which what was restored is not what the source was.
+async fn missing_roles(waiting: &Waiting) -> Option<Failure> {
+    let mut missing = BTreeMap::new();
+    for (name, progress) in waiting {
+        if let Some(database) = settled(progress.clone()).await {
+            for role in &database.missing_roles {
+                missing.entry(role.clone()).or_insert_with(Vec::new).push(name.as_str());
+            }
+        }
+    }
+    let named: Vec<String> =
+        missing.iter().map(|(role, databases)| format!("{role} ({})", databases.join(", "))).collect();
+    (!named.is_empty()).then(|| {
+        let named = crate::model::human::one_line(&named.join(", "), 400);
+        let message = format!("the globals lack roles that own something in a database, or that a policy is for: {named}");
+        Failure::bad(codes::ROLE_LOST, message).hint(
+            "a recovery would lack them too: check what the backup job leaves out; roles that are made in another way can \
+             be listed in postgres.roles",
+        )
+    })
 }
 
 /// What was measured of databases that are all restored.
@@ -147,6 +190,7 @@ fn spawn_databases(
     plan: &DrillPlan,
     target: &RestoreTarget,
     jobs: usize,
+    roles: Option<Arc<RestoredRoles>>,
     journal: &Journal,
     tasks: &mut JoinSet<Option<Failure>>,
 ) -> Waiting {
@@ -180,6 +224,7 @@ fn spawn_databases(
             workers: Arc::clone(&workers),
             jobs,
             template: Arc::clone(&drill.template),
+            roles: roles.clone().filter(|_| ready.server.name == target.first().name),
             journal: journal.clone(),
         };
         waiting.insert(name.clone(), progress);

@@ -82,6 +82,7 @@ impl Drill {
                 store: Some(template.store.record()),
                 ..verdict::PlanRecord::default()
             },
+            access: None,
             databases: template
                 .databases
                 .iter()

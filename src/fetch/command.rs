@@ -6,7 +6,7 @@ use crate::format::BackupContents;
 use crate::format::pg_custom::{DatabaseLocale, LocaleProvider, Toc};
 use crate::model::human;
 use crate::model::names::DatabaseName;
-use crate::target::postgres::restore::what_is_restored;
+use crate::target::postgres::restore::{Kept, what_is_restored};
 
 /// The commands, for a shell: the empty database as it was, and `pg_restore`. A dump that comes from stdin is restored by
 /// one worker; `pg_restore` cannot do otherwise.
@@ -15,6 +15,7 @@ pub(super) fn commands(
     contents: &BackupContents,
     file: Option<&Path>,
     jobs: Option<usize>,
+    kept: Kept,
 ) -> Vec<String> {
     let BackupContents::PgCustom(toc) = contents;
     let mut commands = vec![line(&createdb(database, toc))];
@@ -27,7 +28,7 @@ pub(super) fn commands(
     }
     let mut restore = vec!["pg_restore".to_owned(), format!("--dbname={database}")];
     restore.extend(jobs.filter(|jobs| file.is_some() && *jobs > 1).map(|jobs| format!("--jobs={jobs}")));
-    restore.extend(what_is_restored().iter().map(|option| (*option).to_owned()));
+    restore.extend(what_is_restored(kept).iter().map(|option| (*option).to_owned()));
     restore.extend(file.map(|file| match file.to_string_lossy() {
         path if path.starts_with('-') => format!("./{path}"),
         path => path.into_owned(),
@@ -99,18 +100,19 @@ mod tests {
     #[test]
     fn the_line_is_that_of_the_drill_for_a_shell() {
         let (name, contents) = ("shop".parse().unwrap(), contents("pg17-gzip"));
-        let made = commands(&name, &contents, Some(Path::new("/srv/it's/shop.dump")), Some(4));
+        let made = commands(&name, &contents, Some(Path::new("/srv/it's/shop.dump")), Some(4), Kept::NOTHING);
         assert!(
             made[0].starts_with("createdb --template=template0 --encoding=UTF8 --lc-collate="),
             "{made:?}"
         );
         assert!(made[0].ends_with(" shop"), "{made:?}");
         let line = made.last().unwrap();
-        let options = what_is_restored().join(" ");
+        let options = what_is_restored(Kept::NOTHING).join(" ");
         assert_eq!(*line, format!(r"pg_restore --dbname=shop --jobs=4 {options} '/srv/it'\''s/shop.dump'"));
-        let piped = commands(&name, &contents, None, Some(4));
-        assert_eq!(*piped.last().unwrap(), format!("pg_restore --dbname=shop {options}"));
-        let odd = commands(&name, &contents, Some(Path::new("-x")), None);
+        let piped = commands(&name, &contents, None, Some(4), Kept { access: true, labels: false });
+        let line = "pg_restore --dbname=shop --no-tablespaces --no-security-labels --no-subscriptions";
+        assert_eq!(*piped.last().unwrap(), line, "with owners and privileges, as that drill did");
+        let odd = commands(&name, &contents, Some(Path::new("-x")), None, Kept::NOTHING);
         assert!(odd.last().unwrap().ends_with(" ./-x"), "{odd:?}");
     }
 

@@ -26,6 +26,7 @@ use crate::model::verdict::RecoveryPoint;
 use crate::plan;
 use crate::store::Store;
 use crate::survey;
+use crate::target::postgres::restore::Kept;
 use crate::template::{KeyPattern, Template};
 use output::Output;
 use proof::{Proof, Proofs};
@@ -105,7 +106,8 @@ impl FetchTask {
         }
         let place = output.commit()?;
         let jobs = proof.and_then(|proof| proof.jobs);
-        let restore = command::commands(&point.database, &arrived.contents, place.as_deref(), jobs);
+        let kept = proof.map_or(Kept::NOTHING, |proof| proof.kept);
+        let restore = command::commands(&point.database, &arrived.contents, place.as_deref(), jobs, kept);
         Ok(FetchReport {
             schema_version: 1,
             template: self.template.name.clone(),

@@ -6,7 +6,8 @@ use super::report::{Digests, ProvedBy, moment};
 use crate::evidence::{Lineage, Verdicts};
 use crate::model::human;
 use crate::model::names::{DatabaseName, ObjectKey};
-use crate::model::verdict::{RecoveryPoint, Status, Verdict};
+use crate::model::verdict::{AccessStatus, RecoveryPoint, Status, Verdict};
+use crate::target::postgres::restore::Kept;
 use crate::template::Template;
 
 /// Verdicts that are opened at most, the newest first.
@@ -19,6 +20,8 @@ pub(super) struct Proof {
     pub(super) point: RecoveryPoint,
     /// Workers that restored it.
     pub(super) jobs: Option<usize>,
+    /// What it restored besides objects and rows.
+    pub(super) kept: Kept,
     /// Its place among all drills of this database, the newest first.
     nth: usize,
     digests: Digests,
@@ -94,6 +97,11 @@ impl Proofs {
     }
 }
 
+/// Whether a drill restored owners and privileges.
+fn had_access(verdict: &Verdict) -> bool {
+    verdict.access.as_ref().is_some_and(|access| access.status == AccessStatus::Restored)
+}
+
 impl Proof {
     /// None if the verdict does not say which bytes were restored.
     fn of(nth: usize, path: &Path, verdict: &Verdict, point: &RecoveryPoint) -> Option<Self> {
@@ -112,6 +120,8 @@ impl Proof {
                 plaintext_sha256: point.plaintext_sha256.clone()?,
             },
             jobs: record.pg_restore.as_ref().map(|run| run.jobs),
+            // The verdict does not say whether labels were restored, and no server but the source may know them.
+            kept: Kept { access: had_access(verdict), labels: false },
             point: point.clone(),
             nth,
         })

@@ -7,6 +7,7 @@ mod archive;
 mod inspector;
 mod kind;
 pub mod pg_custom;
+pub mod pg_globals;
 
 pub use inspector::{FORMATS, Inspector};
 pub use kind::{BackupContents, FormatKind, Inspect, NoContents, Progress};

@@ -7,8 +7,8 @@ use crate::model::names::{DatabaseName, ProjectName};
 use crate::model::phase::Phase;
 use crate::model::transfer::TransferStats;
 use crate::model::verdict::{
-    Archive, Check, Finding, Isolation, Objective, Objectives, PgRestore, PlanCost, RecoverySet, Stack,
-    Teardown, Verdict,
+    AccessRecord, Archive, Check, Finding, Isolation, MadeUpRole, Objective, Objectives, PgRestore, PlanCost,
+    RecoverySet, Stack, Teardown, Verdict,
 };
 
 /// Something that happened.
@@ -40,6 +40,8 @@ pub enum Event {
     StackUp(Stack),
     /// Isolation was proved, or not, or confirmed.
     Isolation(Isolation),
+    /// The roles of the source are there, or owners and privileges are not restored.
+    Access(Box<AccessRecord>),
     /// Something happened to a database.
     Database(DatabaseName, DatabaseEvent),
     /// A check began.
@@ -88,6 +90,10 @@ pub enum DatabaseEvent {
         /// The seconds it took.
         seconds: f64,
     },
+    /// Roles that its dump names and that the globals do not have were made up.
+    RolesMadeUp(Vec<MadeUpRole>),
+    /// Something of its owners, privileges and settings was not restored.
+    AccessLeftOut(Vec<String>),
     /// Rows are being counted.
     Counting,
     /// It is restored, and its rows are counted.

@@ -2,8 +2,10 @@
 
 use futures_util::future::BoxFuture;
 
+use super::postgres::globals::RestoredRoles;
 use super::postgres::server::Server;
 use crate::format::BackupContents;
+use crate::format::pg_custom::NamedRoles;
 use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::PgRestore;
@@ -32,6 +34,8 @@ pub struct Restoration<'a> {
     pub jobs: usize,
     /// The locale for a database whose own the image lacks.
     pub locale: Option<&'a str>,
+    /// The roles that are there, if owners and privileges are restored.
+    pub roles: Option<&'a RestoredRoles>,
     /// Takes what happens on the way.
     pub report: &'a (dyn Fn(RestoreEvent) + Send + Sync),
 }
@@ -41,6 +45,10 @@ pub struct Restoration<'a> {
 pub enum RestoreEvent {
     /// Something an operator should know.
     Warning(String),
+    /// Roles that the dump names and that the globals do not have: they were made up.
+    RolesMadeUp(NamedRoles),
+    /// What was not restored of owners, privileges and settings.
+    AccessLeftOut(Vec<String>),
     /// Rows are being restored from here on.
     Started,
     /// The program that restores has ended, after so many seconds.

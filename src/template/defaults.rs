@@ -24,6 +24,14 @@ pub fn timestamp() -> String {
     crate::model::names::COMPACT_TIMESTAMP.to_owned()
 }
 
+pub fn globals() -> String {
+    "globals_{timestamp}.sql.age".to_owned()
+}
+
+pub fn privileges() -> bool {
+    true
+}
+
 pub fn port() -> String {
     "5432".to_owned()
 }

@@ -27,7 +27,8 @@ pub use interpolate::{Environment, MissingVariable};
 pub use key::KeyPattern;
 pub use load::{load, parse};
 pub use schema::{
-    Backup, Database, Encryption, Log, LogCount, Objectives, Postgres, RecoverySetRules, Store, Template,
+    Access, Backup, Database, Encryption, Log, LogCount, Objectives, Postgres, RecoverySetRules, Store,
+    Template,
 };
 pub use section::CheckSection;
 pub use servers::{DEFAULT_PORT, TemplateServer};

@@ -146,6 +146,9 @@ pub struct Store {
     /// How `{timestamp}` in the key is written (chrono's strftime; UTC).
     #[serde(default = "defaults::timestamp")]
     pub timestamp: String,
+    /// How the key of a server's globals is made from a time, below the prefix.
+    #[serde(default = "defaults::globals")]
+    pub globals: String,
 }
 
 /// How recovery points are decrypted.
@@ -180,6 +183,9 @@ pub struct Postgres {
     /// Roles to create (without login) before anything is restored.
     #[serde(default)]
     pub roles: Vec<String>,
+    /// Whether roles, owners and privileges are restored. Default: if the recovery set has the globals of its server.
+    #[serde(default)]
+    pub access: Option<Access>,
     /// The container's memory limit. Default: three quarters of the engine's memory, divided among the servers.
     #[serde(default)]
     pub memory: Option<ByteSize>,
@@ -193,6 +199,16 @@ pub struct Postgres {
     /// How long the server may take until it answers.
     #[serde(with = "humantime_serde", default = "defaults::ready_timeout")]
     pub ready_timeout: Duration,
+}
+
+/// Whether a drill restores roles, owners and privileges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Roles, owners and privileges: a recovery set without globals fails.
+    Restore,
+    /// None of them.
+    Skip,
 }
 
 /// What a recovery set must meet. A rule that is absent is not judged.
@@ -325,4 +341,7 @@ pub struct Backup {
     pub network: String,
     /// The most memory `pg_dump`'s container may use. Default: three quarters of the engine's.
     pub memory: Option<ByteSize>,
+    /// Whether dumps hold privileges, and the server's roles are written beside them.
+    #[serde(default = "defaults::privileges")]
+    pub privileges: bool,
 }

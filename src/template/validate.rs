@@ -24,6 +24,7 @@ pub(super) fn validate(template: &Template) -> Result<(), String> {
     validate_endpoint(&template.store.endpoint)?;
     let names = database_names(template)?;
     validate_manifest_keys(template, &names)?;
+    validate_globals_key(template, &names)?;
     order::waves(&template.databases)?;
     if template.sections.is_empty() {
         return Err("there is no [[checks]] entry: a drill that verifies nothing proves nothing".to_owned());
@@ -67,6 +68,22 @@ fn validate_manifest_keys(template: &Template, names: &BTreeSet<&DatabaseName>) 
         Some(name) => Err(format!(
             "store.key `{}` gives dumps of the database {name} the keys of manifests: choose another pattern",
             store.key
+        )),
+    }
+}
+
+/// Globals that could be listed as a dump would be drilled as one, and a dump must not be read as globals.
+fn validate_globals_key(template: &Template, names: &BTreeSet<&DatabaseName>) -> Result<(), String> {
+    let store = &template.store;
+    let globals = &store.globals;
+    if globals.matches("{timestamp}").count() != 1 || globals.contains("{database}") {
+        return Err(format!("store.globals `{globals}` must hold {{timestamp}} once, and no {{database}}"));
+    }
+    let pattern = key::KeyPattern::new("", &store.key, &store.timestamp).with_globals(globals);
+    match names.iter().find(|name| pattern.confuses_globals_with(name)) {
+        None => Ok(()),
+        Some(name) => Err(format!(
+            "store.globals `{globals}` gives globals the key of the manifest, or of a dump of {name}: choose another pattern"
         )),
     }
 }

@@ -3,7 +3,9 @@
 use crate::model::event::{DatabaseEvent, Event};
 use crate::model::human;
 use crate::model::phase::Phase;
-use crate::model::verdict::{CheckStatus, IsolationStatus, StackServer, TeardownStatus, Verdict};
+use crate::model::verdict::{
+    AccessStatus, CheckStatus, IsolationStatus, StackServer, TeardownStatus, Verdict,
+};
 
 /// One line about an event, whatever stands in it.
 pub fn line(event: &Event, verdict: &Verdict) -> Option<String> {
@@ -62,6 +64,13 @@ fn text(event: &Event, verdict: &Verdict) -> Option<String> {
                 format!("left behind: {}", teardown.remains())
             }
         },
+        Event::Access(record) => match record.status {
+            AccessStatus::Restored => {
+                format!("{} restored", human::things(record.roles.len() as u64, "role"))
+            }
+            AccessStatus::Skipped | AccessStatus::Absent => "without roles, owners and privileges".to_owned(),
+            AccessStatus::Failed => "roles cannot be restored".to_owned(),
+        },
         Event::Pulling { .. }
         | Event::Disk { .. }
         | Event::Project(_)
@@ -100,6 +109,8 @@ pub fn database_line(event: &DatabaseEvent) -> Option<String> {
 fn database_text(event: &DatabaseEvent) -> Option<String> {
     Some(match event {
         DatabaseEvent::Fetching => "fetching".to_owned(),
+        // Warnings say these.
+        DatabaseEvent::RolesMadeUp(_) | DatabaseEvent::AccessLeftOut(_) => return None,
         DatabaseEvent::Bytes(_) | DatabaseEvent::Measured { .. } => return None,
         DatabaseEvent::Fetched(fetched) => format!(
             "fetched {} (PostgreSQL {}, {} tables)",

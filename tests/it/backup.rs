@@ -44,7 +44,11 @@ fn dumps_are_uploaded_under_their_keys_and_are_archives_that_the_drill_passes_wi
     let objects = site.objects();
     let keys = ["shop", "shop_orders"].map(|name| site.world.key(name, taken_at));
     let manifest = site.world.manifest_key(taken_at);
-    assert_eq!(objects.keys().collect::<Vec<_>>(), [&manifest, &keys[0], &keys[1]]);
+    let globals = site.world.globals_key(taken_at);
+    assert_eq!(objects.keys().collect::<Vec<_>>(), [&globals, &manifest, &keys[0], &keys[1]]);
+    let plaintext = opened(&site.world, &objects[&globals]);
+    assert_eq!(report["globals"]["key"], globals.as_str());
+    assert_eq!(report["globals"]["uploaded"]["plaintext_sha256"], sha256(&plaintext));
     let sealed = std::fs::read(&objects[&manifest]).unwrap();
     let written = &report["manifest"];
     assert_eq!((&written["key"], &written["databases"]), (&manifest.into(), &2.into()));
@@ -150,7 +154,7 @@ fn one_database_that_fails_does_not_keep_the_others_from_being_dumped() {
     assert_eq!(report["dumps"][1]["uploaded"], Value::Null);
     let keys: Vec<String> = site.objects().into_keys().collect();
     let of = |report: &Value| report["key"].as_str().unwrap().to_owned();
-    assert_eq!(keys, [of(&report["manifest"]), of(&report["dumps"][0])]);
+    assert_eq!(keys, [of(&report["globals"]), of(&report["manifest"]), of(&report["dumps"][0])]);
     assert_eq!(report["manifest"]["databases"], 1, "it has what has a dump");
     assert_eq!(site.leftovers(), Vec::<PathBuf>::new());
 }
@@ -188,7 +192,7 @@ fn nothing_is_ever_overwritten() {
     let content =
         || site.objects().into_values().map(|path| std::fs::read(path).unwrap()).collect::<Vec<_>>();
     let mut before = content();
-    assert_eq!(before.len(), 2, "a dump and its manifest");
+    assert_eq!(before.len(), 3, "a dump, the globals and the manifest");
     let mut second = site.backup(&[]);
     if ago(0).date_naive() != day {
         // The day has ended in between.
@@ -212,7 +216,7 @@ fn without_verification_no_private_key_is_needed_and_the_summary_says_so() {
     assert_eq!(outcome.code, 0, "{outcome}");
     let last = outcome.stdout.lines().last().unwrap();
     assert!(last.starts_with("Backup PASSED — 1 dump") && last.ends_with("NOT read back"), "{outcome}");
-    assert_eq!(site.objects().len(), 2, "a dump and its manifest");
+    assert_eq!(site.objects().len(), 3, "a dump, the globals and the manifest");
 }
 
 #[test]
@@ -229,7 +233,14 @@ fn a_dry_run_shows_the_keys_and_touches_neither_the_engine_nor_the_store() {
     assert_eq!(outcome.code, 0, "{outcome}");
     assert!(outcome.stdout.starts_with(&format!("shop → {PREFIX}/shop_")), "{outcome}");
     assert!(outcome.stdout.contains(&format!("\nmanifest → {PREFIX}/manifest_")), "{outcome}");
+    assert!(outcome.stdout.contains(&format!("\nglobals → {PREFIX}/globals_")), "{outcome}");
+    world.template.more.push_str("privileges = false\n");
+    world.write_template();
     let without = world.run(&["backup", "-t", "./template.toml", "--dry-run", "--no-manifest"]);
+    assert!(
+        !without.stdout.contains("globals_") && without.stdout.contains("warning: backup.privileges"),
+        "{without}"
+    );
     assert!(!without.stdout.contains("manifest"), "{without}");
     let bucket = world.path("s3").join(BUCKET);
     assert_eq!(std::fs::read_dir(bucket).unwrap().count(), 0);
@@ -270,7 +281,7 @@ fn the_password_is_shown_to_nobody_while_the_dump_runs_and_the_object_only_once_
     drop(lock);
     let outcome = backup.finish();
     assert_eq!(outcome.code, 0, "{outcome}");
-    assert_eq!(site.objects().len(), 2, "the dump and its manifest");
+    assert_eq!(site.objects().len(), 3, "the dump, the globals and the manifest");
 }
 
 #[test]
@@ -292,6 +303,7 @@ fn a_dump_that_is_damaged_before_it_is_read_back_fails_the_backup() {
         recipients: Arc::new(Recipients::parse(&[site.world.recipient.clone()]).unwrap()),
         verify_with: Some(Arc::new(Identities::load(&template.encryption.identities).unwrap())),
         manifest: Some(FingerprintKey::random()),
+        globals: true,
         template,
         clock: Clock::system(),
     };

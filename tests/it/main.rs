@@ -30,6 +30,7 @@ mod proxy;
 mod rechecks;
 mod redteam;
 mod restoring;
+mod roles;
 mod servers;
 mod site;
 mod soak;

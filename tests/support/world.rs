@@ -35,6 +35,7 @@ pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("
 pub fn store_settings(bucket: &str, endpoint: &str) -> template::Store {
     template::Store {
         url: format!("s3://{bucket}"),
+        globals: String::new(),
         endpoint: endpoint.to_owned(),
         region: String::new(),
         key: String::new(),
@@ -225,6 +226,11 @@ impl World {
     /// The key of the manifest of a backup taken at this time.
     pub fn manifest_key(&self, taken_at: DateTime<Utc>) -> String {
         format!("{PREFIX}/manifest_{}.json.age", compact(taken_at))
+    }
+
+    /// The key of the globals of a backup taken at this time.
+    pub fn globals_key(&self, taken_at: DateTime<Utc>) -> String {
+        format!("{PREFIX}/globals_{}.sql.age", compact(taken_at))
     }
 
     /// Puts an object into the bucket, as it is.

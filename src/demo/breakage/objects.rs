@@ -29,6 +29,8 @@ pub enum ObjectChange {
     OtherKey(&'static str),
     /// A recovery point is replaced by that of another database.
     Swap(&'static str, &'static str),
+    /// A role is taken out of the globals, and the manifest that has their hash is removed.
+    LoseRole(&'static str),
 }
 
 /// Changes objects in a directory that an S3 server serves as a bucket's prefix. Returns the keys' last parts.
@@ -41,6 +43,9 @@ pub fn apply(
     identities: &Identities,
     recipients: &Recipients,
 ) -> Result<String> {
+    if let ObjectChange::LoseRole(role) = change {
+        return lose_role(role, directory, identities, recipients);
+    }
     let (ObjectChange::Truncate(database)
     | ObjectChange::FlipBit(database)
     | ObjectChange::Empty(database)
@@ -49,7 +54,8 @@ pub fn apply(
     | ObjectChange::EmptyDump(database)
     | ObjectChange::Terminal(database)
     | ObjectChange::OtherKey(database)
-    | ObjectChange::Swap(database, _)) = change;
+    | ObjectChange::Swap(database, _)
+    | ObjectChange::LoseRole(database)) = change;
     let path = newest(directory, database)?;
     let object = fs::read(&path).map_err(|error| failed(&error))?;
     let changed = match change {
@@ -79,9 +85,28 @@ pub fn apply(
             fs::remove_file(&path).map_err(|error| failed(&error))?;
             return Ok(database.to_owned());
         }
+        ObjectChange::LoseRole(_) => unreachable!("it is no database's object"),
     };
     fs::write(&path, changed).map_err(|error| failed(&error))?;
     Ok(database.to_owned())
+}
+
+fn lose_role(
+    role: &str,
+    directory: &Path,
+    identities: &Identities,
+    recipients: &Recipients,
+) -> Result<String> {
+    let path = newest(directory, "globals")?;
+    let object = fs::read(&path).map_err(|error| failed(&error))?;
+    let file = layer::open_whole("the globals", &object, identities)?;
+    let statement = format!("ROLE {role}");
+    let lines = String::from_utf8_lossy(&file);
+    let left: String =
+        lines.lines().filter(|line| !line.contains(&statement)).map(|line| format!("{line}\n")).collect();
+    fs::write(&path, layer::seal_whole(left.as_bytes(), recipients)?).map_err(|error| failed(&error))?;
+    fs::remove_file(newest(directory, "manifest")?).map_err(|error| failed(&error))?;
+    Ok(role.to_owned())
 }
 
 /// One bit in the middle, behind the header, is inverted.

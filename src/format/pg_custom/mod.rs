@@ -32,6 +32,7 @@
 //! `pg_backup_archiver.h` (versions, data states), `pg_backup_custom.c` (`_ReadExtraToc`), and for what
 //! entries contain, `pg_dump.c`.
 
+mod access;
 mod database;
 mod entry;
 mod entry_reader;
@@ -44,13 +45,14 @@ mod line_feeds;
 mod needs;
 mod objects;
 mod reader;
-mod sql;
+pub(super) mod sql;
 #[cfg(test)]
 mod tests;
 mod toc;
 mod version;
 
 pub use self::{
+    access::{DatabaseGrant, NamedRoles},
     database::{DatabaseLocale, DatabaseSetting, LocaleProvider},
     entry::{CatalogId, Data, Entry, Section},
     error::ArchiveError,

@@ -7,7 +7,7 @@
 use std::{iter::Peekable, str::Chars};
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Token {
+pub(in crate::format) enum Token {
     /// A keyword or plain name, in lower case.
     Word(String),
     /// `"A name"`, without its quotes.
@@ -24,13 +24,39 @@ enum Role {
     StandIn,
 }
 
-pub(super) struct Tokens<'a> {
+pub(in crate::format) struct Tokens<'a> {
     chars: Peekable<Chars<'a>>,
 }
 
 impl<'a> Tokens<'a> {
-    pub(super) fn new(sql: &'a str) -> Self {
+    pub(in crate::format) fn new(sql: &'a str) -> Self {
         Self { chars: sql.chars().peekable() }
+    }
+
+    /// Passes over white space and comments. Returns a command for `psql`, if that is what comes: the rest of its line.
+    pub(in crate::format) fn between_statements(&mut self) -> Option<String> {
+        loop {
+            while self.chars.next_if(char::is_ascii_whitespace).is_some() {}
+            let mut ahead = self.chars.clone();
+            match (ahead.next(), ahead.next()) {
+                (Some('-'), Some('-')) => drop(self.line()),
+                (Some('\\'), _) => return Some(self.line()),
+                _ => return None,
+            }
+        }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        while let Some(c) = self.chars.next_if(|&c| c != '\n') {
+            line.push(c);
+        }
+        line
+    }
+
+    /// Whether there is no character left.
+    pub(in crate::format) fn is_at_end(&self) -> bool {
+        self.chars.clone().next().is_none()
     }
 
     /// The inside of quotes up to the end; a doubled quote is one quote. `None` if they never close.

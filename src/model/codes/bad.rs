@@ -89,6 +89,21 @@ codes! {
     PG_DUMP_FAILED = "pg_dump_failed":
         "`backup` only: `pg_dump` failed; nothing was uploaded.",
         "The hint follows from what `pg_dump` said.";
+    PG_DUMPALL_FAILED = "pg_dumpall_failed":
+        "`backup` only: `pg_dumpall` failed, so the server's roles were not backed up. The dumps are kept.",
+        "The hint follows from what `pg_dumpall` said.";
+    GLOBALS_MISSING = "globals_missing":
+        "The recovery set has no globals although the manifest or the template says that it has.",
+        "Check the backup job. `access = \"skip\"` in `[postgres]` drills without roles.";
+    GLOBALS_REPLACED = "globals_replaced":
+        "The globals in the store are not those that the backup wrote: their SHA-256 is another than in the manifest.",
+        "Find out who wrote to the store.";
+    ROLE_LOST = "role_lost":
+        "The globals lack a role that owns something in a database, or that a policy is for.",
+        "A recovery would lack it too. Check what the backup job leaves out.";
+    GLOBALS_UNREADABLE = "globals_unreadable":
+        "The globals of the recovery set cannot be decrypted, are cut off, or are not what `pg_dumpall` writes.",
+        "Compare the object with the backup job's log. `access = \"skip\"` in `[postgres]` drills without roles.";
     READBACK_DIFFERS = "readback_differs":
         "`backup` only: reading the dump back does not give what was uploaded.",
         "Do not rely on the dump. Check the store, and run the backup again.";

@@ -6,6 +6,7 @@
 
 mod access;
 mod fingerprint;
+mod globals;
 mod objects;
 
 use std::fmt;
@@ -21,6 +22,7 @@ pub use access::{
     Roles, RowSecurity,
 };
 pub use fingerprint::{Fingerprint, RowHasher, TableFold, UnfinishedRow};
+pub use globals::Globals;
 pub use objects::{
     CatalogObject, Definition, FORM, NOT_POPULATED, ObjectKind, ObjectName, ObjectsRecord, POPULATED,
 };
@@ -47,6 +49,9 @@ pub struct Manifest {
     pub algorithm: String,
     /// The key that rows are hashed with.
     pub fingerprint_key: FingerprintKey,
+    /// The globals of their server, if they were written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub globals: Option<Globals>,
     /// The databases whose dumps are in the store.
     pub databases: Vec<Database>,
     /// The source's roles; absent in manifests of older versions.
@@ -272,6 +277,7 @@ pub(crate) mod tests {
             tool_version: "0.0.0".to_owned(),
             algorithm: ALGORITHM.to_owned(),
             fingerprint_key,
+            globals: None,
             databases: vec![Database {
                 name: "shop".parse().unwrap(),
                 key: ObjectKey::new("nightly/shop_20260517T083111Z.dump.age"),

@@ -109,6 +109,7 @@ impl<T: Draw> Draw for BTreeMap<String, T> {
 
 enums! {
     Status { Running, Pass, Fail, Inconclusive, Cancelled, DryRun }
+    AccessStatus { Restored, Skipped, Absent, Failed }
     DatabaseStatus { Pending, Restored, Failed, Missing, Skipped }
     CheckStatus { Pass, Fail, Error, Skipped }
     Severity { Info, Warning, Error }
@@ -123,10 +124,14 @@ enums! {
 structs! {
     Verdict {
         schema_version, drill_id, template, timestamp, project, status, operator, started_at, finished_at,
-        duration_seconds, at, tool, runner, recovery_set, plan, databases, stack, isolation, checks,
+        duration_seconds, at, tool, runner, recovery_set, plan, access, databases, stack, isolation, checks,
         verification_seconds, objectives, rows_verified, kept, teardown, phases, only, failure, warnings,
         not_verified,
     }
+    AccessRecord { status, globals, roles, roles_dropped, memberships, made_up, left_out }
+    GlobalsRecord { key, taken_at, size_bytes, ciphertext_sha256, plaintext_sha256, in_manifest }
+    RoleRecord { name, attributes }
+    MadeUpRole { name, database, needed }
     Tool { version }
     Runner {
         hostname, owner, engine_version, api_version, engine_endpoint, engine_context, cpus, memory_bytes,

@@ -3,11 +3,12 @@
 use super::{check, passing, start};
 use crate::model::code::Code;
 use crate::model::failure::FailureRecord;
-use crate::model::names::compact;
+use crate::model::names::{ObjectKey, compact};
 use crate::model::phase::Phase;
 use crate::model::verdict::{
-    Archive, BudgetedPhase, ChainHead, ChainHeads, CheckStatus, Finding, PgRestore, PhaseObjective,
-    PhaseTime, Runner, Severity, Stack, StackService, Status, Tuning, Verdict,
+    AccessRecord, AccessStatus, Archive, BudgetedPhase, ChainHead, ChainHeads, CheckStatus, Finding,
+    GlobalsRecord, MadeUpRole, PgRestore, PhaseObjective, PhaseTime, RoleRecord, Runner, Severity, Stack,
+    StackService, Status, Tuning, Verdict,
 };
 
 const GOLDEN: &str = include_str!("../../../tests/fixtures/verdict.json");
@@ -45,6 +46,26 @@ fn full() -> Verdict {
             }],
             servers: Vec::new(),
         },
+        access: Some(AccessRecord {
+            status: AccessStatus::Restored,
+            globals: Some(GlobalsRecord {
+                key: ObjectKey::new("globals_20260517T043111Z.sql.age"),
+                taken_at: "2026-05-17T04:31:11Z".parse().unwrap(),
+                size_bytes: 1022,
+                ciphertext_sha256: "c1".to_owned(),
+                plaintext_sha256: "a1".to_owned(),
+                in_manifest: true,
+            }),
+            roles: vec![RoleRecord { name: "app".to_owned(), attributes: vec!["login".to_owned()] }],
+            roles_dropped: 0,
+            memberships: 1,
+            made_up: vec![MadeUpRole {
+                name: "gone".to_owned(),
+                database: "b".parse().unwrap(),
+                needed: false,
+            }],
+            left_out: vec!["setting role of role app".to_owned()],
+        }),
         ..passing()
     };
     verdict.failure = Some(FailureRecord {

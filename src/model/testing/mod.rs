@@ -45,6 +45,7 @@ pub fn fresh() -> Verdict {
             store: Some(StoreRecord { url: "s3://backups".to_owned(), endpoint: None }),
             ..PlanRecord::default()
         },
+        access: None,
         databases: vec![
             DatabaseRecord::pending(&a, &[]),
             DatabaseRecord::pending(&b, std::slice::from_ref(&a)),

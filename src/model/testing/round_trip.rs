@@ -47,6 +47,7 @@ fn a_verdict_of_an_early_version_is_read() {
     // Keys that the first versions did not write.
     let added = [
         "store",
+        "access",
         "owner",
         "not_verified",
         "post_data",

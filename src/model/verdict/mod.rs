@@ -4,6 +4,7 @@
 //! Times are RFC 3339 in UTC, durations are seconds, sizes are bytes. Durations of stages that overlap are
 //! measured for each stage, so they need not add up to the total.
 
+mod access;
 mod checks;
 mod databases;
 mod heads;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::failure::FailureRecord;
 use crate::model::names::{DatabaseName, DrillId, ProjectName};
 
+pub use access::{AccessRecord, AccessStatus, GlobalsRecord, MadeUpRole, RoleRecord};
 pub use checks::{Check, CheckStatus, Finding, Severity};
 pub use databases::{Archive, DatabaseRecord, DatabaseStatus, PgRestore, StageSeconds};
 pub use heads::{ChainHead, ChainHeads};
@@ -96,6 +98,9 @@ pub struct Verdict {
     pub recovery_set: RecoverySet,
     /// What the plan found, and what making it cost.
     pub plan: PlanRecord,
+    /// What became of roles, owners and privileges. An early version did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<AccessRecord>,
     /// What became of each database.
     pub databases: Vec<DatabaseRecord>,
     /// The stack that databases were restored into.

@@ -21,7 +21,8 @@ const LOCALES_SHOWN: usize = 200;
 
 impl Server {
     /// Creates a database for this dump, with its locale and its settings; `fallback` is the locale for one that the image
-    /// lacks, if the template names one. Returns what an operator should know of it.
+    /// lacks, if the template names one. Settings of roles in it are left to [`Self::restore_database_access`] if there are
+    /// `roles`. Returns what an operator should know of it.
     ///
     /// # Errors
     /// `collation_missing`, if the image lacks the locale.
@@ -30,6 +31,7 @@ impl Server {
         name: &DatabaseName,
         toc: &Toc,
         fallback: Option<&str>,
+        roles: bool,
     ) -> Result<Vec<String>> {
         let mut warnings = Vec::new();
         match toc.locale() {
@@ -39,7 +41,7 @@ impl Server {
             _ => self.create_empty(name, toc.encoding()).await?,
         }
         self.prepare_database(name, toc.creates_public_schema()).await?;
-        warnings.extend(self.apply_settings(name, toc).await?);
+        warnings.extend(self.apply_settings(name, toc, roles).await?);
         Ok(warnings)
     }
 
@@ -83,8 +85,9 @@ impl Server {
     }
 
     /// Gives a database those of the dumped one's settings that decide what its rows mean.
-    async fn apply_settings(&self, name: &DatabaseName, toc: &Toc) -> Result<Option<String>> {
-        let settings = toc.settings();
+    async fn apply_settings(&self, name: &DatabaseName, toc: &Toc, roles: bool) -> Result<Option<String>> {
+        let mut settings = toc.settings();
+        settings.retain(|setting| !roles || setting.role.is_none());
         if settings.is_empty() {
             return Ok(None);
         }

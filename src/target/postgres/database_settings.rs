@@ -4,6 +4,7 @@
 //! without them fails good backups. Others say how a server works, and not what its rows mean: they would slow the drill
 //! down, bind it to what only production has, write into logs, or let the dump run code in every session.
 
+use super::server::SUPERUSER;
 use crate::format::pg_custom::DatabaseSetting;
 
 /// Settings of PostgreSQL's own that decide what values mean, how they are written, or which names are found.
@@ -56,6 +57,29 @@ pub fn is_kept(setting: &DatabaseSetting) -> bool {
         && match name.split_once('.') {
             Some((module, _)) => !MODULES_LEFT_OUT.contains(&module),
             None => KEPT.contains(&name.as_str()),
+        }
+}
+
+/// Settings of roles that are left out: they run code at log-in, change who somebody is, or write rows into logs.
+const NOT_OF_ROLES: [&str; 9] = [
+    "dynamic_library_path",
+    "event_triggers",
+    "extension_control_path",
+    "jit_provider",
+    "local_preload_libraries",
+    "role",
+    "session_authorization",
+    "session_preload_libraries",
+    "session_replication_role",
+];
+
+/// Whether a role of the drill gets this setting. Nobody logs in as one; the drill's own superuser does, and gets none.
+pub fn is_kept_of_role(role: &str, name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    role != SUPERUSER
+        && match name.split_once('.') {
+            Some((module, _)) => !MODULES_LEFT_OUT.contains(&module),
+            None => !NOT_OF_ROLES.contains(&name.as_str()) && !name.starts_with("log_"),
         }
 }
 
@@ -112,6 +136,13 @@ mod tests {
         ] {
             assert!(!is_kept(&setting(None, name)), "{name}");
         }
+        for name in
+            ["session_preload_libraries", "Role", "session_authorization", "log_statement", "plperl.on_init"]
+        {
+            assert!(!is_kept_of_role("app", name), "{name}");
+        }
+        assert!(is_kept_of_role("app", "statement_timeout") && is_kept_of_role("app", "app.tenant"));
+        assert!(!is_kept_of_role("postgres", "statement_timeout"));
         assert!(!is_kept(&setting(Some("postgres"), "app.tenant")));
         assert_eq!(shown(&setting(Some("ann"), "app.x")), "app.x of role ann");
     }

@@ -13,6 +13,9 @@ use crate::template::DEFAULT_PORT;
 /// The database every server has.
 pub const MAINTENANCE: &str = "postgres";
 
+/// The superuser of every drill's server.
+pub const SUPERUSER: &str = "postgres";
+
 /// A Postgres server in a container, reached through the engine.
 #[derive(Debug, Clone)]
 pub struct Server {
@@ -65,7 +68,7 @@ impl Server {
     pub(super) fn config(&self, database: &str, options: &str) -> tokio_postgres::Config {
         let mut config = tokio_postgres::Config::new();
         config
-            .user("postgres")
+            .user(SUPERUSER)
             .password(self.password.expose())
             .dbname(database)
             .application_name("restore-drill")

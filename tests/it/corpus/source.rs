@@ -39,6 +39,8 @@ static SHARED: LazyLock<Mutex<Shared>> = LazyLock::new(|| Mutex::new(Shared::sta
 pub struct Backup {
     /// The objects by their database.
     pub objects: BTreeMap<DatabaseName, Vec<u8>>,
+    /// The roles of the server.
+    pub globals: Vec<u8>,
     /// The manifest.
     pub manifest: Manifest,
     /// The key that opens it, as a file has it.
@@ -61,6 +63,8 @@ impl Backup {
             let (changed, hit) = shared.edited(edits);
             let mut backup = shared.sound.clone();
             backup.objects.extend(changed.objects);
+            backup.globals = changed.globals;
+            backup.manifest.globals = changed.manifest.globals;
             for database in changed.manifest.databases {
                 let sound = backup.manifest.databases.iter_mut().find(|sound| sound.name == database.name);
                 *sound.expect("all are in it") = database;
@@ -85,10 +89,14 @@ impl Backup {
         template: &str,
         taken_at: DateTime<Utc>,
         key: impl Fn(&str) -> String,
+        globals_key: String,
     ) -> Vec<u8> {
         let mut manifest = self.manifest.clone();
         manifest.template = template.to_owned();
         manifest.taken_at = taken_at;
+        if let Some(globals) = &mut manifest.globals {
+            globals.key = ObjectKey::new(globals_key);
+        }
         for database in &mut manifest.databases {
             database.key = ObjectKey::new(key(database.name.as_str()));
         }
@@ -117,6 +125,7 @@ struct Shared {
 /// What a partial backup has.
 struct Changed {
     objects: BTreeMap<DatabaseName, Vec<u8>>,
+    globals: Vec<u8>,
     manifest: Manifest,
 }
 
@@ -140,11 +149,13 @@ impl Shared {
             tool_version: String::new(),
             algorithm: String::new(),
             fingerprint_key: fingerprint_key.clone(),
+            globals: None,
             databases: Vec::new(),
             roles: None,
         };
         let sound = Backup {
             objects: BTreeMap::new(),
+            globals: Vec::new(),
             manifest,
             identity: secret.expose().to_owned(),
             recipient: recipient.clone(),
@@ -163,7 +174,8 @@ impl Shared {
         };
         let everything = shared.template.databases.iter().map(|database| database.name.clone()).collect();
         let whole = shared.back_up(everything);
-        (shared.sound.objects, shared.sound.manifest) = (whole.objects, whole.manifest);
+        (shared.sound.objects, shared.sound.globals) = (whole.objects, whole.globals);
+        shared.sound.manifest = whole.manifest;
         for name in EDITED {
             shared.sql(&format!(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}';
@@ -209,6 +221,7 @@ impl Shared {
                 recipients: Arc::new(Recipients::parse(std::slice::from_ref(&self.sound.recipient))?),
                 verify_with: None,
                 manifest: Some(self.fingerprint_key.clone()),
+                globals: true,
                 clock: Clock::system(),
             };
             let report = job.run(&CancellationToken::new(), &|_| {}).await?;
@@ -223,11 +236,12 @@ impl Shared {
         };
         let objects =
             report.dumps.iter().map(|dump| (dump.database.clone(), taken(path(dump.key.as_str())))).collect();
+        let globals = taken(path(report.globals.expect("there are some").key.as_str()));
         let manifest = report.manifest.expect("there is one");
         let manifest =
             layer::open_whole("the manifest", &taken(path(manifest.key.as_str())), &self.identities)
                 .expect("it opens");
-        Changed { objects, manifest: Manifest::parse(&manifest).expect("it is a manifest") }
+        Changed { objects, globals, manifest: Manifest::parse(&manifest).expect("it is a manifest") }
     }
 }
 

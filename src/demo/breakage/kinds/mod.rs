@@ -11,6 +11,7 @@ macro_rules! days_ago {
     };
 }
 
+mod access;
 mod around_chain;
 mod chain;
 mod content;
@@ -19,9 +20,12 @@ mod storage;
 
 use super::{Breakage, Edit};
 
-/// Every kind: tampered audit data first, then what belongs to it, other data, and what happens to recovery points.
+/// Every kind: tampered audit data first, then what belongs to it, other data, what happens to recovery points,
+/// and roles.
 pub fn all() -> impl Iterator<Item = &'static Breakage> {
-    [chain::KINDS, around_chain::KINDS, content::KINDS, objects::KINDS, storage::KINDS].into_iter().flatten()
+    [chain::KINDS, around_chain::KINDS, content::KINDS, objects::KINDS, storage::KINDS, access::KINDS]
+        .into_iter()
+        .flatten()
 }
 
 const fn audit(sql: &'static str) -> Edit {

@@ -29,20 +29,43 @@ pub use run::PgRestoreRun;
 const WATCHED: &str = r#"while df -Pk "$0" 2>/dev/null; do sleep 1 >/dev/null 2>&1 </dev/null || break; done &
 watch=$!; "$@"; status=$?; kill "$watch" 2>/dev/null; exit "$status""#;
 
+/// What is restored besides the objects and their rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Kept {
+    /// Who owns them, and who may do what with them. The roles are there by then.
+    pub access: bool,
+    /// What modules of the server say of them.
+    pub labels: bool,
+}
+
+impl Kept {
+    /// Nothing besides.
+    pub const NOTHING: Self = Self { access: false, labels: false };
+}
+
 /// The options of `pg_restore` that say what of a dump is restored. Whoever restores for real (`fetch` prints the line) uses
 /// the same, so that what was proved is what is done.
-pub fn what_is_restored() -> &'static [&'static str] {
-    &["--no-owner", "--no-privileges", "--no-tablespaces", "--no-security-labels", "--no-subscriptions"]
+pub fn what_is_restored(kept: Kept) -> &'static [&'static str] {
+    match (kept.access, kept.labels) {
+        (true, true) => &["--no-tablespaces", "--no-subscriptions"],
+        (true, false) => &["--no-tablespaces", "--no-security-labels", "--no-subscriptions"],
+        (false, _) => &[
+            "--no-owner",
+            "--no-privileges",
+            "--no-tablespaces",
+            "--no-security-labels",
+            "--no-subscriptions",
+        ],
+    }
 }
 
 impl Server {
     /// Restores a database's dump from the scratch volume. How it went is in the result: a dump that does not
     /// restore clean is not an `Err`.
     ///
-    /// Owners, privileges, tablespaces and security labels belong to the machine a dump was made on, and a
-    /// subscription would reach out to its publisher; none of them is part of "every row is there".
-    pub async fn pg_restore(&self, database: &DatabaseName, jobs: usize) -> Result<PgRestoreRun> {
-        self.run_pg_restore(database, jobs, &[]).await
+    /// Tablespaces belong to the machine a dump was made on, and a subscription would reach out to its publisher.
+    pub async fn pg_restore(&self, database: &DatabaseName, jobs: usize, kept: Kept) -> Result<PgRestoreRun> {
+        self.run_pg_restore(database, jobs, kept, &[]).await
     }
 
     /// Restores entries that could not be restored once more, now that the roles are there that they name. None if
@@ -53,6 +76,7 @@ impl Server {
         &self,
         database: &DatabaseName,
         run: &PgRestoreRun,
+        kept: Kept,
     ) -> Result<Option<(PgRestoreRun, Vec<String>)>> {
         let named = run.words.absent_roles();
         let Some(entries) = run.words.entries().filter(|_| !named.is_empty() && !run.words.are_forged())
@@ -75,7 +99,7 @@ impl Server {
             )
             .hint("its disk may be full; --keep leaves the container to look at"));
         }
-        let again = self.run_pg_restore(database, 1, &[&format!("--use-list={path}")]).await?;
+        let again = self.run_pg_restore(database, 1, kept, &[&format!("--use-list={path}")]).await?;
         Ok(Some((again, absent)))
     }
 
@@ -83,13 +107,14 @@ impl Server {
         &self,
         database: &DatabaseName,
         jobs: usize,
+        kept: Kept,
         more: &[&str],
     ) -> Result<PgRestoreRun> {
         let (database_option, jobs_option) = (format!("--dbname={database}"), format!("--jobs={jobs}"));
         let path = scratch::path(database);
         let path = path.as_str();
         let options = ["pg_restore", "--verbose", "--username=postgres", &database_option, &jobs_option];
-        let options = options.iter().chain(what_is_restored()).chain(more);
+        let options = options.iter().chain(what_is_restored(kept)).chain(more);
         let command = ["sh", "-c", WATCHED, SCRATCH].iter().chain(options).chain([&path]);
         // As root, which has no capability here: the server's own user, and so the dump, cannot kill it.
         let mut spec = ExecSpec::new(&self.container, command.copied()).user("0");

@@ -1,0 +1,332 @@
+//! The roles of the source, made again in the drill's server: before any database, by statements of our own.
+//!
+//! None of them can log in, and none has a password. What they may do is as it was, up to being superuser: an event trigger's
+//! owner must be one, and a role that is one by mistake may do whatever a rule says it may not. What a dump makes runs as the
+//! drill's own superuser anyway.
+
+use std::collections::BTreeMap;
+
+use tokio_postgres::Client;
+
+use super::database_settings::is_kept_of_role;
+use super::failures::query_failure;
+use super::quote::{quote_identifier, quote_literal};
+use super::server::{MAINTENANCE, SUPERUSER, Server};
+use crate::format::pg_custom::NamedRoles;
+use crate::format::pg_globals::{Globals, Membership, ParameterGrant, Role};
+use crate::model::failure::Result;
+use crate::model::human;
+
+/// Statements sent at once.
+const AT_ONCE: usize = 100;
+
+/// The roles that the drill's server has by now.
+#[derive(Debug)]
+pub struct RestoredRoles {
+    /// Those of the source.
+    pub roles: BTreeMap<String, Role>,
+    /// Those that the template names.
+    pub of_template: Vec<String>,
+}
+
+impl RestoredRoles {
+    /// Those of these roles that neither the globals nor the template have.
+    #[must_use]
+    pub fn absent(&self, named: NamedRoles) -> NamedRoles {
+        let is_absent = |name: &String| {
+            name != SUPERUSER && !self.roles.contains_key(name) && !self.of_template.contains(name)
+        };
+        NamedRoles {
+            needed: named.needed.into_iter().filter(is_absent).collect(),
+            granted: named.granted.into_iter().filter(is_absent).collect(),
+        }
+    }
+}
+
+/// A statement, and what is lost without it.
+struct Step {
+    sql: String,
+    /// To be tried if the server does not take it.
+    otherwise: Option<String>,
+    what: String,
+}
+
+impl Step {
+    fn new(sql: String, what: String) -> Self {
+        Self { sql, otherwise: None, what }
+    }
+}
+
+impl Server {
+    /// Makes the roles of the source, with their memberships, settings, comments and labels. Returns what is left out.
+    pub async fn restore_globals(&self, globals: &Globals) -> Result<Vec<String>> {
+        let client = self.connect(MAINTENANCE).await?;
+        let known = existing(&client).await?;
+        let mut left_out: Vec<String> =
+            globals.left_out.iter().map(|statement| format!("statement: {statement}")).collect();
+        left_out.extend(globals.roles.iter().filter_map(|(name, role)| not_made(name, role)));
+        apply(&client, roles(globals, &known), &mut left_out).await?;
+        apply(&client, memberships(globals), &mut left_out).await?;
+        let (settings, refused) = settings(globals);
+        left_out.extend(refused);
+        apply(&client, settings, &mut left_out).await?;
+        apply(&client, words(globals), &mut left_out).await?;
+        Ok(left_out)
+    }
+}
+
+/// The roles that the server has already: its own, and those of the template.
+async fn existing(client: &Client) -> Result<Vec<String>> {
+    let rows = client.query("SELECT rolname::pg_catalog.text FROM pg_catalog.pg_roles", &[]).await;
+    let rows = rows.map_err(|error| query_failure("looking for roles", &error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Runs statements, many at once. One that the server does not take is left out; if there is one, its neighbours are run one
+/// by one.
+async fn apply(client: &Client, steps: Vec<Step>, left_out: &mut Vec<String>) -> Result<()> {
+    let failed = |error| query_failure("restoring roles", &error);
+    for batch in steps.chunks(AT_ONCE) {
+        let together: Vec<&str> = batch.iter().map(|step| step.sql.as_str()).collect();
+        match client.batch_execute(&together.join(";\n")).await {
+            Ok(()) => continue,
+            Err(error) if error.as_db_error().is_some() => {}
+            Err(error) => return Err(failed(error)),
+        }
+        for step in batch {
+            let mut taken = false;
+            for sql in std::iter::once(&step.sql).chain(&step.otherwise) {
+                match client.batch_execute(sql).await {
+                    Ok(()) => {
+                        taken = true;
+                        break;
+                    }
+                    Err(error) if error.as_db_error().is_some() => {}
+                    Err(error) => return Err(failed(error)),
+                }
+            }
+            if !taken {
+                left_out.push(step.what.clone());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a role is not made, and why not.
+fn not_made(name: &str, role: &Role) -> Option<String> {
+    if name == SUPERUSER {
+        return (!role.superuser).then(|| {
+            format!("role {SUPERUSER}: it is no superuser in the source, and the drill's own is one")
+        });
+    }
+    name.starts_with("pg_").then(|| format!("role {}: the name is the system's", shown(name)))
+}
+
+fn is_made(name: &str) -> bool {
+    name != SUPERUSER && !name.starts_with("pg_")
+}
+
+fn roles(globals: &Globals, known: &[String]) -> Vec<Step> {
+    let made = globals.roles.iter().filter(|(name, _)| is_made(name));
+    let step = |(name, role): (&String, &Role)| {
+        let verb = if known.contains(name) { "ALTER" } else { "CREATE" };
+        let words = [
+            (role.superuser, "SUPERUSER"),
+            (role.inherit, "INHERIT"),
+            (role.create_role, "CREATEROLE"),
+            (role.create_db, "CREATEDB"),
+            (role.bypass_rls, "BYPASSRLS"),
+        ];
+        let words: Vec<String> =
+            words.iter().map(|(has, word)| format!("{}{word}", if *has { "" } else { "NO" })).collect();
+        let sql =
+            format!("{verb} ROLE {} WITH NOLOGIN NOREPLICATION {}", quote_identifier(name), words.join(" "));
+        Step::new(sql, format!("role {}", shown(name)))
+    };
+    made.map(step).collect()
+}
+
+fn memberships(globals: &Globals) -> Vec<Step> {
+    let step = |membership: &Membership| {
+        let Membership { role, member, admin, inherit, set, grantor } = membership;
+        let mut options = Vec::new();
+        if *admin {
+            options.push("ADMIN OPTION".to_owned());
+        }
+        let truth = |value: bool| if value { "TRUE" } else { "FALSE" };
+        options.extend(inherit.map(|inherit| format!("INHERIT {}", truth(inherit))));
+        options.extend(set.map(|set| format!("SET {}", truth(set))));
+        let with = if options.is_empty() { String::new() } else { format!(" WITH {}", options.join(", ")) };
+        let plain = format!("GRANT {} TO {}{with}", quote_identifier(role), quote_identifier(member));
+        let by = grantor.as_ref().map(|grantor| format!("{plain} GRANTED BY {}", quote_identifier(grantor)));
+        Step {
+            sql: by.clone().unwrap_or_else(|| plain.clone()),
+            // The drill's superuser has another name than the source's may have, and only it may always grant.
+            otherwise: by.map(|_| plain),
+            what: format!("membership of {} in {}", shown(member), shown(role)),
+        }
+    };
+    globals.memberships.iter().map(step).collect()
+}
+
+/// The settings to make, and those that are not.
+fn settings(globals: &Globals) -> (Vec<Step>, Vec<String>) {
+    let (mut steps, mut refused) = (Vec::new(), Vec::new());
+    for setting in &globals.settings {
+        let what = format!("setting {} of role {}", human::one_line(&setting.name, 60), shown(&setting.role));
+        if is_kept_of_role(&setting.role, &setting.name) {
+            let values: Vec<String> = setting.values.iter().map(|value| quote_literal(value)).collect();
+            let (role, name) = (quote_identifier(&setting.role), quote_identifier(&setting.name));
+            steps.push(Step::new(format!("ALTER ROLE {role} SET {name} TO {}", values.join(", ")), what));
+        } else {
+            refused.push(what);
+        }
+    }
+    (steps, refused)
+}
+
+/// Comments, labels, and privileges on settings.
+fn words(globals: &Globals) -> Vec<Step> {
+    let comments = globals.comments.iter().map(|comment| {
+        let (role, text) = (quote_identifier(&comment.role), quote_literal(&comment.text));
+        let what = format!("comment on role {}", shown(&comment.role));
+        Step::new(format!("COMMENT ON ROLE {role} IS {text}"), what)
+    });
+    let labels = globals.labels.iter().map(|label| {
+        let (provider, role) = (quote_identifier(&label.provider), quote_identifier(&label.role));
+        let what = format!(
+            "security label of role {}: the server has no {}",
+            shown(&label.role),
+            shown(&label.provider)
+        );
+        Step::new(
+            format!("SECURITY LABEL FOR {provider} ON ROLE {role} IS {}", quote_literal(&label.label)),
+            what,
+        )
+    });
+    comments.chain(labels).chain(globals.parameters.iter().map(parameter)).collect()
+}
+
+fn parameter(grant: &ParameterGrant) -> Step {
+    let privileges: Vec<&str> = [(grant.set, "SET"), (grant.alter_system, "ALTER SYSTEM")]
+        .into_iter()
+        .filter_map(|(has, word)| has.then_some(word))
+        .collect();
+    let name: Vec<String> = grant.parameter.iter().map(|part| quote_identifier(part)).collect();
+    let grantee = grant.grantee.as_deref().map_or("PUBLIC".to_owned(), quote_identifier);
+    let option = if grant.grantable { " WITH GRANT OPTION" } else { "" };
+    let what = format!("privilege on the setting {}", human::one_line(&grant.parameter.join("."), 60));
+    Step::new(
+        format!("GRANT {} ON PARAMETER {} TO {grantee}{option}", privileges.join(", "), name.join(".")),
+        what,
+    )
+}
+
+fn shown(name: &str) -> String {
+    human::one_line(name, 80)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn globals(sql: &str) -> Globals {
+        Globals::read(format!("CREATE ROLE a; {sql}").as_bytes()).unwrap()
+    }
+
+    fn sql(steps: &[Step]) -> Vec<&str> {
+        steps.iter().map(|step| step.sql.as_str()).collect()
+    }
+
+    #[test]
+    fn no_role_can_log_in_and_the_drills_own_is_left_as_it_is() {
+        let globals = globals(
+            "ALTER ROLE a WITH SUPERUSER LOGIN REPLICATION PASSWORD 'x' CONNECTION LIMIT 1; \
+             CREATE ROLE \"b\"\"; DROP DATABASE x; --\"; CREATE ROLE postgres; ALTER ROLE postgres WITH NOSUPERUSER; CREATE ROLE pg_evil;",
+        );
+        let steps = roles(&globals, &["a".to_owned()]);
+        assert_eq!(
+            sql(&steps),
+            [
+                "ALTER ROLE \"a\" WITH NOLOGIN NOREPLICATION SUPERUSER INHERIT NOCREATEROLE NOCREATEDB NOBYPASSRLS",
+                "CREATE ROLE \"b\"\"; DROP DATABASE x; --\" WITH NOLOGIN NOREPLICATION NOSUPERUSER INHERIT \
+                 NOCREATEROLE NOCREATEDB NOBYPASSRLS",
+            ]
+        );
+        let told: Vec<String> =
+            globals.roles.iter().filter_map(|(name, role)| not_made(name, role)).collect();
+        assert!(
+            matches!(&told[..], [pg, own] if pg.contains("pg_evil") && own.contains("no superuser")),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn memberships_keep_their_options() {
+        let globals = globals(
+            "GRANT a TO \"B c\" WITH ADMIN OPTION, INHERIT FALSE, SET TRUE GRANTED BY admin; GRANT a TO d;",
+        );
+        let steps = memberships(&globals);
+        assert_eq!(
+            sql(&steps),
+            [
+                "GRANT \"a\" TO \"B c\" WITH ADMIN OPTION, INHERIT FALSE, SET TRUE GRANTED BY \"admin\"",
+                "GRANT \"a\" TO \"d\"",
+            ]
+        );
+        let plain = "GRANT \"a\" TO \"B c\" WITH ADMIN OPTION, INHERIT FALSE, SET TRUE";
+        assert_eq!(steps[0].otherwise.as_deref(), Some(plain));
+    }
+
+    #[test]
+    fn settings_that_run_code_or_are_the_superusers_are_left_out_without_their_values() {
+        let globals = globals(
+            "ALTER ROLE a SET session_preload_libraries TO 'secret'; ALTER ROLE a SET search_path TO 'x', 'y''z'; \
+             ALTER ROLE postgres SET search_path TO 'secret'; ALTER ROLE a SET role TO 'postgres'; \
+             ALTER ROLE a SET statement_timeout TO '30s';",
+        );
+        let (steps, refused) = settings(&globals);
+        assert_eq!(
+            sql(&steps),
+            [
+                "ALTER ROLE \"a\" SET \"search_path\" TO 'x', 'y''z'",
+                "ALTER ROLE \"a\" SET \"statement_timeout\" TO '30s'",
+            ]
+        );
+        assert_eq!(
+            refused,
+            [
+                "setting session_preload_libraries of role a",
+                "setting search_path of role postgres",
+                "setting role of role a",
+            ]
+        );
+    }
+
+    #[test]
+    fn comments_labels_and_privileges_on_settings_are_quoted() {
+        let globals = globals(
+            "COMMENT ON ROLE a IS 'it''s'; SECURITY LABEL FOR \"p q\" ON ROLE a IS 'x'; \
+             GRANT SET,ALTER SYSTEM ON PARAMETER my.x TO PUBLIC; GRANT ALL ON PARAMETER work_mem TO a WITH GRANT OPTION;",
+        );
+        assert_eq!(
+            sql(&words(&globals)),
+            [
+                "COMMENT ON ROLE \"a\" IS 'it''s'",
+                "SECURITY LABEL FOR \"p q\" ON ROLE \"a\" IS 'x'",
+                "GRANT SET, ALTER SYSTEM ON PARAMETER \"my\".\"x\" TO PUBLIC",
+                "GRANT SET, ALTER SYSTEM ON PARAMETER \"work_mem\" TO \"a\" WITH GRANT OPTION",
+            ]
+        );
+    }
+
+    #[test]
+    fn roles_that_nobody_made_are_known() {
+        let restored = RestoredRoles { roles: globals("").roles, of_template: vec!["t".to_owned()] };
+        let of = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let absent =
+            restored.absent(NamedRoles { needed: of(&["a", "postgres", "x"]), granted: of(&["t", "y"]) });
+        assert_eq!(absent, NamedRoles { needed: of(&["x"]), granted: of(&["y"]) });
+    }
+}
