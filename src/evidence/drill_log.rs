@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use super::export::{Export, Exporter, Stage};
 use super::log_file::{self, LOCK_WAIT};
 use super::runbook_template::RUNBOOK;
+use super::time_limited::MayAct;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::verdict::{CheckStatus, Status, Verdict};
@@ -47,16 +48,16 @@ impl Export for DrillLog {
     }
 
     /// Makes a log where there is none.
-    fn try_out(&mut self, _: &Verdict) -> Result<()> {
-        log_file::try_out(&self.path, RUNBOOK, LOCK_WAIT).map_err(|error| {
+    fn try_out(&mut self, _: &Verdict, may: &MayAct) -> Result<()> {
+        log_file::try_out(&self.path, RUNBOOK, LOCK_WAIT, may).map_err(|error| {
             Failure::config(codes::LOG_UNWRITABLE, format!("cannot write {}: {error}", self.subject()))
                 .hint("--log names another file; with --log /dev/null there is none")
         })
     }
 
     /// Adds the drill's row. On an error the file is as it was.
-    fn export(&mut self, verdict: &Verdict) -> io::Result<()> {
-        append_row(&self.path, &row(verdict, &self.template))
+    fn export(&mut self, verdict: &Verdict, may: &MayAct) -> io::Result<()> {
+        append_row(&self.path, &row(verdict, &self.template), may)
     }
 }
 
@@ -117,10 +118,10 @@ fn coarse_duration(seconds: f64) -> String {
     }
 }
 
-fn append_row(path: &std::path::Path, row: &str) -> io::Result<()> {
+fn append_row(path: &std::path::Path, row: &str, may: &MayAct) -> io::Result<()> {
     let with_row =
         |text: &[u8]| with_row(if text.trim_ascii().is_empty() { RUNBOOK.as_bytes() } else { text }, row);
-    log_file::change(path, &format!("{row}\n"), with_row, LOCK_WAIT)
+    log_file::change(path, &format!("{row}\n"), with_row, LOCK_WAIT, may)
 }
 
 /// The text with a row at the end of the log's table; everything else stays as it is, also what is no UTF-8.
@@ -234,8 +235,8 @@ mod tests {
         let path = directory.path().join("log.md");
         fs::write(&path, &text).unwrap();
         let mut log = DrillLog::new(path.clone(), Arc::new(crate::template::testing::template()));
-        log.try_out(&crate::model::testing::passing()).unwrap();
-        append_row(&path, ROW).unwrap();
+        log.try_out(&crate::model::testing::passing(), &MayAct::default()).unwrap();
+        append_row(&path, ROW, &MayAct::default()).unwrap();
         assert_eq!(fs::read(&path).unwrap(), [&text, ROW.as_bytes(), b"\n"].concat());
     }
 
@@ -269,7 +270,7 @@ mod tests {
         std::thread::scope(|scope| {
             for n in 0..16 {
                 let path = &path;
-                scope.spawn(move || append_row(path, &format!("| row {n} |")).unwrap());
+                scope.spawn(move || append_row(path, &format!("| row {n} |"), &MayAct::default()).unwrap());
             }
         });
         let text = fs::read_to_string(&path).unwrap();

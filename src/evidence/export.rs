@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::time_limited::TimeLimited;
+use super::time_limited::{MayAct, TimeLimited};
 use super::verdict_file::VerdictFile;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
@@ -48,7 +48,8 @@ pub struct Destinations {
     pub template: Arc<Template>,
 }
 
-/// Something that leaves evidence. It runs on a thread that may block, and is given up when it takes too long.
+/// Something that leaves evidence. It runs on a thread that may block, and is given up when it takes too long: what others can
+/// see of its work, it does through [`MayAct`].
 pub trait Export: Send {
     /// What it writes, for messages.
     fn subject(&self) -> String;
@@ -57,7 +58,7 @@ pub trait Export: Send {
     ///
     /// # Errors
     /// A configuration error: a drill without evidence is not worth starting.
-    fn try_out(&mut self, _first: &Verdict) -> Result<()> {
+    fn try_out(&mut self, _first: &Verdict, _may: &MayAct) -> Result<()> {
         Ok(())
     }
 
@@ -73,7 +74,7 @@ pub trait Export: Send {
     ///
     /// # Errors
     /// Whatever keeps it from its work.
-    fn export(&mut self, verdict: &Verdict) -> io::Result<()>;
+    fn export(&mut self, verdict: &Verdict, may: &MayAct) -> io::Result<()>;
 }
 
 /// An exporter that is asked for.
@@ -91,9 +92,14 @@ impl Running {
         Some(Self { stage: entry.stage, subject, export: TimeLimited::new(export, entry.limit) })
     }
 
+    /// Whether an earlier step hung or panicked: there is no other.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.export.is_given_up()
+    }
+
     pub(super) async fn try_out(&mut self, first: &Arc<Verdict>) -> Result<()> {
         let verdict = Arc::clone(first);
-        self.export.run(move |export| export.try_out(&verdict)).await.unwrap_or_else(|gave_up| {
+        self.export.run(move |export, may| export.try_out(&verdict, may)).await.unwrap_or_else(|gave_up| {
             let message = format!("cannot write {}: {gave_up}", self.subject);
             Err(Failure::config(codes::REPORTS_UNWRITABLE, message)
                 .hint("--reports and --log name other places"))
@@ -102,11 +108,11 @@ impl Running {
 
     pub(super) async fn prepare(&mut self, verdict: &Arc<Verdict>) -> io::Result<()> {
         let verdict = Arc::clone(verdict);
-        self.export.run(move |export| export.prepare(&verdict)).await.map_err(io::Error::other)?
+        self.export.run(move |export, _| export.prepare(&verdict)).await.map_err(io::Error::other)?
     }
 
     pub(super) async fn export(&mut self, verdict: &Arc<Verdict>) -> io::Result<()> {
         let verdict = Arc::clone(verdict);
-        self.export.run(move |export| export.export(&verdict)).await.map_err(io::Error::other)?
+        self.export.run(move |export, may| export.export(&verdict, may)).await.map_err(io::Error::other)?
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::files::{self, Kind};
+use super::time_limited::MayAct;
 
 /// How long a lock is waited for: a drill holds it for milliseconds.
 pub const LOCK_WAIT: Duration = Duration::from_secs(10);
@@ -17,14 +18,14 @@ const LOCK_POLL: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// Why it could not be written.
-pub fn try_out(path: &Path, text: &str, lock_wait: Duration) -> io::Result<()> {
+pub fn try_out(path: &Path, text: &str, lock_wait: Duration, may: &MayAct) -> io::Result<()> {
     let mut file = open(path)?;
     if files::kind_of(&file.metadata()?)? == Kind::Device {
         return Ok(());
     }
     lock(&file, lock_wait)?;
     if file.metadata()?.len() == 0 {
-        file.write_all(text.as_bytes())?;
+        may.act(|| file.write_all(text.as_bytes()))?;
     }
     let real_path = fs::canonicalize(path)?;
     files::remove_leftovers(real_path.parent().unwrap_or(Path::new(".")), ".drill-log-");
@@ -48,11 +49,12 @@ pub fn change(
     alone: &str,
     change: impl Fn(&[u8]) -> Vec<u8>,
     lock_wait: Duration,
+    may: &MayAct,
 ) -> io::Result<()> {
     loop {
         let mut file = open(path)?;
         if files::kind_of(&file.metadata()?)? == Kind::Device {
-            return file.write_all(alone.as_bytes());
+            return may.act(|| file.write_all(alone.as_bytes()));
         }
         lock(&file, lock_wait)?;
         // Through links, or the file behind one would be left as it was.
@@ -63,7 +65,7 @@ pub fn change(
         }
         let mut text = Vec::new();
         file.read_to_end(&mut text)?;
-        return put(&mut file, &real_path, &text, &change(&text));
+        return put(&mut file, &real_path, &text, &change(&text), may);
     }
 }
 
@@ -139,16 +141,19 @@ fn holder(_: &File) -> Option<String> {
 
 /// Replaces the text, whole where that leaves owner and permissions as they are. Where it does not (the file is another
 /// user's, has a second name, or is mounted by itself), the text is changed in place.
-fn put(file: &mut File, path: &Path, old: &[u8], new: &[u8]) -> io::Result<()> {
+fn put(file: &mut File, path: &Path, old: &[u8], new: &[u8], may: &MayAct) -> io::Result<()> {
     if !has_other_names(file)? {
-        match files::replace(path, new, true) {
+        let replaced = files::stage(path, new, true).and_then(|staged| may.act(|| staged.commit()));
+        match replaced {
             Err(error) if only_in_place(&error) => {}
             outcome => return outcome,
         }
     }
-    overwrite(file, new).inspect_err(|_| {
-        // Its own old text has room where the new one has not.
-        let _ = overwrite(file, old);
+    may.act(|| {
+        overwrite(file, new).inspect_err(|_| {
+            // Its own old text has room where the new one has not.
+            let _ = overwrite(file, old);
+        })
     })
 }
 
@@ -196,11 +201,12 @@ mod tests {
     use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
 
     use super::*;
+    use crate::evidence::time_limited::{GaveUp, TimeLimited};
 
     const SOON: Duration = Duration::from_millis(1);
 
     fn append(path: &Path, row: &str) -> io::Result<()> {
-        change(path, row, |text| [text, row.as_bytes()].concat(), SOON)
+        change(path, row, |text| [text, row.as_bytes()].concat(), SOON, &MayAct::default())
     }
 
     #[test]
@@ -209,7 +215,7 @@ mod tests {
         for (name, device, written) in [("null", "/dev/null", true), ("full", "/dev/full", false)] {
             let link = directory.path().join(name);
             symlink(device, &link).unwrap();
-            try_out(&link, "text", SOON).unwrap();
+            try_out(&link, "text", SOON, &MayAct::default()).unwrap();
             assert_eq!(append(&link, "row\n").is_ok(), written, "{device}");
             assert!(fs::metadata(device).unwrap().file_type().is_char_device(), "{device}");
         }
@@ -222,22 +228,22 @@ mod tests {
         assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
         let _socket = std::os::unix::net::UnixListener::bind(directory.path().join("socket")).unwrap();
         for path in [fifo, directory.path().join("socket"), directory.path().to_owned()] {
-            let error = try_out(&path, "text", SOON).unwrap_err();
+            let error = try_out(&path, "text", SOON, &MayAct::default()).unwrap_err();
             assert!(error.to_string().contains("neither a regular file"), "{error}");
             assert!(append(&path, "row\n").is_err());
         }
         let below_a_file = directory.path().join("socket/log.md");
-        assert!(try_out(&below_a_file, "text", SOON).is_err());
+        assert!(try_out(&below_a_file, "text", SOON, &MayAct::default()).is_err());
     }
 
     #[test]
     fn a_log_that_is_locked_is_given_up_and_its_holder_named() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log.md");
-        try_out(&path, "text", SOON).unwrap();
+        try_out(&path, "text", SOON, &MayAct::default()).unwrap();
         let other = File::open(&path).unwrap();
         other.lock().unwrap();
-        for outcome in [try_out(&path, "text", SOON), append(&path, "row\n")] {
+        for outcome in [try_out(&path, "text", SOON, &MayAct::default()), append(&path, "row\n")] {
             let error = outcome.unwrap_err().to_string();
             assert!(error.starts_with("it is locked"), "{error}");
             if cfg!(target_os = "linux") {
@@ -271,8 +277,31 @@ mod tests {
         let link = directory.path().join("link");
         symlink("log.md", &link).unwrap();
         let inode = fs::metadata(&path).unwrap().ino();
-        change(&link, "", |_| b"short\n".to_vec(), SOON).unwrap();
+        change(&link, "", |_| b"short\n".to_vec(), SOON, &MayAct::default()).unwrap();
         assert_eq!(fs::read_to_string(&second).unwrap(), "short\n");
         assert_eq!(fs::metadata(&path).unwrap().ino(), inode);
+    }
+
+    /// A row that waits for its lock past the time limit of its step.
+    #[test]
+    fn a_row_whose_step_was_given_up_is_not_written_when_the_lock_comes_free() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log.md");
+        fs::write(&path, "text\n").unwrap();
+        let held = File::open(&path).unwrap();
+        held.lock().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let mut limited = TimeLimited::new(Box::new(path.clone()), SOON);
+        let gave_up = runtime.block_on(limited.run(|path: &mut std::path::PathBuf, may: &MayAct| {
+            change(path, "", |_| b"PASS\n".to_vec(), Duration::from_secs(600), may)
+        }));
+        assert_eq!(gave_up.map(|_| ()), Err(GaveUp::TookLonger(SOON)));
+        drop(held);
+        // It waits for the thread.
+        drop(runtime);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "text\n");
+        let names: Vec<_> =
+            fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["log.md"]);
     }
 }

@@ -21,7 +21,7 @@ pub use export::{Destinations, Export, Exporter, Stage};
 pub use exporters::{EXPORTERS, Exporters};
 pub use json::pretty as json;
 pub use lineage::Lineage;
-pub use time_limited::{GaveUp, TimeLimited};
+pub use time_limited::{GaveUp, MayAct, TimeLimited};
 pub use verdict_file::{VerdictFile, report_directory, write_plan};
 #[cfg(test)]
 pub use verdicts::put_verdict;

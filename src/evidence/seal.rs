@@ -25,6 +25,11 @@ pub(super) async fn seal(verdict: &mut Verdict, exporters: &mut [Running]) {
     let mut lost = ready.contains(&false);
     let mut exported_as = Vec::new();
     for exporter in &mut *exporters {
+        if exporter.is_given_up() {
+            // It hung before, and that was said.
+            exported_as.push(None);
+            continue;
+        }
         let sealed = Arc::new(verdict.clone());
         // What was prepared claims more than is written.
         let again = if lost { exporter.prepare(&sealed).await } else { Ok(()) };
@@ -49,9 +54,10 @@ pub(super) async fn seal(verdict: &mut Verdict, exporters: &mut [Running]) {
 
 /// Lost evidence turns PASS into INCONCLUSIVE: without evidence a PASS proves nothing. Other outcomes take precedence.
 fn lose(verdict: &mut Verdict, what: &str, error: &io::Error) {
-    let warning = format!("could not write {what}: {error}");
-    if !verdict.warnings.contains(&warning) {
-        verdict.warnings.push(warning);
+    // What hung or failed as a sink of the drill was said then.
+    let begins = format!("could not write {what}: ");
+    if !verdict.warnings.iter().any(|warning| warning.starts_with(&begins)) {
+        verdict.warnings.push(format!("{begins}{error}"));
     }
     if verdict.status == Status::Pass {
         let failure =

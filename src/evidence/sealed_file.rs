@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::export::{Export, Exporter, Stage};
 use super::files::Staged;
+use super::time_limited::MayAct;
 use super::verdict_file::{VerdictFile, unwritable};
 use crate::model::event::Sink;
 use crate::model::failure::Result;
@@ -30,8 +31,8 @@ impl Export for SealedFile {
     }
 
     /// Writes the verdict of a drill that is about to begin: what has no room at the start will have none at the end.
-    fn try_out(&mut self, first: &Verdict) -> Result<()> {
-        let written = self.file.stage(first).and_then(Staged::commit);
+    fn try_out(&mut self, first: &Verdict, may: &MayAct) -> Result<()> {
+        let written = self.file.stage(first).and_then(|staged| may.act(|| staged.commit()));
         written.map_err(|error| unwritable("the verdict", self.file.path(), &error))
     }
 
@@ -42,11 +43,12 @@ impl Export for SealedFile {
         Ok(())
     }
 
-    fn export(&mut self, verdict: &Verdict) -> io::Result<()> {
-        match self.staged.take() {
-            Some(staged) => staged.commit(),
-            None => self.file.stage(verdict)?.commit(),
-        }
+    fn export(&mut self, verdict: &Verdict, may: &MayAct) -> io::Result<()> {
+        let staged = match self.staged.take() {
+            Some(staged) => staged,
+            None => self.file.stage(verdict)?,
+        };
+        may.act(|| staged.commit())
     }
 }
 
@@ -65,7 +67,7 @@ mod tests {
         let mut exporter = SealedFile { file: file.clone(), staged: None };
         let passed = Verdict { status: Status::Pass, ..passing() };
         exporter.prepare(&passed).unwrap();
-        exporter.export(&passed).unwrap();
+        exporter.export(&passed, &MayAct::default()).unwrap();
         let running = Verdict { status: Status::Running, ..passing() };
         file.handle(&Event::Phase(Phase::Teardown), &running).unwrap();
         let written: Verdict = serde_json::from_slice(&std::fs::read(file.path()).unwrap()).unwrap();

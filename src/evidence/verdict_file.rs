@@ -110,11 +110,13 @@ impl Sink for VerdictFile {
             }
             _ => false,
         };
-        // Verdicts between the first and the sealed one only show progress: they need not survive a power cut.
-        let sealed = self.sealed.lock().unwrap_or_else(PoisonError::into_inner);
-        if *sealed || !worth_writing {
+        if !worth_writing {
             return Ok(());
         }
-        files::replace(&self.path, &json::pretty(verdict), false)
+        // Verdicts between the first and the sealed one only show progress: they need not survive a power cut. The lock is not
+        // held while the disk may hang: the seal waits for it.
+        let staged = files::stage(&self.path, &json::pretty(verdict), false)?;
+        let sealed = self.sealed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *sealed { Ok(()) } else { staged.commit() }
     }
 }

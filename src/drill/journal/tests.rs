@@ -75,7 +75,7 @@ async fn a_sink_that_hangs_is_given_up_and_keeps_nobody_from_recording() {
     let (release, held) = std::sync::mpsc::channel();
     let count: Arc<AtomicUsize> = Arc::default();
     let sinks: [Box<dyn Sink>; 2] = [Box::new(Hangs(held)), Box::new(Counts(Arc::clone(&count)))];
-    let feeds = sinks.map(|sink| Feed::new(sink, Duration::from_millis(200))).into();
+    let feeds = sinks.map(|sink| Feed::new(sink, Duration::from_millis(200), DRAIN_LIMIT)).into();
     let (journal, writer) = Journal::feeding(fresh(), feeds, still());
     for _ in 1..DEPTH {
         journal.record(Event::Started).await;
@@ -95,6 +95,42 @@ async fn a_sink_that_hangs_is_given_up_and_keeps_nobody_from_recording() {
         verdict.warnings
     );
     assert_eq!(count.load(Ordering::Relaxed), DEPTH, "the other sink saw everything");
+}
+
+/// A sink that takes its time for each event.
+struct Slow(Arc<AtomicUsize>);
+
+impl Sink for Slow {
+    fn name(&self) -> String {
+        "the slow disk".to_owned()
+    }
+
+    fn handle(&mut self, event: &Event, _: &Verdict) -> std::io::Result<()> {
+        std::thread::sleep(Duration::from_millis(20));
+        if matches!(event, Event::Finished) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_slow_sink_holds_up_the_end_for_so_long_only_and_sees_the_end() {
+    let (count, ends): (Arc<AtomicUsize>, Arc<AtomicUsize>) = Default::default();
+    let feeds = vec![
+        Feed::new(Box::new(Slow(Arc::clone(&ends))), SINK_LIMIT, Duration::from_millis(100)),
+        Feed::new(Box::new(Counts(Arc::clone(&count))), SINK_LIMIT, DRAIN_LIMIT),
+    ];
+    let (journal, writer) = Journal::feeding(fresh(), feeds, still());
+    for _ in 1..DEPTH {
+        journal.record(Event::Started).await;
+    }
+    journal.record(Event::Finished).await;
+    let verdict = writer.verdict().await;
+    assert_eq!(ends.load(Ordering::Relaxed), 1);
+    assert_eq!(count.load(Ordering::Relaxed), DEPTH, "the other sink saw everything");
+    let [warning] = &verdict.warnings[..] else { panic!("{:?}", verdict.warnings) };
+    assert!(warning.starts_with("the slow disk was too slow: the last "), "{warning}");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::evidence::export::Export;
+use crate::evidence::time_limited::MayAct;
 use crate::evidence::verdict_file::VerdictFile;
 use crate::model::testing::{passing, start};
 use crate::model::verdict::Status;
@@ -19,13 +20,39 @@ struct Fails;
 /// Waits until its test is over.
 struct Hangs(mpsc::Receiver<()>);
 
+/// The same, in the step before.
+struct HangsEarlier(Hangs);
+
+impl Export for HangsEarlier {
+    fn subject(&self) -> String {
+        self.0.subject()
+    }
+
+    fn prepare(&mut self, _: &Verdict) -> io::Result<()> {
+        let _ = self.0.0.recv();
+        Ok(())
+    }
+
+    fn export(&mut self, _: &Verdict, _: &MayAct) -> io::Result<()> {
+        unreachable!("it did not return from the step before")
+    }
+}
+
 /// What the exporter that hangs waits for, by the drill log of its test.
 static HELD: Mutex<BTreeMap<PathBuf, mpsc::Sender<()>>> = Mutex::new(BTreeMap::new());
 
-fn hangs(to: &Destinations) -> Option<Box<dyn Export>> {
+fn held(to: &Destinations) -> Hangs {
     let (sender, receiver) = mpsc::channel();
     HELD.lock().unwrap_or_else(PoisonError::into_inner).insert(to.log.clone(), sender);
-    Some(Box::new(Hangs(receiver)))
+    Hangs(receiver)
+}
+
+fn hangs(to: &Destinations) -> Option<Box<dyn Export>> {
+    Some(Box::new(held(to)))
+}
+
+fn hangs_earlier(to: &Destinations) -> Option<Box<dyn Export>> {
+    Some(Box::new(HangsEarlier(held(to))))
 }
 
 /// Runs these exporters at the end of a drill that passed, then lets go what hangs: a runtime waits for its threads.
@@ -49,7 +76,7 @@ impl Export for Works {
         self.0.to_owned()
     }
 
-    fn export(&mut self, verdict: &Verdict) -> io::Result<()> {
+    fn export(&mut self, verdict: &Verdict, _: &MayAct) -> io::Result<()> {
         assert_ne!(verdict.status, Status::Running, "it runs after the drill");
         DONE.lock().unwrap_or_else(PoisonError::into_inner).push(self.0);
         Ok(())
@@ -61,7 +88,7 @@ impl Export for Fails {
         "the signature".to_owned()
     }
 
-    fn export(&mut self, _: &Verdict) -> io::Result<()> {
+    fn export(&mut self, _: &Verdict, _: &MayAct) -> io::Result<()> {
         Err(io::Error::other("no key"))
     }
 }
@@ -71,7 +98,7 @@ impl Export for Hangs {
         "the message".to_owned()
     }
 
-    fn export(&mut self, _: &Verdict) -> io::Result<()> {
+    fn export(&mut self, _: &Verdict, _: &MayAct) -> io::Result<()> {
         let _ = self.0.recv();
         Ok(())
     }
@@ -101,7 +128,10 @@ async fn what_fails_or_hangs_after_the_seal_is_reported_and_changes_nothing_else
 
 #[tokio::test]
 async fn a_seal_that_hangs_takes_the_pass_away() {
-    let (sealed, failed) = run(&[entry("row", Stage::Seal, hangs)]).await;
-    assert_eq!((sealed.status, failed.len()), (Status::Inconclusive, 0));
-    assert_eq!(sealed.failure.unwrap().code.as_str(), "evidence_lost");
+    for build in [hangs, hangs_earlier] {
+        let (sealed, failed) = run(&[entry("row", Stage::Seal, build)]).await;
+        assert_eq!((sealed.status, failed.len()), (Status::Inconclusive, 0));
+        assert_eq!(sealed.failure.unwrap().code.as_str(), "evidence_lost");
+        assert_eq!(sealed.warnings.len(), 1, "one hang, one warning: {:?}", sealed.warnings);
+    }
 }
