@@ -308,7 +308,7 @@ mod tests {
         let contents = RestoredContents { rows: [("t".parse().unwrap(), count)].into(), total_rows: count };
         let database = "a".parse().unwrap();
         let restored = [(&database, &contents)].into();
-        let earlier = EarlierDrills { drills: earlier.into_iter().collect(), passed_over: None };
+        let earlier = EarlierDrills { drills: earlier.into_iter().collect(), ..EarlierDrills::default() };
         judge(&toml::from_str(&rules).unwrap(), &restored, &earlier, |_| taken_at())
     }
 

@@ -99,7 +99,7 @@ impl Drill {
             phases: Vec::new(),
             only: self.options.only.clone(),
             failure: None,
-            warnings: Vec::new(),
+            warnings: self.earlier.unread.iter().map(|unread| format!("earlier drills: {unread}")).collect(),
             not_verified: Vec::new(),
         }
     }

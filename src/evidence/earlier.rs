@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::lineage::{Lineage, SameStore};
-use super::verdicts::{VerdictRead, Verdicts};
+use super::verdicts::{Unread, UnreadReason, VerdictRead, Verdicts};
 use crate::model::earlier::{EarlierDrill, EarlierDrills};
 use crate::model::human;
 use crate::model::names::DatabaseName;
@@ -36,10 +36,17 @@ pub fn earlier_drills(reports: &Path, template: &Template) -> EarlierDrills {
     let mut search = Search::of(template);
     let mut verdicts = Verdicts::below(reports);
     for read in verdicts.by_ref().take(OPENED) {
-        let Ok(VerdictRead { verdict, .. }) = read else { continue };
+        let VerdictRead { verdict, left_out, .. } = match read {
+            Ok(read) => read,
+            Err(unread) => {
+                search.unread += u64::from(may_be_of(&unread, &lineage));
+                continue;
+            }
+        };
         if verdict.status == Status::Pass
             && let Some(store) = lineage.judge(&verdict)
         {
+            search.in_part += u64::from(!left_out.is_empty() && store != SameStore::No);
             search.take(verdict, store);
         }
         if search.wanted.is_empty() {
@@ -49,6 +56,14 @@ pub fn earlier_drills(reports: &Path, template: &Template) -> EarlierDrills {
     search.end(verdicts.left() > 0)
 }
 
+/// Whether a file that was not read is the verdict of a drill of this template and store, by another version.
+fn may_be_of(unread: &Unread, lineage: &Lineage) -> bool {
+    match &unread.reason {
+        UnreadReason::OtherVersion { template, store, .. } => lineage.may_be_of(template, store.as_ref()),
+        _ => false,
+    }
+}
+
 /// What was found so far.
 struct Search<'a> {
     /// How many more drills are wanted of each database.
@@ -56,6 +71,9 @@ struct Search<'a> {
     drills: Vec<EarlierDrill>,
     of_other_stores: u64,
     of_unknown_stores: u64,
+    /// Verdicts of this template that another version wrote: not read, and read in part.
+    unread: u64,
+    in_part: u64,
 }
 
 impl<'a> Search<'a> {
@@ -65,6 +83,8 @@ impl<'a> Search<'a> {
             drills: Vec::new(),
             of_other_stores: 0,
             of_unknown_stores: 0,
+            unread: 0,
+            in_part: 0,
         }
     }
 
@@ -94,7 +114,19 @@ impl<'a> Search<'a> {
             (count > 0)
                 .then(|| format!("{} of this template that passed {what}", human::things(count, "drill")))
         };
+        let by_another = |count: u64, what| {
+            let verdicts = human::things(count, "verdict");
+            (count > 0).then(|| {
+                format!("{what}{verdicts} of this template could not be read: another version wrote them")
+            })
+        };
+        let unread: Vec<String> = [by_another(self.unread, ""), by_another(self.in_part, "parts of ")]
+            .into_iter()
+            .flatten()
+            .collect();
+        let unread = (!unread.is_empty()).then(|| unread.join("; "));
         let why = [
+            unread.clone(),
             more.then(|| match self.wanted.is_empty() {
                 true => {
                     format!("the newest {DRILLS} of each database were looked at, and older ones were not")
@@ -108,7 +140,7 @@ impl<'a> Search<'a> {
             passed(self.of_unknown_stores, "did not record which store it was"),
         ];
         let why: Vec<String> = why.into_iter().flatten().collect();
-        EarlierDrills { drills: self.drills, passed_over: (!why.is_empty()).then(|| why.join("; ")) }
+        EarlierDrills { drills: self.drills, passed_over: (!why.is_empty()).then(|| why.join("; ")), unread }
     }
 }
 
@@ -147,6 +179,28 @@ mod tests {
         let a = &found.drills[0].databases[&"a".parse().unwrap()];
         assert_eq!((a.taken_at, a.rows("public.t")), (point("a", 5, 1).taken_at, Some(12_450)));
         assert_eq!(earlier_drills(&reports.path().join("nowhere"), &template()), EarlierDrills::default());
+    }
+
+    #[test]
+    fn drills_that_another_version_wrote_are_told_and_read_as_far_as_they_go() {
+        let reports = tempfile::tempdir().unwrap();
+        let passed = serde_json::to_string(&drilled(DAY, Status::Pass, "shop")).unwrap();
+        let mut of_later: serde_json::Value = serde_json::from_str(&passed).unwrap();
+        of_later["stack"]["tuning"] = "odd".into();
+        put_verdict(reports.path(), "20260514T000000Z.json", &of_later.to_string());
+        let later = passed.replace("\"PASS\"", "\"SEALED\"");
+        put_verdict(reports.path(), "20260515T000000Z.json", &later);
+        put_verdict(reports.path(), "20260516T000000Z.json", &later.replace("\"shop\"", "\"another\""));
+        let found = earlier_drills(reports.path(), &template());
+        assert_eq!(found.drills.len(), 1);
+        assert_eq!(
+            found.unread.as_deref(),
+            Some(
+                "1 verdict of this template could not be read: another version wrote them; parts of 1 verdict of this \
+                 template could not be read: another version wrote them"
+            )
+        );
+        assert_eq!(past_drills(reports.path(), &template()).len(), 1);
     }
 
     #[test]

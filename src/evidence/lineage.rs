@@ -32,16 +32,20 @@ impl Lineage {
 
     /// Whether a verdict is of the same store; none if it is of another template.
     pub fn judge(&self, verdict: &Verdict) -> Option<SameStore> {
-        self.is_of(&verdict.template).then_some(match &verdict.plan.store {
+        self.judge_of(&verdict.template, verdict.plan.store.as_ref())
+    }
+
+    fn judge_of(&self, template: &str, store: Option<&StoreRecord>) -> Option<SameStore> {
+        (self.template == template).then_some(match store {
             None => SameStore::Unknown,
             Some(store) if *store == self.store => SameStore::Yes,
             Some(_) => SameStore::No,
         })
     }
 
-    /// Whether the template is the one of this name.
-    pub fn is_of(&self, template: &str) -> bool {
-        self.template == template
+    /// The same of a verdict of which only the template, and perhaps the store, could be read.
+    pub fn may_be_of(&self, template: &str, store: Option<&StoreRecord>) -> bool {
+        self.judge_of(template, store).is_some_and(|store| store != SameStore::No)
     }
 
     /// Whether a verdict may be of the same store: one that does not record its store counts.

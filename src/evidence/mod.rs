@@ -12,6 +12,7 @@ mod runbook_template;
 mod seal;
 mod sealed_file;
 mod time_limited;
+mod tolerant;
 mod verdict_file;
 mod verdicts;
 

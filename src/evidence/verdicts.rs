@@ -4,13 +4,13 @@ use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde_json::error::Category;
 
 use super::files;
+use super::tolerant::{self, Tolerated};
 use super::verdict_file::report_directory;
 use crate::model::human;
-use crate::model::verdict::Verdict;
+use crate::model::verdict::{StoreRecord, Verdict};
 
 /// A verdict larger than this is not read.
 const LARGEST: u64 = 64 << 20;
@@ -22,6 +22,8 @@ pub struct VerdictRead {
     pub path: PathBuf,
     /// What is in it.
     pub verdict: Verdict,
+    /// What of it could not be read, because another version wrote it. It is as if it were not there.
+    pub left_out: Vec<String>,
 }
 
 /// A file in the place of a verdict that was not read as one.
@@ -48,6 +50,8 @@ pub enum UnreadReason {
     OtherVersion {
         /// The template.
         template: String,
+        /// Its store, if that could be read.
+        store: Option<StoreRecord>,
         /// What is not known.
         what: String,
     },
@@ -100,13 +104,13 @@ impl Iterator for Verdicts {
     fn next(&mut self) -> Option<Self::Item> {
         let path = self.0.next()?;
         Some(match read(&path) {
-            Ok(verdict) => Ok(VerdictRead { path, verdict }),
+            Ok((verdict, left_out)) => Ok(VerdictRead { path, verdict, left_out }),
             Err(reason) => Err(Unread { path, reason }),
         })
     }
 }
 
-fn read(path: &Path) -> Result<Verdict, UnreadReason> {
+fn read(path: &Path) -> Result<(Verdict, Vec<String>), UnreadReason> {
     let file = files::open_options().read(true).open(path).map_err(|_| UnreadReason::Refused)?;
     let metadata = file.metadata().map_err(|_| UnreadReason::Refused)?;
     match (metadata.is_file(), metadata.len()) {
@@ -116,31 +120,24 @@ fn read(path: &Path) -> Result<Verdict, UnreadReason> {
     }
     let mut text = Vec::new();
     file.take(LARGEST).read_to_end(&mut text).map_err(|_| UnreadReason::Refused)?;
-    let mut verdict: Verdict = serde_json::from_slice(&text).map_err(|error| match error.classify() {
-        Category::Eof => UnreadReason::Cut,
-        Category::Syntax => UnreadReason::NotJson,
-        Category::Data => of_other_shape(&text, &error),
-        Category::Io => UnreadReason::Refused,
-    })?;
+    let (mut verdict, left_out) = match serde_json::from_slice(&text) {
+        Ok(verdict) => (verdict, Vec::new()),
+        Err(error) => match error.classify() {
+            Category::Eof => return Err(UnreadReason::Cut),
+            Category::Syntax => return Err(UnreadReason::NotJson),
+            Category::Io => return Err(UnreadReason::Refused),
+            Category::Data => match tolerant::read(&text) {
+                Tolerated::Read(verdict, left_out) => (*verdict, left_out),
+                Tolerated::Unread { template, store, what } => {
+                    return Err(UnreadReason::OtherVersion { template, store, what });
+                }
+                Tolerated::NotOurs => return Err(UnreadReason::NotOurs),
+            },
+        },
+    };
     // It stands in messages.
     verdict.timestamp = human::one_line(&verdict.timestamp, 40);
-    Ok(verdict)
-}
-
-/// JSON that is no verdict of this version: what every version writes tells whether it is one of another.
-fn of_other_shape(text: &[u8], error: &serde_json::Error) -> UnreadReason {
-    #[derive(Deserialize)]
-    struct Known {
-        schema_version: u64,
-        drill_id: String,
-        template: String,
-    }
-    match serde_json::from_slice(text) {
-        Ok(Known { template, schema_version: 1.., drill_id }) if !drill_id.is_empty() => {
-            UnreadReason::OtherVersion { template, what: human::one_line(&error.to_string(), 120) }
-        }
-        _ => UnreadReason::NotOurs,
-    }
+    Ok((verdict, left_out))
 }
 
 /// Puts a file among the verdicts below this directory.
@@ -155,7 +152,8 @@ pub fn put_verdict(reports: &Path, name: &str, text: &str) {
 mod tests {
     use super::*;
     use crate::evidence::json;
-    use crate::model::testing::{any_verdict, passing};
+    use crate::model::testing::{any_verdict, check, passing};
+    use crate::model::verdict::{CheckStatus, Status, Teardown};
     use proptest::prelude::*;
 
     /// What is read of a file with this text.
@@ -193,11 +191,80 @@ mod tests {
         let later =
             whole.replace(r#""schema_version":1"#, r#""schema_version":2"#).replace("RUNNING", "RESTING");
         let reason = read_back(&later).unwrap_err();
-        assert!(
-            matches!(&reason, UnreadReason::OtherVersion { template, .. } if template == "shop"),
-            "{reason:?}"
-        );
-        assert!(reason.to_string().contains("unknown variant `RESTING`"), "{reason}");
+        let UnreadReason::OtherVersion { template, store, .. } = &reason else { panic!("{reason:?}") };
+        assert_eq!((template.as_str(), store), ("shop", &passing().plan.store));
+        assert!(reason.to_string().contains("status: unknown variant `RESTING`"), "{reason}");
+    }
+
+    /// What a later version may write where this one knows all words.
+    #[test]
+    fn a_word_that_is_not_known_costs_its_piece_and_nothing_else() {
+        let mut known = Verdict { status: Status::Fail, ..passing() };
+        known.checks.push(check(CheckStatus::Fail));
+        let mut json = serde_json::to_value(&known).unwrap();
+        let mut of_later = json["checks"][0].clone();
+        of_later["status"] = "amended".into();
+        json["checks"].as_array_mut().unwrap().insert(0, of_later);
+        let mut database = json["databases"][1].clone();
+        database["status"] = "thawed".into();
+        json["databases"].as_array_mut().unwrap().push(database);
+        json["teardown"]["status"] = "postponed".into();
+        json["plan"]["findings"] = serde_json::json!([{ "severity": "fatal", "code": "x" }]);
+        json["schema_version"] = 2.into();
+        json["invented"] = "later".into();
+        known.schema_version = 2;
+        known.teardown = Teardown::default();
+        known.plan.findings.clear();
+        let reports = tempfile::tempdir().unwrap();
+        put_verdict(reports.path(), "20260516T000000Z.json", &json.to_string());
+        let read = Verdicts::below(reports.path()).next().unwrap().unwrap();
+        assert_eq!(read.verdict, known);
+        for place in [
+            "checks[0].status: unknown variant `amended`",
+            "databases[2].status",
+            "plan.findings[0].severity",
+            "teardown.status",
+        ] {
+            assert!(
+                read.left_out.iter().any(|piece| piece.starts_with(place)),
+                "{place}: {:?}",
+                read.left_out
+            );
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// Whatever is wrong in one place, reading comes to an end, and never says another status than the file.
+        #[test]
+        fn what_is_wrong_in_one_place_changes_no_status(verdict in any_verdict(), nth in any::<usize>()) {
+            let mut json = serde_json::to_value(&verdict).unwrap();
+            let mut places = 0;
+            let last = spoil(&mut json, nth, &mut places);
+            if !last {
+                spoil(&mut json, nth % places, &mut 0);
+            }
+            if let Ok(read) = read_back(&json.to_string()) {
+                prop_assert_eq!(read.status, verdict.status);
+                prop_assert_eq!(read.only, verdict.only);
+            }
+        }
+    }
+
+    /// Puts something else in the place of the nth value that is no list and no map. False if there are fewer.
+    fn spoil(json: &mut serde_json::Value, nth: usize, passed: &mut usize) -> bool {
+        match json {
+            serde_json::Value::Array(list) => list.iter_mut().any(|value| spoil(value, nth, passed)),
+            serde_json::Value::Object(map) => map.values_mut().any(|value| spoil(value, nth, passed)),
+            value if *passed == nth => {
+                *value = serde_json::json!([{ "of": "another version" }]);
+                true
+            }
+            _ => {
+                *passed += 1;
+                false
+            }
+        }
     }
 
     #[test]

@@ -218,7 +218,7 @@ impl FetchTask {
         let mut warnings = Vec::new();
         match proof {
             None => warnings.push("no drill that passed has restored this recovery point".to_owned()),
-            Some(proof) => warnings.extend(proof.only()),
+            Some(proof) => warnings.extend(proof.only().into_iter().chain(proof.in_part())),
         }
         warnings.extend(proofs.failed_since(proof, &point.key));
         warnings.extend(proofs.unread());

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::report::{Digests, ProvedBy, moment};
-use crate::evidence::{Lineage, Verdicts};
+use crate::evidence::{Lineage, UnreadReason, VerdictRead, Verdicts};
 use crate::model::human;
 use crate::model::names::{DatabaseName, ObjectKey};
 use crate::model::verdict::{AccessStatus, RecoveryPoint, Status, Verdict};
@@ -25,6 +25,8 @@ pub(super) struct Proof {
     /// Its place among all drills of this database, the newest first.
     nth: usize,
     digests: Digests,
+    /// Pieces of its verdict that could not be read.
+    left_out: usize,
 }
 
 /// What the verdicts say of one database.
@@ -45,20 +47,30 @@ impl Proofs {
         let mut proofs = Self::default();
         for (nth, read) in Verdicts::below(reports).take(OPENED).enumerate() {
             match read {
-                Ok(read) if lineage.may_be(&read.verdict) => {
-                    proofs.take(nth, &read.path, &read.verdict, database);
-                }
+                Ok(read) if lineage.may_be(&read.verdict) => proofs.take(nth, &read, database),
                 Ok(_) => {}
-                Err(_) => proofs.unread += 1,
+                Err(unread) => {
+                    let of_others = match &unread.reason {
+                        UnreadReason::NotOurs => true,
+                        UnreadReason::OtherVersion { template, store, .. } => {
+                            !lineage.may_be_of(template, store.as_ref())
+                        }
+                        _ => false,
+                    };
+                    proofs.unread += usize::from(!of_others);
+                }
             }
         }
         proofs
     }
 
-    fn take(&mut self, nth: usize, path: &Path, verdict: &Verdict, database: &DatabaseName) {
+    fn take(&mut self, nth: usize, read: &VerdictRead, database: &DatabaseName) {
+        let VerdictRead { path, verdict, left_out } = read;
         let Some(point) = verdict.recovery_set.point(database) else { return };
         match verdict.status {
-            Status::Pass => self.passed.extend(Proof::of(nth, path, verdict, point)),
+            Status::Pass => self
+                .passed
+                .extend(Proof::of(nth, path, verdict, point).map(|proof| proof.read_but_for(left_out))),
             Status::Fail => {
                 let why = verdict.failure.as_ref().map(|failure| human::one_line(&failure.message, 200));
                 let why = why.unwrap_or_else(|| "it does not say why".to_owned());
@@ -124,6 +136,22 @@ impl Proof {
             kept: Kept { access: had_access(verdict), labels: false },
             point: point.clone(),
             nth,
+            left_out: 0,
+        })
+    }
+
+    fn read_but_for(self, left_out: &[String]) -> Self {
+        Self { left_out: left_out.len(), ..self }
+    }
+
+    /// That another version wrote its verdict, and it could not be read as a whole.
+    pub(super) fn in_part(&self) -> Option<String> {
+        let pieces = human::things(self.left_out as u64, "piece");
+        (self.left_out > 0).then(|| {
+            format!(
+                "{pieces} of the verdict could not be read: another version wrote it ({})",
+                self.by.verdict
+            )
         })
     }
 

@@ -39,6 +39,9 @@ pub struct EndedDrill {
     pub failure: Option<String>,
     /// The verdict's path.
     pub verdict: String,
+    /// What of the verdict could not be read, because another version wrote it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
 /// A drill that broke off, or whose verdict cannot be read: its findings are lost.
@@ -140,7 +143,7 @@ pub fn drills(reports: &Path, template: &Template, timeout: Duration, now: DateT
 }
 
 fn of_verdict(read: VerdictRead, longest: Duration, now: DateTime<Utc>) -> Option<Sighting> {
-    let VerdictRead { path, verdict } = read;
+    let VerdictRead { path, verdict, left_out } = read;
     let Some(finished_at) = verdict.finished_at else {
         let owner = verdict.runner.owner.parse().ok();
         return runs_no_more(owner.as_ref(), began(&path)?, longest, now)
@@ -153,13 +156,18 @@ fn of_verdict(read: VerdictRead, longest: Duration, now: DateTime<Utc>) -> Optio
         only: verdict.only,
         failure: verdict.failure.map(|failure| human::one_line(&failure.message, 300)),
         verdict: path.display().to_string(),
+        left_out,
     }))
 }
 
 fn of_unread(unread: &Unread, lineage: &Lineage, now: DateTime<Utc>) -> Option<Sighting> {
     match &unread.reason {
         UnreadReason::NotOurs => return None,
-        UnreadReason::OtherVersion { template, .. } if !lineage.is_of(template) => return None,
+        UnreadReason::OtherVersion { template, store, .. }
+            if !lineage.may_be_of(template, store.as_ref()) =>
+        {
+            return None;
+        }
         UnreadReason::Empty if now - began(&unread.path)? < JUST_BEGUN => return None,
         _ => {}
     }

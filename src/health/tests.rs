@@ -43,6 +43,7 @@ fn drilled(status: Status, days_ago: i64) -> EndedDrill {
         only: Vec::new(),
         failure: (status == Status::Fail).then(|| "a row is gone".to_owned()),
         verdict: "v.json".to_owned(),
+        left_out: Vec::new(),
     }
 }
 

@@ -14,6 +14,8 @@ pub struct EarlierDrills {
     pub drills: Vec<EarlierDrill>,
     /// What was not looked at, or does not count, in words; none if there is nothing else.
     pub passed_over: Option<String>,
+    /// That drills of the template may be among what could not be read; none if all of it could.
+    pub unread: Option<String>,
 }
 
 /// An earlier drill that passed.
@@ -132,7 +134,7 @@ mod tests {
             drill("first", "shop", 5),
             drill("other", "stock", 9),
         ];
-        let drills = EarlierDrills { drills, passed_over: None };
+        let drills = EarlierDrills { drills, ..EarlierDrills::default() };
         let before = |day| {
             let found = drills.before(&"shop".parse().unwrap(), at(day));
             found.map(|(drill, _)| drill.timestamp.as_str())

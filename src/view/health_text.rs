@@ -34,6 +34,9 @@ pub fn health_text(health: &Health) -> (String, String) {
     };
     writeln!(out, "Newest set  {newest}");
     writeln!(out, "Last drill  {drill}");
+    for piece in health.last_drill.iter().flat_map(|last| &last.left_out) {
+        writeln!(out, "            not read, another version wrote it: {piece}");
+    }
     if !health.warnings.is_empty() {
         out.blank();
     }
@@ -103,6 +106,7 @@ mod tests {
                 only: vec!["shop".parse().unwrap()],
                 failure: None,
                 verdict: "reports/restore_drill/20260516T033111Z.json".to_owned(),
+                left_out: Vec::new(),
             }),
             last_pass: None,
             broken_off: Vec::new(),

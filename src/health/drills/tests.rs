@@ -59,6 +59,28 @@ fn a_verdict_that_cannot_be_read_is_a_finding_and_files_of_others_are_none() {
 }
 
 #[test]
+fn a_failure_that_a_later_version_recorded_is_a_failure() {
+    let reports = tempfile::tempdir().unwrap();
+    let mut verdict = passed("shop");
+    verdict.status = Status::Fail;
+    let known = serde_json::to_string(&verdict).unwrap();
+    let mut of_later: serde_json::Value = serde_json::from_str(&known).unwrap();
+    of_later["stack"]["tuning"] = "odd".into();
+    put_verdict(reports.path(), DAY_AGO, &of_later.to_string());
+    let read = |reports: &Path| drills(reports, &template(), Duration::from_secs(3600), now());
+    let failed = read(reports.path()).failed.unwrap();
+    assert!(failed.status == Status::Fail && !failed.left_out.is_empty(), "{failed:?}");
+    // A status that is not known is no verdict, and another store's is no business of this one.
+    put_verdict(reports.path(), DAY_AGO, &known.replace("\"FAIL\"", "\"FAILED_SOFTLY\""));
+    let unknown = read(reports.path());
+    assert_eq!((unknown.failed, unknown.broken_off.len()), (None, 1));
+    verdict.plan.store = Some(StoreRecord { url: "s3://another".to_owned(), endpoint: None });
+    let elsewhere = serde_json::to_string(&verdict).unwrap().replace("\"FAIL\"", "\"FAILED_SOFTLY\"");
+    put_verdict(reports.path(), DAY_AGO, &elsewhere);
+    assert_eq!(read(reports.path()).broken_off, []);
+}
+
+#[test]
 fn no_more_verdicts_are_opened_than_are_needed_and_never_too_many() {
     let reports = tempfile::tempdir().unwrap();
     let ended = |template: &str| serde_json::to_string(&passed(template)).unwrap();
@@ -96,7 +118,7 @@ fn a_verdict_of_a_version_that_is_not_known_is_told() {
     let later = running("").replace("RUNNING", "RESTING");
     let seen = seen(DAY_AGO, &later);
     assert!(
-        seen[0].starts_with("its verdict is of a version that this one cannot read: unknown"),
+        seen[0].starts_with("its verdict is of a version that this one cannot read: status: unknown"),
         "{seen:?}"
     );
 }
