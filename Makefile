@@ -40,9 +40,11 @@ lint: ## Check formatting, clippy and the documentation's links, warnings as err
 	cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked
 
-fuzz: ## Fuzz the reader of dumps for a minute (needs cargo-fuzz; ARGS="-max_total_time=600" for longer)
-	mkdir -p fuzz/found/toc
-	RUSTC_BOOTSTRAP=1 cargo fuzz run toc fuzz/found/toc fuzz/corpus/toc -- $(or $(ARGS),-max_total_time=60)
+fuzz: ## Fuzz the readers of dumps and of canonical JSON, a minute each (needs cargo-fuzz; ARGS="-max_total_time=600" for longer)
+	for reader in toc canonical; do \
+	  mkdir -p fuzz/found/$$reader; \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run $$reader fuzz/found/$$reader fuzz/corpus/$$reader -- $(or $(ARGS),-max_total_time=60); \
+	done
 
 spelling: ## Check the spelling of everything in the repository
 	git ls-files | xargs cargo run --quiet --locked --manifest-path tests/spelling/Cargo.toml --target-dir $(target)/spelling --

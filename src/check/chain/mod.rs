@@ -24,6 +24,8 @@ mod shard;
 mod timestamp;
 
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
 mod tests;
 
 pub use canonical::{Canonicalizer, JsonError, MAX_DEPTH};

@@ -292,3 +292,50 @@ proptest! {
         prop_assert_eq!(text.parse::<f64>().unwrap().to_bits(), value.to_bits(), "{}", text);
     }
 }
+
+/// A document as some program may print it: with white space, escapes and numbers of every kind.
+fn any_document() -> impl Strategy<Value = String> {
+    let number = "-?(0|[1-9][0-9]{0,25})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?";
+    let text = prop::collection::vec(
+        prop_oneof![
+            "[a-zA-Z0-9 é\u{1f980}\u{2028}]",
+            "\\\\[nrtbf/\"\\\\]",
+            "\\\\u00[0-7][0-9a-fA-F]",
+            Just("\\ud83e\\udd80".to_owned()),
+        ],
+        0..6,
+    )
+    .prop_map(|parts| format!("\"{}\"", parts.concat()));
+    let scalar = prop_oneof![number, text.clone(), "true|false|null"];
+    scalar.prop_recursive(5, 40, 6, move |inner| {
+        let member = (text.clone(), "[ \t\r\n]{0,2}", inner.clone())
+            .prop_map(|(key, space, value)| format!("{space}{key}:{space}{value}"));
+        prop_oneof![
+            prop::collection::vec(inner, 0..6).prop_map(|values| format!("[{}]", values.join(" , "))),
+            prop::collection::vec(member, 0..6).prop_map(|members| format!("{{{}}}", members.join(","))),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_json_and_what_it_says_is_what_serde_json_says(
+        json in any_document(), cut in any::<prop::sample::Index>(), instead in "[\\[\\]{}\",:\\\\0-9eE.+tu \u{1}-]?"
+    ) {
+        // As it is, and with one character of it replaced.
+        let at = cut.index(json.chars().count() + 1);
+        let broken: String =
+            json.chars().take(at).chain(instead.chars()).chain(json.chars().skip(at + 1)).collect();
+        for text in [&json, &broken] {
+            let ours = canonical(text);
+            let refused = |error: &JsonError| !matches!(error, JsonError::Malformed { .. });
+            let difference = agreement::disagreement(text, ours.as_deref().map_err(refused));
+            prop_assert_eq!(difference, None, "{}", text);
+            if let Ok(ours) = ours
+                && !ours.contains("Infinity")
+            {
+                prop_assert_eq!(canonical(&ours), Ok(ours));
+            }
+        }
+    }
+}
