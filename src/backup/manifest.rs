@@ -96,6 +96,7 @@ impl Job {
             uploaded = self.upload_manifest(&manifest, &mut written) => uploaded,
         };
         if let Err(failure) = uploaded {
+            let failure = self.template.hinted(failure);
             written.error = Some(failure.to_record(None));
             written.failure = Some(failure.context("the manifest"));
         }

@@ -236,6 +236,7 @@ impl Job {
     async fn one(&self, pass: &Pass<'_>, planned: PlannedDump) -> Dump {
         let mut dump = Dump::of(planned.database, planned.key);
         if let Err(failure) = self.dump_and_verify(pass, &mut dump).await {
+            let failure = self.template.hinted(failure);
             (pass.progress)(&format!("{}: failed: {failure}", dump.database));
             dump.error = Some(failure.to_record(None));
             dump.failure = Some(failure.context(&dump.database));

@@ -9,9 +9,11 @@ use super::{
     access, amcheck, command, constraints, fingerprint, http, objects, reconcile, required_tables,
     row_counts, sequences, sql, verify_chain,
 };
+use crate::model::code::Code;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
+use crate::plan;
 use crate::template::{self, Environment, Purpose, StackNetworkKind, Template};
 
 /// Every type of check there is. To add one, write its file and name its entry here.
@@ -60,7 +62,9 @@ impl Checks {
             check.complete(template);
             checks.push(check);
         }
-        validate(&checks, template).map_err(|message| template.inconsistent(&message))?;
+        validate(&checks, template)
+            .and_then(|()| validate_hints(template))
+            .map_err(|message| template.inconsistent(&message))?;
         Ok(Self(checks))
     }
 
@@ -162,6 +166,22 @@ fn validate(checks: &[Box<dyn Check>], template: &Template) -> std::result::Resu
         check.validate(template)?;
     }
     validate_ports(checks, template)
+}
+
+/// Hints are for codes that there are: those of failures, and those of findings.
+fn validate_hints(template: &Template) -> std::result::Result<(), String> {
+    let failures = codes::GROUPS.iter().flat_map(|group| group.entries).map(|entry| entry.code);
+    let of_checks = CHECKS.iter().flat_map(|entry| entry.findings);
+    let of_plans = plan::code::GROUPS.iter().flat_map(|(_, findings)| *findings);
+    let known: BTreeSet<Code> =
+        failures.chain(of_checks.chain(of_plans).map(|finding| finding.code)).collect();
+    match template.hints.keys().find(|hint| !known.iter().any(|code| code == hint.as_str())) {
+        None => Ok(()),
+        Some(unknown) => Err(format!(
+            "hints.{unknown}: there is no failure or finding of this code; docs/verdict.md, docs/checks.md and docs/plan.md \
+             list them"
+        )),
+    }
 }
 
 /// On one loopback a port has room for one.

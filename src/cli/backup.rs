@@ -81,7 +81,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         };
         return Ok(output::delivered(printed, ExitCode::Ok));
     }
-    let store = store::connect(&template.store).await?;
+    let store = store::connect(&template.store).await.map_err(|failure| template.hinted(failure))?;
     let job = Job {
         template: Arc::new(template),
         databases,
@@ -92,7 +92,8 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         globals: true,
         clock,
     };
-    let report = job.run(&Stop::on_signal(Interrupted::Makes("backup")).token, &narrate).await?;
+    let made = job.run(&Stop::on_signal(Interrupted::Makes("backup")).token, &narrate).await;
+    let report = made.map_err(|failure| job.template.hinted(failure))?;
     let printed = match args.format {
         Format::Json => output::print_json(&report),
         Format::Human => {

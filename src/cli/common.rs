@@ -53,7 +53,7 @@ impl TemplateArg {
         let template = template.narrow(only)?;
         let identities =
             Identities::load(&template.encryption.identities).map_err(|failure| template.hinted(failure))?;
-        let store = store::connect(&template.store).await?;
+        let store = store::connect(&template.store).await.map_err(|failure| template.hinted(failure))?;
         Ok(Opened { template, identities: Arc::new(identities), store })
     }
 }

@@ -25,14 +25,12 @@ pub(super) fn examine(template: &DrillTemplate) -> (Vec<Item>, Option<Identities
             Some(identities)
         }
         Err(failure) => {
-            items.push(Item::failure("age identities", template.hinted(failure)));
+            items.push(Item::failure("age identities", failure));
             None
         }
     };
     items.extend(paths.iter().filter(|path| !path.as_os_str().is_empty()).filter_map(|path| mode(path)));
-    items.extend(
-        template.checks.iter().filter_map(|check| check.public_key()).map(|path| public_key(template, path)),
-    );
+    items.extend(template.checks.iter().filter_map(|check| check.public_key()).map(public_key));
     (items, identities)
 }
 
@@ -63,7 +61,7 @@ fn judge_mode(path: &Path, mode: u32) -> Item {
     .advice(format!("chmod 600 {}", path.display()))
 }
 
-fn public_key(template: &DrillTemplate, path: &Path) -> Item {
+fn public_key(path: &Path) -> Item {
     let what = format!("public key {}", path.display());
     let parsed = std::fs::read_to_string(path)
         .map_err(|error| error.to_string())
@@ -72,10 +70,8 @@ fn public_key(template: &DrillTemplate, path: &Path) -> Item {
         Ok(_) => Item::ok(what, "an Ed25519 public key"),
         Err(why) => Item::failure(
             what,
-            template.hinted(
-                Failure::config(codes::PUBLIC_KEY_UNREADABLE, why)
-                    .hint("it must be an Ed25519 public key in PEM form"),
-            ),
+            Failure::config(codes::PUBLIC_KEY_UNREADABLE, why)
+                .hint("it must be an Ed25519 public key in PEM form"),
         ),
     }
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::check::DrillTemplate;
 use crate::clock::Clock;
+use crate::model::code::Code;
 use crate::model::exit::ExitCode;
 use crate::model::failure::{Class, Failure};
 use crate::model::past::PastDrill;
@@ -50,6 +51,9 @@ pub struct Item {
     /// What kind of trouble it is, for the exit code.
     #[serde(skip)]
     class: Class,
+    /// The code of the failure, for the template's hint.
+    #[serde(skip)]
+    code: Option<Code>,
 }
 
 /// How a thing is.
@@ -68,7 +72,14 @@ pub enum ItemStatus {
 
 impl Item {
     fn new(what: impl Into<String>, status: ItemStatus, seen: impl Into<String>) -> Self {
-        Self { what: what.into(), status, seen: seen.into(), advice: None, class: Class::Inconclusive }
+        Self {
+            what: what.into(),
+            status,
+            seen: seen.into(),
+            advice: None,
+            class: Class::Inconclusive,
+            code: None,
+        }
     }
 
     fn ok(what: impl Into<String>, seen: impl Into<String>) -> Self {
@@ -76,8 +87,8 @@ impl Item {
     }
 
     fn failure(what: impl Into<String>, failure: Failure) -> Self {
-        let (class, advice) = (failure.class, failure.hint);
-        Self { class, advice, ..Self::new(what, ItemStatus::Failed, failure.message) }
+        let (class, advice, code) = (failure.class, failure.hint, Some(failure.code));
+        Self { class, advice, code, ..Self::new(what, ItemStatus::Failed, failure.message) }
     }
 
     fn advice(self, advice: impl Into<String>) -> Self {
@@ -108,6 +119,10 @@ pub async fn examine(
     items.extend(on_engine.items);
     let room = forecast::room(&stored.set, &BTreeMap::new(), past, None);
     items.push(engine::judge_disk(on_engine.free_disk_bytes, &room));
+    for item in &mut items {
+        let hint = item.code.and_then(|code| template.own_hint(code, item.advice.as_deref()));
+        item.advice = hint.or(item.advice.take());
+    }
     Examination {
         schema_version: 1,
         template: template.name.clone(),
@@ -123,7 +138,6 @@ pub(crate) mod testing;
 mod tests {
     use super::testing::troubled;
     use super::*;
-    use crate::model::code::Code;
 
     #[test]
     fn the_exit_code_is_the_first_failures() {

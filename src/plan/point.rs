@@ -61,6 +61,7 @@ impl View<'_> {
                 detail.contents = Some(contents.record());
             }
             Some(Err(failure)) => {
+                let failure = self.template.hinted(failure.clone());
                 let expected = failure.hint.clone().unwrap_or_else(|| "a dump that can be read".to_owned());
                 let actual = failure.message.clone();
                 findings.push(finding(Severity::Error, failure.code, &point.database, expected, actual));

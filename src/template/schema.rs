@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+use crate::model::code::Code;
 use crate::model::failure::Failure;
 use crate::model::names::{DatabaseName, ProjectPrefix, ServerName};
 use crate::model::secret::Secret;
@@ -23,16 +24,17 @@ use super::table::{NeededTable, TableName};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Template {
-    /// The version of this schema. Always 1.
+    /// The version of this schema. Must be 1.
     pub schema_version: u32,
-    /// The template's name, as verdicts show it.
+    /// The template's name in verdicts, the drill log and the labels of the stack.
     pub name: String,
     /// One line for people.
     #[serde(default)]
     pub description: Option<String>,
-    /// What project names begin with.
+    /// What project names begin with. Up to 40 of `a-z 0-9 _ -`; a letter or digit first.
     pub project_prefix: ProjectPrefix,
-    /// A drill without a verdict after this long is stopped, and reports where it was.
+    /// A drill that has not come to a verdict after this long is stopped. Teardown comes after it. For `backup` it
+    /// limits the dumps.
     #[serde(with = "humantime_serde", default = "defaults::timeout")]
     pub timeout: Duration,
     /// Where recovery points live.
@@ -71,7 +73,7 @@ pub struct Template {
     /// How dumps are made.
     #[serde(default)]
     pub backup: Option<Backup>,
-    /// What to do about a failure in this system, by the failure's code: shown after the general hint.
+    /// What to do about a failure or a finding in this system, by its code: shown after the general hint.
     #[serde(default)]
     pub hints: BTreeMap<String, String>,
     /// Databases of the file that the command line left out.
@@ -112,14 +114,21 @@ impl Template {
     /// The failure with what this system's template says about its code.
     #[must_use]
     pub fn hinted(&self, failure: Failure) -> Failure {
-        let Some(own) = self.hints.get(failure.code.as_str()) else { return failure };
-        let hint = match &failure.hint {
+        match self.own_hint(failure.code, failure.hint.as_deref()) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+
+    /// The general hint for a code with what this system's template says about it behind it; none if it says nothing.
+    pub fn own_hint(&self, code: Code, general: Option<&str>) -> Option<String> {
+        let own = self.hints.get(code.as_str())?;
+        Some(match general {
             // A failure of a database is the drill's, too.
-            Some(hint) if hint.ends_with(own.as_str()) => hint.clone(),
+            Some(hint) if hint.ends_with(own.as_str()) => hint.to_owned(),
             Some(hint) => format!("{hint}; {own}"),
             None => own.clone(),
-        };
-        failure.hint(hint)
+        })
     }
 
     /// The failure of a template whose parts contradict each other; `message` is a sentence for a person.
@@ -132,18 +141,20 @@ impl Template {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
-    /// `s3://bucket/prefix`.
+    /// `s3://bucket` or `s3://bucket/prefix`.
     pub url: String,
-    /// An S3 endpoint other than AWS's, addressed by path. Empty for AWS.
+    /// An S3 endpoint other than AWS's, addressed by path: `https://HOST` or `http://HOST:PORT`, with a path if the
+    /// store has one (`https://HOST/storage/v1/s3`). Empty for AWS.
     #[serde(default)]
     pub endpoint: String,
-    /// The region. Empty for the default provider chain's.
+    /// The region. Empty for the region of the AWS default provider chain.
     #[serde(default)]
     pub region: String,
-    /// How a key is made from a database and a time, below the prefix.
+    /// How an object's key is made, below the prefix. Must hold `{database}` and `{timestamp}`, each once.
     #[serde(default = "defaults::key")]
     pub key: String,
-    /// How `{timestamp}` in the key is written (chrono's strftime; UTC).
+    /// How `{timestamp}` is written: a strftime format, in UTC unless it has an offset (`%z`, `%:z`), which is heeded.
+    /// It must name a day at least; what is smaller than its smallest unit is zero.
     #[serde(default = "defaults::timestamp")]
     pub timestamp: String,
     /// How the key of a server's globals is made from a time, below the prefix.
@@ -155,7 +166,8 @@ pub struct Store {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Encryption {
-    /// Paths of age identity files: native X25519 keys, or unencrypted OpenSSH private keys.
+    /// age identity files: native X25519 keys (`AGE-SECRET-KEY-1…`), or OpenSSH private keys of the types ed25519 and
+    /// RSA. None may have a passphrase. Empty paths are left out.
     pub identities: Vec<PathBuf>,
 }
 
@@ -163,33 +175,38 @@ pub struct Encryption {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Postgres {
-    /// Its image: the official one, or one that behaves like it.
+    /// The official Postgres image, or one that behaves like it: it sets `PGDATA`, and has `bash` and `timeout`. Its
+    /// major version must not be older than the dumps'.
     pub image: String,
-    /// Its major version, where the image's tag does not name it; a plan asks no engine.
+    /// PostgreSQL's major version in the image, where its tag does not name it. Only the [plan](plan.md) uses it: it
+    /// asks no engine. Default: by the tag.
     #[serde(default)]
     pub version: Option<u32>,
-    /// Extensions it has besides those that come with PostgreSQL.
+    /// Extensions the image has besides those that come with PostgreSQL. Only the plan uses it.
     #[serde(default)]
     pub extensions: Vec<String>,
-    /// The set of settings the server runs with.
+    /// `throwaway`: settings for a server whose data may be lost (no fsync, no archiving, no autovacuum, buffers sized
+    /// from the memory limit). `production`: the image's own, with `max_connections` for the drill's work.
     #[serde(default)]
     pub tuning: Tuning,
-    /// Settings on top of those, as in `postgresql.conf`.
+    /// Server settings on top of those, as in `postgresql.conf`. All values are strings.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
-    /// The superuser's password. Empty for a random one.
+    /// The superuser's password in the drill's own server. Empty for a random one.
     #[serde(default)]
     pub password: Secret,
-    /// Roles to create (without login) before anything is restored.
+    /// Roles to create before anything is restored. They cannot log in.
     #[serde(default)]
     pub roles: Vec<String>,
     /// Whether roles, owners and privileges are restored. Default: if the recovery set has the globals of its server.
     #[serde(default)]
     pub access: Option<Access>,
-    /// The container's memory limit. Default: three quarters of the engine's memory, divided among the servers.
+    /// The container's memory limit. Never more than the engine has. Several servers share the three quarters. Default: three
+    /// quarters of the engine's memory.
     #[serde(default)]
     pub memory: Option<ByteSize>,
-    /// The locale for a database whose own locale the image lacks. Default: none, and the drill reports the missing one.
+    /// The locale to restore a database with whose own the image lacks, such as `"C"`. A warning says so. Without it
+    /// the drill says `collation_missing`.
     #[serde(default)]
     pub locale: Option<String>,
     /// The port it listens on, in the whole stack. Default: 5432 for `[postgres]`, and 5433 and up for the others, in the
@@ -215,23 +232,25 @@ pub enum Access {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RecoverySetRules {
-    /// How far apart the members of a set may have been taken.
+    /// How far apart the members may have been taken. More is an error.
     #[serde(with = "humantime_serde")]
     pub max_skew: Option<Duration>,
-    /// How often each database is backed up.
+    /// How often each database is backed up. Without it gaps are not judged. At least a minute.
     #[serde(with = "humantime_serde")]
     pub schedule: Option<Duration>,
-    /// A recovery point smaller than this part of the median of those before it is suspicious.
+    /// A recovery point smaller than this part (0 to 1) of the median of those before it gives a warning. 0: never.
     pub shrunk_below: f64,
-    /// How many recovery points before the chosen one are considered.
+    /// How many recovery points before the chosen one are considered, for that median and for gaps: 1 to 365.
     pub history: u16,
-    /// Every recovery point must be under an object lock.
+    /// Every member must be under an object lock, or a legal hold.
     pub require_object_lock: bool,
     /// The bucket must keep versions.
     pub require_versioning: bool,
-    /// Every dump with rows must have indexes, keys or constraints.
+    /// Every dump that has rows must have an index, a key, a constraint or a trigger. Otherwise a dump without any is a
+    /// warning; it is always an error if that of an earlier drill had some.
     pub require_post_data: bool,
-    /// How long a recovery point must be kept.
+    /// How long recovery points must be kept: no lifecycle rule may delete them before, and a demanded lock must last
+    /// so long from when they were taken.
     #[serde(with = "humantime_serde")]
     pub min_retention: Option<Duration>,
 }
@@ -258,7 +277,7 @@ pub struct Objectives {
     /// Recovery time: from the start of the drill until everything is restored and verified.
     #[serde(with = "humantime_serde", default)]
     pub rto: Option<Duration>,
-    /// Data loss: from the oldest recovery point of the set until the drill's point in time.
+    /// Data loss: from the oldest recovery point of the recovery set until the drill's point in time.
     #[serde(with = "humantime_serde", default)]
     pub rpo: Option<Duration>,
     /// Waiting for the store, for each database.
@@ -270,7 +289,7 @@ pub struct Objectives {
     /// `pg_restore`, for each database.
     #[serde(with = "humantime_serde", default)]
     pub restore: Option<Duration>,
-    /// All checks: the time during which at least one of them runs.
+    /// All checks: the time in which at least one check ran.
     #[serde(with = "humantime_serde", default)]
     pub verification: Option<Duration>,
 }
@@ -279,7 +298,8 @@ pub struct Objectives {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Health {
-    /// How long ago the last drill that passed may be. Without it, missing drills are not reported.
+    /// How long ago the point in time may be that a drill of all databases recovered to and passed. An older one, or
+    /// none, is a warning. A drill of old backups (`--at`) proves nothing about those of today.
     #[serde(with = "humantime_serde", default)]
     pub max_drill_age: Option<Duration>,
 }
@@ -288,12 +308,13 @@ pub struct Health {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
-    /// Its name.
+    /// Its name: in the object keys, and on the server it is restored to. Each only once.
     pub name: DatabaseName,
-    /// The databases that must be restored before it.
+    /// Its parents: the databases that must be restored before it. They may be on other servers.
     #[serde(default)]
     pub after: Vec<DatabaseName>,
-    /// The server it is restored to. Default: that of `[postgres]`.
+    /// The server it is restored to: a name of `[servers]`, or `postgres` for that of `[postgres]`. Default: that of
+    /// `[postgres]`.
     #[serde(default)]
     pub server: Option<ServerName>,
 }
@@ -311,11 +332,11 @@ pub struct Log {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogCount {
-    /// What stands before the `=`.
+    /// What stands before the `=`. Not empty, and without `|`, `=`, spaces and line breaks.
     pub label: String,
     /// The table's database.
     pub database: DatabaseName,
-    /// The table.
+    /// The table. A table that was not restored has no count in the row.
     pub table: TableName,
 }
 
@@ -323,11 +344,11 @@ pub struct LogCount {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Backup {
-    /// age recipients (`age1…`, `ssh-ed25519 …`, `ssh-rsa …`).
+    /// age recipients: `age1…`, `ssh-ed25519 …`, `ssh-rsa …`. Empty ones are left out; one at least is needed.
     pub recipients: Vec<String>,
     /// The source server's host, as seen from `network`.
     pub host: String,
-    /// Its port.
+    /// Its port. A string.
     #[serde(default = "defaults::port")]
     pub port: String,
     /// The user to dump as.
@@ -339,7 +360,8 @@ pub struct Backup {
     /// The Docker network `pg_dump` runs in: a network's name, or `host`.
     #[serde(default = "defaults::network")]
     pub network: String,
-    /// The most memory `pg_dump`'s container may use. Default: three quarters of the engine's.
+    /// The most memory `pg_dump`'s container may use. `pg_dump` needs about four times the largest row, as text.
+    /// Default: three quarters of the engine's.
     pub memory: Option<ByteSize>,
     /// Whether dumps hold privileges, and the server's roles are written beside them.
     #[serde(default = "defaults::privileges")]

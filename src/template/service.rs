@@ -13,18 +13,19 @@ use crate::model::secret::Secret;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
-    /// Its image.
+    /// The image.
     pub image: String,
-    /// The user it runs as. Default: the image's own.
+    /// The user it runs as. Services have no capabilities, so an image that starts as root and changes user needs this.
+    /// Default: the image's own.
     #[serde(default)]
     pub user: Option<String>,
-    /// Its command. Default: the image's own.
+    /// The command. Default: the image's own.
     #[serde(default)]
     pub command: Vec<String>,
-    /// Its environment.
+    /// The environment. Values are treated as secrets.
     #[serde(default)]
     pub environment: BTreeMap<String, Secret>,
-    /// A command that exits with 0 inside the container once it is ready. Default: ready when running.
+    /// A command that exits with 0 inside the container once the service is ready. Empty: ready when running.
     #[serde(default)]
     pub ready: Vec<String>,
     /// How long it may take until it is ready.
@@ -39,7 +40,8 @@ pub struct Service {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Isolation {
-    /// How the containers of the stack reach each other. Neither way leads out.
+    /// `loopback`: all containers share one loopback, and have no other interface. `bridge`: each has an address of its
+    /// own, for services that need the same port. A host that hears anything on a bridge fails the drill.
     #[serde(default)]
     pub network: StackNetworkKind,
     /// Names that must not resolve inside the stack.

@@ -7,7 +7,6 @@ use chrono::format::{Item, StrftimeItems};
 
 use super::schema::{RecoverySetRules, Template};
 use super::{key, key_time, order, servers};
-use crate::model::codes;
 use crate::model::names::DatabaseName;
 
 /// Checks a template's inner consistency; an error is a sentence for a person.
@@ -35,10 +34,6 @@ pub(super) fn validate(template: &Template) -> Result<(), String> {
         if count.label.is_empty() || count.label.contains(['|', '=', '\n', ' ']) {
             return Err(format!("log label `{}`: must not be empty or hold | = or spaces", count.label));
         }
-    }
-    let codes = || codes::GROUPS.iter().flat_map(|group| group.entries).map(|entry| entry.code);
-    if let Some(unknown) = template.hints.keys().find(|hint| !codes().any(|code| code == hint.as_str())) {
-        return Err(format!("hints.{unknown}: there is no failure of this code; docs/verdict.md lists them"));
     }
     for target in &template.isolation.unreachable {
         split_target(target)?;

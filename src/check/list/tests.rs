@@ -106,3 +106,17 @@ fn row_count_rules_that_cannot_hold_or_say_nothing_are_refused() {
         assert_eq!(failure.message, format!("shop.toml: row count of shop.public.t: {message}"));
     }
 }
+
+#[test]
+fn hints_are_for_codes_of_failures_and_of_findings_and_for_no_others() {
+    let hinted = |code: &str| {
+        parsed(&minimal_with("[[databases]]", &format!("[hints]\n{code} = \"ask them\"\n[[databases]]")))
+    };
+    for code in ["identity_missing", "hash_mismatch", "skew_exceeded", "row_count_low"] {
+        let template = hinted(code).unwrap();
+        let failure = template.hinted(Failure::bad(Code::new(code), "x").hint("look"));
+        assert_eq!(failure.hint.as_deref(), Some("look; ask them"), "{code}");
+    }
+    let failure = hinted("identity_mising").unwrap_err();
+    assert!(failure.message.contains("hints.identity_mising: there is no failure or finding"), "{failure}");
+}

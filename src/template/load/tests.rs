@@ -291,8 +291,6 @@ fn what_a_system_says_about_a_failure_stands_behind_the_general_hint() {
         "name an identity file; ACP_BACKUP_AGE_IDENTITY names the file"
     );
     assert_eq!(hint(Failure::bad(codes::EMPTY_DUMP, "it is empty")), None);
-    let failure = error_with("[[databases]]", "[hints]\nidentity_mising = \"x\"\n[[databases]]");
-    assert!(failure.message.contains("hints.identity_mising: there is no failure"), "{failure}");
 }
 
 #[test]
