@@ -17,6 +17,7 @@ use crate::model::manifest::FingerprintKey;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::TeardownStatus;
 use crate::store;
+use crate::survey::Surveyor;
 use crate::template::{Environment, Purpose};
 use crate::view::{Page, stderr};
 
@@ -93,7 +94,8 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         clock,
     };
     let made = job.run(&Stop::on_signal(Interrupted::Makes("backup")).token, &narrate).await;
-    let report = made.map_err(|failure| job.template.hinted(failure))?;
+    let mut report = made.map_err(|failure| job.template.hinted(failure))?;
+    report.warnings.extend(losses(&job, &report).await);
     let printed = match args.format {
         Format::Json => output::print_json(&report),
         Format::Human => {
@@ -102,6 +104,24 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         }
     };
     Ok(output::delivered(printed, exit_code(&report)))
+}
+
+/// What the dumps have no more that those before them have. A backup refuses nothing for that, and does not fail if it cannot
+/// be known; without identities nothing can be read.
+async fn losses(job: &Job, report: &BackupReport) -> Vec<String> {
+    let (Some(identities), Ok(pattern)) = (&job.verify_with, job.template.key_pattern()) else {
+        return Vec::new();
+    };
+    let surveyor = Surveyor { store: Arc::clone(&job.store), identities: Arc::clone(identities), pattern };
+    // The time as the keys have it: a format may leave some of it out.
+    let taken_at = report.dumps.iter().find_map(|dump| {
+        surveyor.pattern.taken_at(&dump.database, dump.key.as_str()).filter(|_| dump.uploaded.is_some())
+    });
+    let Some(taken_at) = taken_at else { return Vec::new() };
+    match surveyor.losses(&job.template, taken_at).await {
+        Ok(losses) => losses,
+        Err(failure) => vec![format!("not known what is gone since the backup before: {failure}")],
+    }
 }
 
 /// Reports the progress of a backup on stderr.

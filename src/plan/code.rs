@@ -75,6 +75,18 @@ pub mod inside {
             "The dump has rows, and not one index, key, constraint or trigger, as after `pg_dump --section=pre-data --section=data`.",
             "Check the options of `pg_dump`; a drill of it fails, though it can be restored.",
             "shop: the dump has the rows of 9 tables, and not one index, key, constraint or trigger";
+        OBJECTS_GONE = "objects_gone", "warning; error if `recovery_set.forbid_loss` has the kind":
+            "The recovery point before this one has tables, indexes, triggers, policies or the like that this one has not. What went with its table is not listed, and partitions come and go.",
+            "Find the migration that took them away. If nobody meant it, every later backup lacks them too: `points[].drift` in the JSON has all names.",
+            "shop: 2 indexes are gone since the recovery point before it, of 2026-05-16 04:31:11Z: public.orders_total_idx, public.orders_state_idx";
+        ACLS_GONE = "acls_gone", "warning; error if `recovery_set.forbid_loss` has `acls`":
+            "The recovery point before this one has privileges, and this one has not one: a server recovered from it serves its owners alone.",
+            "Check whether the backup job was changed to `pg_dump --no-privileges`, or `[backup] privileges` to `false`.",
+            "shop: not one privilege is left of 12 privileges since the recovery point before it, of 2026-05-16 04:31:11Z";
+        DRIFT_NOT_KNOWN = "drift_not_known", "warning":
+            "`recovery_set.forbid_loss` forbids a loss, and the recovery point before this one cannot be read.",
+            "Nothing, if it is archived, or encrypted to an older key.",
+            "shop: not known what is gone since the recovery point before it, of 2026-05-16 04:31:11Z: it is in DEEP_ARCHIVE";
         TABLES_WITHOUT_ROWS = "tables_without_rows", "warning":
             "The rows of tables were left out on purpose (`--exclude-table-data`, `--schema-only`).",
             "Make sure that this is meant.",

@@ -6,6 +6,7 @@ use chrono::NaiveDateTime;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::drift::Inventory;
 use crate::format::pg_custom::{Compression, Data, QualifiedName, Toc};
 use crate::model::human::one_line;
 use crate::model::order::order;
@@ -61,6 +62,8 @@ pub struct Contents {
     pub last_data_at: Option<u64>,
     /// Bytes of the object that were read to know all this.
     pub read_bytes: u64,
+    /// Everything in it that has a name.
+    pub inventory: Inventory,
 }
 
 impl Contents {
@@ -91,6 +94,7 @@ impl Contents {
             toc_bytes: toc.size_bytes,
             last_data_at: placed.max(),
             read_bytes,
+            inventory: Inventory::of(toc),
         }
     }
 

@@ -5,6 +5,7 @@
 
 pub mod code;
 pub mod contents;
+pub mod drift;
 pub mod forecast;
 pub mod image;
 mod inside;
@@ -32,6 +33,7 @@ use crate::model::verdict::{
 use crate::store::{BucketFacts, Fact, ObjectFacts, ObjectMeta};
 use crate::template::{KeyPattern, Template};
 use contents::{Contents, ContentsRecord};
+use drift::DriftRecord;
 use forecast::{Forecast, Room};
 use image::ImageFacts;
 use point::View;
@@ -106,6 +108,8 @@ pub struct PointDetail {
     pub archive: Option<Archive>,
     /// What is inside.
     pub contents: Option<ContentsRecord>,
+    /// What changed since the recovery point before it; absent if there is none.
+    pub drift: Option<DriftRecord>,
     /// Why it is not known what is inside.
     pub error: Option<FailureRecord>,
 }
@@ -247,6 +251,13 @@ fn newest(
             plaintext_bytes: None,
             objects: Vec::new(),
         })
+}
+
+/// The recovery point of a database before this one, that has any bytes.
+pub fn point_before(pattern: &KeyPattern, listing: &Listing, point: &RecoveryPoint) -> Option<RecoveryPoint> {
+    let objects = objects_of(listing, &point.database).iter().filter(|object| object.size_bytes > 0);
+    let objects: Vec<ObjectMeta> = objects.cloned().collect();
+    newest(pattern, &point.database, &objects, point.taken_at - chrono::TimeDelta::microseconds(1))
 }
 
 fn no_recovery_point(pattern: &KeyPattern, name: &DatabaseName, listed: usize, at: DateTime<Utc>) -> Finding {

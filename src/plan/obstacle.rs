@@ -38,6 +38,8 @@ impl DrillPlan {
             code::set::SKEW_EXCEEDED,
             code::set::KEY_TIME_UNREADABLE,
             code::inside::POST_DATA_MISSING,
+            code::inside::OBJECTS_GONE,
+            code::inside::ACLS_GONE,
             code::storage::OBJECT_LOCK_MISSING,
             code::storage::VERSIONING_MISSING,
             code::storage::RETENTION_TOO_SHORT,
@@ -53,6 +55,11 @@ impl DrillPlan {
                     "expected {}; check whether the backup job calls pg_dump with --section",
                     finding.expected
                 )
+            }
+            code::inside::OBJECTS_GONE | code::inside::ACLS_GONE => {
+                "recovery_set.forbid_loss in the template forbids it: find the migration that took it away; the drill after \
+                 the next backup compares with this recovery point"
+                    .to_owned()
             }
             _ => format!("recovery_set in the template demands: {}", finding.expected),
         };

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::image::ImageFacts;
 use super::set::{self, Past};
 use super::survey::Survey;
-use super::{PointDetail, finding, inside, objects_of, storage};
+use super::{PointDetail, drift, finding, inside, objects_of, storage};
 use crate::model::codes;
 use crate::model::names::{DatabaseName, ServerName};
 use crate::model::verdict::{Finding, RecoveryPoint, Severity};
@@ -41,6 +41,7 @@ impl View<'_> {
             readable: None,
             archive: None,
             contents: None,
+            drift: None,
             error: None,
         };
         let Some(look) = self.survey.looks.get(&point.database) else { return (detail, findings) };
@@ -59,6 +60,11 @@ impl View<'_> {
                 findings.extend(inside::without_post_data(rules, point, contents, before));
                 detail.archive = Some(contents.archive.clone());
                 detail.contents = Some(contents.record());
+                if let Some(before) = &look.before {
+                    let drift = drift::drift(before, &contents.inventory);
+                    findings.extend(drift::findings(&point.database, &drift, rules));
+                    detail.drift = Some(drift);
+                }
             }
             Some(Err(failure)) => {
                 let failure = self.template.hinted(failure.clone());

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::contents::Contents;
+use super::drift::Before;
 use crate::model::earlier::EarlierDrills;
 use crate::model::failure::Failure;
 use crate::model::names::DatabaseName;
@@ -47,6 +48,8 @@ pub struct Look {
     pub facts: Fact<ObjectFacts>,
     /// What is inside, or why that is not known; absent if it was not read.
     pub contents: Option<Result<Contents, Failure>>,
+    /// The recovery point before it; absent if there is none, or if this one was not read.
+    pub before: Option<Before>,
 }
 
 /// Databases in the store that the template does not name.

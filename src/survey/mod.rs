@@ -25,7 +25,8 @@ use crate::model::earlier::EarlierDrills;
 use crate::model::failure::{Class, Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::model::past::PastDrill;
-use crate::model::verdict::{PlanCost, RecoveryPoint};
+use crate::model::verdict::{Finding, PlanCost, RecoveryPoint};
+use crate::plan::drift::Before;
 use crate::plan::{self, DrillPlan, Look, Survey};
 use crate::store::{Fact, ObjectFacts, Store};
 use crate::template::KeyPattern;
@@ -101,7 +102,9 @@ impl Surveyor {
         let turn = Semaphore::new(1);
         let looks = stream::iter(set.points.iter())
             .map(async |point| {
-                Ok::<_, Failure>((point.database.clone(), self.look_at(point, now, &turn).await?))
+                let before = plan::point_before(&self.pattern, &listed.listing, point);
+                let look = self.look_at(point, before.as_ref(), now, &turn).await?;
+                Ok::<_, Failure>((point.database.clone(), look))
             })
             .buffer_unordered(AT_ONCE)
             .try_collect();
@@ -127,21 +130,69 @@ impl Surveyor {
         })
     }
 
-    /// Looks at one recovery point: how it is kept, and if it can be read, what is inside.
-    async fn look_at(&self, point: &RecoveryPoint, now: DateTime<Utc>, turn: &Semaphore) -> Result<Look> {
+    /// Looks at one recovery point: how it is kept, and if it can be read, what is inside, and inside the one before it.
+    async fn look_at(
+        &self,
+        point: &RecoveryPoint,
+        before: Option<&RecoveryPoint>,
+        now: DateTime<Utc>,
+        turn: &Semaphore,
+    ) -> Result<Look> {
         let facts = self.facts(point).await;
         // Where the store does not report it, a read shows it: an archived object is refused at once.
         let readable = facts.value.as_ref().is_none_or(|facts| facts.readable(now));
         if !readable || point.size_bytes == 0 {
-            return Ok(Look { facts, contents: None });
+            return Ok(Look { facts, ..Look::default() });
         }
-        let contents = match read_contents(&self.store, &self.identities, point, turn).await {
+        let (contents, before) = tokio::join!(
+            read_contents(&self.store, &self.identities, point, turn),
+            self.inside_before(before, turn)
+        );
+        let contents = match contents {
             Err(failure) if failure.class != Class::Bad && !OF_THE_POINT.contains(&failure.code) => {
                 return Err(failure.context(&point.database));
             }
             other => other,
         };
-        Ok(Look { facts, contents: Some(contents) })
+        Ok(Look { facts, contents: Some(contents), before })
+    }
+
+    /// What is in the recovery point before. That it cannot be read says nothing of the chosen one, and ends no plan.
+    async fn inside_before(&self, before: Option<&RecoveryPoint>, turn: &Semaphore) -> Option<Before> {
+        let before = before?;
+        let contents = read_contents(&self.store, &self.identities, before, turn).await;
+        Some(Before {
+            taken_at: before.taken_at,
+            key: before.key.clone(),
+            inventory: contents.map(|contents| contents.inventory).map_err(|failure| failure.message),
+        })
+    }
+
+    /// What the recovery points of these databases have lost, each against the one before it; one sentence for each finding.
+    /// For whoever has just made them.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn losses(&self, template: &Template, at: DateTime<Utc>) -> Result<Vec<String>> {
+        let listed = list_points(&*self.store, &self.pattern, template, at, window(template)).await?;
+        let set = plan::choose(template, &self.pattern, &listed.listing, at);
+        let turn = Semaphore::new(1);
+        let losses =
+            stream::iter(set.points.iter().filter(|point| point.taken_at == at)).map(async |point| {
+                let before = plan::point_before(&self.pattern, &listed.listing, point);
+                let before = self.inside_before(before.as_ref(), &turn).await;
+                let now = read_contents(&self.store, &self.identities, point, &turn).await;
+                match (before, now) {
+                    (Some(before), Ok(now)) => {
+                        let drift = plan::drift::drift(&before, &now.inventory);
+                        plan::drift::findings(&point.database, &drift, &template.recovery_set)
+                    }
+                    _ => Vec::new(),
+                }
+            });
+        let found: Vec<Vec<Finding>> = losses.buffered(AT_ONCE).collect().await;
+        let sentence = |finding: Finding| format!("{}: {}", finding.subject, finding.actual);
+        Ok(found.into_iter().flatten().map(sentence).collect())
     }
 
     async fn facts(&self, point: &RecoveryPoint) -> Fact<ObjectFacts> {

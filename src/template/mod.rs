@@ -9,6 +9,7 @@ mod interpolate;
 mod key;
 mod key_time;
 mod load;
+mod loss;
 mod order;
 mod schema;
 mod scope;
@@ -26,6 +27,7 @@ mod validate;
 pub use interpolate::{Environment, MissingVariable};
 pub use key::KeyPattern;
 pub use load::{load, parse};
+pub use loss::LossKind;
 pub use schema::{
     Access, Backup, Database, Encryption, Log, LogCount, Objectives, Postgres, RecoverySetRules, Store,
     Template,

@@ -15,6 +15,7 @@ use crate::model::secret::Secret;
 use crate::model::verdict::Tuning;
 
 use super::defaults;
+use super::loss::LossKind;
 use super::section::CheckSection;
 use super::service::{Isolation, Service};
 use super::source::Source;
@@ -253,6 +254,8 @@ pub struct RecoverySetRules {
     /// so long from when they were taken.
     #[serde(with = "humantime_serde")]
     pub min_retention: Option<Duration>,
+    /// What a recovery point may not have lost since the one before it.
+    pub forbid_loss: Vec<LossKind>,
 }
 
 impl Default for RecoverySetRules {
@@ -266,6 +269,7 @@ impl Default for RecoverySetRules {
             require_versioning: false,
             require_post_data: false,
             min_retention: None,
+            forbid_loss: Vec::new(),
         }
     }
 }

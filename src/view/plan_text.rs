@@ -7,6 +7,7 @@ use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, RecoveryPoint, Severity};
 use crate::plan::contents::ContentsRecord;
 use crate::plan::image::ImageFacts;
+use crate::plan::drift::{DriftRecord, KindRecord};
 use crate::plan::set::moment;
 use crate::plan::{DrillPlan, PlannedServer, PointDetail};
 use crate::store::{ArchiveRestore, BucketFacts, Fact, LifecycleRule, ObjectFacts};
@@ -128,9 +129,28 @@ fn details(point: &RecoveryPoint, detail: &PointDetail, out: &mut Page) {
     if let Some(contents) = &detail.contents {
         inside(contents, out);
     }
+    if let Some(drift) = &detail.drift {
+        writeln!(out, "  changed     {}", changed(drift));
+    }
     if let Some(facts) = detail.storage.value.as_ref().and_then(kept) {
         writeln!(out, "  kept        {facts}");
     }
+}
+
+/// What is gone and what is new since the recovery point before.
+fn changed(drift: &DriftRecord) -> String {
+    let since = moment(drift.since);
+    if let Some(why) = &drift.unknown {
+        return format!("since {since} not known: {why}");
+    }
+    let sum = |kinds: &[KindRecord], partitions: usize| {
+        let partitions = (partitions > 0).then(|| human::things(partitions as u64, "partition"));
+        let kinds = kinds.iter().map(|kind| kind.kind.things(kind.total as u64));
+        let all: Vec<String> = kinds.chain(partitions).collect();
+        if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
+    };
+    let (gone, new) = (sum(&drift.gone, drift.partitions_gone), sum(&drift.new, drift.partitions_new));
+    format!("since {since}: {gone} gone, {new} new")
 }
 
 fn inside(contents: &ContentsRecord, out: &mut Page) {

@@ -307,3 +307,53 @@ fn a_plan_of_several_servers_tells_which_image_each_needs() {
     let backup = world.run(&["backup", "-t", "./template.toml", "--dry-run", "--only", "modern"]);
     assert_eq!(backup.code, 0, "{backup}");
 }
+
+#[test]
+fn what_is_gone_since_the_point_before_is_told_and_is_an_error_where_the_template_forbids_it() {
+    let s3 = MemoryS3::default();
+    let mut world = World::stored_in("drift", s3.clone());
+    world.database(FIXTURE, &[]).tables("tables", FIXTURE, &["public.event"]);
+    let put = |name: &str, minutes| {
+        let sealed = seal(&archive(name), &[&world.recipient]);
+        s3.put(&world.key(FIXTURE, ago(minutes)), sealed);
+    };
+    put("pg17-gzip", 60 * 49);
+    put("pg17-gzip", 60 * 25);
+    let (outcome, plan) = planned(&world, &[]);
+    assert_eq!((outcome.code, codes(&plan)), (0, vec![]), "{outcome}");
+    assert_eq!(plan["points"][0]["drift"]["gone"], serde_json::json!([]));
+    // The next dump was made of one schema alone.
+    put("pg17-public", 60);
+    let of_drift = |plan: &Value, severity: &str| {
+        let findings = plan["findings"].as_array().unwrap().clone();
+        let kept = findings.into_iter().filter(|finding| {
+            finding["severity"] == severity
+                && ["objects_gone", "acls_gone", "drift_not_known"]
+                    .iter()
+                    .any(|code| finding["code"] == *code)
+        });
+        kept.map(|finding| finding["actual"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let (outcome, plan) = planned(&world, &[]);
+    let told = of_drift(&plan, "warning").join("\n");
+    for gone in ["app.account,", "2 extensions are gone", "pgcrypto", "app.open_tenant", "app.touch()"] {
+        assert!(told.contains(gone), "{gone} is told\n{outcome}");
+    }
+    assert!(!told.contains("account_email"), "it went with its table\n{outcome}");
+    assert_eq!(of_drift(&plan, "error"), Vec::<String>::new());
+    let drift = &plan["points"][0]["drift"];
+    assert_eq!((&drift["partitions_gone"], &drift["unknown"]), (&2.into(), &Value::Null), "{outcome}");
+    let text = world.run(&["plan", "-t", "./template.toml"]);
+    assert!(text.stdout.contains("2 partitions gone, nothing new"), "{text}");
+
+    world.template.more = "[recovery_set]\nforbid_loss = [\"extensions\", \"policies\"]\n".to_owned();
+    let (_, plan) = planned(&world, &[]);
+    let errors = of_drift(&plan, "error");
+    assert!(errors.len() == 1 && errors[0].starts_with("2 extensions are gone since"), "{errors:?}");
+    // The one before is not to be read any more.
+    let (_, stranger) = restore_drill::layer::generate_key();
+    s3.put(&world.key(FIXTURE, ago(60 * 25)), seal(&archive("pg17-gzip"), &[&stranger]));
+    let (outcome, plan) = planned(&world, &[]);
+    let unknown = of_drift(&plan, "warning");
+    assert!(unknown.len() == 1 && unknown[0].starts_with("not known what is gone"), "{outcome}");
+}

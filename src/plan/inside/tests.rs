@@ -41,6 +41,7 @@ pub fn sound(database: &str, created: DateTime<Utc>) -> Contents {
         toc_bytes: 5000,
         last_data_at: Some(6000),
         read_bytes: 262_144,
+        inventory: crate::plan::drift::Inventory::default(),
     }
 }
 
