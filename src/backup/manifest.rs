@@ -20,6 +20,9 @@ use crate::store;
 /// How long uploading a manifest and reading it back may take: the dumps may have used up the backup's own time.
 const UPLOAD_LIMIT: Duration = Duration::from_secs(5 * 60);
 
+/// Bytes of a manifest that can be read back, with room for its encryption.
+const FITS: usize = 63 << 20;
+
 /// What a database's dump has in the manifest; nothing, if there is no dump.
 fn entry(dump: &Dump) -> Option<Database> {
     let uploaded = dump.uploaded.as_ref()?;
@@ -77,7 +80,7 @@ impl Job {
             error: None,
             failure: None,
         };
-        let manifest = Manifest {
+        let mut manifest = Manifest {
             schema_version: SCHEMA_VERSION,
             template: self.template.name.clone(),
             taken_at,
@@ -88,6 +91,7 @@ impl Job {
             databases,
             roles: Some(roles(dumps)),
         };
+        manifest.leave_out_objects_beyond(FITS);
         let uploaded = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Failure::cancelled()),

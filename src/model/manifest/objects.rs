@@ -8,6 +8,9 @@ mod definition;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Database, Manifest};
+use crate::model::human;
+
 pub use definition::{Definition, FORM};
 
 /// What was read of a database's objects.
@@ -175,9 +178,59 @@ impl CatalogObject {
     }
 }
 
+impl Manifest {
+    /// Leaves objects out, those of the database that has most first, until the manifest has no more than this many bytes:
+    /// one that is too large is not read at all.
+    pub fn leave_out_objects_beyond(&mut self, limit: usize) {
+        while self.to_json().len() > limit {
+            let number = |database: &Database| match &database.objects {
+                Some(ObjectsRecord::Read { objects, .. }) => objects.len(),
+                Some(ObjectsRecord::Unread { .. }) | None => 0,
+            };
+            let most =
+                self.databases.iter_mut().filter(|database| number(database) > 0).max_by_key(|d| number(d));
+            let Some(database) = most else { return };
+            let reason = format!(
+                "its {} made the manifest too large",
+                human::things(number(database) as u64, "object")
+            );
+            database.objects = Some(ObjectsRecord::Unread { reason });
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_manifest_that_is_too_large_leaves_the_most_objects_out_and_says_so() {
+        let object = |name: &str| CatalogObject {
+            kind: ObjectKind::View,
+            schema: String::new(),
+            table: String::new(),
+            name: name.to_owned(),
+            state: None,
+            definition: None,
+            not_null: Vec::new(),
+        };
+        let with = |number| {
+            let objects = (0..number).map(|n: usize| object(&n.to_string())).collect();
+            Some(ObjectsRecord::Read { form: FORM, objects })
+        };
+        let mut manifest = crate::model::manifest::tests::of_rows(&[]);
+        manifest.databases.push(manifest.databases[0].clone());
+        (manifest.databases[0].objects, manifest.databases[1].objects) = (with(2), with(300));
+        let whole = manifest.clone();
+        manifest.leave_out_objects_beyond(1 << 20);
+        assert_eq!(manifest, whole);
+        manifest.leave_out_objects_beyond(10_000);
+        assert_eq!(manifest.databases[0], whole.databases[0]);
+        let reason = "its 300 objects made the manifest too large".to_owned();
+        assert_eq!(manifest.databases[1].objects, Some(ObjectsRecord::Unread { reason }));
+        manifest.leave_out_objects_beyond(0);
+        assert!(matches!(manifest.databases[0].objects, Some(ObjectsRecord::Unread { .. })));
+    }
 
     #[test]
     fn what_a_later_version_records_is_read_as_something_else() {
