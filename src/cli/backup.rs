@@ -112,6 +112,9 @@ async fn losses(job: &Job, report: &BackupReport) -> Vec<String> {
     let (Some(identities), Ok(pattern)) = (&job.verify_with, job.template.key_pattern()) else {
         return Vec::new();
     };
+    if report.failure().is_some() {
+        return Vec::new();
+    }
     let surveyor = Surveyor { store: Arc::clone(&job.store), identities: Arc::clone(identities), pattern };
     // The time as the keys have it: a format may leave some of it out.
     let taken_at = report.dumps.iter().find_map(|dump| {

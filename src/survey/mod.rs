@@ -180,15 +180,18 @@ impl Surveyor {
         let losses =
             stream::iter(set.points.iter().filter(|point| point.taken_at == at)).map(async |point| {
                 let before = plan::point_before(&self.pattern, &listed.listing, point);
-                let before = self.inside_before(before.as_ref(), &turn).await;
+                let Some(before) = self.inside_before(before.as_ref(), &turn).await else {
+                    return Vec::new();
+                };
+                // What was just made was read back already; if it cannot be read now, that is not what is asked here.
                 let now = read_contents(&self.store, &self.identities, point, &turn).await;
-                match (before, now) {
-                    (Some(before), Ok(now)) => {
+                now.map_or_else(
+                    |_| Vec::new(),
+                    |now| {
                         let drift = plan::drift::drift(&before, &now.inventory);
                         plan::drift::findings(&point.database, &drift, &template.recovery_set)
-                    }
-                    _ => Vec::new(),
-                }
+                    },
+                )
             });
         let found: Vec<Vec<Finding>> = losses.buffered(AT_ONCE).collect().await;
         let sentence = |finding: Finding| format!("{}: {}", finding.subject, finding.actual);
