@@ -147,14 +147,15 @@ impl Objects {
         tally: &mut Tally,
     ) -> Judged {
         let judge = |depth| Judge { database, ignored: &self.ignore, depth };
+        let none = Promised::default();
+        let promised = context.promised.get(database).copied().unwrap_or(&none);
         match recorded {
             Recorded::Archive => {
                 tally.by_archive += 1;
-                let none = Promised::default();
-                let promised = context.promised.get(database).copied().unwrap_or(&none);
                 promised::compare(&judge(Depth::Names), promised, restored)
             }
-            Recorded::Source { objects, version, form } => {
+            Recorded::Source { mut objects, version, form } => {
+                tally.ignored += promised::leave_out(promised, &mut objects);
                 let drill = context.tools.servers.of(database).server.major();
                 let depth = match not_comparable(&version, form, drill) {
                     None => Depth::Definitions,

@@ -1,5 +1,6 @@
 //! One database of a drill: fetched, restored, counted.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -151,7 +152,8 @@ impl DatabaseRestore {
         let (contents, counting) = self.count().await?;
         seconds.count = Some(counting);
         let BackupContents::PgCustom(toc) = &arrived.contents;
-        Ok(Some(RestoredDatabase { contents, promised: toc.promised(), point, seconds, missing_roles }))
+        let promised = toc.promised(&BTreeSet::new());
+        Ok(Some(RestoredDatabase { contents, promised, point, seconds, missing_roles }))
     }
 
     /// Counts the rows of all tables. Returns what that took, too.

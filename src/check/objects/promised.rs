@@ -1,6 +1,6 @@
 //! What the archive promised against what was restored: where there is no manifest. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::code;
 use super::judge::{Judge, Judged};
@@ -51,6 +51,18 @@ pub fn compare(judge: &Judge<'_>, promised: &Promised, restored: &[CatalogObject
     judged
 }
 
+/// Takes away what the drill did not restore, because the template says so. Returns how many objects that were.
+pub fn leave_out(promised: &Promised, recorded: &mut Vec<CatalogObject>) -> u64 {
+    let left_out: BTreeSet<(ObjectKind, &str, String)> = promised
+        .left_out
+        .iter()
+        .map(|listed| (listed.kind, listed.schema.as_str(), in_catalogs(listed)))
+        .collect();
+    let before = recorded.len();
+    recorded.retain(|object| !left_out.contains(&(object.kind, object.schema.as_str(), tag(object))));
+    (before - recorded.len()) as u64
+}
+
 /// Whether the catalogs are asked for such an object. A name with a character that could not be read may be another one.
 fn is_compared(listed: &ListedObject) -> bool {
     listed.kind != ObjectKind::Policy
@@ -97,6 +109,7 @@ mod tests {
 
     fn listed(kind: ObjectKind, schema: &str, tag: &str, table: Option<&str>) -> ListedObject {
         ListedObject {
+            dump_id: 1,
             kind,
             schema: schema.to_owned(),
             tag: tag.to_owned(),
@@ -123,6 +136,7 @@ mod tests {
                 listed(ObjectKind::MaterializedView, "public", "m", None),
                 listed(ObjectKind::View, "public", "m\u{fffd}ller", None),
             ],
+            left_out: Vec::new(),
             filled: [("public".to_owned(), "m".to_owned())].into(),
         };
         let mut restored = vec![
@@ -146,10 +160,27 @@ mod tests {
     }
 
     #[test]
+    fn what_the_drill_was_told_to_leave_out_is_not_missed() {
+        let left_out = vec![
+            listed(ObjectKind::Trigger, "public", "t g", Some("t")),
+            listed(ObjectKind::Index, "public", "i", Some("t")),
+        ];
+        let promised = Promised { left_out, ..Promised::default() };
+        let mut recorded = vec![
+            object(ObjectKind::Index, "t", "i"),
+            object(ObjectKind::Index, "t", "j"),
+            object(ObjectKind::Trigger, "t", "g"),
+        ];
+        assert_eq!(leave_out(&promised, &mut recorded), 2);
+        assert_eq!(recorded, [object(ObjectKind::Index, "t", "j")]);
+        assert_eq!(compared(&promised, &[]).objects, 0);
+    }
+
+    #[test]
     fn every_object_of_a_real_archive_is_found_where_the_catalogs_have_it() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/archive/pg17-gzip.dump");
         let toc = crate::format::pg_custom::read_toc(&std::fs::read(path).unwrap()).unwrap();
-        let told = compared(&toc.promised(), &[]);
+        let told = compared(&toc.promised(&std::collections::BTreeSet::new()), &[]);
         assert!(told.objects > 20 && told.findings.len() as u64 == told.objects);
     }
 }

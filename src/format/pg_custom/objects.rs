@@ -8,6 +8,8 @@ use crate::model::manifest::ObjectKind;
 /// An object that an archive makes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ListedObject {
+    /// The number of its entry in the archive.
+    pub dump_id: i32,
     /// Its kind.
     pub kind: ObjectKind,
     /// Its schema; empty for what is in none.
@@ -26,15 +28,19 @@ pub struct ListedObject {
 pub struct Promised {
     /// The objects that it makes.
     pub objects: Vec<ListedObject>,
+    /// Objects that are in it and are not restored, because the template says so.
+    pub left_out: Vec<ListedObject>,
     /// Materialized views that it fills, by schema and name.
     pub filled: BTreeSet<(String, String)>,
 }
 
 impl Toc {
-    /// What the archive promises.
+    /// What the archive promises, if the entries of these numbers are not restored.
     #[must_use]
-    pub fn promised(&self) -> Promised {
-        Promised { objects: self.objects(), filled: self.filled_views().collect() }
+    pub fn promised(&self, left_out: &BTreeSet<i32>) -> Promised {
+        let (left_out, objects) =
+            self.objects().into_iter().partition(|object| left_out.contains(&object.dump_id));
+        Promised { objects, left_out, filled: self.filled_views().collect() }
     }
 
     /// The objects that the archive makes, in its order; see [`ListedObject`]. Only those of kinds that [`ObjectKind`] has.
@@ -57,7 +63,7 @@ impl Toc {
             let table = table_of(entry, &relations).map(Entry::place);
             let of_partition = partitions.contains(table.as_ref().unwrap_or(&entry.place()));
             let (schema, tag) = entry.place();
-            Some(ListedObject { kind, schema, tag, table, of_partition })
+            Some(ListedObject { dump_id: entry.dump_id, kind, schema, tag, table, of_partition })
         };
         self.entries.iter().filter_map(listed).collect()
     }
