@@ -336,6 +336,13 @@ fn a_database_that_another_backup_dumped_is_judged_by_that_backups_manifest() {
     assert_eq!(findings(&drill), [("no_manifest".to_owned(), "stock".to_owned())], "{drill}");
     assert_eq!(drill.check("source")["rows_verified"], 3, "shop was compared");
     site.world.drill(&["--only", "shop"]).passed();
+    // A backup tells what is gone since the one before, and refuses nothing for it.
+    execute(&site, "stock", "DROP TABLE t");
+    wait_for_another_key();
+    let third = site.backup(&["--only", "stock"]);
+    assert_eq!(third.code, 0, "{third}");
+    let told = "warning: stock: 1 table is gone since the recovery point before it";
+    assert!(third.stdout.contains(told) && third.stdout.contains(": public.t\n"), "{third}");
 }
 
 #[test]
