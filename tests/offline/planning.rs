@@ -309,7 +309,7 @@ fn a_plan_of_several_servers_tells_which_image_each_needs() {
 }
 
 #[test]
-fn what_is_gone_since_the_point_before_is_told_and_is_an_error_where_the_template_forbids_it() {
+fn what_is_gone_since_the_point_before_is_reported_and_is_an_error_where_the_template_forbids_it() {
     let s3 = MemoryS3::default();
     let mut world = World::stored_in("drift", s3.clone());
     world.database(FIXTURE, &[]).tables("tables", FIXTURE, &["public.event"]);
@@ -337,7 +337,7 @@ fn what_is_gone_since_the_point_before_is_told_and_is_an_error_where_the_templat
     let (outcome, plan) = planned(&world, &[]);
     let told = of_drift(&plan, "warning").join("\n");
     for gone in ["app.account,", "2 extensions are gone", "pgcrypto", "app.open_tenant", "app.touch()"] {
-        assert!(told.contains(gone), "{gone} is told\n{outcome}");
+        assert!(told.contains(gone), "{gone} is named\n{outcome}");
     }
     assert!(!told.contains("account_email"), "it went with its table\n{outcome}");
     assert_eq!(of_drift(&plan, "error"), Vec::<String>::new());

@@ -12,7 +12,7 @@ use crate::model::verdict::{Finding, Severity};
 /// Compares the tables with row security or policies.
 pub fn compare(database: &DatabaseName, source: &Access, restored: &Access, judged: &mut Judged) {
     let (there, here) = (by_table(source), by_table(restored));
-    // A table that one side does not have at all is told elsewhere.
+    // A table that one side does not have at all is reported elsewhere.
     let (tables_there, tables_here) = (tables(source), tables(restored));
     let all: BTreeSet<&&str> = there.keys().chain(here.keys()).collect();
     let same_major = source.major == restored.major;

@@ -30,7 +30,7 @@ fn judged(restored: &[CatalogObject], depth: Depth, ignored: &[Ignored]) -> Judg
     Judge { database: &"shop".parse().unwrap(), ignored, depth }.compare(&source(), restored)
 }
 
-/// What is told if one object is changed, or taken away.
+/// What is found if one object is changed, or taken away.
 fn told(kind: ObjectKind, name: &str, change: impl Fn(&mut CatalogObject) -> bool) -> Vec<(String, String)> {
     let mut restored = source();
     let place = restored.iter().position(|object| object.kind == kind && object.name == name).unwrap();

@@ -13,7 +13,7 @@ use super::{Privilege, Question};
 use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
 
-/// What the server says for want of a privilege.
+/// What the server says where a privilege is missing.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 /// What came of trying.
@@ -21,7 +21,7 @@ const INSUFFICIENT_PRIVILEGE: &str = "42501";
 pub enum Tried {
     /// The server did it.
     Done,
-    /// It refused, for want of a privilege.
+    /// It refused: a privilege is missing.
     Refused,
     /// It ended with another SQLSTATE, which decides nothing.
     Otherwise(String),
