@@ -220,8 +220,12 @@ fn sentences(globals: &Globals, record: &AccessRecord) -> Vec<String> {
     let log_in = globals.roles.iter().filter(|(name, role)| role.login && *name != SUPERUSER).count() as u64;
     let passwords = (log_in > 0).then(|| {
         format!(
-            "passwords: globals hold none, so after a recovery {} a new one each before an application can log in",
-            if log_in == 1 { "one role needs".to_owned() } else { format!("{log_in} roles need") }
+            "passwords: globals hold none, so after a recovery {} before an application can log in",
+            if log_in == 1 {
+                "one role needs a new one".to_owned()
+            } else {
+                format!("{log_in} roles need new ones")
+            }
         )
     });
     let left_out = (!record.left_out.is_empty()).then(|| left_out_sentence("roles", &record.left_out));

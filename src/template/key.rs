@@ -377,6 +377,26 @@ mod tests {
     }
 
     #[test]
+    fn globals_lie_beside_the_dumps_and_are_not_taken_for_one() {
+        let taken = DateTime::from_timestamp(1_779_006_671, 0).unwrap();
+        let key = pattern().globals_key(taken);
+        assert_eq!(key.as_str(), "backups/nightly/globals_20260517T083111Z.sql.age");
+        assert!(key.as_str().starts_with(&pattern().globals_prefix()));
+        assert_eq!(pattern().globals_taken_at(key.as_str()), Some(taken));
+        assert_eq!(pattern().globals_taken_at(pattern().manifest_key(taken).as_str()), None);
+        let globals: DatabaseName = "globals".parse().unwrap();
+        assert!(!pattern().confuses_globals_with(&globals));
+        let alike = KeyPattern::new("", "{database}_{timestamp}.sql.age", "%Y%m%dT%H%M%SZ");
+        assert!(alike.confuses_globals_with(&globals));
+        assert!(!alike.confuses_globals_with(&"shop".parse().unwrap()));
+        assert_eq!(alike.taken_at(&globals, alike.globals_key(taken).as_str()), None);
+        assert_eq!(alike.read(alike.globals_key(taken).as_str()), None, "nor for one that nobody has named");
+        let own = pattern().with_globals("roles/{timestamp}.age");
+        assert_eq!(own.globals_key(taken).as_str(), "backups/nightly/roles/20260517T083111Z.age");
+        assert!(own.with_globals("manifest_{timestamp}.json.age").confuses_globals_with(&globals));
+    }
+
+    #[test]
     fn a_store_without_prefix_has_keys_without_slash() {
         let pattern = KeyPattern::new("", "{database}/{timestamp}.age", "%Y-%m-%d");
         let database: DatabaseName = "a".parse().unwrap();

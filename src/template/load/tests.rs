@@ -142,6 +142,17 @@ fn what_is_inconsistent_is_said_in_words() {
             "store.key `{database}.age` must hold {database} and {timestamp}, each once",
         ),
         (
+            "url = \"s3://backups\"",
+            "url = \"s3://backups\"\nglobals = \"globals.age\"",
+            "store.globals `globals.age` must hold {timestamp} once, and no {database}",
+        ),
+        (
+            "url = \"s3://backups\"",
+            "url = \"s3://backups\"\nglobals = \"shop_{timestamp}.dump.age\"",
+            "store.globals `shop_{timestamp}.dump.age` gives globals the key of the manifest, or of a dump of shop: choose \
+             another pattern",
+        ),
+        (
             "[[checks]]",
             "[isolation]\nunreachable = [\"prod\"]\n[[checks]]",
             "isolation.unreachable `prod` is not `host:port`",
