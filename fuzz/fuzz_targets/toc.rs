@@ -3,7 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use restore_drill::format::pg_custom::{Limits, Status, TocReader};
+use restore_drill::format::pg_custom::{LeftOut, Limits, Status, TocReader};
+use restore_drill::model::entry_rule::EntryRule;
 use restore_drill::plan::contents::Contents;
 
 fuzz_target!(|input: &[u8]| {
@@ -23,7 +24,11 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(whole, read(usize::from(piece) + 1));
     if let Ok(toc) = whole {
         // What a plan makes of it takes any names and any graph.
-        let record = Contents::of(&toc, bytes.len() as u64).record();
+        let record = Contents::of(&toc, LeftOut::default(), bytes.len() as u64).record();
         assert!(record.table_order.iter().map(Vec::len).sum::<usize>() <= record.tables_total);
+        // And so does what is left out of it.
+        let rule = EntryRule { kind: "TABLE*".to_owned(), name: "*a*".to_owned() };
+        let left_out = toc.leave_out(&[rule], &[]);
+        assert!(toc.without(&left_out).entries.len() + left_out.entries.len() == toc.entries.len());
     }
 });

@@ -115,8 +115,9 @@ async fn dump_under(
         // changed.
         let objects = snapshot.objects().await;
         let access = snapshot.access().await;
+        let collations = snapshot.collations().await;
         let tables = snapshot.read(key).await;
-        Ok((tables, objects, access, began.elapsed().as_secs_f64()))
+        Ok((tables, objects, access, collations, began.elapsed().as_secs_f64()))
     };
     let reading = async {
         tokio::select! {
@@ -130,13 +131,15 @@ async fn dump_under(
         dumped.map_err(|failure| Broken { failure, had_begun: had_begun.load(Ordering::Relaxed) })?;
     let source = Some(snapshot.source.clone());
     let content = match read {
-        Ok((Ok(tables), objects, access, seconds)) => {
-            let (objects, access) = (Some(objects), Some(recorded(access)));
-            Ok(SourceContent { source, tables: Some(tables), unread: None, objects, access, seconds })
-        }
-        Ok((Err(failure), objects, access, _)) => {
-            let (objects, access) = (Some(objects), Some(recorded(access)));
-            Ok(SourceContent { objects, access, ..SourceContent::unread(source, &failure) })
+        Ok((read, objects, access, collations, seconds)) => {
+            let content = match read {
+                Ok(tables) => {
+                    SourceContent { source, tables: Some(tables), seconds, ..SourceContent::default() }
+                }
+                Err(failure) => SourceContent::unread(source, &failure),
+            };
+            let (objects, access, collations) = (Some(objects), Some(recorded(access)), Some(collations));
+            Ok(SourceContent { objects, access, collations, ..content })
         }
         Err(failure) if failure.class == Class::Cancelled => Err(failure),
         Err(failure) => Ok(SourceContent::unread(source, &failure)),

@@ -26,7 +26,7 @@ const FITS: usize = 63 << 20;
 /// What a database's dump has in the manifest; nothing, if there is no dump.
 fn entry(dump: &Dump) -> Option<Database> {
     let uploaded = dump.uploaded.as_ref()?;
-    let SourceContent { source, tables, unread, access, objects, .. } = dump.content.clone();
+    let SourceContent { source, tables, unread, access, objects, collations, .. } = dump.content.clone();
     let reason = unread.unwrap_or_else(|| "the backup was stopped before it was read".to_owned());
     let access = access.map_or_else(|| Recorded::Unread { reason: reason.clone() }, |(access, _)| access);
     let content = tables.map_or_else(|| Content::Unread { reason }, |tables| Content::Read { tables });
@@ -41,6 +41,7 @@ fn entry(dump: &Dump) -> Option<Database> {
         content,
         access: Some(access),
         objects,
+        collations,
     })
 }
 
@@ -176,6 +177,7 @@ mod tests {
             unread: unread.map(str::to_owned),
             access: None,
             objects: None,
+            collations: None,
             seconds: 1.0,
         };
         dump

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::model::codes;
 use crate::model::failure::{Class, Failure, FailureRecord};
 use crate::model::human;
-use crate::model::manifest::{Access, ObjectsRecord, Recorded, Roles, Rows, Source, Table};
+use crate::model::manifest::{Access, Collations, ObjectsRecord, Recorded, Roles, Rows, Source, Table};
 use crate::model::names::{DatabaseName, ObjectKey};
 use crate::model::verdict::Teardown;
 
@@ -154,6 +154,8 @@ pub struct Fingerprinted {
 pub(super) struct SourceContent {
     /// The server and the database, as far as they could be asked.
     pub(super) source: Option<Source>,
+    /// How it compares texts; absent if the backup did not come to ask.
+    pub(super) collations: Option<Collations>,
     /// The tables; absent if they could not be read.
     pub(super) tables: Option<Vec<Table>>,
     /// Why they could not be read.

@@ -4,6 +4,7 @@
 //! under the snapshot of the dump. Here the same is computed of what was restored, and compared, database by database.
 
 pub mod code;
+mod collation;
 mod judge;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use super::context::Context;
 use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
 use super::manifests::{Look, Manifests};
+use crate::format::pg_custom::QualifiedName;
 use crate::model::code::Code;
 use crate::model::failure::Result;
 use crate::model::human;
@@ -145,7 +147,11 @@ async fn compare(
             return Ok(());
         }
     };
-    let excluded: BTreeSet<&TableName> = check.exclude.get(database).into_iter().flatten().collect();
+    let left_out = &context.restored[database].left_out;
+    let ignored: Vec<TableName> =
+        left_out.relations.iter().chain(&left_out.without_rows).map(named).collect();
+    let excluded: BTreeSet<&TableName> =
+        check.exclude.get(database).into_iter().flatten().chain(&ignored).collect();
     let jobs = &context.tools.jobs;
     let SharedServer { server, connections } = context.tools.servers.of(database);
     let _permits = connections.hold(*jobs).await;
@@ -159,14 +165,24 @@ async fn compare(
         (shape.name, Found { columns: shape.columns, rows })
     };
     let restored = Restored { tables: shapes.into_iter().map(found).collect(), extensions };
-    let judged = judge::content(check, entry, tables, &excluded, &restored);
+    let mut entry = entry.clone();
+    if let Some(source) = &mut entry.source {
+        source.extensions.retain(|extension| !left_out.extensions.contains(&extension.name));
+    }
+    let judged = judge::content(check, &entry, tables, &excluded, &restored);
     tally.findings.extend(judge::foreign_types(database, &server.foreign_types(database).await?));
     tally.findings.extend(judged.findings);
+    let collations = server.collations(database).await?;
+    tally.findings.extend(collation::differing(database, entry.collations.as_ref(), &collations));
     tally.databases += 1;
     tally.empty_databases += u64::from(tables.is_empty());
     tally.tables += judged.tables;
     tally.rows += judged.rows;
     Ok(())
+}
+
+fn named(table: &QualifiedName) -> TableName {
+    TableName { schema: table.schema.clone(), table: table.name.clone() }
 }
 
 /// The tables whose rows can be compared: those on both sides with the same columns, and in the manifest's order of

@@ -14,7 +14,7 @@ use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::plan;
-use crate::template::{self, Environment, Purpose, StackNetworkKind, Template};
+use crate::template::{self, Environment, NeededTable, Purpose, StackNetworkKind, Template};
 
 /// Every type of check there is. To add one, write its file and name its entry here.
 pub const CHECKS: &[&Entry] = &[
@@ -163,6 +163,7 @@ fn validate(checks: &[Box<dyn Check>], template: &Template) -> std::result::Resu
         for database in databases {
             template.require_database(database, &format!("check {name}"))?;
         }
+        check.tables().iter().try_for_each(|needed| refuse_ignored(needed, template))?;
         check.validate(template)?;
     }
     validate_ports(checks, template)
@@ -180,6 +181,19 @@ fn validate_hints(template: &Template) -> std::result::Result<(), String> {
         Some(unknown) => Err(format!(
             "hints.{unknown}: there is no failure or finding of this code; docs/verdict.md, docs/checks.md and docs/plan.md \
              list them"
+        )),
+    }
+}
+
+/// A check of what is not restored would prove nothing. What goes with an extension is known once the archive is read.
+fn refuse_ignored(needed: &NeededTable, template: &Template) -> std::result::Result<(), String> {
+    let NeededTable { check, database, table, .. } = needed;
+    let rules = template.database(database).map(|database| database.ignore.as_slice()).unwrap_or_default();
+    let name = format!("{}.{}", table.schema, table.table);
+    match rules.iter().find(|rule| rule.matches("TABLE DATA", &name) || rule.matches("TABLE", &name)) {
+        None => Ok(()),
+        Some(rule) => Err(format!(
+            "check {check} needs {database}.{table}, and `ignore` of {database} leaves out {rule}"
         )),
     }
 }

@@ -12,9 +12,10 @@ use crate::model::names::DatabaseName;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
 
 /// Codes of findings that say so, with what was not done to their subjects.
-const UNJUDGED: [(Code, &str); 17] = [
+const UNJUDGED: [(Code, &str); 18] = [
     (fingerprint::code::NO_MANIFEST, "not compared with the source"),
     (fingerprint::code::NO_FINGERPRINT, "not compared with the source"),
+    (fingerprint::code::COLLATION_DIFFERS, "order and uniqueness of texts are not as in the source"),
     (objects::code::NO_OBJECT_RECORD, "objects held against the dump's own list, not against the source"),
     (objects::code::DEFINITIONS_NOT_COMPARED, "definitions of objects not compared with the source"),
     (row_counts::NO_EARLIER_DRILL, "number of rows not compared with an earlier drill"),

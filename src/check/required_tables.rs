@@ -117,7 +117,7 @@ mod tests {
             tables: [("a".parse().unwrap(), vec!["t".parse().unwrap(), "s.t".parse().unwrap()])].into(),
         };
         let rows = tables.iter().map(|table| (table.parse().unwrap(), 3)).collect();
-        judge(&check, &[(&database, &RestoredContents { rows, total_rows: 0 })].into())
+        judge(&check, &[(&database, &RestoredContents { rows, ..RestoredContents::default() })].into())
     }
 
     #[test]

@@ -305,7 +305,11 @@ mod tests {
             )]),
             ..EarlierDrill::default()
         });
-        let contents = RestoredContents { rows: [("t".parse().unwrap(), count)].into(), total_rows: count };
+        let contents = RestoredContents {
+            rows: [("t".parse().unwrap(), count)].into(),
+            total_rows: count,
+            ..RestoredContents::default()
+        };
         let database = "a".parse().unwrap();
         let restored = [(&database, &contents)].into();
         let earlier = EarlierDrills { drills: earlier.into_iter().collect(), ..EarlierDrills::default() };

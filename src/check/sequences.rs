@@ -14,6 +14,7 @@ use super::context::{Context, each_database};
 use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
 use super::valid::{positive, scan_timeout};
+use crate::format::pg_custom::QualifiedName;
 use crate::model::failure::Result;
 use crate::model::finding_code::findings;
 use crate::model::human;
@@ -102,7 +103,15 @@ async fn run(check: &Sequences, context: &Context<'_>) -> Result<Outcome> {
         on.server.sequences(database, check.timeout).boxed()
     })
     .await?;
-    Ok(judge(&check.ignore, &found))
+    let position_is_left_out = |database: &DatabaseName, state: &SequenceState| {
+        let name = QualifiedName { schema: state.schema.clone(), name: state.name.clone() };
+        context.restored.get(database).is_some_and(|contents| contents.left_out.sequences.contains(&name))
+    };
+    let found = found.into_iter().map(|(database, mut states)| {
+        states.retain(|state| !position_is_left_out(database, state));
+        (database, states)
+    });
+    Ok(judge(&check.ignore, &found.collect::<Vec<_>>()))
 }
 
 fn judge(ignore: &BTreeSet<TableName>, found: &[(&DatabaseName, Vec<SequenceState>)]) -> Outcome {

@@ -12,7 +12,8 @@ use crate::plan::forecast::Room;
 use crate::sandbox::disk::free_bytes;
 use crate::sandbox::docker::{Engine, EngineInfo, LabelFilter, Owned};
 use crate::sandbox::teardown::may_reap;
-use crate::template::Template;
+use crate::target::postgres::needs;
+use crate::template::{Template, TemplateServer};
 
 /// The server itself and its write-ahead log, whatever the dumps: measured with the sample data, about 200 MiB.
 const DISK_OF_SERVER: u64 = 512 * 1024 * 1024;
@@ -39,6 +40,7 @@ pub(super) async fn examine(template: &DrillTemplate, at: DateTime<Utc>) -> OnEn
     let mut items = vec![Item::ok("Docker engine", place(info))];
     items.extend(join_all(template.images().into_iter().map(|name| image(&engine, template, name))).await);
     items.push(judge_memory(template, info));
+    items.extend(judge_libraries(template));
     items.push(match engine.owned(LabelFilter::Any).await {
         Ok(owned) => judge_leftovers(&owned, at),
         Err(failure) => Item::failure("leftovers of drills", failure),
@@ -105,6 +107,20 @@ fn judge_memory(template: &Template, info: &EngineInfo) -> Item {
     Item::ok(what, seen)
 }
 
+/// What the template's own settings of libraries lack. Without such a setting a drill loads what is needed.
+fn judge_libraries(template: &Template) -> Vec<Item> {
+    let judge = |server: TemplateServer<'_>| {
+        let section = server.name.section();
+        let extensions = server.extensions.iter().map(String::as_str);
+        let (lacking, all) = needs::lacking_libraries(&server.settings.settings, extensions)?;
+        let seen =
+            format!("{section}.settings do not load {}, which {section}.extensions need", lacking.join(", "));
+        let advice = needs::preload_advice(&server.name, &all);
+        Some(Item::new(needs::PRELOAD, ItemStatus::Warning, seen).advice(advice))
+    };
+    template.servers().filter_map(judge).collect()
+}
+
 fn judge_leftovers(owned: &[Owned], at: DateTime<Utc>) -> Item {
     let what = "leftovers of drills";
     let left = owned.iter().filter(|owned| may_reap(owned, at)).count() as u64;
@@ -160,6 +176,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::template::testing::minimal_with;
+    use crate::template::{Environment, Purpose, parse};
 
     fn info(memory_bytes: u64) -> EngineInfo {
         EngineInfo {
@@ -208,6 +226,23 @@ mod tests {
         assert_eq!(servers_with(&template, "postgres:15"), " of legacy");
         assert_eq!(servers_with(&crate::template::testing::template(), "postgres:17"), "");
         assert_eq!(judge_memory(&template, &info(1 << 30)).status, ItemStatus::Failed);
+    }
+
+    #[test]
+    fn a_setting_of_libraries_that_lacks_one_is_told_with_the_whole_value() {
+        let judged = |settings: &str| {
+            let text = minimal_with(
+                "image = \"postgres:17\"",
+                &format!("image = \"postgres:17\"\nextensions = [\"pg_cron\"]\n{settings}"),
+            );
+            let template = parse(&text, "shop.toml", &Environment::default(), Purpose::Drill).unwrap();
+            judge_libraries(&template)
+        };
+        assert_eq!(judged(""), []);
+        assert_eq!(judged("settings = { shared_preload_libraries = \"pg_cron\" }"), []);
+        let items = judged("settings = { shared_preload_libraries = \"pgaudit\" }");
+        assert_eq!(items[0].status, ItemStatus::Warning);
+        assert!(items[0].advice.as_ref().unwrap().contains("\"pgaudit,pg_cron\""));
     }
 
     #[test]

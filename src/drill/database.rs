@@ -1,6 +1,5 @@
 //! One database of a drill: fetched, restored, counted.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -11,13 +10,14 @@ use super::fetch::{Arrived, Fetcher};
 use super::journal::Journal;
 use crate::check::DrillTemplate;
 use crate::format::BackupContents;
-use crate::format::pg_custom::{NamedRoles, Promised};
+use crate::format::pg_custom::{LeftOut, NamedRoles, Promised};
 use crate::model::codes;
 use crate::model::event::{DatabaseEvent, Event};
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{MadeUpRole, RecoveryPoint, StageSeconds};
+use crate::plan::ignored;
 use crate::target::postgres::catalog::RestoredContents;
 use crate::target::postgres::globals::RestoredRoles;
 use crate::target::{self, Restoration, RestoreEvent};
@@ -144,23 +144,49 @@ impl DatabaseRestore {
         let Some(arrived) = fetched else { return Ok(None) };
         self.require_own_dump(&arrived).await?;
         self.warn_of_empty_tables(&arrived).await;
+        let left_out = Arc::new(self.leave_out(&arrived).await?);
         let (mut point, mut seconds) = (self.point.clone(), StageSeconds::default());
         point.was_read(&arrived.transfer);
         seconds.was_read(&arrived.transfer);
-        let Restored { seconds: restoring, missing_roles } = self.restore_contents(&arrived).await?;
+        let Restored { seconds: restoring, missing_roles } =
+            self.restore_contents(&arrived, &left_out).await?;
         seconds.restore = restoring;
-        let (contents, counting) = self.count().await?;
+        let (contents, counting) = self.count(&left_out).await?;
         seconds.count = Some(counting);
         let BackupContents::PgCustom(toc) = &arrived.contents;
-        let promised = toc.promised(&BTreeSet::new());
+        let promised = toc.promised(&left_out.ids());
         Ok(Some(RestoredDatabase { contents, promised, point, seconds, missing_roles }))
     }
 
+    /// What the template leaves out of the dump. Each entry is recorded, and what its checks need must not be among them.
+    async fn leave_out(&self, arrived: &Arrived) -> Result<LeftOut> {
+        let BackupContents::PgCustom(toc) = &arrived.contents;
+        let Some(database) = self.template.database(&self.point.database) else {
+            return Ok(LeftOut::default());
+        };
+        let left_out = toc.leave_out(&database.ignore, &database.ignore_extensions);
+        for rule in &left_out.unmatched {
+            self.warn(&ignored::unmatched(rule)).await;
+        }
+        if left_out.is_nothing() {
+            return Ok(left_out);
+        }
+        for sentence in ignored::not_verified(&database.name, &left_out) {
+            self.journal.record(Event::NotVerified(sentence)).await;
+        }
+        let (entries, total) = (ignored::records(&left_out), left_out.entries.len() as u64);
+        self.record(DatabaseEvent::LeftOut { entries, total }).await;
+        match ignored::needed_and_ignored(&self.template, &database.name, &left_out) {
+            Some(needed) => Err(ignored::contradiction(needed)),
+            None => Ok(left_out),
+        }
+    }
+
     /// Counts the rows of all tables. Returns what that took, too.
-    async fn count(&self) -> Result<(RestoredContents, f64)> {
+    async fn count(&self, left_out: &Arc<LeftOut>) -> Result<(RestoredContents, f64)> {
         self.record(DatabaseEvent::Counting).await;
         let began = Instant::now();
-        let contents = self.fetcher.server.contents(&self.point.database).await?;
+        let contents = self.fetcher.server.contents(&self.point.database, left_out).await?;
         let seconds = began.elapsed().as_secs_f64();
         if let Some(restored_bytes) = self.fetcher.server.size_of(&self.point.database).await {
             self.record(DatabaseEvent::Measured { restored_bytes }).await;
@@ -175,10 +201,11 @@ impl DatabaseRestore {
     }
 
     /// Restores what arrived.
-    async fn restore_contents(&self, arrived: &Arrived) -> Result<Restored> {
+    async fn restore_contents(&self, arrived: &Arrived, left_out: &LeftOut) -> Result<Restored> {
         let jobs = if arrived.transfer.plaintext_bytes >= LARGE_DUMP { self.jobs } else { 1 };
         let permits = u32::try_from(jobs).unwrap_or(u32::MAX);
         let _permits = self.workers.acquire_many(permits).await.expect("never closed");
+        let database = self.template.database(&self.point.database);
         // A handful: one for each step of the restore.
         let (events, mut reported) = mpsc::unbounded_channel();
         let restoring = async move {
@@ -187,6 +214,9 @@ impl DatabaseRestore {
                 server: &self.fetcher.server,
                 database: &self.point.database,
                 contents: &arrived.contents,
+                left_out,
+                before_restore: database.map_or(&[], |database| &database.before_restore),
+                after_restore: database.map_or(&[], |database| &database.after_restore),
                 jobs,
                 locale: self.template.server_of(&self.point.database).settings.locale.as_deref(),
                 roles: self.roles.as_deref(),
@@ -204,9 +234,11 @@ impl DatabaseRestore {
                         came_to.missing_roles.extend(roles.needed);
                     }
                     RestoreEvent::AccessLeftOut(left_out) => self.record_left_out(left_out).await,
+                    RestoreEvent::Hook(hook) => self.record(DatabaseEvent::Hook(hook)).await,
                     RestoreEvent::Started => self.record(DatabaseEvent::Restoring { jobs }).await,
                     RestoreEvent::Ended(outcome, seconds) => {
-                        came_to.seconds = Some(seconds);
+                        // Some archives are restored in two parts.
+                        came_to.seconds = Some(came_to.seconds.unwrap_or_default() + seconds);
                         self.record(DatabaseEvent::PgRestore { outcome, seconds }).await;
                     }
                 }
@@ -214,7 +246,11 @@ impl DatabaseRestore {
             came_to
         };
         let (restored, came_to) = tokio::join!(restoring, recording);
-        restored.map(|()| came_to)
+        restored?;
+        if database.is_some_and(|database| !database.after_restore.is_empty()) {
+            self.warn("after_restore has run: the evidence covers the rows as they are after it").await;
+        }
+        Ok(came_to)
     }
 
     async fn record_made_up(&self, roles: &NamedRoles) {

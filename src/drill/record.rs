@@ -88,7 +88,9 @@ fn planned(verdict: &mut Verdict, plan: &PlannedDrill) {
         }
     }
     // Of these the drill itself warns when it comes to them.
-    let told_later = |code: Code| matches!(code.as_str(), "tables_without_rows" | "database_renamed");
+    let told_later = |code: Code| {
+        matches!(code.as_str(), "tables_without_rows" | "database_renamed" | "ignore_matches_nothing")
+    };
     let warnings = plan
         .findings
         .iter()
@@ -131,8 +133,11 @@ fn database(verdict: &mut Verdict, name: &DatabaseName, event: &DatabaseEvent) {
         }
         DatabaseEvent::PgRestore { outcome, seconds } => {
             database.pg_restore = Some(outcome.clone());
-            database.seconds.restore = Some(*seconds);
+            // Some archives are restored in two parts.
+            database.seconds.restore = Some(database.seconds.restore.unwrap_or_default() + seconds);
         }
+        DatabaseEvent::LeftOut { entries, .. } => database.left_out = entries.clone(),
+        DatabaseEvent::Hook(hook) => database.hooks.push(hook.clone()),
         DatabaseEvent::Restored { table_rows, total_rows, seconds } => {
             database.status = DatabaseStatus::Restored;
             database.tables = Some(table_rows.len() as u64);

@@ -270,7 +270,8 @@ async fn run_check(
         let fetched = RecoverySet::of(restored.values().map(|database| database.point.clone()).collect());
         let promised = restored.iter().map(|(name, database)| (*name, &database.promised)).collect();
         let restored = restored.iter().map(|(name, database)| (*name, &database.contents)).collect();
-        let ran = check.judge(&check::Context { tools, restored, promised, fetched }).await;
+        let context = check::Context { tools, restored, promised, fetched };
+        let ran = check.judge(&context).await;
         let servers = tools.servers.of_all(check.databases());
         match unless_a_server_failed(ran, &servers, began).await {
             Ok(outcome) => {
@@ -296,6 +297,7 @@ async fn run_check(
                 record.findings_total = outcome.findings_total;
             }
             Err(error) => {
+                let error = check::blame_the_template(error, &context.restored);
                 record.status = CheckStatus::Error;
                 record.summary = error.message.clone();
                 failure = Some(error.context(format!("check {} could not be run", record.name)));

@@ -7,8 +7,8 @@ use crate::model::names::{DatabaseName, ProjectName};
 use crate::model::phase::Phase;
 use crate::model::transfer::TransferStats;
 use crate::model::verdict::{
-    AccessRecord, Archive, Check, Finding, Isolation, MadeUpRole, Objective, Objectives, PgRestore, PlanCost,
-    RecoverySet, Stack, Teardown, Verdict,
+    AccessRecord, Archive, Check, Finding, HookRecord, Isolation, LeftOutRecord, MadeUpRole, Objective,
+    Objectives, PgRestore, PlanCost, RecoverySet, Stack, Teardown, Verdict,
 };
 
 /// Something that happened.
@@ -94,6 +94,15 @@ pub enum DatabaseEvent {
     RolesMadeUp(Vec<MadeUpRole>),
     /// Something of its owners, privileges and settings was not restored.
     AccessLeftOut(Vec<String>),
+    /// Entries of the archive are left out, as the template says.
+    LeftOut {
+        /// The first ones.
+        entries: Vec<LeftOutRecord>,
+        /// How many there are.
+        total: u64,
+    },
+    /// A hook has run, with or without success.
+    Hook(HookRecord),
     /// Rows are being counted.
     Counting,
     /// It is restored, and its rows are counted.

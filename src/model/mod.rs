@@ -4,6 +4,7 @@ pub mod code;
 pub mod codes;
 pub mod dataset;
 pub mod earlier;
+pub mod entry_rule;
 pub mod event;
 pub mod exit;
 pub mod failure;

@@ -119,6 +119,22 @@ pub mod inside {
             "An extension that does not come with PostgreSQL.",
             "Use an image that has it, and name it in `postgres.extensions`.",
             "shop: the dump needs timescaledb, and postgres:17 may not have it";
+        LIBRARY_NOT_LOADED = "library_not_loaded", "warning":
+            "An extension must be loaded when the server starts, and the template's own `shared_preload_libraries` does not have it. Without that setting the drill loads it by itself.",
+            "Write the setting that the finding names under `[postgres.settings]`.",
+            "shop: extensions of the dump need pg_cron loaded when the server starts, and shared_preload_libraries of the template does not have it";
+        ENTRIES_IGNORED = "entries_ignored", "info":
+            "Entries of the archive that `ignore` and `ignore_extensions` leave out, with what depends on them.",
+            "Nothing, if it is meant. The verdict lists each.",
+            "shop: the template leaves out TABLE DATA public.big";
+        NEEDED_TABLE_IGNORED = "needed_table_ignored", "error":
+            "A check needs a table that `ignore` or `ignore_extensions` leaves out, or its rows.",
+            "Take the table out of the check, or restore it.",
+            "shop.public.big: check rows needs shop.public.big, and `ignore` or `ignore_extensions` of shop leaves it or its rows out";
+        IGNORE_MATCHES_NOTHING = "ignore_matches_nothing", "warning":
+            "A rule of `ignore` or `ignore_extensions` that no entry fits.",
+            "Correct it, or remove it. `pg_restore --list` shows kinds and names.",
+            "shop: ignore: TABLE DATA public.bog fits no entry of the archive";
         CREATION_TIME_DIFFERS = "creation_time_differs", "warning":
             "More than 15 hours between the dump's own time and that in its key, more than any zone explains.",
             "Was an old dump uploaded again?",

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::drift::Inventory;
-use crate::format::pg_custom::{Compression, Data, QualifiedName, Toc};
+use crate::format::pg_custom::{Compression, Data, LeftOut, QualifiedName, Toc};
 use crate::model::human::one_line;
 use crate::model::order::order;
 use crate::model::verdict::Archive;
@@ -60,6 +60,8 @@ pub struct Contents {
     pub toc_bytes: u64,
     /// The byte at which the rows of the last table begin, if the dump says so.
     pub last_data_at: Option<u64>,
+    /// What of it the template leaves out. All else here is said of the rest.
+    pub left_out: LeftOut,
     /// Bytes of the object that were read to know all this.
     pub read_bytes: u64,
     /// Everything in it that has a name.
@@ -67,15 +69,20 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// What a table of contents says.
-    pub fn of(toc: &Toc, read_bytes: u64) -> Self {
+    /// What a table of contents says, of all but what is left out.
+    pub fn of(whole: &Toc, left_out: LeftOut, read_bytes: u64) -> Self {
+        let kept = (!left_out.is_nothing()).then(|| whole.without(&left_out));
+        let toc = kept.as_ref().unwrap_or(whole);
         let header = &toc.header;
-        let placed = toc.entries.iter().filter_map(|entry| match entry.data {
+        let placed = whole.entries.iter().filter_map(|entry| match entry.data {
             Data::At(position) => Some(position),
             Data::None | Data::Unplaced => None,
         });
+        let mut without_rows = toc.tables_without_data();
+        // Their rows are in the dump.
+        without_rows.retain(|table| !left_out.without_rows.contains(table));
         Self {
-            archive: archive(toc),
+            archive: archive(whole),
             created_at: header.created_at,
             compressed: header.compression != Compression::None,
             server_major: header.server_major(),
@@ -83,7 +90,7 @@ impl Contents {
             needs_major: needs_major(toc),
             tables: toc.tables().collect(),
             views: toc.views().collect(),
-            without_rows: toc.tables_without_data(),
+            without_rows,
             with_rows: toc.table_data().count(),
             extensions: toc.extensions().map(str::to_owned).collect(),
             schemas: toc.schemas().map(str::to_owned).collect(),
@@ -93,8 +100,9 @@ impl Contents {
             relations: toc.relations(),
             toc_bytes: toc.size_bytes,
             last_data_at: placed.max(),
+            left_out,
             read_bytes,
-            inventory: Inventory::of(toc),
+            inventory: Inventory::of(whole),
         }
     }
 
@@ -141,7 +149,7 @@ impl Contents {
     }
 }
 
-fn qualified(table: &TableName) -> QualifiedName {
+pub(super) fn qualified(table: &TableName) -> QualifiedName {
     QualifiedName { schema: table.schema.clone(), name: table.table.clone() }
 }
 
@@ -239,7 +247,7 @@ mod tests {
 
     fn ordered(tables: &[&str], references: &[(&str, &str)]) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
         let toc = read_toc(&std::fs::read(DUMP).unwrap()).unwrap();
-        let mut contents = Contents::of(&toc, 4096);
+        let mut contents = Contents::of(&toc, LeftOut::default(), 4096);
         contents.tables = tables.iter().map(|table| name(table)).collect();
         contents.references = references.iter().map(|(child, parent)| (name(child), name(parent))).collect();
         let record = contents.record();
@@ -273,7 +281,7 @@ mod tests {
     #[test]
     fn what_a_real_dump_holds_is_told() {
         let toc = read_toc(&std::fs::read(DUMP).unwrap()).unwrap();
-        let contents = Contents::of(&toc, 4096);
+        let contents = Contents::of(&toc, LeftOut::default(), 4096);
         let record = contents.record();
         assert_eq!(record.tables_total, contents.archive.tables);
         assert_eq!(record.table_order.iter().map(Vec::len).sum::<usize>(), record.tables_total);

@@ -6,8 +6,9 @@ use chrono::TimeDelta;
 
 use super::DrillPlan;
 use super::code;
-use super::contents::Contents;
+use super::contents::{self, Contents};
 use super::finding;
+use super::ignored;
 use super::image::{ImageFacts, is_supplied};
 use crate::format::pg_custom::QualifiedName;
 use crate::model::code::Code;
@@ -16,6 +17,7 @@ use crate::model::earlier::{EarlierDatabase, EarlierDrill};
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, RecoveryPoint, Severity};
+use crate::target::postgres::needs;
 use crate::template::{NeededTable, RecoverySetRules, TableName, Template};
 
 /// Zones lie up to 14 hours from UTC (Kiritimati, UTC+14); dumps and their keys may be an hour apart.
@@ -73,10 +75,12 @@ pub fn judge(
     findings.extend(newer_than_image(image, point, contents));
     findings.extend(older_than_image(image, point, contents));
     findings.extend(other_time(point, contents));
+    findings.extend(ignored::findings(template, &point.database, &contents.left_out));
     findings.extend(missing_tables(&template.needed_tables, point, contents));
     findings.extend(missing_rows(&template.needed_tables, point, contents));
     findings.extend(missing_parents(point, contents));
     findings.extend(missing_extensions(template, image, point, contents));
+    findings.extend(missing_libraries(template, point, contents));
     findings
 }
 
@@ -90,7 +94,9 @@ fn lacking_tables<'a>(
     for NeededTable { check, table, view_suffices, .. } in
         needed.iter().filter(|needed| needed.database == *database)
     {
-        if contents.has(table) || *view_suffices && contents.has_view(table) {
+        let there = contents.has(table) || *view_suffices && contents.has_view(table);
+        // That a table is left out is said as such.
+        if there || contents.left_out.lacks(&contents::qualified(table)) {
             continue;
         }
         let checks = lacking.entry(table).or_default();
@@ -310,6 +316,24 @@ fn missing_extensions(
             ),
         )
     })
+}
+
+/// The drill loads what extensions need by itself, but for a template that says what is loaded.
+fn missing_libraries(template: &Template, point: &RecoveryPoint, contents: &Contents) -> Option<Finding> {
+    let extensions = contents.extensions.iter().map(String::as_str);
+    let server = template.server_of(&point.database);
+    let (lacking, all) = needs::lacking_libraries(&server.settings.settings, extensions)?;
+    Some(finding(
+        Severity::Warning,
+        code::inside::LIBRARY_NOT_LOADED,
+        &point.database,
+        needs::preload_advice(&server.name, &all),
+        format!(
+            "extensions of the dump need {} loaded when the server starts, and {} of the template does not have it",
+            lacking.join(", "),
+            needs::PRELOAD
+        ),
+    ))
 }
 
 /// Members of one server that were dumped from different major versions: right in the middle of an upgrade, or a server that

@@ -7,6 +7,7 @@ pub mod code;
 pub mod contents;
 pub mod drift;
 pub mod forecast;
+pub mod ignored;
 pub mod image;
 mod inside;
 mod needs;

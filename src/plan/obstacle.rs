@@ -16,7 +16,11 @@ impl DrillPlan {
             codes::EMPTY_OBJECT,
             codes::OBJECT_ARCHIVED,
             code::inside::TABLE_MISSING_IN_DUMP,
+            codes::NEEDED_TABLE_IGNORED,
         ])?;
+        if finding.code == codes::NEEDED_TABLE_IGNORED {
+            return Some(Failure::config(finding.code, &finding.actual).hint(&finding.expected));
+        }
         let hint = match finding.code {
             codes::NO_RECOVERY_POINT => {
                 "check the backup job's last runs, and store.url and store.key in the template"

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::format::{self, Inspector, NoContents, Progress, pg_custom};
 use crate::layer::{self, DecryptFailure, Identities};
+use crate::model::entry_rule::EntryRule;
 use crate::model::failure::{Failure, Result};
 use crate::model::verdict::RecoveryPoint;
 use crate::plan::contents::Contents;
@@ -39,8 +40,17 @@ pub enum FirstBytes {
     Failed(Failure),
 }
 
+/// What is left out of a recovery point.
+#[derive(Debug, Clone, Default)]
+pub struct Ignore {
+    /// Entries.
+    pub entries: Vec<EntryRule>,
+    /// Extensions.
+    pub extensions: Vec<String>,
+}
+
 /// Looks at the first bytes of a recovery point; `whole` if there are no others. Pure.
-pub fn peek(bytes: &[u8], whole: bool, identities: &Identities) -> FirstBytes {
+pub fn peek(bytes: &[u8], whole: bool, identities: &Identities, ignore: &Ignore) -> FirstBytes {
     let mut plaintext = match layer::open(bytes, identities) {
         Ok(plaintext) => plaintext,
         Err(DecryptFailure::Truncated | DecryptFailure::Corrupted | DecryptFailure::BadHeader(_))
@@ -72,7 +82,8 @@ pub fn peek(bytes: &[u8], whole: bool, identities: &Identities) -> FirstBytes {
     }
     match inspector.finish() {
         Ok(format::BackupContents::PgCustom(toc)) => {
-            FirstBytes::Contents(Box::new(Contents::of(&toc, bytes.len() as u64)))
+            let left_out = toc.leave_out(&ignore.entries, &ignore.extensions);
+            FirstBytes::Contents(Box::new(Contents::of(&toc, left_out, bytes.len() as u64)))
         }
         Err(NoContents::CutOff(_)) if !whole => FirstBytes::More(progress),
         Err(error) => FirstBytes::Failed(error.into_failure()),
@@ -88,12 +99,14 @@ pub async fn read_contents(
     store: &Arc<dyn Store>,
     identities: &Arc<Identities>,
     point: &RecoveryPoint,
+    ignore: Ignore,
     turn: &Semaphore,
 ) -> Result<Contents> {
     let mut bytes = Vec::new();
     let mut end = FIRST;
     let mut stuck_at = None;
     let mut held = None;
+    let ignore = Arc::new(ignore);
     loop {
         end = end.min(point.size_bytes);
         if end > AT_ONCE_UP_TO && held.is_none() {
@@ -101,10 +114,11 @@ pub async fn read_contents(
         }
         read_up_to(&mut bytes, end, store, point).await?;
         let whole = end == point.size_bytes;
-        let keys = Arc::clone(identities);
-        let (peeked, back) = tokio::task::spawn_blocking(move || (peek(&bytes, whole, &keys), bytes))
-            .await
-            .expect("reading a table of contents does not panic");
+        let (keys, ignore) = (Arc::clone(identities), Arc::clone(&ignore));
+        let (peeked, back) =
+            tokio::task::spawn_blocking(move || (peek(&bytes, whole, &keys, &ignore), bytes))
+                .await
+                .expect("reading a table of contents does not panic");
         bytes = back;
         match peeked {
             FirstBytes::Contents(contents) => return Ok(*contents),
@@ -174,12 +188,12 @@ mod tests {
     fn contents_are_read_from_any_range_that_holds_them_and_no_other() {
         let key = key();
         let file = sealed(&key, &dump());
-        let toc_bytes = match peek(&file, true, &key.identities) {
+        let toc_bytes = match peek(&file, true, &key.identities, &Ignore::default()) {
             FirstBytes::Contents(contents) => contents.toc_bytes,
             other => panic!("{other:?}"),
         };
         for length in (0..file.len()).step_by(7919).chain([1, 100, 200, 65_752, 65_800, 131_400]) {
-            match peek(&file[..length], false, &key.identities) {
+            match peek(&file[..length], false, &key.identities, &Ignore::default()) {
                 FirstBytes::Contents(contents) => {
                     assert!(length as u64 > toc_bytes);
                     assert_eq!(contents.archive.tables, 6.max(contents.archive.tables));
@@ -196,7 +210,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_as_a_drill_tells_it() {
         let (mine, other) = (key(), key());
-        let code = |bytes: &[u8], whole| match peek(bytes, whole, &mine.identities) {
+        let code = |bytes: &[u8], whole| match peek(bytes, whole, &mine.identities, &Ignore::default()) {
             FirstBytes::Failed(failure) => failure.code.as_str(),
             FirstBytes::More(_) => "more",
             FirstBytes::Contents(_) => "contents",
@@ -237,7 +251,7 @@ mod tests {
             }
             names += 1;
             let dump = std::fs::read(&path).unwrap();
-            let peeked = |bytes: &[u8]| peek(&sealed(&key, bytes), true, &key.identities);
+            let peeked = |bytes: &[u8]| peek(&sealed(&key, bytes), true, &key.identities, &Ignore::default());
             assert!(matches!(peeked(&dump), FirstBytes::Contents(_)), "{}", path.display());
             match peeked(&through_a_terminal(&dump)) {
                 FirstBytes::Failed(failure) => {
@@ -318,7 +332,13 @@ mod tests {
                     objects: Vec::new(),
                 };
                 let (store, identities, turn) = (&as_store, &identities, &turn);
-                async move { read_contents(store, identities, &point, turn).await.unwrap_err().code.as_str() }
+                async move {
+                    read_contents(store, identities, &point, Ignore::default(), turn)
+                        .await
+                        .unwrap_err()
+                        .code
+                        .as_str()
+                }
             });
             assert_eq!(futures_util::future::join_all(reads).await, ["dump_truncated"; 3]);
         });

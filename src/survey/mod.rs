@@ -32,7 +32,7 @@ use crate::store::{Fact, ObjectFacts, Store};
 use crate::template::KeyPattern;
 use crate::template::Template;
 
-pub use contents::{FirstBytes, peek, read_contents};
+pub use contents::{FirstBytes, Ignore, peek, read_contents};
 pub use disk::free_disk;
 pub use listing::{Listed, list_points};
 pub use unnamed::find_unnamed;
@@ -103,7 +103,8 @@ impl Surveyor {
         let looks = stream::iter(set.points.iter())
             .map(async |point| {
                 let before = plan::point_before(&self.pattern, &listed.listing, point);
-                let look = self.look_at(point, before.as_ref(), now, &turn).await?;
+                let ignore = ignored(template, &point.database);
+                let look = self.look_at(point, before.as_ref(), now, ignore, &turn).await?;
                 Ok::<_, Failure>((point.database.clone(), look))
             })
             .buffer_unordered(AT_ONCE)
@@ -136,6 +137,7 @@ impl Surveyor {
         point: &RecoveryPoint,
         before: Option<&RecoveryPoint>,
         now: DateTime<Utc>,
+        ignore: Ignore,
         turn: &Semaphore,
     ) -> Result<Look> {
         let facts = self.facts(point).await;
@@ -145,7 +147,7 @@ impl Surveyor {
             return Ok(Look { facts, ..Look::default() });
         }
         let (contents, before) = tokio::join!(
-            read_contents(&self.store, &self.identities, point, turn),
+            read_contents(&self.store, &self.identities, point, ignore, turn),
             self.inside_before(before, turn)
         );
         let contents = match contents {
@@ -160,7 +162,7 @@ impl Surveyor {
     /// What is in the recovery point before. That it cannot be read says nothing of the chosen one, and ends no plan.
     async fn inside_before(&self, before: Option<&RecoveryPoint>, turn: &Semaphore) -> Option<Before> {
         let before = before?;
-        let contents = read_contents(&self.store, &self.identities, before, turn).await;
+        let contents = read_contents(&self.store, &self.identities, before, Ignore::default(), turn).await;
         Some(Before {
             taken_at: before.taken_at,
             key: before.key.clone(),
@@ -184,7 +186,7 @@ impl Surveyor {
                     return Vec::new();
                 };
                 // What was just made was read back already; if it cannot be read now, that is not what is asked here.
-                let now = read_contents(&self.store, &self.identities, point, &turn).await;
+                let now = read_contents(&self.store, &self.identities, point, Ignore::default(), &turn).await;
                 now.map_or_else(
                     |_| Vec::new(),
                     |now| {
@@ -213,6 +215,13 @@ impl Surveyor {
             }
         }
     }
+}
+
+fn ignored(template: &Template, database: &DatabaseName) -> Ignore {
+    template.database(database).map_or_else(Ignore::default, |database| Ignore {
+        entries: database.ignore.clone(),
+        extensions: database.ignore_extensions.clone(),
+    })
 }
 
 /// How far back a listing begins at first: far enough for the history that is judged.

@@ -5,10 +5,13 @@ use tokio::time::Instant;
 
 use super::kind::{Restoration, RestoreEvent, TargetKind};
 use super::postgres::globals::RestoredRoles;
-use super::postgres::restore::{Explained, Kept};
+use super::postgres::hooks::Hook;
+use super::postgres::restore::{Explained, Kept, PgRestoreRun};
+use super::postgres::timescale::{self, Stages};
 use crate::format::BackupContents;
 use crate::format::pg_custom::Toc;
 use crate::model::failure::Result;
+use crate::model::verdict::HookPoint;
 
 /// A Postgres server, as the list of targets has it.
 pub const POSTGRES: TargetKind = TargetKind {
@@ -37,8 +40,10 @@ async fn with_access(restoration: &Restoration<'_>, toc: &Toc, roles: &RestoredR
 }
 
 async fn restore(restoration: Restoration<'_>) -> Result<()> {
-    let Restoration { server, database, contents, jobs, locale, roles, report } = restoration;
-    let BackupContents::PgCustom(toc) = contents;
+    let Restoration { server, database, contents, left_out, locale, roles, report, .. } = restoration;
+    let BackupContents::PgCustom(whole) = contents;
+    let part = (!left_out.is_nothing()).then(|| whole.without(left_out));
+    let toc = part.as_ref().unwrap_or(whole);
     let kept = match roles {
         Some(roles) => with_access(&restoration, toc, roles).await?,
         None => {
@@ -58,20 +63,60 @@ async fn restore(restoration: Restoration<'_>) -> Result<()> {
             report(RestoreEvent::AccessLeftOut(left_out));
         }
     }
+    run_hooks(&restoration, HookPoint::BeforeRestore, restoration.before_restore).await?;
     report(RestoreEvent::Started);
+    let ids = |toc: &Toc| toc.entries.iter().map(|entry| entry.dump_id).collect();
+    match timescale::stages(toc) {
+        Some(stages) => restore_around_timescale(&restoration, toc, kept, stages).await?,
+        None => restore_entries(&restoration, toc, kept, part.as_ref().map(ids)).await?,
+    }
+    run_hooks(&restoration, HookPoint::AfterRestore, restoration.after_restore).await?;
+    server.make_unreadable(database, left_out).await?;
+    server.remove_scratch(database).await
+}
+
+/// Runs the template's SQL, one statement after the other.
+async fn run_hooks(restoration: &Restoration<'_>, at: HookPoint, statements: &[String]) -> Result<()> {
+    for sql in statements {
+        run_hook(restoration, Hook { at, extension: None, sql }).await?;
+    }
+    Ok(())
+}
+
+async fn run_hook(restoration: &Restoration<'_>, hook: Hook<'_>) -> Result<()> {
+    let (record, ran) = restoration.server.run_hook(restoration.database, hook).await;
+    (restoration.report)(RestoreEvent::Hook(record));
+    ran
+}
+
+/// The extension comes first: rows of its tables are restored only after it was told so.
+async fn restore_around_timescale(
+    restoration: &Restoration<'_>,
+    toc: &Toc,
+    kept: Kept,
+    Stages { first, rest, schema }: Stages,
+) -> Result<()> {
+    let run = |at, sql: String| async move {
+        run_hook(restoration, Hook { at, extension: Some(timescale::NAME), sql: &sql }).await
+    };
+    restore_entries(restoration, toc, kept, Some(first)).await?;
+    run(HookPoint::BeforeRestore, timescale::before(&schema)).await?;
+    restore_entries(restoration, toc, kept, Some(rest)).await?;
+    run(HookPoint::AfterRestore, timescale::after(&schema)).await
+}
+
+/// Restores entries of the archive, or all of it, and explains what failed.
+async fn restore_entries(
+    restoration: &Restoration<'_>,
+    toc: &Toc,
+    kept: Kept,
+    entries: Option<Vec<i32>>,
+) -> Result<()> {
+    let Restoration { server, database, jobs, report, .. } = *restoration;
     let began = Instant::now();
-    let mut run = server.pg_restore(database, jobs, kept).await?;
-    if !run.is_clean()
-        && let Some((again, roles)) = server.restore_again_with_roles(database, &run, kept).await?
-    {
-        if again.is_clean() {
-            report(RestoreEvent::Warning(format!(
-                "the dump names roles that it does not hold ({}): they were created without login, and what needed \
-                 them was restored then; postgres.roles in the template spares that",
-                crate::model::human::one_line(&roles.join(", "), 200)
-            )));
-        }
-        run = again;
+    let mut run = server.pg_restore(database, jobs, kept, entries).await?;
+    if !run.is_clean() {
+        run = with_roles(restoration, kept, run).await?;
     }
     let seconds = began.elapsed().as_secs_f64();
     report(RestoreEvent::Ended(run.record(toc), seconds));
@@ -81,5 +126,21 @@ async fn restore(restoration: Restoration<'_>) -> Result<()> {
             Explained::Failed(failure) => return Err(failure),
         }
     }
-    server.remove_scratch(database).await
+    Ok(())
+}
+
+/// The run once more with the roles that it says are missing, if it says so.
+async fn with_roles(restoration: &Restoration<'_>, kept: Kept, run: PgRestoreRun) -> Result<PgRestoreRun> {
+    let Restoration { server, database, report, .. } = *restoration;
+    let Some((again, roles)) = server.restore_again_with_roles(database, &run, kept).await? else {
+        return Ok(run);
+    };
+    if again.is_clean() {
+        report(RestoreEvent::Warning(format!(
+            "the dump names roles that it does not hold ({}): they were created without login, and what needed \
+             them was restored then; postgres.roles in the template spares that",
+            crate::model::human::one_line(&roles.join(", "), 200)
+        )));
+    }
+    Ok(again)
 }

@@ -5,10 +5,10 @@ use futures_util::future::BoxFuture;
 use super::postgres::globals::RestoredRoles;
 use super::postgres::server::Server;
 use crate::format::BackupContents;
-use crate::format::pg_custom::NamedRoles;
+use crate::format::pg_custom::{LeftOut, NamedRoles};
 use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
-use crate::model::verdict::PgRestore;
+use crate::model::verdict::{HookRecord, PgRestore};
 
 /// A kind of target: what backups are restored to.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +30,12 @@ pub struct Restoration<'a> {
     pub database: &'a DatabaseName,
     /// What it holds.
     pub contents: &'a BackupContents,
+    /// What of it is not restored.
+    pub left_out: &'a LeftOut,
+    /// SQL of the template to run before anything is restored.
+    pub before_restore: &'a [String],
+    /// SQL of the template to run once all is restored.
+    pub after_restore: &'a [String],
     /// Workers that restore it.
     pub jobs: usize,
     /// The locale for a database whose own the image lacks.
@@ -53,4 +59,6 @@ pub enum RestoreEvent {
     Started,
     /// The program that restores has ended, after so many seconds.
     Ended(PgRestore, f64),
+    /// A hook has run, with or without success.
+    Hook(HookRecord),
 }

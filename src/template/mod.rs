@@ -17,6 +17,7 @@ mod section;
 mod servers;
 mod service;
 mod source;
+mod statements;
 mod store_record;
 mod store_url;
 mod table;
@@ -35,6 +36,7 @@ pub use schema::{
 pub use section::CheckSection;
 pub use servers::{DEFAULT_PORT, TemplateServer};
 pub use service::{Isolation, Service, StackNetworkKind};
+pub use statements::Statements;
 pub use store_url::{SCHEMES, StoreUrl, without_user};
 pub use table::{NeededTable, TableName};
 pub(crate) use validate::split_target;

@@ -36,8 +36,7 @@ mod tests {
     use super::*;
 
     fn database(name: &str, after: &[&str]) -> Database {
-        let after = after.iter().map(|name| name.parse().unwrap()).collect();
-        Database { name: name.parse().unwrap(), after, server: None }
+        toml::from_str(&format!("name = {name:?}\nafter = {after:?}")).unwrap()
     }
 
     fn texts(waves: &[Vec<DatabaseName>]) -> Vec<Vec<&str>> {

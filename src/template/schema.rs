@@ -9,6 +9,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use crate::model::code::Code;
+use crate::model::entry_rule::EntryRule;
 use crate::model::failure::Failure;
 use crate::model::names::{DatabaseName, ProjectPrefix, ServerName};
 use crate::model::secret::Secret;
@@ -19,6 +20,7 @@ use super::loss::LossKind;
 use super::section::CheckSection;
 use super::service::{Isolation, Service};
 use super::source::Source;
+use super::statements::Statements;
 use super::table::{NeededTable, TableName};
 
 /// A whole template.
@@ -321,6 +323,18 @@ pub struct Database {
     /// `[postgres]`.
     #[serde(default)]
     pub server: Option<ServerName>,
+    /// Extensions that are not restored, with what depends on them.
+    #[serde(default)]
+    pub ignore_extensions: Vec<String>,
+    /// Entries of the archive that are not restored, with what depends on them.
+    #[serde(default)]
+    pub ignore: Vec<EntryRule>,
+    /// SQL that the drill's superuser runs in the database after it was created, and before anything is restored to it.
+    #[serde(default)]
+    pub before_restore: Statements,
+    /// SQL that the drill's superuser runs in the database after all is restored, and before its rows are counted.
+    #[serde(default)]
+    pub after_restore: Statements,
 }
 
 /// What a drill-log row counts, and under which name.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::format::{Item, StrftimeItems};
 
-use super::schema::{RecoverySetRules, Template};
+use super::schema::{Database, RecoverySetRules, Template};
 use super::{key, key_time, order, servers};
 use crate::model::names::DatabaseName;
 
@@ -25,6 +25,7 @@ pub(super) fn validate(template: &Template) -> Result<(), String> {
     validate_manifest_keys(template, &names)?;
     validate_globals_key(template, &names)?;
     order::waves(&template.databases)?;
+    template.databases.iter().try_for_each(validate_restore)?;
     if template.sections.is_empty() {
         return Err("there is no [[checks]] entry: a drill that verifies nothing proves nothing".to_owned());
     }
@@ -127,6 +128,25 @@ fn database_names(template: &Template) -> Result<BTreeSet<&DatabaseName>, String
         return Err("there is no [[databases]] entry, so there is nothing to drill".to_owned());
     }
     Ok(names)
+}
+
+/// What is left out of a restore, and what is run around it.
+fn validate_restore(database: &Database) -> Result<(), String> {
+    let place = format!("database {}", database.name);
+    if database.ignore_extensions.iter().any(|name| name.trim().is_empty()) {
+        return Err(format!("{place}: ignore_extensions has an empty name"));
+    }
+    if database.ignore.iter().any(|rule| rule.kind.trim().is_empty() || rule.name.is_empty()) {
+        return Err(format!("{place}: an entry of ignore needs a kind and a name; `*` stands for any text"));
+    }
+    for (hook, statements) in
+        [("before_restore", &database.before_restore), ("after_restore", &database.after_restore)]
+    {
+        if statements.iter().any(|sql| sql.trim().is_empty()) {
+            return Err(format!("{place}: {hook} has an empty statement"));
+        }
+    }
+    Ok(())
 }
 
 /// Splits `host:port`.

@@ -125,6 +125,13 @@ fn database_text(event: &DatabaseEvent) -> Option<String> {
             0 => format!("pg_restore took {}", human::duration(*seconds)),
             status => format!("pg_restore failed with status {status} after {}", human::duration(*seconds)),
         },
+        DatabaseEvent::LeftOut { total, .. } => {
+            format!("entries of the archive that are left out: {}", human::count(*total))
+        }
+        DatabaseEvent::Hook(hook) => match &hook.sqlstate {
+            None => format!("{}: {} took {}", hook.at, hook.begins, human::duration(hook.seconds)),
+            Some(state) => format!("{}: {} failed with SQLSTATE {state}", hook.at, hook.begins),
+        },
         DatabaseEvent::Counting => "counting rows".to_owned(),
         DatabaseEvent::Restored { table_rows, total_rows, .. } => {
             format!("restored: {} tables, {} rows", table_rows.len(), human::count(*total_rows))

@@ -195,11 +195,16 @@ pub struct Source {
 impl Source {
     /// Starts one of the image that the variable names, and waits until it answers.
     pub fn start(variable: &str) -> Self {
+        Self::start_image(&image(variable), &[])
+    }
+
+    /// Starts one of this image with more settings, and waits until it answers.
+    pub fn start_image(image: &str, settings: &[&str]) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let container = format!("restore-drill-test-source-{}-{number}", std::process::id());
         let source = Self { container };
-        docker(&[
+        let run = [
             "run",
             "--detach",
             "--rm",
@@ -210,12 +215,13 @@ impl Source {
             "--env=POSTGRES_HOST_AUTH_METHOD=trust",
             "--env=POSTGRES_INITDB_ARGS=--no-sync",
             "--entrypoint=timeout",
-            &image(variable),
+            image,
             LIFETIME,
             "docker-entrypoint.sh",
             "postgres",
             "-cfsync=off",
-        ]);
+        ];
+        docker(&[&run[..], settings].concat());
         wait_until_ready(&source.container);
         source
     }

@@ -21,6 +21,12 @@ pub fn image(variable: &str) -> String {
     std::env::var(variable).expect("looked at before")
 }
 
+/// The image with extensions that are not PostgreSQL's own.
+pub fn image_with_extensions() -> String {
+    require_engine();
+    std::env::var("DRILL_POSTGRES_EXT_IMAGE").unwrap_or_else(|_| "restore-drill/postgres:17-ext".to_owned())
+}
+
 /// Fails with what to do if something that every test needs is not there.
 fn require_engine() {
     static CHECKED: OnceLock<()> = OnceLock::new();

@@ -84,6 +84,8 @@ pub struct Template {
     pub endpoint: String,
     /// Databases and their parents.
     pub databases: Vec<(String, Vec<String>)>,
+    /// More keys of a database, by its name.
+    pub database_keys: BTreeMap<String, String>,
     /// Each the body of one `[[checks]]`.
     pub checks: Vec<String>,
     /// The body of `[objectives]`.
@@ -140,6 +142,7 @@ impl World {
             url: format!("s3://{BUCKET}/{PREFIX}"),
             endpoint: s3.endpoint(),
             databases: Vec::new(),
+            database_keys: BTreeMap::new(),
             checks: Vec::new(),
             objectives: String::new(),
             postgres: String::new(),
@@ -197,6 +200,20 @@ impl World {
         self.template
             .databases
             .push((name.to_owned(), after.iter().map(|name| (*name).to_owned()).collect()));
+        self
+    }
+
+    /// Adds keys to a database of the template.
+    pub fn keys(&mut self, database: &str, keys: &str) -> &mut Self {
+        self.template.database_keys.insert(database.to_owned(), keys.to_owned());
+        self
+    }
+
+    /// Adds a `sql` check; `expected` is such as `expect = 1`.
+    pub fn sql(&mut self, name: &str, database: &str, query: &str, expected: &str) -> &mut Self {
+        self.template.checks.push(format!(
+            "type = \"sql\"\nname = \"{name}\"\ndatabase = \"{database}\"\nquery = \"\"\"{query}\"\"\"\n{expected}\n"
+        ));
         self
     }
 
@@ -281,7 +298,8 @@ impl World {
         for (name, after) in &template.databases {
             // A dollar sign begins a variable unless it is doubled.
             let name = name.replace('$', "$$");
-            let _ = writeln!(text, "[[databases]]\nname = \"{name}\"\nafter = {after:?}");
+            let more = template.database_keys.get(&name).map(String::as_str).unwrap_or_default();
+            let _ = writeln!(text, "[[databases]]\nname = \"{name}\"\nafter = {after:?}\n{more}");
         }
         for check in &template.checks {
             let _ = writeln!(text, "[[checks]]\n{check}");

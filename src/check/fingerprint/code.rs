@@ -35,6 +35,18 @@ findings! {
         "An extension has another version, or is not there.",
         "Use an image with the version that production has, if that matters.",
         "shop extension pgcrypto: 1.3, expected 1.4";
+    COLLATION_DIFFERS = "collation_differs", "warning":
+        "The restored database, or a collation in it, compares texts by another provider, locale or rules than the source. The rows are the same; what is unique among them, and their order, may not be. It is in `not_verified`.",
+        "Use an image that has the source's locale. After a real recovery, look for duplicates before an application writes.",
+        "shop: texts are compared by libc C, and in the source by libc de_DE.utf8: what is unique, and the order of rows, may differ";
+    COLLATION_VERSION_DIFFERS = "collation_version_differs", "warning":
+        "The same provider in another version, such as another glibc, musl in place of glibc, or another ICU. The order of some texts may differ. Indexes are built anew by a restore, and are right in the version at hand. Or: the source's own library has changed since its indexes were made.",
+        "Use an image with the source's version if order matters (partitions by text, queries by ranges). For the source, the finding says what to do.",
+        "shop: libc version 2.41 compares texts here, and version 2.36 in the source: the order of some texts may differ";
+    COLLATION_NOT_COMPARED = "collation_not_compared", "info":
+        "The manifest does not have the source's collations.",
+        "Make a backup with this version of `restore-drill`.",
+        "shop: collations are not compared: the manifest is of a version that did not record them";
     NO_MANIFEST = "no_manifest", "warning; error with `require_manifest`":
         "There is no manifest of that time, or it does not have the database. The database is not compared.",
         "Make backups with `restore-drill backup`.",

@@ -120,3 +120,21 @@ fn hints_are_for_codes_of_failures_and_of_findings_and_for_no_others() {
     let failure = hinted("identity_mising").unwrap_err();
     assert!(failure.message.contains("hints.identity_mising: there is no failure or finding"), "{failure}");
 }
+
+#[test]
+fn a_check_of_what_the_template_leaves_out_is_refused() {
+    let refused = |keys: &str| {
+        let text = minimal_with(
+            "[[databases]]\nname = \"shop\"",
+            &format!("[[databases]]\nname = \"shop\"\n{keys}"),
+        );
+        let template = parse(&text, "shop.toml", &Environment::default(), Purpose::Drill).unwrap();
+        DrillTemplate::of(template).err().map(|failure| failure.message)
+    };
+    for kind in ["TABLE", "TABLE DATA", "TABLE*"] {
+        let message = refused(&format!("ignore = [{{ kind = \"{kind}\", name = \"public.*\" }}]")).unwrap();
+        assert!(message.contains("check tables needs shop.public.t"), "{message}");
+    }
+    assert_eq!(refused("ignore = [{ kind = \"INDEX\", name = \"public.t\" }]"), None);
+    assert_eq!(refused("ignore = [{ kind = \"TABLE\", name = \"public.u\" }]"), None);
+}

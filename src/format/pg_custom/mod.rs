@@ -41,6 +41,7 @@ pub(super) mod failure;
 mod guess;
 mod header;
 mod input;
+mod left_out;
 mod line_feeds;
 mod needs;
 mod objects;
@@ -59,6 +60,7 @@ pub use self::{
     failure::{newer_than_image, too_large},
     guess::Guess,
     header::{Compression, Header},
+    left_out::{LeftOut, LeftOutEntry},
     line_feeds::LineFeeds,
     needs::Collation,
     objects::{ListedObject, Promised},

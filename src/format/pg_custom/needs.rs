@@ -48,6 +48,13 @@ impl Toc {
         functions.filter_map(|entry| library(&entry.defn)).collect()
     }
 
+    /// The schema that the archive creates an extension in; none if it does not say.
+    #[must_use]
+    pub fn extension_schema(&self, name: &str) -> Option<String> {
+        let entry = self.entries.iter().find(|entry| entry.desc == "EXTENSION" && entry.tag == name)?;
+        extension_schema(&entry.defn)
+    }
+
     /// Collations that the archive makes.
     #[must_use]
     pub fn collations(&self) -> Vec<Collation> {
@@ -73,6 +80,18 @@ fn library(defn: &str) -> Option<String> {
     let name = path.strip_prefix("$libdir/")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     (!name.is_empty() && name.chars().all(plain)).then(|| name.to_owned())
+}
+
+/// The schema of `CREATE EXTENSION IF NOT EXISTS name WITH SCHEMA schema;`.
+fn extension_schema(defn: &str) -> Option<String> {
+    let mut tokens = Tokens::new(defn);
+    for keyword in ["create", "extension", "if", "not", "exists"] {
+        tokens.keyword(keyword)?;
+    }
+    tokens.name()?;
+    tokens.keyword("with")?;
+    tokens.keyword("schema")?;
+    tokens.name()
 }
 
 /// The options of `CREATE COLLATION name (provider = icu, locale = 'und', …);`.

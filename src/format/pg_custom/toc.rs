@@ -33,11 +33,11 @@ pub struct QualifiedName {
 }
 
 impl QualifiedName {
-    fn of(entry: &Entry) -> Self {
+    pub(super) fn of(entry: &Entry) -> Self {
         Self { schema: entry.namespace.clone().unwrap_or_default(), name: entry.tag.clone() }
     }
 
-    fn resolve((schema, name): (Option<String>, String), entry: &Entry) -> Self {
+    pub(super) fn resolve((schema, name): (Option<String>, String), entry: &Entry) -> Self {
         Self { schema: schema.or_else(|| entry.namespace.clone()).unwrap_or_default(), name }
     }
 }

@@ -9,6 +9,9 @@ codes! {
     TEMPLATE_INVALID = "template_invalid":
         "The template cannot be read, or contradicts itself.",
         "See [templates](templates.md).";
+    NEEDED_TABLE_IGNORED = "needed_table_ignored":
+        "A check needs a table that `ignore` or `ignore_extensions` of its database leaves out, or its rows.",
+        "Take the table out of the check, or restore it.";
     VARIABLE_MISSING = "variable_missing":
         "An environment variable the template requires is not set.",
         "Set it; the hint says what it is for.";

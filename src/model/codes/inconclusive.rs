@@ -117,6 +117,9 @@ codes! {
     RESTORE_KILLED = "restore_killed":
         "`pg_restore` was killed.",
         "The container may have run out of memory: raise `postgres.memory`.";
+    HOOK_FAILED = "hook_failed":
+        "SQL of `before_restore` or `after_restore` failed, or that of an extension.",
+        "The message has the SQLSTATE and its first words. Try it with `psql` on a database restored by hand.";
     PG_RESTORE_UNUSABLE = "pg_restore_unusable":
         "The image's `pg_restore` cannot run.",
         "Name another image.";

@@ -5,6 +5,7 @@
 //! computes both again from what it restored. See `docs/manifest.md` for the schema.
 
 mod access;
+mod collation;
 mod fingerprint;
 mod globals;
 mod objects;
@@ -21,6 +22,7 @@ pub use access::{
     Access, DefaultPrivileges, Grant, Grantee, LargeObjects, Membership, ObjectGroup, Policy, Recorded, Role,
     Roles, RowSecurity,
 };
+pub use collation::{Collation, Collations, NamedCollation};
 pub use fingerprint::{Fingerprint, RowHasher, TableFold, UnfinishedRow};
 pub use globals::Globals;
 pub use objects::{
@@ -84,6 +86,9 @@ pub struct Database {
     /// Its indexes, constraints, views, functions and the like; absent in manifests that were made before there was this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objects: Option<ObjectsRecord>,
+    /// How it compares texts; absent in manifests of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collations: Option<Collations>,
 }
 
 /// What a server says about itself and one of its databases.
@@ -261,6 +266,7 @@ impl Manifest {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    pub use super::collation::tests::collation;
     use super::*;
 
     /// A manifest of the database `shop` with a table `t` of these rows.
@@ -302,6 +308,10 @@ pub(crate) mod tests {
                 },
                 access: None,
                 objects: None,
+                collations: Some(Collations::Read {
+                    database: collation("libc", "en_US.utf8", Some("2.41")),
+                    others: Vec::new(),
+                }),
             }],
             roles: None,
         }
@@ -319,6 +329,15 @@ pub(crate) mod tests {
         let mut json: serde_json::Value = serde_json::from_slice(&manifest.to_json()).unwrap();
         json["added"] = 1.into();
         json["databases"][0]["added"] = 1.into();
+        assert_eq!(Manifest::parse(json.to_string().as_bytes()), Ok(manifest));
+    }
+
+    #[test]
+    fn keys_that_earlier_versions_did_not_write_may_be_absent() {
+        let mut manifest = of_rows(&[b"1"]);
+        let mut json: serde_json::Value = serde_json::from_slice(&manifest.to_json()).unwrap();
+        json["databases"][0].as_object_mut().unwrap().remove("collations").unwrap();
+        manifest.databases[0].collations = None;
         assert_eq!(Manifest::parse(json.to_string().as_bytes()), Ok(manifest));
     }
 

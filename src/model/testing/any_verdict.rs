@@ -113,6 +113,7 @@ enums! {
     DatabaseStatus { Pending, Restored, Failed, Missing, Skipped }
     CheckStatus { Pass, Fail, Error, Skipped }
     Severity { Info, Warning, Error }
+    HookPoint { BeforeRestore, AfterRestore }
     IsolationStatus { NotProved, Proved, Failed }
     Expectation { Unresolvable, Unreachable, Refused, None, Reachable }
     TeardownStatus { Pending, Clean, Leaked, Kept }
@@ -147,8 +148,11 @@ structs! {
     StoreRecord { url, endpoint }
     PlanCost { requests, bytes, objects_listed, seconds }
     DatabaseRecord {
-        name, after, status, tables, rows, restored_bytes, table_rows, seconds, archive, pg_restore, error,
+        name, after, status, tables, rows, restored_bytes, table_rows, seconds, archive, pg_restore, left_out, hooks,
+        error,
     }
+    LeftOutRecord { what, why }
+    HookRecord { at, extension, begins, sha256, seconds, sqlstate }
     StageSeconds { download, decrypt, write, restore, count }
     Archive {
         format, database, server_version, pg_dump_version, compression, created_at, entries, tables, post_data,

@@ -7,8 +7,8 @@ use crate::model::names::{ObjectKey, compact};
 use crate::model::phase::Phase;
 use crate::model::verdict::{
     AccessRecord, AccessStatus, Archive, BudgetedPhase, ChainHead, ChainHeads, CheckStatus, Finding,
-    GlobalsRecord, MadeUpRole, PgRestore, PhaseObjective, PhaseTime, RoleRecord, Runner, Severity, Stack,
-    StackService, Status, Tuning, Verdict,
+    GlobalsRecord, HookPoint, HookRecord, LeftOutRecord, MadeUpRole, PgRestore, PhaseObjective, PhaseTime,
+    RoleRecord, Runner, Severity, Stack, StackService, Status, Tuning, Verdict,
 };
 
 const GOLDEN: &str = include_str!("../../../tests/fixtures/verdict.json");
@@ -106,6 +106,18 @@ fn full() -> Verdict {
         stderr: vec!["error: x".to_owned()],
         stderr_lines_dropped: 3,
     });
+    b.left_out = vec![LeftOutRecord {
+        what: "TABLE DATA public.big".to_owned(),
+        why: "ignore has TABLE DATA public.big".to_owned(),
+    }];
+    b.hooks = vec![HookRecord {
+        at: HookPoint::AfterRestore,
+        extension: Some("timescaledb".to_owned()),
+        begins: "SELECT public.timescaledb_post_restore()".to_owned(),
+        sha256: "00".to_owned(),
+        seconds: 0.5,
+        sqlstate: Some("42883".to_owned()),
+    }];
     b.error = Some(FailureRecord {
         phase: None,
         code: Code::new("restore_failed"),

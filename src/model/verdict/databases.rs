@@ -1,6 +1,7 @@
 //! What became of each database.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -48,8 +49,61 @@ pub struct DatabaseRecord {
     pub archive: Option<Archive>,
     /// How `pg_restore` went.
     pub pg_restore: Option<PgRestore>,
+    /// Entries of the archive that the template leaves out: the first ones. `not_verified` counts all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOutRecord>,
+    /// SQL that ran around the restore, in its order: that of the template, and what an extension needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookRecord>,
     /// Why the database failed or was skipped.
     pub error: Option<FailureRecord>,
+}
+
+/// An entry of the archive that is not restored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LeftOutRecord {
+    /// Its kind and its name.
+    pub what: String,
+    /// The rule of the template, or the entry that it depends on.
+    pub why: String,
+}
+
+/// When a hook runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HookPoint {
+    /// After the database was created, before anything is restored to it.
+    BeforeRestore,
+    /// After everything is restored, before rows are counted.
+    AfterRestore,
+}
+
+impl fmt::Display for HookPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BeforeRestore => "before_restore",
+            Self::AfterRestore => "after_restore",
+        })
+    }
+}
+
+/// SQL that ran around a restore.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HookRecord {
+    /// When it ran.
+    pub at: HookPoint,
+    /// The extension that needs it; absent for SQL of the template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<String>,
+    /// Its first words, up to the first value.
+    pub begins: String,
+    /// SHA-256 of all of its text.
+    pub sha256: String,
+    /// Seconds that it took.
+    pub seconds: f64,
+    /// The SQLSTATE that it failed with; absent if it ran to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sqlstate: Option<String>,
 }
 
 impl DatabaseRecord {
@@ -66,6 +120,8 @@ impl DatabaseRecord {
             seconds: StageSeconds::default(),
             archive: None,
             pg_restore: None,
+            left_out: Vec::new(),
+            hooks: Vec::new(),
             error: None,
         }
     }

@@ -22,7 +22,9 @@ use crate::model::names::{DatabaseName, DrillId, ProjectName};
 
 pub use access::{AccessRecord, AccessStatus, GlobalsRecord, MadeUpRole, RoleRecord};
 pub use checks::{Check, CheckStatus, Finding, Severity};
-pub use databases::{Archive, DatabaseRecord, DatabaseStatus, PgRestore, StageSeconds};
+pub use databases::{
+    Archive, DatabaseRecord, DatabaseStatus, HookPoint, HookRecord, LeftOutRecord, PgRestore, StageSeconds,
+};
 pub use heads::{ChainHead, ChainHeads};
 pub use objectives::{BudgetedPhase, Objective, Objectives, PhaseObjective, PhaseTime};
 pub use points::{PlanCost, PlanRecord, PointObject, RecoveryPoint, RecoverySet};

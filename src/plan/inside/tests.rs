@@ -1,6 +1,7 @@
 use chrono::{DateTime, Utc};
 
 use super::*;
+use crate::format::pg_custom::LeftOut;
 use crate::model::testing::{point, start};
 use crate::model::verdict::Archive;
 use crate::template::{Environment, Purpose, parse};
@@ -40,6 +41,7 @@ pub fn sound(database: &str, created: DateTime<Utc>) -> Contents {
         relations: 3,
         toc_bytes: 5000,
         last_data_at: Some(6000),
+        left_out: LeftOut::default(),
         read_bytes: 262_144,
         inventory: crate::plan::drift::Inventory::default(),
     }

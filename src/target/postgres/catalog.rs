@@ -1,6 +1,7 @@
 //! What is in a restored database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tokio_postgres::Row;
 
@@ -11,6 +12,7 @@ use super::quote::quote_relation;
 use super::server::Server;
 use super::server_text::ServerText;
 use super::sessions::ForeignSession;
+use crate::format::pg_custom::{LeftOut, QualifiedName};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
@@ -43,6 +45,8 @@ pub struct RestoredContents {
     pub rows: BTreeMap<TableName, u64>,
     /// Rows in all, each counted once.
     pub total_rows: u64,
+    /// What the template leaves out of it.
+    pub left_out: Arc<LeftOut>,
 }
 
 impl Server {
@@ -53,15 +57,31 @@ impl Server {
         u64::try_from(row.try_get::<_, i64>(0).ok()?).ok()
     }
 
-    /// Counts every row of every table: not the planner's estimate.
-    pub async fn contents(&self, database: &DatabaseName) -> Result<RestoredContents> {
+    /// Counts every row of every table: not the planner's estimate. Tables whose rows are left out cannot be read.
+    pub async fn contents(
+        &self,
+        database: &DatabaseName,
+        left_out: &Arc<LeftOut>,
+    ) -> Result<RestoredContents> {
         let mut tables = self.tables(database).await?;
+        let lacks = |table: &Table, names: &BTreeSet<QualifiedName>| {
+            names.contains(&QualifiedName {
+                schema: table.name.schema.clone(),
+                name: table.name.table.clone(),
+            })
+        };
+        tables.retain(|table| !lacks(table, &left_out.without_rows));
         // An index of a table can run code of the backup's, as soon as a query on it is planned.
         let session = self.foreign(database.as_str(), &Pins::rows()).await?;
         for table in tables.iter_mut().filter(|table| !table.is_partitioned) {
             table.own_rows = table.count(&session).await?;
         }
-        Ok(sum_up(&tables))
+        let mut contents = sum_up(&tables);
+        // How many rows these should have is not known without those that are left out.
+        for table in tables.iter().filter(|table| lacks(table, &left_out.partial)) {
+            contents.rows.remove(&table.name);
+        }
+        Ok(RestoredContents { left_out: Arc::clone(left_out), ..contents })
     }
 
     async fn tables(&self, database: &DatabaseName) -> Result<Vec<Table>> {
@@ -148,6 +168,7 @@ fn sum_up(tables: &[Table]) -> RestoredContents {
     RestoredContents {
         rows: tables.iter().map(|table| (table.name.clone(), rows_with_children(table))).collect(),
         total_rows: tables.iter().map(|table| table.own_rows).sum(),
+        left_out: Arc::default(),
     }
 }
 

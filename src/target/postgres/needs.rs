@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::server::{MAINTENANCE, Server};
+use crate::model::names::ServerName;
 
 const MIB: u64 = 1024 * 1024;
 /// What `max_locks_per_transaction` is where it is not set.
@@ -62,6 +63,53 @@ const PRELOADED: [Preloaded; 13] = [
     plain("set_user"),
 ];
 
+/// The setting of libraries that are loaded when the server starts.
+pub const PRELOAD: &str = "shared_preload_libraries";
+
+/// The library that an extension needs loaded when the server starts; none if it needs none, as far as is known.
+pub fn preloaded_library(extension: &str) -> Option<&'static str> {
+    PRELOADED.iter().find(|one| one.extension == extension).map(|one| one.library)
+}
+
+/// The libraries of these extensions that a template's own setting lacks, with which it would have them; none if it lacks
+/// none, or if the drill is free to load what is needed.
+pub fn lacking_libraries<'a>(
+    settings: &BTreeMap<String, String>,
+    extensions: impl IntoIterator<Item = &'a str>,
+) -> Option<(Vec<&'static str>, String)> {
+    let own = settings.get(PRELOAD)?;
+    let has: Vec<&str> = names(own).collect();
+    let mut lacking: Vec<&'static str> = extensions
+        .into_iter()
+        .filter_map(preloaded_library)
+        .filter(|library| !has.contains(library))
+        .collect();
+    lacking.sort_unstable();
+    lacking.dedup();
+    let all = lacking.iter().fold(has.join(","), |all, library| with(&all, library));
+    (!lacking.is_empty()).then_some((lacking, all))
+}
+
+/// A list of libraries with another one at its end.
+pub fn with(libraries: &str, another: &str) -> String {
+    names(libraries).chain([another]).collect::<Vec<_>>().join(",")
+}
+
+fn names(libraries: &str) -> impl Iterator<Item = &str> {
+    libraries.split(',').map(library_name).filter(|name| !name.is_empty())
+}
+
+/// `'$libdir/pg_cron'` is `pg_cron`.
+fn library_name(written: &str) -> &str {
+    let plain = written.trim().trim_matches(['"', '\'']);
+    plain.strip_prefix("$libdir/").unwrap_or(plain)
+}
+
+/// What to write into a template so that libraries are loaded when this server starts.
+pub fn preload_advice(server: &ServerName, libraries: &str) -> String {
+    format!("write {PRELOAD} = \"{libraries}\" under [{}.settings] in the template", server.section())
+}
+
 impl Needs {
     fn preloaded(&self) -> impl Iterator<Item = (&'static Preloaded, &str)> {
         PRELOADED.iter().filter_map(|one| Some((one, self.extensions.get(one.extension)?.as_str())))
@@ -117,6 +165,25 @@ mod tests {
         assert_eq!(locks(1000, gib), None, "the default will do");
         assert_eq!(locks(8800, gib).as_deref(), Some("528"));
         assert_eq!(locks(100_000_000, gib).as_deref(), Some("4194"));
+    }
+
+    #[test]
+    fn libraries_that_a_template_leaves_out_are_named_with_those_it_has() {
+        let lacking = |own: Option<&str>, extensions: &[&'static str]| {
+            let settings = own.map(|own| (PRELOAD.to_owned(), own.to_owned())).into_iter().collect();
+            lacking_libraries(&settings, extensions.iter().copied())
+        };
+        assert_eq!(lacking(None, &["pg_cron"]), None, "the drill loads it by itself");
+        assert_eq!(
+            lacking(Some("'$libdir/pgaudit', x"), &["pg_cron", "pgaudit", "hstore"]),
+            Some((vec!["pg_cron"], "pgaudit,x,pg_cron".to_owned()))
+        );
+        assert_eq!(lacking(Some(""), &["pg_cron"]).unwrap().1, "pg_cron");
+        assert_eq!(lacking(Some("pg_cron"), &["pg_cron"]), None);
+        assert!(
+            preload_advice(&ServerName::default(), "pg_cron")
+                .contains("shared_preload_libraries = \"pg_cron\"")
+        );
     }
 
     #[test]

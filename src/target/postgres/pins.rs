@@ -11,6 +11,8 @@ use std::time::Duration;
 const CATALOG_PATH: &str = "pg_catalog,pg_temp";
 /// Where the template's own queries find their tables, and the backup's functions only what the system does not have.
 const TEMPLATE_PATH: &str = "pg_catalog,public,pg_temp";
+/// Where hooks of the template find and make what they name. The system's own comes first, unnamed.
+const HOOK_PATH: &str = "public,pg_temp";
 
 /// Settings of every connection of ours, with the first major version that has each.
 const ALWAYS: [(u32, &str, &str); 25] = [
@@ -100,6 +102,11 @@ impl Pins {
     /// For restoring, which sets its path itself.
     pub fn restore() -> Self {
         Self { path: None, read_only: false, ..Self::expressions() }
+    }
+
+    /// For hooks of the template, which write.
+    pub fn hook() -> Self {
+        Self { path: Some(HOOK_PATH), ..Self::setup() }
     }
 
     /// Statements end after this long.

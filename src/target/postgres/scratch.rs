@@ -17,6 +17,11 @@ pub(super) const NO_SPACE: &str = "No space left on device";
 /// Bytes kept of what the container says about a write.
 const WORDS_LIMIT: usize = 4096;
 
+/// The path of a list of entries of a database's dump inside the container.
+pub fn list_path(database: &DatabaseName) -> String {
+    format!("{SCRATCH}/{database}.list")
+}
+
 /// The path of a database's dump inside the container.
 pub fn path(database: &DatabaseName) -> String {
     format!("{SCRATCH}/{database}.dump")
@@ -50,6 +55,27 @@ impl Server {
         written(exec).await
     }
 
+    /// Writes the list of entries that `pg_restore --use-list` is to restore, in the order of the archive. Numbers only:
+    /// names would be words of the dump.
+    ///
+    /// # Errors
+    /// `disk_full`, `scratch_failed`.
+    pub(super) async fn write_list(
+        &self,
+        database: &DatabaseName,
+        entries: impl IntoIterator<Item = i32>,
+    ) -> Result<String> {
+        let path = list_path(database);
+        let list: String = entries.into_iter().map(|entry| format!("{entry};\n")).collect();
+        let script = r#"umask 022; cat > "$0" && wc -c < "$0""#;
+        let spec = ExecSpec::new(&self.container, ["sh", "-c", script, &path]).user("0");
+        let mut exec = self.engine.exec(spec).await?;
+        // A container that stops reading says why.
+        let _ = exec.input.write_all(list.as_bytes()).await;
+        written(exec).await?;
+        Ok(path)
+    }
+
     /// Bytes free on the disk that the scratch volume and the databases are on. `None` if the image cannot tell: a
     /// drill goes on without knowing.
     pub async fn disk_free(&self) -> Option<u64> {
@@ -60,7 +86,8 @@ impl Server {
 
     /// Removes a database's dump from the scratch volume.
     pub async fn remove_scratch(&self, database: &DatabaseName) -> Result<()> {
-        let spec = ExecSpec::new(&self.container, ["rm", "-f", &path(database)]).user("0");
+        let remove = ["rm", "-f", &path(database), &list_path(database)];
+        let spec = ExecSpec::new(&self.container, remove).user("0");
         self.engine.capture(spec, 1024).await.map(drop)
     }
 }

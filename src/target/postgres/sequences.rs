@@ -46,7 +46,7 @@ const USES: &str = concat!(
     ) AS leaf (oid)
     JOIN pg_class r ON r.oid = leaf.oid AND r.relkind = 'r' JOIN pg_namespace n ON n.oid = r.relnamespace
     JOIN pg_attribute c ON c.attrelid = r.oid AND c.attname = a.attname AND NOT c.attisdropped
-    WHERE c.atttypid = ANY ('{pg_catalog.int2,pg_catalog.int4,pg_catalog.int8,pg_catalog.numeric}'::regtype[]) AND "#,
+    WHERE r.relispopulated AND c.atttypid = ANY ('{pg_catalog.int2,pg_catalog.int4,pg_catalog.int8,pg_catalog.numeric}'::regtype[]) AND "#,
     of_users!(),
     " ORDER BY 1, 2, 7, 8, 9"
 );

@@ -9,13 +9,14 @@ use chrono::{DateTime, Utc};
 use tokio_postgres::Client;
 
 use super::client::execute;
+use super::collation;
 use super::content::{self, Locking, Reading, Shape, TableToRead};
 use super::failures::query_failure;
 use super::quote::quote_literal;
 use super::source::SourceServer;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
-use crate::model::manifest::{FingerprintKey, Rows, Source, Table};
+use crate::model::manifest::{Collations, FingerprintKey, Rows, Source, Table};
 use crate::model::names::DatabaseName;
 
 /// Connections that read the source's rows besides the one that holds the snapshot. `pg_dump` reads on one more.
@@ -33,6 +34,7 @@ pub struct Snapshot {
     pub(super) client: Client,
     server: SourceServer,
     database: DatabaseName,
+    major: u32,
     /// What `pg_dump --snapshot` takes.
     pub id: String,
     /// What the server says about itself and the database.
@@ -80,7 +82,14 @@ impl SourceServer {
                 format!("the source exports no snapshot: {}", error_text(&error)),
             )
         });
-        Ok(Snapshot { id: exported?, client, server: self.clone(), database: database.clone(), source })
+        Ok(Snapshot {
+            id: exported?,
+            client,
+            server: self.clone(),
+            database: database.clone(),
+            major: major.unsigned_abs(),
+            source,
+        })
     }
 }
 
@@ -123,6 +132,12 @@ impl Snapshot {
             Table { schema: shape.name.schema, name: shape.name.table, columns: shape.columns, rows }
         };
         Ok(shapes.into_iter().map(table).collect())
+    }
+
+    /// How the database compares texts, as far as it can be known.
+    pub async fn collations(&self) -> Collations {
+        let read = collation::read(&self.client, self.major).await;
+        read.unwrap_or_else(|failure| Collations::Unread { reason: failure.message })
     }
 
     /// Another connection that sees what this one sees.

@@ -1,18 +1,21 @@
 //! What an image lacks that a dump needs: found by trying it in a new database, in which no word of the dump ever ran.
 
+use std::collections::BTreeSet;
+
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use super::shown;
-use super::words::Words;
+use super::words::{self, Words};
 use crate::format::pg_custom::{Collation, Toc};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human::one_line;
-use crate::model::names::DatabaseName;
+use crate::model::names::{DatabaseName, ServerName};
 use crate::target::postgres::client::execute;
 use crate::target::postgres::failures::{error_text, own_failure};
+use crate::target::postgres::needs;
 use crate::target::postgres::quote::{quote_identifier, quote_literal};
 use crate::target::postgres::server::{MAINTENANCE, Server};
 
@@ -37,8 +40,8 @@ impl Server {
         execute(&maintenance, &make, "making a database to try the image in").await?;
         let tried = async {
             let client = self.connect(&name).await?;
-            let probe = Probe { client: &client };
-            if let Some(failure) = probe.extensions(toc).await? {
+            let probe = Probe { server: self, client: &client };
+            if let Some(failure) = probe.extensions(database, toc).await? {
                 return Ok(Some(failure));
             }
             if let Some(failure) = probe.libraries(toc).await? {
@@ -53,10 +56,46 @@ impl Server {
         execute(&maintenance, &format!("DROP DATABASE {quoted}"), "removing that database").await?;
         lack
     }
+
+    async fn extensions_of(&self, database: &DatabaseName) -> Result<BTreeSet<String>> {
+        let failed = |error| own_failure("listing extensions", &error);
+        let session = self.catalog(database.as_str()).await?;
+        let rows = session.query("SELECT extname::text FROM pg_extension", &[]).await.map_err(failed)?;
+        rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(failed)
+    }
+}
+
+/// The failure of an extension that the image has, and that does not work there.
+fn unusable(name: &str, why: &str, database: &DatabaseName, loaded: &str, server: &ServerName) -> Failure {
+    let shown = one_line(name, 80);
+    let own = [(needs::PRELOAD.to_owned(), loaded.to_owned())].into();
+    // An extension may say something else first, and one that is not known says what it needs.
+    let lacking = needs::lacking_libraries(&own, [name]).map(|(_, all)| all);
+    let lacking = lacking.or_else(|| words::ask_to_be_preloaded(why).then(|| needs::with(loaded, &shown)));
+    let hint = match lacking {
+        Some(all) => {
+            format!(
+                "{}; or leave {shown} out: ignore_extensions of {database}",
+                needs::preload_advice(server, &all)
+            )
+        }
+        None if words::want_another_database(why) => {
+            format!(
+                "write \"cron.database_name\" = \"{database}\" under [{}.settings] in the template",
+                server.section()
+            )
+        }
+        None => format!(
+            "name another image in postgres.image; or leave {shown} out: ignore_extensions of {database}"
+        ),
+    };
+    let message = format!("the image has the extension {shown}, and it does not work there: {why}");
+    Failure::inconclusive(codes::EXTENSION_UNUSABLE, message).hint(hint)
 }
 
 /// A new database, as the image has it.
 struct Probe<'a> {
+    server: &'a Server,
     client: &'a Client,
 }
 
@@ -72,7 +111,9 @@ impl Probe<'_> {
         }
     }
 
-    async fn extensions(&self, toc: &Toc) -> Result<Option<Failure>> {
+    /// Those that the restored database has been made with work.
+    async fn extensions(&self, database: &DatabaseName, toc: &Toc) -> Result<Option<Failure>> {
+        let has = self.server.extensions_of(database).await?;
         let wanted: Vec<&str> = toc.extensions().take(TRIED).collect();
         let sql = "SELECT name FROM pg_catalog.unnest($1::pg_catalog.text[]) AS name \
                    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions e \
@@ -86,18 +127,16 @@ impl Probe<'_> {
                     codes::EXTENSION_MISSING,
                     format!("the image lacks the extension {name}"),
                 )
-                .hint("name an image that has it in postgres.image"),
+                .hint(format!(
+                    "name an image that has it in postgres.image, or leave it out: ignore_extensions = [\"{name}\"] of {database}"
+                )),
             ));
         }
-        for name in wanted {
+        for name in wanted.into_iter().filter(|name| !has.contains(*name)) {
             let sql = format!("CREATE EXTENSION IF NOT EXISTS {} CASCADE", quote_identifier(name));
             if let Some((_, why)) = self.refused(&sql, "trying an extension").await? {
-                let name = one_line(name, 80);
-                let message =
-                    format!("the image has the extension {name}, and it does not work there: {why}");
-                return Ok(Some(Failure::inconclusive(codes::EXTENSION_UNUSABLE, message).hint(
-                    "if it must be loaded at the start, set shared_preload_libraries in postgres.settings; or name another image in postgres.image",
-                )));
+                let loaded = self.server.preloaded().await.unwrap_or_default();
+                return Ok(Some(unusable(name, &why, database, &loaded, &self.server.name)));
             }
         }
         Ok(None)
@@ -173,4 +212,32 @@ fn creation(collation: &Collation) -> String {
         collation.options.iter().map(|(name, value)| format!("{name} = {}", quote_literal(value))).collect();
     let name = quote_identifier(&format!("try_{}", Uuid::new_v4().simple()));
     format!("CREATE COLLATION public.{name} ({})", options.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_extension_that_must_be_loaded_at_the_start_is_told_with_the_setting() {
+        let hint = |why: &str, loaded: &str| {
+            unusable("pg_cron", why, &"shop".parse().unwrap(), loaded, &ServerName::default())
+                .hint
+                .unwrap_or_default()
+        };
+        let said = "pg_cron can only be loaded via shared_preload_libraries";
+        assert!(hint(said, "pgaudit").contains("shared_preload_libraries = \"pgaudit,pg_cron\""));
+        let elsewhere = "can only create extension in database postgres";
+        assert!(hint(elsewhere, "").contains("shared_preload_libraries = \"pg_cron\""));
+        assert!(hint(elsewhere, "pg_cron").contains("cron.database_name"));
+        assert!(hint("no such file", "pg_cron").contains("ignore_extensions of shop"));
+        let other = unusable(
+            "new_one",
+            "new_one must be preloaded",
+            &"shop".parse().unwrap(),
+            "pg_cron",
+            &ServerName::default(),
+        );
+        assert!(other.hint.unwrap().contains("\"pg_cron,new_one\""));
+    }
 }

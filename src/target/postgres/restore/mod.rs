@@ -13,8 +13,7 @@ use tokio::io::AsyncWriteExt;
 use super::pins::Pins;
 use super::scratch;
 use super::server::Server;
-use crate::model::codes;
-use crate::model::failure::{Failure, Result};
+use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
 use crate::model::secret::Secret;
 use crate::sandbox::docker::{ExecSpec, Output};
@@ -64,8 +63,18 @@ impl Server {
     /// restore clean is not an `Err`.
     ///
     /// Tablespaces belong to the machine a dump was made on, and a subscription would reach out to its publisher.
-    pub async fn pg_restore(&self, database: &DatabaseName, jobs: usize, kept: Kept) -> Result<PgRestoreRun> {
-        self.run_pg_restore(database, jobs, kept, &[]).await
+    ///
+    /// With `entries`, only these are restored, in that order.
+    pub async fn pg_restore(
+        &self,
+        database: &DatabaseName,
+        jobs: usize,
+        kept: Kept,
+        entries: Option<Vec<i32>>,
+    ) -> Result<PgRestoreRun> {
+        let Some(entries) = entries else { return self.run_pg_restore(database, jobs, kept, &[]).await };
+        let path = self.write_list(database, entries).await?;
+        self.run_pg_restore(database, jobs, kept, &[&format!("--use-list={path}")]).await
     }
 
     /// Restores entries that could not be restored once more, now that the roles are there that they name. None if
@@ -88,18 +97,7 @@ impl Server {
             return Ok(None);
         }
         self.create_roles(absent.iter().map(String::as_str)).await?;
-        let list: String = entries.iter().map(|entry| format!("{entry};\n")).collect();
-        let path = format!("{}.list", scratch::path(database));
-        let write = ["sh", "-c", r#"umask 022; printf %s "$1" > "$0""#, &path, &list];
-        let said = self.engine.capture(ExecSpec::new(&self.container, write).user("0"), 1024).await?;
-        if !said.ok() {
-            return Err(Failure::inconclusive(
-                codes::SCRATCH_FAILED,
-                "the container did not take a list of entries in",
-            )
-            .hint("its disk may be full; --keep leaves the container to look at"));
-        }
-        let again = self.run_pg_restore(database, 1, kept, &[&format!("--use-list={path}")]).await?;
+        let again = self.pg_restore(database, 1, kept, Some(entries)).await?;
         Ok(Some((again, absent)))
     }
 

@@ -28,6 +28,23 @@ const NEWER: &str = "unsupported version";
 const NO_CONNECTION: &str = "connection to server";
 const NO_ROLE: &str = r#"ERROR:  role "([^"]{1,63})" does not exist$"#;
 
+/// What extensions say that work only if their library was loaded when the server started: pg_cron, Citus, pgaudit and
+/// pg_stat_statements (`… can only be loaded via shared_preload_libraries`, `must be loaded via …`), TimescaleDB (`must be
+/// preloaded`).
+const TO_BE_PRELOADED: [&str; 2] = ["shared_preload_libraries", "must be preloaded"];
+/// What pg_cron says in any database but the one that `cron.database_name` names.
+const OTHER_CRON_DATABASE: &str = "can only create extension in database ";
+
+/// Whether an extension says that its library must be loaded when the server starts.
+pub fn ask_to_be_preloaded(words: &str) -> bool {
+    TO_BE_PRELOADED.iter().any(|said| words.contains(said))
+}
+
+/// Whether pg_cron says that it works in another database.
+pub fn want_another_database(words: &str) -> bool {
+    words.contains(OTHER_CRON_DATABASE)
+}
+
 /// Roles that are looked up at once.
 const ROLES: usize = 50;
 

@@ -96,3 +96,17 @@ fn roles_are_looked_up_only_where_the_server_misses_them() {
     }
     assert_eq!(words.absent_roles(), [""; 0]);
 }
+
+#[test]
+fn extensions_that_must_be_loaded_at_the_start_say_so() {
+    for said in [
+        "pg_cron can only be loaded via shared_preload_libraries",
+        "pgaudit must be loaded via shared_preload_libraries",
+        "pg_stat_statements must be loaded via \"shared_preload_libraries\"",
+        "extension \"timescaledb\" must be preloaded",
+    ] {
+        assert!(ask_to_be_preloaded(said), "{said}");
+    }
+    assert!(!ask_to_be_preloaded("could not open extension control file"));
+    assert!(want_another_database("can only create extension in database postgres"));
+}
