@@ -89,7 +89,7 @@ async fn run_hook(restoration: &Restoration<'_>, hook: Hook<'_>) -> Result<()> {
     ran
 }
 
-/// The extension comes first: rows of its tables are restored only after it was told so.
+/// The extension comes first: rows of its tables are restored only after it knows of the restore.
 async fn restore_around_timescale(
     restoration: &Restoration<'_>,
     toc: &Toc,

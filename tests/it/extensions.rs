@@ -1,5 +1,5 @@
 //! Extensions that are not PostgreSQL's own: one that must be loaded when the server starts, one with a type of its own, and
-//! one that must be told of a restore.
+//! one that has to know of a restore.
 
 use super::fixtures::Source;
 use super::world::{World, docker_with, image_with_extensions};
@@ -13,7 +13,7 @@ CREATE EXTENSION vector;
 CREATE TABLE places (id int PRIMARY KEY, at vector(3));
 INSERT INTO places SELECT n, format('[%s,1,2]', n)::vector FROM generate_series(1, 40) n;
 CREATE INDEX ON places USING hnsw (at vector_l2_ops);";
-/// Stands for TimescaleDB, which Debian does not have: it notes what it is told, and what there is at that time.
+/// Stands for TimescaleDB, which Debian does not have: it notes each call, and what there is at that time.
 const TIMESCALE: &str = r#"
 CREATE TABLE @extschema@.told (n serial, word text);
 CREATE FUNCTION @extschema@.timescaledb_pre_restore() RETURNS bool LANGUAGE plpgsql AS $f$ BEGIN

@@ -1,4 +1,4 @@
-//! TimescaleDB must be told that a dump is being restored, or it takes rows of its own tables for new data.
+//! TimescaleDB has to know that a dump is being restored, or it takes rows of its own tables for new data.
 //!
 //! By its documentation ("Logical backup with pg_dump and pg_restore"): the extension is created first, then
 //! `timescaledb_pre_restore()` is called, then everything is restored, and `timescaledb_post_restore()` is called.
