@@ -25,13 +25,13 @@ use super::manifests::{Look, Manifests};
 use super::valid::positive;
 use crate::model::failure::Result;
 use crate::model::human;
-use crate::model::manifest::{Access, Recorded, Role, Roles};
+use crate::model::manifest::{Access, Recorded, Roles};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
-use crate::target::postgres::SharedServer;
+use crate::target::postgres::globals::RestoredRoles;
+use crate::target::postgres::{SUPERUSER, SharedServer};
 use crate::template::Template;
 use found::{Judged, finding};
-use roles::OnPurpose;
 use rules::Rule;
 
 /// What the program knows of this type.
@@ -109,9 +109,6 @@ impl Check for AccessCheck {
     }
 }
 
-/// Attributes that no role of a drill has: nobody logs in there, and what came with a backup is no superuser.
-const NEVER_GIVEN: [&str; 2] = ["LOGIN", "SUPERUSER"];
-
 /// What was compared and judged.
 #[derive(Debug, Default)]
 struct Tally {
@@ -121,8 +118,6 @@ struct Tally {
     same: u64,
     roles: u64,
     rules: u64,
-    /// Roles that were superusers in the source, as far as it is known.
-    superusers: BTreeSet<String>,
 }
 
 impl Tally {
@@ -138,21 +133,23 @@ impl Tally {
 /// If it cannot be judged: the store or the server does not answer, or a manifest is of a version that is not known.
 async fn run(check: &AccessCheck, context: &Context<'_>) -> Result<Outcome> {
     let mut tally = Tally::default();
-    if let Some(why) = context.access_not_restored() {
-        tally.findings.extend(check.databases.iter().map(|database| check.uncompared(database, why.clone())));
-        tally.findings.extend(check.rules.iter().map(|rule| check.unjudged(rule, why.clone())));
-        return Ok(outcome(check, tally));
-    }
     let servers = &context.tools.servers;
     let mut manifests = Manifests::default();
     let mut seen = BTreeSet::new();
     for database in &check.databases {
+        let restored = match context.restored_roles(database) {
+            Ok(restored) => restored,
+            Err(why) => {
+                tally.findings.push(check.uncompared(database, why.to_owned()));
+                continue;
+            }
+        };
         match manifests.look_up(context, database).await? {
             Look::Entry { entry, roles, .. } => {
                 compare(check, context, database, entry.access.as_ref(), &mut tally).await?;
                 // Databases of one backup have one source; here they may be on several servers.
                 if seen.insert((context.taken_at(database), servers.of(database).server.container.clone())) {
-                    compare_roles(check, context, database, roles.as_ref(), &mut tally).await?;
+                    compare_roles(check, context, database, roles.as_ref(), restored, &mut tally).await?;
                 }
             }
             Look::Absent(why) => tally.findings.push(check.uncompared(database, why)),
@@ -160,10 +157,19 @@ async fn run(check: &AccessCheck, context: &Context<'_>) -> Result<Outcome> {
         }
     }
     for rule in &check.rules {
+        let aside = match context.restored_roles(&rule.database) {
+            Ok(_) if rule.role == SUPERUSER => Some("the drill's own superuser has this name"),
+            Ok(_) => None,
+            Err(why) => Some(why),
+        };
+        if let Some(why) = aside {
+            tally.findings.push(check.unjudged(rule, why.to_owned()));
+            continue;
+        }
         let SharedServer { server, connections } = servers.of(&rule.database);
         let _permit = connections.hold(2).await;
         let answered = server.privileges(&rule.database, &rule.question(), check.timeout).await?;
-        let judgement = rule.judge(&answered, tally.superusers.contains(&rule.role));
+        let judgement = rule.judge(&answered);
         if judgement.absent_role {
             let why = judgement.findings.first().map(|finding| finding.actual.clone()).unwrap_or_default();
             tally.findings.push(check.unjudged(rule, why));
@@ -186,7 +192,7 @@ async fn compare(
     let SharedServer { server, connections } = context.tools.servers.of(database);
     let _permit = connections.hold(1).await;
     let restored = server.access(database).await?;
-    tally.same += tally.add(judge::database(database, source, &restored, false));
+    tally.same += tally.add(judge::database(database, source, &restored));
     tally.databases += 1;
     Ok(())
 }
@@ -196,16 +202,14 @@ async fn compare_roles(
     context: &Context<'_>,
     database: &DatabaseName,
     record: Option<&Recorded<Roles>>,
+    globals: &RestoredRoles,
     tally: &mut Tally,
 ) -> Result<()> {
     let Some(source) = recorded(check, database, record, tally) else { return Ok(()) };
-    let is_superuser = |role: &&Role| role.attributes.contains("SUPERUSER");
-    tally.superusers.extend(source.roles.iter().filter(is_superuser).map(|role| role.name.clone()));
     let SharedServer { server, connections } = context.tools.servers.of(database);
     let _permit = connections.hold(1).await;
-    let restored = server.roles().await?;
-    let on_purpose = OnPurpose { own: &["postgres"], attributes: &NEVER_GIVEN, leaves_out: &|_, _| false };
-    tally.roles += tally.add(roles::compare(source, &restored, &on_purpose));
+    let restored = roles::as_in_the_globals(server.roles().await?, globals);
+    tally.roles += tally.add(roles::compare(source, &restored, &globals.of_template));
     Ok(())
 }
 

@@ -99,9 +99,19 @@ pub(super) async fn each_database<'a, T: Send + 'a>(
 }
 
 impl Context<'_> {
-    /// Why roles, owners and privileges are not as in the recovery set; nothing if they were restored.
-    pub fn access_not_restored(&self) -> Option<String> {
-        Some("the drill restored no roles, owners and privileges".to_owned())
+    /// The source's roles, if owners and privileges of this database were restored.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn restored_roles(
+        &self,
+        database: &DatabaseName,
+    ) -> std::result::Result<&RestoredRoles, &'static str> {
+        match &self.tools.roles {
+            Some(roles) if self.tools.servers.has_on_the_first(database) => Ok(roles),
+            Some(_) => Err("a drill restores roles, owners and privileges on its first server only"),
+            None => Err("the drill restored no roles, owners and privileges"),
+        }
     }
 
     /// When a database's dump was taken. One without a recovery point is not restored, and no check sees it.

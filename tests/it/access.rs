@@ -66,6 +66,17 @@ CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPT
 CREATE TRIGGER never BEFORE INSERT ON a.t FOR EACH STATEMENT EXECUTE FUNCTION refuse();
 "#;
 
+/// Everything is compared, and the server is asked for more.
+const CHECK: &str = r#"type = "access"
+name = "access"
+require_manifest = true
+rules = [
+    { database = "rich", role = "app", table = "a.t", may = ["SELECT", "INSERT"], may_not = ["TRUNCATE"] },
+    { database = "rich", role = "app", table = "a.t", may = ["SELECT"], may_not = ["UPDATE"], columns = ["numbered"], tried = true },
+    { database = "rich", role = "nobody", table = "a.t", may = ["SELECT"], if_role_exists = true },
+]
+"#;
+
 fn access(site: &Site, database: &str) -> Access {
     RUNTIME.block_on(site.source.server.access(&database.parse().unwrap())).unwrap()
 }
@@ -94,7 +105,7 @@ fn what_a_source_says_of_access_is_recorded_and_is_the_same_after_a_restore() {
         [("access-17", "DRILL_POSTGRES_17_IMAGE"), ("access-15", "DRILL_POSTGRES_15_IMAGE")]
     {
         let mut site = Site::filled(name, variable, &[("rich", None, RICH)]);
-        site.world.template.checks.push("type = \"access\"\nname = \"access\"\n".to_owned());
+        site.world.template.checks.push(CHECK.to_owned());
         restored_beside(&site, "rich", "back");
         let (rich, back) = (access(&site, "rich"), access(&site, "back"));
         // The database itself is made by whoever restores it.

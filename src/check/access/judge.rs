@@ -9,15 +9,13 @@ use crate::model::manifest::{Access, DefaultPrivileges, Grant};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 
-/// Compares one database. `with_database` is whether the drill gives the database itself its owner and privileges.
-pub fn database(name: &DatabaseName, source: &Access, restored: &Access, with_database: bool) -> Judged {
+/// Compares one database.
+pub fn database(name: &DatabaseName, source: &Access, restored: &Access) -> Judged {
     let mut judged = Judged::default();
     let majors = (source.major, restored.major);
-    if with_database {
-        let mut found = owner(&name.to_string(), "database", source.owner.as_ref(), restored.owner.as_ref());
-        found.extend(grants::differences(&name.to_string(), &source.grants, &restored.grants, majors));
-        judged.one(found);
-    }
+    let mut found = owner(name.as_str(), "database", source.owner.as_ref(), restored.owner.as_ref());
+    found.extend(grants::differences(name.as_str(), &source.grants, &restored.grants, majors));
+    judged.one(found);
     objects(name, source, restored, &mut judged);
     large_objects(name, source, restored, &mut judged);
     default_privileges(name, source, restored, &mut judged);

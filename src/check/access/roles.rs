@@ -7,30 +7,44 @@ use super::found::{Judged, error, finding};
 use crate::model::human;
 use crate::model::manifest::{Membership, Role, Roles};
 use crate::model::verdict::{Finding, Severity};
+use crate::target::postgres::globals::RestoredRoles;
+use crate::target::postgres::{SUPERUSER, is_kept_of_role};
 
-/// What a drill does with roles on purpose, so that it is no difference.
-pub struct OnPurpose<'a> {
-    /// Roles that are the drill's own, whatever the source's of that name had.
-    pub own: &'a [&'a str],
-    /// Attributes that no role gets.
-    pub attributes: &'a [&'a str],
-    /// Whether a setting of a role is left out.
-    pub leaves_out: &'a dyn Fn(&str, &str) -> bool,
+/// The roles that the server has, without those that were made up because a dump names them, and with what the globals say
+/// where a drill changes it on purpose: nobody can log in or replicate there.
+pub fn as_in_the_globals(mut restored: Roles, globals: &RestoredRoles) -> Roles {
+    let is_kept = |name: &str| {
+        name == SUPERUSER
+            || globals.roles.contains_key(name)
+            || globals.of_template.iter().any(|own| own == name)
+    };
+    restored.roles.retain(|role| is_kept(&role.name));
+    for role in &mut restored.roles {
+        if let Some(was) = globals.roles.get(&role.name) {
+            for (has, attribute) in [(was.login, "LOGIN"), (was.replication, "REPLICATION")] {
+                role.attributes.remove(attribute);
+                role.attributes.extend(has.then(|| attribute.to_owned()));
+            }
+        }
+    }
+    restored
 }
 
-/// Compares the roles, their memberships and settings.
-pub fn compare(source: &Roles, restored: &Roles, on_purpose: &OnPurpose<'_>) -> Judged {
+/// Compares the roles, their memberships and settings, but for those that the template makes, and for what is the drill's own
+/// superuser's.
+pub fn compare(source: &Roles, restored: &Roles, of_template: &[String]) -> Judged {
     let mut judged = Judged::default();
     let (there, here) = (by_name(source), by_name(restored));
+    let is_of_template = |name: &str| of_template.iter().any(|own| own == name);
     let names: BTreeSet<&&str> = there.keys().chain(here.keys()).collect();
     for name in names {
-        if on_purpose.own.contains(name) {
+        if **name == *SUPERUSER || is_of_template(name) {
             continue;
         }
         let subject = subject(name);
         match (there.get(*name), here.get(*name)) {
             (Some(_), None) => {
-                let actual = "it is not in the restored server".to_owned();
+                let actual = "it is not in the globals".to_owned();
                 judged.findings.push(error(code::ROLE_MISSING, &subject, "the role", actual));
             }
             (None, Some(_)) => judged.findings.push(finding(
@@ -40,11 +54,13 @@ pub fn compare(source: &Roles, restored: &Roles, on_purpose: &OnPurpose<'_>) -> 
                 "no such role",
                 "the source did not have it".to_owned(),
             )),
-            (Some(was), Some(is)) => judged.one(role(&subject, was, is, on_purpose)),
+            (Some(was), Some(is)) => judged.one(role(&subject, was, is)),
             (None, None) => {}
         }
     }
-    memberships(source, restored, &there, &here, &mut judged);
+    memberships(source, restored, &mut judged, &|name| {
+        is_of_template(name) || (there.contains_key(name) && !here.contains_key(name))
+    });
     judged
 }
 
@@ -56,10 +72,9 @@ fn subject(name: &str) -> String {
     format!("role {}", human::one_line(name, 80))
 }
 
-fn role(subject: &str, was: &Role, is: &Role, on_purpose: &OnPurpose<'_>) -> Vec<Finding> {
+fn role(subject: &str, was: &Role, is: &Role) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let differing = was.attributes.symmetric_difference(&is.attributes);
-    for attribute in differing.filter(|attribute| !on_purpose.attributes.contains(&attribute.as_str())) {
+    for attribute in was.attributes.symmetric_difference(&is.attributes) {
         let shown = human::one_line(attribute, 40);
         let (expected, actual) = if was.attributes.contains(attribute) {
             (shown.clone(), format!("it lacks {shown}"))
@@ -68,19 +83,10 @@ fn role(subject: &str, was: &Role, is: &Role, on_purpose: &OnPurpose<'_>) -> Vec
         };
         findings.push(error(code::ROLE_ATTRIBUTE_DIFFERS, subject, &expected, actual));
     }
-    if was.connection_limit != is.connection_limit {
-        let limit = |limit: i32| match limit {
-            -1 => "no connection limit".to_owned(),
-            limit => format!("a connection limit of {limit}"),
-        };
-        let (expected, actual) =
-            (limit(was.connection_limit), format!("it has {}", limit(is.connection_limit)));
-        findings.push(error(code::ROLE_ATTRIBUTE_DIFFERS, subject, &expected, actual));
-    }
     let settings: BTreeSet<&String> = was.settings.keys().chain(is.settings.keys()).collect();
     for name in settings {
         let (set, set_now) = (was.settings.get(name), is.settings.get(name));
-        if set == set_now || (set_now.is_none() && (on_purpose.leaves_out)(&was.name, name)) {
+        if set == set_now || (set_now.is_none() && !is_kept_of_role(&was.name, name)) {
             continue;
         }
         let shown = human::one_line(name, 80);
@@ -99,13 +105,8 @@ fn role(subject: &str, was: &Role, is: &Role, on_purpose: &OnPurpose<'_>) -> Vec
     findings
 }
 
-fn memberships(
-    source: &Roles,
-    restored: &Roles,
-    there: &BTreeMap<&str, &Role>,
-    here: &BTreeMap<&str, &Role>,
-    judged: &mut Judged,
-) {
+/// What is said of a role that is gone, or made in another way, says enough.
+fn memberships(source: &Roles, restored: &Roles, judged: &mut Judged, is_aside: &dyn Fn(&str) -> bool) {
     fn by_pair(roles: &Roles) -> BTreeMap<(&str, &str), &Membership> {
         roles.memberships.iter().map(|one| ((one.member.as_str(), one.role.as_str()), one)).collect()
     }
@@ -113,9 +114,7 @@ fn memberships(
     let pairs: BTreeSet<&(&str, &str)> = was.keys().chain(is.keys()).collect();
     for pair in pairs {
         let (member, role) = *pair;
-        // That the role itself is gone says it.
-        let is_lost = |name: &str| there.contains_key(name) && !here.contains_key(name);
-        if is_lost(member) || is_lost(role) {
+        if is_aside(member) || is_aside(role) {
             continue;
         }
         let (subject, shown) = (subject(member), human::one_line(role, 80));

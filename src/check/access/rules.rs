@@ -89,8 +89,8 @@ impl Rule {
         human::one_line(&self.role, 80)
     }
 
-    /// Judges what the server answered. `was_superuser` is whether the role could do anything in the source.
-    pub fn judge(&self, answered: &Privileges, was_superuser: bool) -> Judgement {
+    /// Judges what the server answered.
+    pub fn judge(&self, answered: &Privileges) -> Judgement {
         let (subject, role) = (self.subject(), self.role());
         let absent = |what: String| {
             let actual = format!("{what} is not there");
@@ -109,10 +109,7 @@ impl Rule {
         }
         if findings.is_empty() {
             self.may.iter().for_each(|privilege| findings.extend(self.may_do(*privilege, answered)));
-            let excess = self
-                .may_not
-                .iter()
-                .flat_map(|privilege| self.may_do_too_much(*privilege, answered, was_superuser));
+            let excess = self.may_not.iter().flat_map(|privilege| self.may_do_too_much(*privilege, answered));
             findings.extend(excess);
         }
         Judgement { absent_role: false, findings }
@@ -132,22 +129,16 @@ impl Rule {
         finding.into_iter().chain(self.untried(privilege, held.tried.as_ref())).collect()
     }
 
-    fn may_do_too_much(
-        &self,
-        privilege: Privilege,
-        answered: &Privileges,
-        was_superuser: bool,
-    ) -> Vec<Finding> {
+    fn may_do_too_much(&self, privilege: Privilege, answered: &Privileges) -> Vec<Finding> {
         let held = answered.of(privilege);
         let role = self.role();
         let how = if held.anywhere {
             Some(format!("{role} may {privilege}"))
         } else if matches!(held.tried, Some(Tried::Done)) {
             Some(format!("{role} may {privilege}: the server did it"))
-        } else if let Some(through) = held.as_another.first() {
-            Some(format!("{role} may {privilege} as {}, which it can become", human::one_line(through, 80)))
         } else {
-            was_superuser.then(|| format!("{role} may {privilege}: it is a superuser in the source"))
+            let through = held.as_another.first().map(|name| human::one_line(name, 80));
+            through.map(|through| format!("{role} may {privilege} as {through}, which it can become"))
         };
         let finding = how.map(|actual| self.finding(code::PRIVILEGE_EXCESS, privilege, "may not", actual));
         finding.into_iter().chain(self.untried(privilege, held.tried.as_ref())).collect()

@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::format::pg_globals::Globals;
 use crate::model::manifest::{
-    DefaultPrivileges, Grant, Grantee, LargeObjects, Membership, ObjectGroup, Policy, RowSecurity,
+    DefaultPrivileges, Grant, Grantee, LargeObjects, Membership, ObjectGroup, Policy, Role, RowSecurity,
 };
 use crate::target::postgres::privileges::{Held, Privilege, Privileges, Tried};
 
@@ -67,7 +68,7 @@ fn sound() -> Access {
 fn found(change: impl Fn(&mut Access)) -> Vec<(&'static str, String)> {
     let mut restored = sound();
     change(&mut restored);
-    let judged = judge::database(&"shop".parse().unwrap(), &sound(), &restored, true);
+    let judged = judge::database(&"shop".parse().unwrap(), &sound(), &restored);
     judged.findings.into_iter().map(|finding| (finding.code.as_str(), finding.subject)).collect()
 }
 
@@ -78,7 +79,7 @@ fn one(code: &'static str, subject: &str) -> Vec<(&'static str, String)> {
 #[test]
 fn what_is_as_in_the_source_holds() {
     assert_eq!(found(|_| {}), []);
-    let judged = judge::database(&"shop".parse().unwrap(), &sound(), &sound(), true);
+    let judged = judge::database(&"shop".parse().unwrap(), &sound(), &sound());
     assert_eq!(
         judged.same, 7,
         "the database, three objects, large objects, default privileges, a table's policies"
@@ -226,6 +227,7 @@ fn member(member: &str, role: &str, admin: bool) -> Membership {
 
 fn sound_roles() -> Roles {
     let mut app = role("app", &["INHERIT", "LOGIN"]);
+    app.connection_limit = 5;
     app.settings.insert("search_path".to_owned(), "a, public".to_owned());
     app.settings.insert("session_preload_libraries".to_owned(), "x".to_owned());
     let roles = vec![
@@ -237,19 +239,27 @@ fn sound_roles() -> Roles {
     Roles { roles, memberships: vec![member("app", "readers", false), member("app", "pg_monitor", false)] }
 }
 
+/// The globals of the sound roles.
+fn globals() -> RestoredRoles {
+    let sql = "CREATE ROLE app; ALTER ROLE app WITH LOGIN; CREATE ROLE boss; ALTER ROLE boss WITH SUPERUSER LOGIN; \
+               CREATE ROLE postgres; CREATE ROLE readers; ALTER ROLE readers WITH NOINHERIT; CREATE ROLE z;";
+    RestoredRoles { roles: Globals::read(sql.as_bytes()).unwrap().roles, of_template: vec!["own".to_owned()] }
+}
+
 fn found_of_roles(change: impl Fn(&mut Roles)) -> Vec<(&'static str, String)> {
     let mut restored = sound_roles();
     // As a drill makes them.
     for role in &mut restored.roles {
         role.attributes.remove("LOGIN");
-        role.attributes.remove("SUPERUSER");
         role.settings.remove("session_preload_libraries");
+        role.connection_limit = -1;
     }
     restored.roles[2].attributes = ["SUPERUSER", "LOGIN", "CREATEDB"].map(str::to_owned).into();
+    restored.roles.push(role("own", &["CREATEDB"]));
+    restored.roles.push(role("made_up", &[]));
     change(&mut restored);
-    let leaves_out = |_: &str, setting: &str| setting == "session_preload_libraries";
-    let on_purpose = OnPurpose { own: &["postgres"], attributes: &NEVER_GIVEN, leaves_out: &leaves_out };
-    let judged = roles::compare(&sound_roles(), &restored, &on_purpose);
+    let restored = roles::as_in_the_globals(restored, &globals());
+    let judged = roles::compare(&sound_roles(), &restored, &globals().of_template);
     judged.findings.into_iter().map(|finding| (finding.code.as_str(), finding.subject)).collect()
 }
 
@@ -267,7 +277,6 @@ fn roles_and_memberships_are_compared() {
     assert_eq!(found_of_roles(more), app("role_attribute_differs"));
     let less = |roles: &mut Roles| roles.roles[0].attributes.clear();
     assert_eq!(found_of_roles(less), app("role_attribute_differs"));
-    assert_eq!(found_of_roles(|roles| roles.roles[0].connection_limit = 3), app("role_attribute_differs"));
     assert_eq!(found_of_roles(|roles| roles.roles[0].settings.clear()), app("role_setting_differs"));
     let added =
         |roles: &mut Roles| drop(roles.roles[3].settings.insert("x.y".to_owned(), "secret".to_owned()));
@@ -304,8 +313,8 @@ fn answered(privilege: Privilege, held: Held) -> Privileges {
     }
 }
 
-fn codes(rule: &Rule, answered: &Privileges, was_superuser: bool) -> Vec<&'static str> {
-    rule.judge(answered, was_superuser).findings.into_iter().map(|finding| finding.code.as_str()).collect()
+fn codes(rule: &Rule, answered: &Privileges) -> Vec<&'static str> {
+    rule.judge(answered).findings.into_iter().map(|finding| finding.code.as_str()).collect()
 }
 
 fn yes() -> Held {
@@ -315,48 +324,43 @@ fn yes() -> Held {
 #[test]
 fn a_role_that_may_may_on_the_whole_table_and_through_the_schema() {
     let may = rule(&[Privilege::Select], &[]);
-    assert_eq!(codes(&may, &answered(Privilege::Select, yes()), false), Vec::<&str>::new());
+    assert_eq!(codes(&may, &answered(Privilege::Select, yes())), Vec::<&str>::new());
     let some_columns = Held { anywhere: true, ..Held::default() };
-    assert_eq!(codes(&may, &answered(Privilege::Select, some_columns), false), ["privilege_missing"]);
+    assert_eq!(codes(&may, &answered(Privilege::Select, some_columns)), ["privilege_missing"]);
     let shut = Privileges { may_use_schema: false, ..answered(Privilege::Select, yes()) };
-    assert_eq!(codes(&may, &shut, false), ["privilege_missing"]);
+    assert_eq!(codes(&may, &shut), ["privilege_missing"]);
     let refused = Held { tried: Some(Tried::Refused), ..yes() };
-    assert_eq!(codes(&may, &answered(Privilege::Select, refused), false), ["privilege_missing"]);
+    assert_eq!(codes(&may, &answered(Privilege::Select, refused)), ["privilege_missing"]);
     let otherwise = Held { tried: Some(Tried::Otherwise("42P17".to_owned())), ..yes() };
-    assert_eq!(codes(&may, &answered(Privilege::Select, otherwise), false), ["not_tried"]);
+    assert_eq!(codes(&may, &answered(Privilege::Select, otherwise)), ["not_tried"]);
 }
 
 #[test]
 fn a_role_that_may_not_may_not_in_any_way() {
     let may_not = rule(&[], &[Privilege::Update]);
-    let of = |held, was_superuser| codes(&may_not, &answered(Privilege::Update, held), was_superuser);
-    assert_eq!(of(Held::default(), false), Vec::<&str>::new());
-    assert_eq!(
-        of(Held { anywhere: true, ..Held::default() }, false),
-        ["privilege_excess"],
-        "one column is enough"
-    );
+    let of = |held| codes(&may_not, &answered(Privilege::Update, held));
+    assert_eq!(of(Held::default()), Vec::<&str>::new());
+    assert_eq!(of(Held { anywhere: true, ..Held::default() }), ["privilege_excess"], "one column is enough");
     let as_another = Held { as_another: vec!["admins".to_owned()], ..Held::default() };
-    assert_eq!(of(as_another, false), ["privilege_excess"]);
-    assert_eq!(of(Held { tried: Some(Tried::Done), ..Held::default() }, false), ["privilege_excess"]);
-    assert_eq!(of(Held { tried: Some(Tried::Refused), ..Held::default() }, false), Vec::<&str>::new());
-    assert_eq!(of(Held::default(), true), ["privilege_excess"], "a superuser may do everything");
+    assert_eq!(of(as_another), ["privilege_excess"]);
+    assert_eq!(of(Held { tried: Some(Tried::Done), ..Held::default() }), ["privilege_excess"]);
+    assert_eq!(of(Held { tried: Some(Tried::Refused), ..Held::default() }), Vec::<&str>::new());
     let shut = Privileges { may_use_schema: false, ..answered(Privilege::Update, yes()) };
-    assert_eq!(codes(&may_not, &shut, false), ["privilege_excess"], "a schema is soon opened");
+    assert_eq!(codes(&may_not, &shut), ["privilege_excess"], "a schema is soon opened");
 }
 
 #[test]
 fn a_rule_about_what_is_not_there_fails_unless_the_role_may_be_absent() {
     let mut may = rule(&[Privilege::Select], &[]);
     let nobody = Privileges { table_exists: true, ..Privileges::default() };
-    assert_eq!(codes(&may, &nobody, false), ["rule_subject_absent"]);
-    assert!(!may.judge(&nobody, false).absent_role);
+    assert_eq!(codes(&may, &nobody), ["rule_subject_absent"]);
+    assert!(!may.judge(&nobody).absent_role);
     may.if_role_exists = true;
-    assert!(may.judge(&nobody, false).absent_role);
+    assert!(may.judge(&nobody).absent_role);
     let nothing = Privileges { role_exists: true, ..Privileges::default() };
-    assert_eq!(codes(&may, &nothing, false), ["rule_subject_absent"]);
+    assert_eq!(codes(&may, &nothing), ["rule_subject_absent"]);
     let column = Privileges { absent_columns: vec!["x".to_owned()], ..answered(Privilege::Select, yes()) };
-    assert_eq!(codes(&may, &column, false), ["rule_subject_absent"]);
+    assert_eq!(codes(&may, &column), ["rule_subject_absent"]);
 }
 
 #[test]

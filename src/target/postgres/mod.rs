@@ -50,6 +50,7 @@ mod trouble;
 mod unreadable;
 
 pub use database::DatabaseAddress;
+pub use database_settings::is_kept_of_role;
 pub use direct::Direct;
 pub use server::{MAINTENANCE, SUPERUSER, Server, ServerVersion};
 pub use servers::{Servers, SharedServer};

@@ -91,6 +91,10 @@ corpus! {
     other_key "other-key"
     wrong_database "wrong-database"
     lost_role "lost-role"
+    lost_grant "lost-grant"
+    extra_grant "extra-grant"
+    lost_policy "lost-policy"
+    changed_owner "changed-owner"
 }
 
 #[test]

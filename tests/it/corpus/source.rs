@@ -199,7 +199,12 @@ impl Shared {
         for edit in edits {
             let name = edit.database;
             self.sql(&format!(
-                "DROP DATABASE IF EXISTS {name} WITH (FORCE); CREATE DATABASE {name} TEMPLATE sound_{name};"
+                "DROP DATABASE IF EXISTS {name} WITH (FORCE); CREATE DATABASE {name} TEMPLATE sound_{name};
+                 UPDATE pg_database copy SET datdba = sound.datdba, datacl = sound.datacl FROM pg_database sound
+                     WHERE copy.datname = '{name}' AND sound.datname = 'sound_{name}';
+                 INSERT INTO pg_db_role_setting SELECT copy.oid, s.setrole, s.setconfig
+                     FROM pg_database copy, pg_database sound JOIN pg_db_role_setting s ON s.setdatabase = sound.oid
+                     WHERE copy.datname = '{name}' AND sound.datname = 'sound_{name}';"
             ));
             let text = RUNTIME.block_on(self.source.edit(edit)).expect("something is hit");
             hit.get_or_insert(text);
