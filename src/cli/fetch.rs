@@ -103,7 +103,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let printed = match (args.format, task.file.is_some()) {
         (Format::Json, true) => output::print_json(&report),
         (Format::Human, true) => {
-            output::print_summary(&text(&report), &last_line(&report), report.proved_by.is_some())
+            output::print_summary(&text(&report), &last_line(&report), report.is_proved())
         }
         // Stdout is the dump.
         (Format::Json, false) => stderr::say(json(&report)),
@@ -137,12 +137,23 @@ fn text(report: &FetchReport) -> String {
         writeln!(out, "Warning         {warning}");
     }
     out.blank();
+    if let Some(globals) = &report.globals {
+        writeln!(out, "Roles come first; {} has them. Once it is in this directory:", globals.key);
+        writeln!(out, "  {}", globals.command);
+        writeln!(out, "It holds no passwords: give each role that logs in a new one.");
+    }
     if !report.roles.is_empty() {
         writeln!(out, "Roles that must be there first: {}", human::one_line(&report.roles.join(", "), 400));
     }
-    writeln!(out, "To restore it as the drill did:");
-    for command in &report.commands {
-        writeln!(out, "  {command}");
+    let who = if report.proved_by.is_some() { "the drill did" } else { "a drill would" };
+    writeln!(out, "To restore it as {who}:");
+    let last = report.commands.len().saturating_sub(1);
+    for (nth, command) in report.commands.iter().enumerate() {
+        // A database that was there already must not be restored into.
+        writeln!(out, "  {command}{}", if nth < last { r" && \" } else { "" });
+    }
+    for caveat in &report.caveats {
+        writeln!(out, "Not restored    {caveat}");
     }
     out.blank();
     out.ending(&last_line(report))
@@ -152,9 +163,77 @@ fn last_line(report: &FetchReport) -> String {
     let point = &report.point;
     let size = human::bytes(point.plaintext_bytes.unwrap_or_default());
     let taken = point.taken_at.format("%Y-%m-%d %H:%M:%SZ");
-    let proved = match &report.proved_by {
-        Some(_) => "the bytes that a drill restored and passed with",
-        None => "NOT proved: no drill that passed has restored it",
+    let proved = match (&report.proved_by, &report.failed_later) {
+        (Some(_), None) => "the bytes that a drill restored and passed with",
+        (Some(_), Some(_)) => "the bytes that a drill restored and passed with; a later drill of it FAILED",
+        (None, None) => "NOT proved: no drill that passed has restored it",
+        (None, Some(_)) => "NOT proved: no drill that passed has restored it; a drill of it FAILED",
     };
     format!("Fetched {size} of {}, taken {taken}: {proved}", point.database)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fetch::{ManifestComparison, ProvedBy};
+    use crate::model::testing::{passing, start};
+
+    fn report(proved: bool, failed: bool) -> FetchReport {
+        let verdict = passing();
+        let point = verdict.recovery_set.points[0].clone();
+        FetchReport {
+            schema_version: 1,
+            template: "shop".to_owned(),
+            proved_by: proved.then(|| ProvedBy {
+                drill_id: verdict.drill_id,
+                started_at: start(),
+                verdict: "v.json".to_owned(),
+                only: Vec::new(),
+            }),
+            failed_later: failed.then(|| "rows are missing".to_owned()),
+            manifest: ManifestComparison {
+                key: point.key.clone(),
+                equal: false,
+                not_compared: Some("there is none".to_owned()),
+            },
+            output: "d".to_owned(),
+            globals: None,
+            roles: Vec::new(),
+            commands: ["createdb a", "pg_restore d", "psql x"].map(str::to_owned).into(),
+            caveats: vec!["subscriptions: feed".to_owned()],
+            warnings: Vec::new(),
+            seconds: 0.0,
+            point,
+        }
+    }
+
+    #[test]
+    fn the_last_line_the_colour_and_the_json_tell_one_story() {
+        for (proved, failed, end) in [
+            (true, false, "passed with"),
+            (true, true, "passed with; a later drill of it FAILED"),
+            (false, false, "NOT proved: no drill that passed has restored it"),
+            (false, true, "has restored it; a drill of it FAILED"),
+        ] {
+            let report = report(proved, failed);
+            let last = last_line(&report);
+            assert!(last.ends_with(end), "{last}");
+            assert!(text(&report).ends_with(&format!("\n{last}\n")), "{last}");
+            assert_eq!(report.is_proved(), !last.contains("NOT proved") && !last.contains("FAILED"));
+            let json = serde_json::to_value(&report).unwrap();
+            let told = (!json["proved_by"].is_null(), !json["failed_later"].is_null());
+            assert_eq!(told, (proved, failed), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_failed_is_followed_by_none() {
+        let text = text(&report(true, false));
+        assert!(
+            text.contains(
+                "  createdb a && \\\n  pg_restore d && \\\n  psql x\nNot restored    subscriptions: feed\n"
+            ),
+            "{text}"
+        );
+    }
 }

@@ -4,35 +4,39 @@
 //! Nothing runs on an engine. The dump gets its name only once it is known to be whole and the right one.
 
 mod command;
+mod manifest;
 mod output;
 mod proof;
 mod report;
+mod shell;
 mod transfer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
-use crate::check::{StoredManifest, read_manifest};
+use crate::format::BackupContents;
 use crate::layer::Identities;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::DatabaseName;
-use crate::model::verdict::RecoveryPoint;
+use crate::model::verdict::{PointObject, RecoveryPoint};
 use crate::plan;
 use crate::store::Store;
 use crate::survey;
 use crate::target::postgres::restore::Kept;
-use crate::template::{KeyPattern, Template};
+use crate::template::{Access, KeyPattern, Template};
+use command::{How, restore_steps};
+use manifest::Manifest;
 use output::Output;
 use proof::{Proof, Proofs};
 use report::{Digests, moment};
 
-pub use report::{FetchReport, ManifestComparison, ProvedBy};
+pub use report::{FetchReport, GlobalsToRestore, ManifestComparison, ProvedBy};
 
 /// Which recovery point is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,8 +97,8 @@ impl FetchTask {
         if let Some(differs) = expected.iter().find_map(|digests| digests.size_differs(&point)) {
             return Err(changed(&point, &differs));
         }
-        let (manifest, digests) = self.manifest(&pattern, &point).await?;
-        expected.extend(digests);
+        let manifest = self.manifest(&pattern, &point, proof.is_some()).await?;
+        expected.extend(manifest.digests.clone());
         let size = human::bytes(point.size_bytes);
         progress(&format!("{}: fetching {}, {size}", point.database, point.key));
         let writer = output.writer()?;
@@ -105,21 +109,39 @@ impl FetchTask {
             return Err(changed(&point, &differs));
         }
         let place = output.commit()?;
-        let jobs = proof.and_then(|proof| proof.jobs);
-        let kept = proof.map_or(Kept::NOTHING, |proof| proof.kept);
-        let restore = command::commands(&point.database, &arrived.contents, place.as_deref(), jobs, kept);
+        let how = self.how(proof, &manifest, place.as_deref());
+        let steps = restore_steps(&point.database, &arrived.contents, &how);
+        let globals = proof.and_then(|proof| proof.globals.clone()).or(manifest.globals);
         Ok(FetchReport {
             schema_version: 1,
             template: self.template.name.clone(),
             proved_by: proof.map(|proof| proof.by.clone()),
-            manifest,
+            failed_later: proofs.failed_since(proof, &point.key),
+            manifest: manifest.comparison,
+            warnings: self.warnings(&proofs, proof, &point, &arrived.contents),
             output: place.map_or_else(|| "-".to_owned(), |place| place.display().to_string()),
-            roles: command::roles(&arrived.contents),
-            commands: restore,
-            warnings: self.warnings(&proofs, proof, &point),
+            globals: globals.map(|(key, sha256)| GlobalsToRestore::of(key, sha256)),
+            roles: steps.roles,
+            commands: steps.commands,
+            caveats: steps.caveats,
             seconds: began.elapsed().as_secs_f64(),
             point,
         })
+    }
+
+    /// How it is restored: as that drill did, or as one would.
+    fn how<'a>(&'a self, proof: Option<&Proof>, manifest: &Manifest, file: Option<&'a Path>) -> How<'a> {
+        let server = self.template.server_of(&self.database);
+        let with_roles = manifest.globals.is_some()
+            && server.settings.access != Some(Access::Skip)
+            && server.name == self.template.first_server().name;
+        How {
+            file,
+            jobs: proof.and_then(|proof| proof.jobs),
+            kept: proof.map_or(Kept { access: with_roles, labels: false }, |proof| proof.kept),
+            roles: &server.settings.roles,
+            template: self.template.database(&self.database),
+        }
     }
 
     /// The recovery point as it lies in the store now, and the drill that proved it.
@@ -131,8 +153,9 @@ impl FetchTask {
         match self.choice {
             PointChoice::LastPassed => {
                 let proof = proofs.of_newest_point().ok_or_else(|| {
+                    let unopened = proofs.unopened().map(|told| format!(" ({told})")).unwrap_or_default();
                     let message = format!(
-                        "{} has no verdict of a drill that passed with {}",
+                        "{} has no verdict of a drill that passed with {}{unopened}",
                         self.reports.display(),
                         self.database
                     );
@@ -146,7 +169,8 @@ impl FetchTask {
                 let proof = proofs.of(&point.key);
                 if proof.is_none() && !self.unproved {
                     let key = &point.key;
-                    let message = format!("no drill that passed has restored {key}");
+                    let unopened = proofs.unopened().map(|told| format!(" ({told})")).unwrap_or_default();
+                    let message = format!("no drill that passed has restored {key}{unopened}");
                     let hint = match proofs.of_newest_point() {
                         Some(proof) => format!(
                             "--last-passed takes the newest that one has, of {}; --unproved takes this one",
@@ -165,18 +189,27 @@ impl FetchTask {
 
     /// The recovery point of a drill, as the store has it today.
     async fn as_it_is_now(&self, drilled: &RecoveryPoint) -> Result<RecoveryPoint> {
-        let Some(object) = self.store.stat(&drilled.key).await? else {
-            let message = format!("{} was drilled, and is not in the store any more", drilled.key);
-            return Err(Failure::bad(codes::OBJECT_GONE, message)
-                .hint("check the bucket's lifecycle rules; versions of it may be left; --at chooses among what is there"));
-        };
-        Ok(RecoveryPoint {
-            size_bytes: object.size_bytes,
-            last_modified: object.last_modified,
-            storage_class: object.storage_class,
-            etag: object.etag,
-            ..drilled.clone()
-        })
+        let mut point = drilled.clone();
+        let mut objects = Vec::new();
+        for PointObject { key, .. } in drilled.objects() {
+            let Some(object) = self.store.stat(&key).await? else {
+                let message = format!("{key} was drilled, and is not in the store any more");
+                return Err(Failure::bad(codes::OBJECT_GONE, message)
+                    .hint("check the bucket's lifecycle rules; versions of it may be left; --at chooses among what is there"));
+            };
+            objects.push(PointObject { key, size_bytes: object.size_bytes, etag: object.etag.clone() });
+            // The first is the one that stands for all.
+            if objects.len() == 1 {
+                point.last_modified = object.last_modified;
+                point.storage_class = object.storage_class;
+                point.etag = object.etag;
+            }
+        }
+        point.size_bytes = objects.iter().map(|object| object.size_bytes).sum();
+        if !drilled.objects.is_empty() {
+            point.objects = objects;
+        }
+        Ok(point)
     }
 
     /// The newest recovery point that was taken at or before this time.
@@ -193,37 +226,34 @@ impl FetchTask {
         })
     }
 
-    /// What the manifest of the backup says of the dump. A drill that passed counts without it, so one that this version
-    /// cannot read is reported, and stops nothing.
-    async fn manifest(
+    fn warnings(
         &self,
-        pattern: &KeyPattern,
+        proofs: &Proofs,
+        proof: Option<&Proof>,
         point: &RecoveryPoint,
-    ) -> Result<(ManifestComparison, Option<Digests>)> {
-        let key = pattern.manifest_key(point.taken_at);
-        let not_compared = |why: String| (ManifestComparison::not_compared(&key, why), None);
-        Ok(match read_manifest(&self.store, &self.identities, &key).await {
-            Ok(StoredManifest::Absent) => not_compared("the store has no manifest of this backup".to_owned()),
-            Ok(StoredManifest::Unreadable(why)) => not_compared(why),
-            Err(failure) if failure.code == codes::MANIFEST_UNKNOWN => not_compared(failure.message),
-            Err(failure) => return Err(failure),
-            Ok(StoredManifest::Read(manifest)) => match manifest.database(&point.database) {
-                None => not_compared("the manifest does not have this database".to_owned()),
-                Some(entry) => (ManifestComparison::equal(&key), Some(Digests::of_manifest(&key, entry))),
-            },
-        })
-    }
-
-    fn warnings(&self, proofs: &Proofs, proof: Option<&Proof>, point: &RecoveryPoint) -> Vec<String> {
+        contents: &BackupContents,
+    ) -> Vec<String> {
         let mut warnings = Vec::new();
         match proof {
             None => warnings.push("no drill that passed has restored this recovery point".to_owned()),
             Some(proof) => warnings.extend(proof.only().into_iter().chain(proof.in_part())),
         }
         warnings.extend(proofs.failed_since(proof, &point.key));
+        warnings.extend(of_another(&point.database, contents));
         warnings.extend(proofs.unread());
+        warnings.extend(proofs.unopened());
         warnings
     }
+}
+
+/// That the dump was made of a database of another name.
+fn of_another(database: &DatabaseName, contents: &BackupContents) -> Option<String> {
+    let BackupContents::PgCustom(toc) = contents;
+    let dumped = &toc.header.database;
+    (dumped != database.as_str()).then(|| {
+        let dumped = human::one_line(dumped, 80);
+        format!("the dump was made of a database named {dumped}, not of {database}: make sure that it is the right one")
+    })
 }
 
 /// The failure of an object that is not the one that was proved.

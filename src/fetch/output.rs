@@ -76,6 +76,12 @@ impl PendingFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(unwritable(target, &error)),
         }
+        // A path that ends in a slash is a directory's (path_resolution(7)), though there may be none yet.
+        let names_a_directory =
+            [&b"/"[..], b"/."].iter().any(|end| target.as_os_str().as_encoded_bytes().ends_with(end));
+        if names_a_directory {
+            return Err(unwritable(target, &io::ErrorKind::IsADirectory.into()));
+        }
         if target.file_name().is_none() {
             return Err(unwritable(target, &io::ErrorKind::InvalidFilename.into()));
         }
@@ -256,7 +262,9 @@ mod tests {
 
     #[test]
     fn a_place_that_takes_no_file_is_refused() {
-        for target in ["/nonexistent/dump", "/proc/dump", "/", ".."] {
+        let directory = tempfile::tempdir().unwrap();
+        let below = |name: &str| format!("{}/{name}", directory.path().display());
+        for target in ["/nonexistent/dump", "/proc/dump", "/", "..", &below("dump/"), &below("dump/.")] {
             let refused = Output::open(Some(Path::new(target))).map(drop).unwrap_err();
             assert!([codes::OUTPUT_UNWRITABLE, codes::OUTPUT_EXISTS].contains(&refused.code), "{target}");
         }

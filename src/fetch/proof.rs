@@ -10,7 +10,7 @@ use crate::model::verdict::{AccessStatus, RecoveryPoint, Status, Verdict};
 use crate::target::postgres::restore::Kept;
 use crate::template::Template;
 
-/// Verdicts that are opened at most, the newest first.
+/// Verdicts of this template and store that are read at most, the newest first. Those of others do not count.
 const OPENED: usize = 2_000;
 
 /// A drill that passed, and the recovery point of the database that it restored.
@@ -22,6 +22,8 @@ pub(super) struct Proof {
     pub(super) jobs: Option<usize>,
     /// What it restored besides objects and rows.
     pub(super) kept: Kept,
+    /// The object that it took the roles from, and its SHA-256.
+    pub(super) globals: Option<(ObjectKey, String)>,
     /// Its place among all drills of this database, the newest first.
     nth: usize,
     digests: Digests,
@@ -38,16 +40,29 @@ pub(super) struct Proofs {
     failed: Vec<(usize, ObjectKey, String)>,
     /// Files that may be verdicts, and could not be read.
     unread: usize,
+    /// Files that were not opened, since there are so many.
+    unopened: usize,
 }
 
 impl Proofs {
     /// Reads the verdicts of this template and its store.
     pub(super) fn read(reports: &Path, template: &Template, database: &DatabaseName) -> Self {
-        let lineage = Lineage::of(template);
+        Self::read_at_most(OPENED, Verdicts::below(reports), &Lineage::of(template), database)
+    }
+
+    fn read_at_most(most: usize, mut verdicts: Verdicts, lineage: &Lineage, database: &DatabaseName) -> Self {
         let mut proofs = Self::default();
-        for (nth, read) in Verdicts::below(reports).take(OPENED).enumerate() {
+        let mut of_lineage = 0;
+        for nth in 0.. {
+            if of_lineage == most {
+                break;
+            }
+            let Some(read) = verdicts.next() else { break };
             match read {
-                Ok(read) if lineage.may_be(&read.verdict) => proofs.take(nth, &read, database),
+                Ok(read) if lineage.may_be(&read.verdict) => {
+                    of_lineage += 1;
+                    proofs.take(nth, &read, database);
+                }
                 Ok(_) => {}
                 Err(unread) => {
                     let of_others = match &unread.reason {
@@ -61,6 +76,7 @@ impl Proofs {
                 }
             }
         }
+        proofs.unopened = verdicts.left();
         proofs
     }
 
@@ -107,11 +123,18 @@ impl Proofs {
         (self.unread > 0)
             .then(|| format!("{files} among the verdicts could not be read, and may be of later drills"))
     }
+
+    /// That there are files that were not opened.
+    pub(super) fn unopened(&self) -> Option<String> {
+        let verdicts = human::things(self.unopened as u64, "older verdict");
+        (self.unopened > 0).then(|| format!("{verdicts} were not opened, since there are so many"))
+    }
 }
 
-/// Whether a drill restored owners and privileges.
-fn had_access(verdict: &Verdict) -> bool {
-    verdict.access.as_ref().is_some_and(|access| access.status == AccessStatus::Restored)
+/// Whether a drill restored the owners and privileges of a database: those of its first server's.
+fn had_access(verdict: &Verdict, database: &DatabaseName) -> bool {
+    let restored = verdict.access.as_ref().is_some_and(|access| access.status == AccessStatus::Restored);
+    restored && verdict.stack.servers.first().is_none_or(|first| first.databases.contains(database))
 }
 
 impl Proof {
@@ -133,7 +156,11 @@ impl Proof {
             },
             jobs: record.pg_restore.as_ref().map(|run| run.jobs),
             // The verdict does not say whether labels were restored, and no server but the source may know them.
-            kept: Kept { access: had_access(verdict), labels: false },
+            kept: Kept { access: had_access(verdict, &point.database), labels: false },
+            globals: verdict.access.as_ref().and_then(|access| {
+                let globals = access.globals.as_ref()?;
+                Some((globals.key.clone(), globals.ciphertext_sha256.clone()))
+            }),
             point: point.clone(),
             nth,
             left_out: 0,
@@ -167,5 +194,72 @@ impl Proof {
         (!self.by.only.is_empty()).then(|| {
             format!("the drill that passed was narrowed to {names}: checks across databases were left out")
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::put_verdict;
+    use crate::model::testing::{passing, start};
+    use crate::model::verdict::{AccessRecord, StackServer};
+    use crate::template::testing::template;
+
+    /// A drill of database `a` that passed this many minutes after the first.
+    fn passed(minutes: i64) -> Verdict {
+        let mut verdict = Verdict { status: Status::Pass, ..passing() };
+        verdict.started_at = start() + chrono::TimeDelta::minutes(minutes);
+        for point in &mut verdict.recovery_set.points {
+            point.ciphertext_sha256 = Some("c".to_owned());
+            point.plaintext_sha256 = Some("p".to_owned());
+        }
+        verdict
+    }
+
+    fn put(reports: &Path, verdict: &Verdict) {
+        let name = format!("{}.json", crate::model::names::compact(verdict.started_at));
+        put_verdict(reports, &name, &serde_json::to_string(verdict).unwrap());
+    }
+
+    #[test]
+    fn verdicts_of_other_templates_do_not_crowd_it_out_and_those_not_opened_are_told() {
+        let reports = tempfile::tempdir().unwrap();
+        let (name, template) = ("a".parse().unwrap(), template());
+        put(reports.path(), &passed(0));
+        for minutes in 1..5 {
+            put(reports.path(), &Verdict { template: "other".to_owned(), ..passed(minutes) });
+        }
+        let read = |most| {
+            let verdicts = Verdicts::below(reports.path());
+            Proofs::read_at_most(most, verdicts, &Lineage::of(&template), &name)
+        };
+        let one = read(1);
+        assert!(one.of_newest_point().is_some() && one.unopened().is_none(), "{one:?}");
+        put(reports.path(), &Verdict { status: Status::Inconclusive, ..passed(5) });
+        let one = read(1);
+        assert!(one.of_newest_point().is_none(), "{one:?}");
+        assert!(one.unopened().unwrap().starts_with("5 older verdicts were not opened"), "{one:?}");
+        assert!(read(2).of_newest_point().is_some());
+    }
+
+    #[test]
+    fn owners_and_privileges_came_back_on_the_first_server_only() {
+        let name = "a".parse().unwrap();
+        let mut verdict = passed(0);
+        assert!(!had_access(&verdict, &name));
+        verdict.access = Some(AccessRecord::without(AccessStatus::Restored));
+        assert!(had_access(&verdict, &name));
+        let server = |database: &str| {
+            StackServer {
+            databases: vec![database.parse().unwrap()],
+            ..serde_json::from_value(serde_json::json!({
+                "name": "old", "port": 5432, "image": "x", "image_id": "x", "version": "17", "tuning": "throwaway",
+                "settings": {}, "memory_bytes": 0, "databases": []
+            }))
+            .unwrap()
+        }
+        };
+        verdict.stack.servers = vec![server("b"), server("a")];
+        assert!(!had_access(&verdict, &name));
     }
 }

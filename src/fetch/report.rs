@@ -3,10 +3,12 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::shell::line;
 use crate::model::human;
 use crate::model::manifest;
 use crate::model::names::{DatabaseName, DrillId, ObjectKey};
 use crate::model::verdict::RecoveryPoint;
+use crate::target::postgres::MAINTENANCE;
 
 /// What was fetched.
 #[derive(Debug, Serialize)]
@@ -19,18 +21,55 @@ pub struct FetchReport {
     pub point: RecoveryPoint,
     /// The drill that restored the same bytes and passed; absent if none did.
     pub proved_by: Option<ProvedBy>,
+    /// Why a drill of this recovery point failed, if it is later than the one that passed, or if none passed.
+    pub failed_later: Option<String>,
     /// Whether the manifest of the backup says the same.
     pub manifest: ManifestComparison,
     /// The file; `-` for stdout.
     pub output: String,
-    /// Roles that the dump names, which must be there before it is restored.
+    /// The server's roles, if the drill or the manifest names the object that has them.
+    pub globals: Option<GlobalsToRestore>,
+    /// Roles that the dump or the template names, which must be there before it is restored.
     pub roles: Vec<String>,
-    /// The commands that restore it as the drill did, for a shell. The last one is `pg_restore`.
+    /// The commands that restore it as the drill did, for a shell: each only if the one before it succeeded.
     pub commands: Vec<String>,
+    /// What the commands do not restore.
+    pub caveats: Vec<String>,
     /// What the operator should know.
     pub warnings: Vec<String>,
     /// How long it took.
     pub seconds: f64,
+}
+
+impl FetchReport {
+    /// Whether a drill passed with it, and none failed with it since.
+    pub fn is_proved(&self) -> bool {
+        self.proved_by.is_some() && self.failed_later.is_none()
+    }
+}
+
+/// The object with the roles of a server, which are restored first.
+#[derive(Debug, Clone, Serialize)]
+pub struct GlobalsToRestore {
+    /// Its key.
+    pub key: ObjectKey,
+    /// Its SHA-256.
+    pub ciphertext_sha256: String,
+    /// What restores them, for a shell, once the object is in the working directory. `KEY_FILE` is the private key.
+    pub command: String,
+}
+
+impl GlobalsToRestore {
+    pub(super) fn of(key: ObjectKey, ciphertext_sha256: String) -> Self {
+        let name = key.as_str().rsplit('/').next().unwrap_or_default();
+        let command = format!(
+            "{} | sha256sum --check && {} | {}",
+            line(&["echo", &format!("{ciphertext_sha256}  {name}")]),
+            line(&["age", "--decrypt", "--identity", "KEY_FILE", "--", name]),
+            line(&["psql", "--no-psqlrc", &format!("--dbname={MAINTENANCE}")])
+        );
+        Self { key, ciphertext_sha256, command }
+    }
 }
 
 /// The drill that proved a recovery point.

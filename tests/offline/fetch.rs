@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::fixtures::{FIXTURE, archive};
-use super::support::memory_s3::MemoryS3;
+use super::support::memory_s3::{MemoryS3, Object};
 use super::support::stdout::{closed_pipe, full_disk, full_pipe, unheard};
 use super::support::wait::wait_for;
 use super::support::world::{Outcome, World, ago, seal};
@@ -115,6 +115,12 @@ fn what_a_drill_has_proved_is_fetched_and_the_line_that_restores_it_is_printed()
         assert_eq!(fs::read(&path).unwrap(), site.dump);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let line = outcome.stdout.lines().find(|line| line.contains("pg_restore")).unwrap();
+        let line = line.trim_end_matches(r" && \");
+        // From the verdict: that drill restored roles.
+        assert!(
+            outcome.stdout.contains("Roles come first; globals_20260517T043111Z.sql.age has"),
+            "{outcome}"
+        );
         assert!(line.contains(&format!("--dbname={FIXTURE} --jobs=2 --no-")), "{outcome}");
         assert!(line.ends_with(" the.dump"), "{outcome}");
         assert!(outcome.stdout.contains("createdb --template=template0 --encoding=UTF8"), "{outcome}");
@@ -138,7 +144,8 @@ fn stdout_is_the_dump_and_nothing_else() {
     assert_eq!(report["proved_by"]["drill_id"], site.drilled("PASS", 30)["drill_id"]);
     assert_eq!(report["point"]["plaintext_sha256"], json!(sha256(&site.dump)));
     assert_eq!(report["output"], "-");
-    let line = report["commands"].as_array().unwrap().last().unwrap().as_str().unwrap();
+    let commands = report["commands"].as_array().unwrap().iter().map(|line| line.as_str().unwrap());
+    let line = { commands }.find(|line| line.contains("pg_restore")).unwrap();
     assert!(line.starts_with("pg_restore --dbname=") && !line.contains("--jobs"), "{line}");
     for stdout in [closed_pipe(), full_disk()] {
         let command = site.world.command(&site.arguments(&["--last-passed", "-o", "-"]));
@@ -257,6 +264,39 @@ fn the_manifest_of_the_backup_is_compared_too() {
     said("c", "Manifest        not compared: the manifest ");
     put(&manifest.to_string().replace("\"schema_version\":1", "\"schema_version\":2"));
     said("d", "Manifest        not compared: the manifest ");
+    // One that the store will not hand over, or that is no manifest by its size.
+    let key = site.world.manifest_key(site.taken_at);
+    let (reports, away) = (site.world.path("reports/restore_drill"), site.world.path("reports/away"));
+    for (object, why) in [
+        (Object { secretive: true, size: 9, ..Object::default() }, "not compared: "),
+        (Object { storage_class: Some("GLACIER"), size: 9, ..Object::default() }, "not compared: "),
+        (Object { size: 1 << 40, ..Object::default() }, "are read at once"),
+    ] {
+        site.s3.put_object(&key, object);
+        said("e", why);
+        // Nothing else says what the dump is.
+        fs::rename(&reports, &away).unwrap();
+        let outcome = site.fetch(&["--unproved", "-o", "d"]);
+        assert!(outcome.code != 0 && site.made().is_empty(), "{outcome}");
+        fs::rename(&away, &reports).unwrap();
+    }
+    // It names the server's roles.
+    manifest["globals"] = json!({
+        "key": "backups/globals_x.sql.age", "size_bytes": 1, "ciphertext_sha256": "ab".repeat(32),
+        "plaintext_bytes": 1, "plaintext_sha256": "cd".repeat(32),
+    });
+    put(&manifest.to_string());
+    fs::rename(&reports, &away).unwrap();
+    let outcome = site.fetch(&["--unproved", "-o", "f"]);
+    for told in [
+        "Roles come first; backups/globals_x.sql.age has them.",
+        "sha256sum --check && age --decrypt --identity KEY_FILE -- globals_x.sql.age | psql ",
+        "To restore it as a drill would:",
+    ] {
+        assert!(outcome.stdout.contains(told), "{outcome}");
+    }
+    fs::rename(&away, &reports).unwrap();
+    fs::remove_file(site.world.path("f")).unwrap();
     manifest["databases"][0]["plaintext_sha256"] = json!("0".repeat(64));
     put(&manifest.to_string());
     site.refused(&["--last-passed", "-o", "d"], 1, &["the SHA-256 of the dump in it is", "by the manifest "]);
@@ -271,6 +311,7 @@ fn nothing_is_overwritten_and_mistakes_are_told_before_the_store_is_asked() {
         (["--last-passed", "-o", "reports/taken"], "exists already, and nothing is overwritten"),
         (["--last-passed", "-o", "reports"], "exists already, and nothing is overwritten"),
         (["--last-passed", "-o", "no/such/directory"], "cannot write no/such/directory"),
+        (["--last-passed", "-o", "no_such_directory/"], "cannot write no_such_directory/"),
     ] {
         site.refused(&arguments, 2, &[words, "hint: -o names another"]);
     }
@@ -293,11 +334,50 @@ fn a_drill_of_the_same_point_that_failed_later_and_a_verdict_that_is_cut_off_are
     site.world.write("reports/restore_drill/20991231T000000Z.json", "{\"half");
     let outcome = site.fetch(&["--last-passed", "-o", "b"]);
     assert_eq!(outcome.code, 0, "{outcome}");
-    for said in
-        ["a drill of this recovery point failed later: ", "1 file among the verdicts could not be read"]
-    {
+    for said in [
+        "a drill of this recovery point failed later: ",
+        "; a later drill of it FAILED\n",
+        "1 file among the verdicts could not be read",
+    ] {
         assert!(outcome.stdout.contains(said), "{outcome}");
     }
+}
+
+/// Nobody drills a point that was uploaded again, in other objects, by its old tags.
+#[test]
+fn a_point_of_several_objects_is_read_as_they_are_now() {
+    let site = site("fetch-objects");
+    let (first, second) = site.sealed.split_at(1 << 20);
+    let rest = format!("{}.rest", site.key);
+    site.s3.put(&site.key, first.to_vec());
+    site.s3.put(&rest, second.to_vec());
+    let mut verdict = site.drilled("PASS", 30);
+    let object = |key: &str, size: usize| json!({ "key": key, "size_bytes": size, "etag": "of-then" });
+    verdict["recovery_set"]["points"][0]["objects"] =
+        json!([object(&site.key, first.len()), object(&rest, second.len())]);
+    site.leave(&verdict);
+    let outcome = site.fetch(&["--last-passed", "-o", "d"]);
+    assert_eq!(outcome.code, 0, "{outcome}");
+    assert_eq!(fs::read(site.world.path("d")).unwrap(), site.dump);
+    fs::remove_file(site.world.path("d")).unwrap();
+    site.s3.put(&rest, second[1..].to_vec());
+    site.refused(&["--last-passed", "-o", "d"], 1, &["is not what was proved: it has "]);
+    site.s3.objects.lock().unwrap().remove(&rest);
+    site.refused(&["--last-passed", "-o", "d"], 1, &[".rest was drilled, and is not in the store any more"]);
+}
+
+#[test]
+fn a_dump_of_another_database_is_told() {
+    let s3 = MemoryS3::default();
+    let mut world = World::stored_in("fetch-another", s3.clone());
+    world.database("billing", &[]).tables("tables", "billing", &["app.account"]);
+    world.write_template();
+    s3.put(&world.key("billing", ago(60)), seal(&dump(), &[&world.recipient]));
+    let outcome =
+        world.run(&["fetch", "-t", "./template.toml", "--database", "billing", "--unproved", "-o", "d"]);
+    assert_eq!(outcome.code, 0, "{outcome}");
+    let said = format!("the dump was made of a database named {FIXTURE}, not of billing");
+    assert!(outcome.stdout.contains(&said), "{outcome}");
 }
 
 #[test]

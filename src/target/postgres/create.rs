@@ -86,35 +86,17 @@ impl Server {
 
     /// Gives a database those of the dumped one's settings that decide what its rows mean.
     async fn apply_settings(&self, name: &DatabaseName, toc: &Toc, roles: bool) -> Result<Option<String>> {
-        let mut settings = toc.settings();
-        settings.retain(|setting| !roles || setting.role.is_none());
-        if settings.is_empty() {
-            return Ok(None);
-        }
-        let client = self.connect(MAINTENANCE).await?;
-        let mut left_out = Vec::new();
-        for setting in &settings {
-            if database_settings::is_of_every_drill(setting) {
-                continue;
-            }
-            if !database_settings::is_kept(setting) {
-                left_out.push(database_settings::shown(setting));
-                continue;
-            }
-            let values: Vec<String> = setting.values.iter().map(|value| quote_literal(value)).collect();
-            let sql = format!(
-                "ALTER DATABASE {} SET {} TO {}",
-                quote_identifier(name.as_str()),
-                quote_identifier(&setting.name),
-                values.join(", ")
-            );
-            match client.batch_execute(&sql).await {
-                Ok(()) => {}
-                // One of another version, of a module that is not there, or with a value that this machine lacks.
-                Err(error) if error.as_db_error().is_some() => {
-                    left_out.push(database_settings::shown(setting));
+        let settings = database_settings::of_database(name, toc, roles);
+        let mut left_out = settings.left_out;
+        if !settings.kept.is_empty() {
+            let client = self.connect(MAINTENANCE).await?;
+            for statement in settings.kept {
+                match client.batch_execute(&statement.sql).await {
+                    Ok(()) => {}
+                    // One of another version, of a module that is not there, or with a value that this machine lacks.
+                    Err(error) if error.as_db_error().is_some() => left_out.push(statement.what),
+                    Err(error) => return Err(query_failure("applying the database's settings", &error)),
                 }
-                Err(error) => return Err(query_failure("applying the database's settings", &error)),
             }
         }
         Ok((!left_out.is_empty()).then(|| {

@@ -3,48 +3,50 @@
 
 use std::collections::BTreeSet;
 
-use super::database_settings::{is_kept_of_role, shown};
+use super::database_settings::{Statement, assignment, is_kept_of_role, shown};
 use super::failures::query_failure;
-use super::quote::{quote_identifier, quote_literal};
+use super::quote::quote_identifier;
 use super::server::{MAINTENANCE, SUPERUSER, Server};
 use crate::format::pg_custom::{DatabaseGrant, Toc};
 use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
 
+/// The statements that give a database the owner, the privileges and the settings of roles that its dump names, and what is
+/// left out. Whoever restores for real (`fetch` prints the commands) uses the same.
+pub fn statements(name: &DatabaseName, toc: &Toc) -> (Vec<Statement>, Vec<String>) {
+    let database = quote_identifier(name.as_str());
+    let (mut statements, mut left_out) = (Vec::new(), Vec::new());
+    let mut add = |sql, what: &str| statements.push(Statement { sql, what: what.to_owned() });
+    if let Some(owner) = toc.database_owner() {
+        let sql = format!("ALTER DATABASE {database} OWNER TO {}", quote_identifier(owner));
+        add(sql, "owner of the database");
+    }
+    let (grants, unread) = toc.database_grants();
+    if unread > 0 {
+        left_out.push(format!("privileges on the database: {unread} statements that are not understood"));
+    }
+    for grant in &grants {
+        add(of_grant(&database, grant), "privilege on the database");
+    }
+    for setting in toc.settings() {
+        let Some(role) = &setting.role else { continue };
+        let what = format!("setting {}", shown(&setting));
+        if !is_kept_of_role(role, &setting.name) {
+            left_out.push(what);
+            continue;
+        }
+        let (role, assignment) = (quote_identifier(role), assignment(&setting));
+        add(format!("ALTER ROLE {role} IN DATABASE {database} SET {assignment}"), &what);
+    }
+    (statements, left_out)
+}
+
 impl Server {
     /// Gives a database the owner, the privileges and the settings of roles that its dump names. Returns what is left out.
     pub async fn restore_database_access(&self, name: &DatabaseName, toc: &Toc) -> Result<Vec<String>> {
         let client = self.connect(MAINTENANCE).await?;
-        let database = quote_identifier(name.as_str());
-        let mut left_out = Vec::new();
-        let mut steps = Vec::new();
-        if let Some(owner) = toc.database_owner() {
-            let sql = format!("ALTER DATABASE {database} OWNER TO {}", quote_identifier(owner));
-            steps.push((sql, "owner of the database".to_owned()));
-        }
-        let (grants, unread) = toc.database_grants();
-        if unread > 0 {
-            left_out.push(format!("privileges on the database: {unread} statements that are not understood"));
-        }
-        steps.extend(
-            grants.iter().map(|grant| (of_grant(&database, grant), "privilege on the database".to_owned())),
-        );
-        for setting in toc.settings() {
-            let Some(role) = &setting.role else { continue };
-            if !is_kept_of_role(role, &setting.name) {
-                left_out.push(format!("setting {}", shown(&setting)));
-                continue;
-            }
-            let values: Vec<String> = setting.values.iter().map(|value| quote_literal(value)).collect();
-            let sql = format!(
-                "ALTER ROLE {} IN DATABASE {database} SET {} TO {}",
-                quote_identifier(role),
-                quote_identifier(&setting.name),
-                values.join(", ")
-            );
-            steps.push((sql, format!("setting {}", shown(&setting))));
-        }
-        for (sql, what) in steps {
+        let (statements, mut left_out) = statements(name, toc);
+        for Statement { sql, what } in statements {
             match client.batch_execute(&sql).await {
                 Ok(()) => {}
                 Err(error) if error.as_db_error().is_some() => left_out.push(what),

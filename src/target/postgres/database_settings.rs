@@ -4,8 +4,10 @@
 //! without them fails good backups. Others say how a server works, and not what its rows mean: they would slow the drill
 //! down, bind it to what only production has, write into logs, or let the dump run code in every session.
 
+use super::quote::{quote_identifier, quote_literal};
 use super::server::SUPERUSER;
-use crate::format::pg_custom::DatabaseSetting;
+use crate::format::pg_custom::{DatabaseSetting, Toc};
+use crate::model::names::DatabaseName;
 
 /// Settings of PostgreSQL's own that decide what values mean, how they are written, or which names are found.
 const KEPT: [&str; 20] = [
@@ -49,9 +51,54 @@ const MODULES_LEFT_OUT: [&str; 14] = [
     "timescaledb",
 ];
 
+/// A statement that gives a database what its dump names, and which `pg_restore` does not restore.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// The SQL, of quoted names and values.
+    pub sql: String,
+    /// What is lost without it.
+    pub what: String,
+}
+
+/// What becomes of the settings of a dumped database. Whoever restores for real (`fetch` prints the commands) uses the same, so
+/// that what was proved is what is done.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// Those that the restored database gets.
+    pub kept: Vec<Statement>,
+    /// Those that it does not get, without their values.
+    pub left_out: Vec<String>,
+    /// Those that every drill sets itself, whatever the dump says.
+    pub of_every_drill: Vec<String>,
+}
+
+/// The settings of the database that was dumped. Those of roles in it are left out, unless they are restored with the other
+/// `access` to it (see [`super::database_access`]).
+pub fn of_database(name: &DatabaseName, toc: &Toc, access: bool) -> Settings {
+    let mut sorted = Settings::default();
+    for setting in toc.settings().iter().filter(|setting| !access || setting.role.is_none()) {
+        if is_of_every_drill(setting) {
+            sorted.of_every_drill.push(shown(setting));
+        } else if is_kept(setting) {
+            let database = quote_identifier(name.as_str());
+            let sql = format!("ALTER DATABASE {database} SET {}", assignment(setting));
+            sorted.kept.push(Statement { sql, what: shown(setting) });
+        } else {
+            sorted.left_out.push(shown(setting));
+        }
+    }
+    sorted
+}
+
+/// The setting as SQL has it, behind `SET`.
+pub(super) fn assignment(setting: &DatabaseSetting) -> String {
+    let values: Vec<String> = setting.values.iter().map(|value| quote_literal(value)).collect();
+    format!("{} TO {}", quote_identifier(&setting.name), values.join(", "))
+}
+
 /// Whether the drill's database gets this setting. Those of a role are for its own sessions, and no role but the drill's
 /// own logs in.
-pub fn is_kept(setting: &DatabaseSetting) -> bool {
+fn is_kept(setting: &DatabaseSetting) -> bool {
     let name = setting.name.to_ascii_lowercase();
     setting.role.is_none()
         && match name.split_once('.') {
@@ -84,7 +131,7 @@ pub fn is_kept_of_role(role: &str, name: &str) -> bool {
 }
 
 /// Whether a drill sets it itself, whatever the dump says: that it is not the dump's is no news.
-pub fn is_of_every_drill(setting: &DatabaseSetting) -> bool {
+fn is_of_every_drill(setting: &DatabaseSetting) -> bool {
     setting.name.eq_ignore_ascii_case("event_triggers")
 }
 
