@@ -4,7 +4,7 @@ use super::{code, finding};
 use crate::format::pg_custom::{LeftOut, LeftOutEntry, QualifiedName};
 use crate::model::codes;
 use crate::model::failure::Failure;
-use crate::model::human::count;
+use crate::model::human::{count, one_line};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, LeftOutRecord, Severity};
 use crate::template::{NeededTable, Template};
@@ -90,6 +90,10 @@ pub fn not_verified(database: &DatabaseName, left_out: &LeftOut) -> Vec<String> 
             count(more as u64)
         ));
     }
+    sentences.extend(left_out.through_functions.iter().take(SENTENCES).map(|view| {
+        let view = one_line(&view.to_string(), 200);
+        format!("{database}: whether {view} has all its rows: a function fills it, which may read what is not restored")
+    }));
     sentences
 }
 
@@ -121,6 +125,17 @@ mod tests {
             without_rows: [QualifiedName { schema: "public".to_owned(), name: "t".to_owned() }].into(),
             ..LeftOut::default()
         }
+    }
+
+    #[test]
+    fn a_view_that_may_lack_rows_is_not_verified() {
+        let view = QualifiedName { schema: "public".to_owned(), name: "m".to_owned() };
+        let left_out = LeftOut { through_functions: [view].into(), ..left_out() };
+        let said = not_verified(&"shop".parse().unwrap(), &left_out);
+        assert!(
+            said[1].starts_with("shop: whether public.m has all its rows: a function fills it"),
+            "{said:?}"
+        );
     }
 
     #[test]

@@ -97,6 +97,11 @@ fn what_is_left_out_is_listed_and_no_check_takes_it_for_empty() {
     world
         .dumped("other", &[], &other)
         .keys("other", "after_restore = \"UPDATE lines SET id = 1 / (id - 7)\"");
+    // A hook that would take a table for empty.
+    world.dumped("third", &[], &other).keys(
+        "third",
+        "ignore = [{ kind = \"TABLE DATA\", name = \"public.lines\" }]\nafter_restore = \"CREATE TABLE n AS SELECT * FROM lines\"",
+    );
     world.sql("hidden", "shop", "SELECT word FROM words", "empty = true");
     world.template.checks.push(
         "type = \"sql\"\nname = \"parted\"\ndatabase = \"shop\"\nquery = \"SELECT id FROM events WHERE id < 0\"\nempty = true\n"
@@ -104,11 +109,11 @@ fn what_is_left_out_is_listed_and_no_check_takes_it_for_empty() {
     );
     let outcome = world.drill(&[]);
     let verdict = outcome.failed(3, "hook_failed");
-    let message = verdict["failure"]["message"].as_str().unwrap();
     assert!(
-        message.contains("after_restore failed with SQLSTATE 22012 at UPDATE lines SET id …"),
+        verdict.to_string().contains("after_restore failed with SQLSTATE 22012 at UPDATE lines SET id …"),
         "{outcome}"
     );
+    assert_eq!(outcome.database("third")["hooks"][0]["sqlstate"], "55000", "{outcome}");
     assert_eq!(outcome.database("other")["hooks"][0]["sqlstate"], "22012", "{outcome}");
     for (check, table) in [("hidden", "public.big"), ("parted", "public.events_1")] {
         let check = outcome.check(check);

@@ -23,6 +23,11 @@ impl Ignored {
             && self.name.as_deref().is_none_or(|name| fits(name, path))
     }
 
+    /// Whether it means this object, and says its name.
+    pub fn names(&self, kind: ObjectKind, path: &str) -> bool {
+        self.name.is_some() && self.means(kind, path)
+    }
+
     /// Whether it means everything, which is a slip.
     pub fn means_everything(&self) -> bool {
         self.kind.is_none() && self.name.as_deref().is_none_or(|name| name.chars().all(|c| c == '*'))

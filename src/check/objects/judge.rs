@@ -46,6 +46,19 @@ impl Judge<'_> {
         self.ignored.iter().any(|ignored| ignored.means(kind, path))
     }
 
+    /// Those that the template does not leave out.
+    fn looked_at<'o>(&self, objects: &'o [CatalogObject]) -> impl Iterator<Item = &'o CatalogObject> {
+        objects.iter().filter(|object| !self.ignores(object.kind, &object.path()))
+    }
+
+    /// Those that the template leaves out by their names. What belongs to one of them goes with it.
+    fn left_out_by_name<'o>(&self, objects: &'o [CatalogObject]) -> impl Iterator<Item = &'o CatalogObject> {
+        let is_named = |object: &&CatalogObject| {
+            self.ignored.iter().any(|ignored| ignored.names(object.kind, &object.path()))
+        };
+        objects.iter().filter(is_named)
+    }
+
     /// What a finding is about.
     pub fn subject(&self, kind: ObjectKind, path: &str) -> String {
         human::one_line(&format!("{}: {} {path}", self.database, kind.word()), 200)
@@ -61,14 +74,17 @@ impl Judge<'_> {
         let mut judged = Judged::default();
         let known: BTreeMap<ObjectName<'_>, &CatalogObject> =
             restored.iter().map(|object| (object.key(), object)).collect();
-        let missing = Absent::of(recorded, &known);
+        let missing = Absent::of(self.looked_at(recorded), &known);
+        let left_out = Absent::of(self.left_out_by_name(recorded), &known);
         for object in recorded.iter().filter(|object| object.kind != ObjectKind::Other) {
-            if self.ignores(object.kind, &object.path()) {
+            let found = known.get(&object.key());
+            let is_ignored = self.ignores(object.kind, &object.path());
+            if is_ignored || (found.is_none() && left_out.has_its_owner(object)) {
                 judged.ignored += 1;
                 continue;
             }
             judged.objects += 1;
-            match known.get(&object.key()) {
+            match found {
                 Some(found) => judged.findings.extend(self.differing(object, found)),
                 None if missing.has_its_owner(object) => {}
                 None => judged.findings.push(self.missing(object, missing.belonging_to(object))),
@@ -151,10 +167,12 @@ impl Judge<'_> {
         let had: BTreeSet<ObjectName<'_>> = recorded.iter().map(CatalogObject::key).collect();
         let known: BTreeMap<ObjectName<'_>, &CatalogObject> =
             recorded.iter().map(|object| (object.key(), object)).collect();
-        let added = Absent::of(restored, &known);
+        let added = Absent::of(self.looked_at(restored), &known);
+        let left_out = Absent::of(self.left_out_by_name(restored), &known);
         let is_told = |object: &&CatalogObject| {
             !had.contains(&object.key())
                 && !added.has_its_owner(object)
+                && !left_out.has_its_owner(object)
                 && object.key() != (ObjectKind::Extension, "", "", "plpgsql")
                 && !self.ignores(object.kind, &object.path())
         };
@@ -181,7 +199,7 @@ fn enabled(letter: &str) -> &'static str {
     }
 }
 
-/// What one side has and the other lacks, as far as other objects belong to it.
+/// What one side has and the other lacks of these objects, as far as other objects belong to it.
 struct Absent<'a> {
     schemas: BTreeSet<&'a str>,
     /// By schema and name, with the number of objects that belong to each.
@@ -189,10 +207,13 @@ struct Absent<'a> {
 }
 
 impl<'a> Absent<'a> {
-    fn of(all: &'a [CatalogObject], known: &BTreeMap<ObjectName<'_>, &CatalogObject>) -> Self {
-        let absent = || all.iter().filter(|object| !known.contains_key(&object.key()));
-        let schemas = absent().filter(|object| object.kind == ObjectKind::Schema);
-        let relations = absent().filter(|object| {
+    fn of(
+        all: impl Iterator<Item = &'a CatalogObject>,
+        known: &BTreeMap<ObjectName<'_>, &CatalogObject>,
+    ) -> Self {
+        let absent: Vec<&CatalogObject> = all.filter(|object| !known.contains_key(&object.key())).collect();
+        let schemas = absent.iter().filter(|object| object.kind == ObjectKind::Schema);
+        let relations = absent.iter().filter(|object| {
             matches!(
                 object.kind,
                 ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView | ObjectKind::Domain
@@ -202,7 +223,7 @@ impl<'a> Absent<'a> {
             schemas: schemas.map(|object| object.name.as_str()).collect(),
             relations: relations.map(|object| ((object.schema.as_str(), object.name.as_str()), 0)).collect(),
         };
-        for object in absent() {
+        for object in &absent {
             if let Some(number) = absent_ones.relations.get_mut(&(&*object.schema, &*object.table)) {
                 *number += 1;
             }

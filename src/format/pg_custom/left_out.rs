@@ -16,6 +16,8 @@ use crate::model::human::one_line;
 const SPECIAL: [&str; 5] = ["ENCODING", "STDSTRINGS", "SEARCHPATH", "DATABASE", "DATABASE PROPERTIES"];
 /// Kinds of entries that an archive has of members of an extension.
 const OF_MEMBERS: [&str; 5] = ["TABLE DATA", "SEQUENCE SET", "ACL", "COMMENT", "SECURITY LABEL"];
+/// Schemas that every database has: what is in them, or said of them, goes with no extension.
+const SYSTEM_SCHEMAS: [&str; 2] = ["pg_catalog", "information_schema"];
 /// Kinds of entries through which a materialized view reads tables.
 const READING: [&str; 2] = ["VIEW", "MATERIALIZED VIEW"];
 
@@ -43,6 +45,8 @@ pub struct LeftOut {
     pub without_rows: BTreeSet<QualifiedName>,
     /// Tables that are restored, and lack rows or the partitions and heirs that have them.
     pub partial: BTreeSet<QualifiedName>,
+    /// Materialized views that a function fills, which may read rows that are not restored.
+    pub through_functions: BTreeSet<QualifiedName>,
     /// Sequences whose position is not restored.
     pub sequences: BTreeSet<QualifiedName>,
     /// Extensions that are not restored.
@@ -189,11 +193,20 @@ impl<'a> Picked<'a> {
         let mut found = Vec::new();
         for entry in self.toc.entries.iter().filter(|entry| OF_MEMBERS.contains(&&*entry.desc)) {
             let of_none = !entry.dependencies.iter().any(|id| self.by_id.contains_key(id));
-            let schema = entry.namespace.as_deref().or_else(|| entry.tag.strip_prefix("SCHEMA "));
+            let of_schema = entry.namespace.is_none().then(|| entry.tag.strip_prefix("SCHEMA ")).flatten();
+            let schema = entry.namespace.as_deref().or(of_schema);
             let Some(schema) = schema.filter(|_| of_none && !entry.dependencies.is_empty()) else { continue };
+            if SYSTEM_SCHEMAS.contains(&schema) || of_schema == Some("public") {
+                continue;
+            }
+            // The extension that is created in a schema does not own it, if it is in the archive.
+            let is_listed =
+                || self.toc.entries.iter().any(|entry| entry.desc == "SCHEMA" && entry.tag == schema);
             let owns = |extension: &&&Entry| {
-                let own = self.toc.extension_schema(&extension.tag);
-                kept.is_empty() || own.as_deref() == Some(schema) || is_named_like(schema, &extension.tag)
+                is_named_like(schema, &extension.tag)
+                    || (self.toc.extension_schema(&extension.tag).as_deref() == Some(schema)
+                        && (of_schema.is_none() || !is_listed()))
+                    || (kept.is_empty() && of_schema.is_none())
             };
             if let Some(extension) = gone.iter().find(owns) {
                 found.push((entry.dump_id, format!("it belongs to {}", shown(extension))));
@@ -257,27 +270,47 @@ impl<'a> Picked<'a> {
 
     /// A materialized view would be filled without rows that its source had.
     fn views_of_missing_rows(&mut self, lacking: &BTreeSet<i32>) {
-        let mut reading = lacking.clone();
-        let mut open: Vec<i32> = lacking.iter().copied().collect();
-        let mut views = BTreeSet::new();
-        while let Some(id) = open.pop() {
-            for entry in self.dependents.get(&id).into_iter().flatten() {
-                if READING.contains(&&*entry.desc) && reading.insert(entry.dump_id) {
-                    views.insert((entry.namespace.as_deref(), entry.tag.as_str()));
-                    open.push(entry.dump_id);
-                }
-            }
-        }
+        let views = self.views_over(lacking);
         for entry in self.toc.entries.iter().filter(|entry| entry.desc == "MATERIALIZED VIEW DATA") {
-            if views.contains(&(entry.namespace.as_deref(), entry.tag.as_str())) {
+            if views.contains(&QualifiedName::of(entry)) {
                 let why = "not all rows that it reads are restored";
                 self.why.entry(entry.dump_id).or_insert_with(|| why.to_owned());
             }
         }
     }
 
+    /// Materialized views that are filled through functions. What a function reads is in no archive.
+    fn filled_through_functions(&self) -> BTreeSet<QualifiedName> {
+        let functions = self.toc.entries.iter().filter(|entry| entry.desc == "FUNCTION");
+        let views = self.views_over(&functions.map(|entry| entry.dump_id).collect());
+        let filled =
+            self.toc.entries.iter().filter(|entry| {
+                entry.desc == "MATERIALIZED VIEW DATA" && !self.why.contains_key(&entry.dump_id)
+            });
+        filled.map(QualifiedName::of).filter(|name| views.contains(name)).collect()
+    }
+
+    /// Views that read one of these entries, through other views too.
+    fn views_over(&self, entries: &BTreeSet<i32>) -> BTreeSet<QualifiedName> {
+        let mut reading = entries.clone();
+        let mut open: Vec<i32> = entries.iter().copied().collect();
+        let mut views = BTreeSet::new();
+        while let Some(id) = open.pop() {
+            for entry in self.dependents.get(&id).into_iter().flatten() {
+                if READING.contains(&&*entry.desc) && reading.insert(entry.dump_id) {
+                    views.insert(QualifiedName::of(entry));
+                    open.push(entry.dump_id);
+                }
+            }
+        }
+        views
+    }
+
     fn finish(self, lacking: &BTreeSet<i32>, unmatched: Vec<String>) -> LeftOut {
         let mut left_out = LeftOut { unmatched, ..LeftOut::default() };
+        if !lacking.is_empty() {
+            left_out.through_functions = self.filled_through_functions();
+        }
         for entry in &self.toc.entries {
             let Some(why) = self.why.get(&entry.dump_id) else { continue };
             left_out.entries.push(LeftOutEntry {
@@ -363,6 +396,24 @@ mod tests {
     }
 
     #[test]
+    fn a_materialized_view_that_a_function_fills_may_lack_rows() {
+        let mut toc = toc();
+        toc.entries = vec![
+            entry(1, "TABLE", "t", &[]),
+            entry(2, "TABLE DATA", "t", &[1]),
+            entry(3, "FUNCTION", "f()", &[]),
+            entry(4, "VIEW", "v", &[3]),
+            entry(5, "MATERIALIZED VIEW", "m", &[4]),
+            entry(6, "MATERIALIZED VIEW DATA", "m", &[5]),
+            entry(7, "MATERIALIZED VIEW", "n", &[]),
+            entry(8, "MATERIALIZED VIEW DATA", "n", &[7]),
+        ];
+        let left_out = toc.leave_out(&[rule("TABLE DATA", "t")], &[]);
+        assert_eq!((left_out.ids(), left_out.through_functions), ([2].into(), [name("", "m")].into()));
+        assert!(toc.leave_out(&[rule("VIEW", "v")], &[]).through_functions.is_empty());
+    }
+
+    #[test]
     fn a_table_takes_all_along_that_depends_on_it() {
         let (what, left_out) = left_out(&[rule("TABLE", "app.tenant")]);
         for expected in ["TABLE app.tenant", "TABLE DATA app.tenant", "MATERIALIZED VIEW app.tenant_count"] {
@@ -403,6 +454,33 @@ mod tests {
         assert_eq!(left_out.entries[2].why, "it belongs to EXTENSION pg_cron");
         assert_eq!(left_out.unmatched, ["ignore_extensions: postgis"]);
         assert_eq!(left_out.extensions, ["pg_cron".to_owned()].into());
+    }
+
+    #[test]
+    fn privileges_of_the_systems_schemas_stay_when_the_last_extension_goes() {
+        let mut toc = toc();
+        let in_schema = |schema: &str, entry: Entry| Entry { namespace: Some(schema.to_owned()), ..entry };
+        let trgm = "CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;";
+        toc.entries = vec![
+            Entry { defn: trgm.to_owned(), ..entry(1, "EXTENSION", "pg_trgm", &[]) },
+            entry(2, "ACL", "SCHEMA public", &[70]),
+            entry(3, "COMMENT", "SCHEMA public", &[70]),
+            entry(4, "ACL", "SCHEMA pg_catalog", &[71]),
+            in_schema("pg_catalog", entry(5, "ACL", "FUNCTION pg_ls_dir(text)", &[72])),
+            in_schema("information_schema", entry(6, "ACL", "TABLE tables", &[73])),
+            entry(7, "ACL", "SCHEMA other", &[74]),
+            in_schema("public", entry(8, "ACL", "FUNCTION similarity(text, text)", &[75])),
+        ];
+        let left_out = toc.leave_out(&[], &["pg_trgm".to_owned()]);
+        assert_eq!(left_out.ids(), [1, 8].into());
+        let ext = "CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA ext;";
+        toc.entries = vec![
+            Entry { defn: ext.to_owned(), ..entry(1, "EXTENSION", "pg_trgm", &[]) },
+            entry(2, "ACL", "SCHEMA ext", &[70]),
+        ];
+        assert_eq!(toc.leave_out(&[], &["pg_trgm".to_owned()]).ids(), [1, 2].into());
+        toc.entries.push(entry(3, "SCHEMA", "ext", &[]));
+        assert_eq!(toc.leave_out(&[], &["pg_trgm".to_owned()]).ids(), [1].into());
     }
 
     #[test]

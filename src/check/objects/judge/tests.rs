@@ -153,6 +153,44 @@ fn what_the_template_ignores_is_counted() {
     assert_eq!((judged.objects, judged.ignored, codes(&judged)), (9, 1, vec![]));
 }
 
+fn without_table() -> Vec<CatalogObject> {
+    source().into_iter().filter(|object| object.table != "t" && object.name != "t").collect()
+}
+
+#[test]
+fn what_belonged_to_a_lost_object_of_an_ignored_kind_is_told() {
+    let ignored = [Ignored { kind: Some(ObjectKind::Table), name: None }];
+    let judged = judged(&without_table(), Depth::Definitions, &ignored);
+    let expected = [
+        ("default_missing", "shop: default public.t.n"),
+        ("index_missing", "shop: index public.t.i"),
+        ("constraint_missing", "shop: constraint public.t.c"),
+        ("trigger_missing", "shop: trigger public.t.g"),
+    ];
+    assert_eq!((judged.objects, judged.ignored, codes(&judged)), (9, 1, expected.to_vec()));
+}
+
+#[test]
+fn what_belonged_to_a_lost_object_that_is_ignored_by_name_is_ignored_and_not_verified() {
+    let ignored = [Ignored { kind: None, name: Some("public.t".to_owned()) }];
+    let lost = judged(&without_table(), Depth::Definitions, &ignored);
+    assert_eq!((lost.objects, lost.ignored, codes(&lost)), (5, 5, vec![]));
+    let restored: Vec<CatalogObject> = source().into_iter().filter(|object| object.name != "i").collect();
+    let there = judged(&restored, Depth::Definitions, &ignored);
+    assert_eq!((there.ignored, codes(&there)), (1, vec![("index_missing", "shop: index public.t.i")]));
+}
+
+#[test]
+fn what_was_added_to_an_ignored_kind_is_told() {
+    let mut restored = source();
+    restored.push(object(ObjectKind::Table, "", "u"));
+    restored.push(object(ObjectKind::Trigger, "u", "ug"));
+    let of = |kind, name: Option<&str>| [Ignored { kind, name: name.map(str::to_owned) }];
+    let by_kind = judged(&restored, Depth::Names, &of(Some(ObjectKind::Table), None));
+    assert_eq!(codes(&by_kind), [("object_added", "shop: trigger public.u.ug")]);
+    assert_eq!(codes(&judged(&restored, Depth::Names, &of(None, Some("public.u")))), []);
+}
+
 #[test]
 fn names_stay_on_their_line() {
     let judge = Judge { database: &"shop".parse().unwrap(), ignored: &[], depth: Depth::Names };
