@@ -32,7 +32,7 @@ use crate::sandbox::labels::Ownership;
 use crate::sandbox::owner::Owner;
 use crate::sandbox::teardown::teardown;
 use crate::store::Store;
-use crate::template::{Backup, Template};
+use crate::template::{Backup, Template, TemplateServer};
 use report::SourceContent;
 
 pub use report::{
@@ -80,16 +80,29 @@ pub fn databases(template: &Template, only: &[DatabaseName]) -> Result<Vec<Datab
     let databases: Vec<DatabaseName> =
         template.databases.iter().map(|database| database.name.clone()).filter(wanted).collect();
     // Another database of the same name may be on the one source that the template names.
-    let elsewhere = |name: &&DatabaseName| template.server_of(name).name != template.first_server().name;
+    let source = source_server(template)?.name;
+    let elsewhere = |name: &&DatabaseName| template.server_of(name).name != source;
     if let Some(name) = databases.iter().find(elsewhere) {
         let server = template.server_of(name).name.section();
         return Err(Failure::config(
             codes::BACKUP_MISSING,
-            format!("the template does not say where to dump {name}: it is of [{server}], and [backup] names the source of [{}]", template.first_server().name.section()),
+            format!("the template does not say where to dump {name}: it is of [{server}], and [backup] names the source of [{}]", source.section()),
         )
         .hint("--only names the databases to dump; dump those of other servers with `pg_dump --format=custom`"));
     }
     Ok(databases)
+}
+
+/// The server whose source `[backup]` names.
+fn source_server(template: &Template) -> Result<TemplateServer<'_>> {
+    let source = template.source_server();
+    let server = template.servers().find(|server| Some(&server.name) == source.as_ref());
+    server.ok_or_else(|| {
+        let message = "the template does not say which server's databases [backup] dumps: it has several servers and no [postgres]";
+        Failure::config(codes::BACKUP_MISSING, message).hint(
+            "name the server that is dumped [postgres]; dump databases of others with `pg_dump --format=custom`",
+        )
+    })
 }
 
 /// What a backup would write.
@@ -160,7 +173,7 @@ impl Job {
                 + TimeDelta::from_std(self.template.timeout).unwrap_or_default(),
             kept: false,
         };
-        let image = &self.template.first_server().settings.image;
+        let image = &source_server(&self.template)?.settings.image;
         let started = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Failure::cancelled()),
@@ -280,4 +293,39 @@ struct Pass<'a> {
     fingerprint_key: Option<&'a FingerprintKey>,
     cancel: &'a CancellationToken,
     progress: &'a (dyn Fn(&str) + Sync),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::testing::minimal_with;
+    use crate::template::{Environment, Purpose, parse};
+
+    const TWO: &str = "name = \"shop\"\nserver = \"aaa\"\n\n[servers.legacy]\nimage = \"postgres:15\"\n[[databases]]\n\
+        name = \"old\"\nserver = \"legacy\"\n\n[[checks]]";
+
+    fn refused(text: &str, only: &str) -> Option<Failure> {
+        let template = parse(text, "t.toml", &Environment::default(), Purpose::Drill).unwrap();
+        databases(&template, &[only.parse().unwrap()]).err()
+    }
+
+    #[test]
+    fn of_several_servers_that_of_postgres_is_dumped_and_no_other() {
+        let without =
+            minimal_with("name = \"shop\"\n\n[[checks]]", TWO).replace("[postgres]", "[servers.aaa]");
+        for only in ["shop", "old"] {
+            let failure = refused(&without, only).unwrap();
+            assert_eq!(failure.code, codes::BACKUP_MISSING);
+            assert!(failure.message.contains("several servers and no [postgres]"), "{failure}");
+        }
+        let with = minimal_with("name = \"shop\"\n\n[[checks]]", &TWO.replace("server = \"aaa\"\n", ""));
+        assert!(refused(&with, "shop").is_none());
+        let failure = refused(&with, "old").unwrap();
+        assert!(failure.message.contains("where to dump old: it is of [servers.legacy]"), "{failure}");
+        let only = with
+            .replace("[postgres]", "[servers.legacy]")
+            .replace("[servers.legacy]\nimage = \"postgres:15\"\n", "");
+        let only = only.replace("name = \"shop\"\n\n", "name = \"shop\"\nserver = \"legacy\"\n\n");
+        assert!(refused(&only, "old").is_none(), "there is only one");
+    }
 }

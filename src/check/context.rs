@@ -56,8 +56,6 @@ pub struct Stack {
     pub ownership: Ownership,
     /// How its containers reach each other.
     pub network: StackNetwork,
-    /// The container that others of the stack are asked from.
-    pub inside: String,
     /// The containers of its services, by the service's name.
     pub services: BTreeMap<String, String>,
     /// Where all share one loopback: the ports on which something listened before there was any data.

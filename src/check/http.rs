@@ -20,6 +20,7 @@ use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 use crate::sandbox::exit_status::KILLED;
 use crate::sandbox::http::{self, Reply};
+use crate::target::postgres::{Server, Servers};
 use crate::template::Template;
 
 findings! {
@@ -149,13 +150,20 @@ const RETRY: Duration = Duration::from_millis(300);
 /// Characters of a body that are shown on request.
 const BODY_SHOWN: usize = 300;
 
+/// The server whose container it is asked from: its own. What another server's dump does there, and that its memory is used
+/// up, has nothing to do with this check.
+fn asked_from<'a>(check: &Http, servers: &'a Servers) -> &'a Server {
+    let first = check.databases.first().expect("a check names a database");
+    &servers.of(first).server
+}
+
 /// Asks until the answer is right, the service has ended, or the time is over.
 ///
 /// # Errors
 /// If the engine cannot say how the service is.
 async fn run(check: &Http, context: &Context<'_>) -> Result<Outcome> {
     let tools = context.tools;
-    let from = &tools.stack.inside;
+    let from = &asked_from(check, &tools.servers).container;
     let began = Instant::now();
     let mut requests = 0u64;
     loop {

@@ -84,7 +84,7 @@ pub fn looked_at_by_no_check(template: &DrillTemplate) -> Vec<String> {
         let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
         (!names.is_empty()).then(|| format!("{}: {what}", human::one_line(&names.join(", "), 400)))
     };
-    let left_out: Vec<&DatabaseName> = template.left_out.iter().collect();
+    let left_out: Vec<&DatabaseName> = template.left_out.iter().map(|database| &database.name).collect();
     let of_no_check = without(&|_| true);
     let not_compared = without(&|check| check.compares_with_source());
     [
@@ -104,6 +104,7 @@ pub fn looked_at_by_no_check(template: &DrillTemplate) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::check::{Findings, Verified};
+    use crate::template::Database;
     use crate::template::testing::template;
 
     fn checked(template: crate::template::Template) -> DrillTemplate {
@@ -145,7 +146,8 @@ mod tests {
     #[test]
     fn databases_that_checks_pass_over_are_named() {
         let mut template = template();
-        template.left_out = vec!["c".parse().unwrap()];
+        let left_out = template.databases[0].clone();
+        template.left_out = vec![Database { name: "c".parse().unwrap(), ..left_out }];
         let told = looked_at_by_no_check(&checked(template));
         assert_eq!(told[0], "c: not drilled: --only left them out");
         assert_eq!(told[1], "b: restored, and looked at by no check of the template");

@@ -30,6 +30,8 @@ const SKIPPED: &str = "roles, owners and privileges were not restored (access = 
     that an application could log in and do its work";
 const ABSENT: &str = "roles, owners and privileges were not restored, since the recovery set has no globals: it was not shown \
     that an application could log in and do its work";
+const ELSEWHERE: &str = "roles, owners and privileges were not restored, since the globals in the store are of another server's source: \
+    it was not shown that an application could log in and do its work";
 const FAILED: &str = "roles, owners and privileges were not restored, since the globals cannot be used";
 
 /// What became of roles.
@@ -64,6 +66,12 @@ pub(super) async fn restore_roles(
     if wanted == Some(Access::Skip) {
         return without(AccessStatus::Skipped, SKIPPED, None).await;
     }
+    // Roles of another source would make up a server that never was.
+    if drill.template.source_server().as_ref() != Some(&first.name) {
+        let failure = (wanted == Some(Access::Restore))
+            .then(|| missing(format!("none are known of [{}]", first.name.section())));
+        return without(AccessStatus::Absent, ELSEWHERE, failure).await;
+    }
     let outcome = async {
         match find(drill, plan, wanted == Some(Access::Restore)).await? {
             Some(found) => {
@@ -92,8 +100,10 @@ pub(super) async fn restore_roles(
 /// The globals that go with the recovery set; none, if there are none and they are not `required`.
 async fn find(drill: &Drill, plan: &DrillPlan, required: bool) -> Result<Option<Found>> {
     let keys = drill.template.key_pattern()?;
-    let times: BTreeSet<DateTime<Utc>> =
-        plan.recovery_set.points.iter().map(|point| point.taken_at).collect();
+    let source = drill.template.source_server();
+    let points = plan.recovery_set.points.iter();
+    let of_it = points.filter(|point| Some(drill.template.server_of(&point.database).name) == source);
+    let times: BTreeSet<DateTime<Utc>> = of_it.map(|point| point.taken_at).collect();
     for taken_at in times.iter().rev() {
         let promised = promised(drill, &keys, *taken_at).await?;
         match read(drill, &keys, *taken_at, promised.as_ref()).await? {

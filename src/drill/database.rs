@@ -69,8 +69,6 @@ pub struct DatabaseRestore {
     pub parents: Vec<(DatabaseName, watch::Receiver<RestoreProgress>)>,
     /// Where the result is sent.
     pub done: watch::Sender<RestoreProgress>,
-    /// All databases of the drill.
-    pub siblings: Arc<[DatabaseName]>,
     /// Fetches recovery points.
     pub fetcher: Fetcher,
     /// Permits to fetch.
@@ -281,7 +279,7 @@ impl DatabaseRestore {
         self.record(DatabaseEvent::AccessLeftOut(left_out)).await;
     }
 
-    /// A dump of another of the template's databases under this one's key means that the backup job mixed them up: this
+    /// A dump of another of the server's databases under this one's key means that the backup job mixed them up: this
     /// one has no backup. Any other name may be a rename.
     async fn require_own_dump(&self, arrived: &Arrived) -> Result<()> {
         let BackupContents::PgCustom(toc) = &arrived.contents;
@@ -291,7 +289,7 @@ impl DatabaseRestore {
         }
         let dumped_shown = crate::model::human::one_line(dumped, 80);
         let text = format!("the dump under {} was made of a database named {dumped_shown}", self.point.key);
-        if self.siblings.iter().any(|sibling| sibling.as_str() == dumped) {
+        if self.template.has_sibling(&self.point.database, dumped) {
             return Err(Failure::bad(codes::WRONG_DATABASE, text).hint(
                 "the backup job mixed databases up: compare its database names with its object names",
             ));

@@ -101,9 +101,11 @@ pub async fn restore_and_check(
     }
 }
 
-/// Databases of servers that no globals are known of: `backup` writes those of the first.
+/// Databases of servers that no globals are known of, beside those of the server that `backup` writes them of.
 fn restored_elsewhere(drill: &Drill, target: &RestoreTarget) -> Option<String> {
     let first = &target.first().name;
+    // If that one is left out, something else says it of all.
+    drill.template.source_server().filter(|source| source == first)?;
     let databases = drill.template.databases.iter().filter(|database| database.server_name() != *first);
     let names: Vec<&str> = databases.map(|database| database.name.as_str()).collect();
     (!names.is_empty()).then(|| {
@@ -196,7 +198,6 @@ fn spawn_databases(
 ) -> Waiting {
     let workers = Arc::new(Semaphore::new(jobs));
     let fetching = Arc::new(Semaphore::new(FETCHES));
-    let siblings: Arc<[DatabaseName]> = plan.waves.iter().flatten().cloned().collect();
     let mut waiting = Waiting::new();
     // In restore order, so that every parent has its channel before its children look for it.
     for name in plan.waves.iter().flatten() {
@@ -218,7 +219,6 @@ fn spawn_databases(
             point: point.clone(),
             parents: parents.collect(),
             done,
-            siblings: Arc::clone(&siblings),
             fetcher,
             fetching: Arc::clone(&fetching),
             workers: Arc::clone(&workers),

@@ -36,7 +36,6 @@ impl RestoreTarget {
             ownership: self.stack.ownership.clone(),
             network: self.stack.network.clone(),
             listening: self.stack.listening.clone(),
-            inside: self.first().container.clone(),
             services: containers.map(|made| (made.spec.service.clone(), made.id.clone())).collect(),
         }
     }

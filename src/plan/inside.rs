@@ -107,15 +107,14 @@ fn lacking_tables<'a>(
     lacking
 }
 
-/// A dump of another of the template's databases means that the backup job mixed them up. Any other name may be a
+/// A dump of another of the server's databases means that the backup job mixed them up. Any other name may be a
 /// rename.
 fn other_database(template: &Template, point: &RecoveryPoint, contents: &Contents) -> Option<Finding> {
     let dumped = &contents.archive.database;
     if *dumped == point.database.as_str() {
         return None;
     }
-    let mut siblings = template.databases.iter().map(|d| &d.name).chain(&template.left_out);
-    let (severity, code) = if siblings.any(|sibling| sibling.as_str() == dumped) {
+    let (severity, code) = if template.has_sibling(&point.database, dumped) {
         (Severity::Error, code::inside::WRONG_DATABASE)
     } else {
         (Severity::Warning, code::inside::DATABASE_RENAMED)

@@ -219,6 +219,8 @@ pub fn postgres(ownership: &Ownership, attachment: Attachment, needs: &PostgresN
         ("POSTGRES_PASSWORD", needs.password.clone()),
         // The default trusts every connection from inside the container; ours must prove themselves like any other.
         ("POSTGRES_INITDB_ARGS", Secret::new("--auth-host=scram-sha-256 --auth-local=trust")),
+        // And from other containers, whatever the image says: servers of one stack are not each other's superusers.
+        ("POSTGRES_HOST_AUTH_METHOD", Secret::new("scram-sha-256")),
         ("PRELOAD", Secret::new(needs.preload.join(" "))),
         // For the image's own entrypoint, and for programs that are run beside the server.
         ("PGPORT", Secret::new(port.as_str())),

@@ -98,7 +98,7 @@ impl Surveyor {
         let listed = listed?;
         let set = plan::choose(template, &self.pattern, &listed.listing, at);
         let known: BTreeSet<DatabaseName> =
-            template.databases.iter().map(|d| &d.name).chain(&template.left_out).cloned().collect();
+            template.whole_file().map(|database| database.name.clone()).collect();
         let turn = Semaphore::new(1);
         let looks = stream::iter(set.points.iter())
             .map(async |point| {

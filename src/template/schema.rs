@@ -81,7 +81,7 @@ pub struct Template {
     pub hints: BTreeMap<String, String>,
     /// Databases of the file that the command line left out.
     #[serde(skip)]
-    pub left_out: Vec<DatabaseName>,
+    pub left_out: Vec<Database>,
     /// The tables that its checks cannot do without: filled in when the checks are read.
     #[serde(skip)]
     pub needed_tables: Vec<NeededTable>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::schema::Template;
+use super::schema::{Database, Template};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
@@ -19,9 +19,8 @@ impl Template {
         self.require_known(only, "--only")?;
         let mut template = self;
         let wanted: BTreeSet<&DatabaseName> = only.iter().collect();
-        let left_out = template.databases.iter().map(|database| &database.name);
-        template.left_out = left_out.filter(|name| !wanted.contains(name)).cloned().collect();
-        template.databases.retain(|database| wanted.contains(&database.name));
+        let is_wanted = |database: &Database| wanted.contains(&database.name);
+        (template.databases, template.left_out) = template.databases.into_iter().partition(is_wanted);
         for database in &mut template.databases {
             database.after.retain(|parent| wanted.contains(parent));
         }

@@ -72,6 +72,30 @@ impl Template {
         self.databases.iter().filter(on_it).map(|database| &database.name)
     }
 
+    /// The databases of the file, with those that the command line left out.
+    pub fn whole_file(&self) -> impl Iterator<Item = &Database> {
+        self.databases.iter().chain(&self.left_out)
+    }
+
+    /// Whether another database of the file has this name, and is restored to the same server. Other servers have names of
+    /// their own: what is called so there says nothing about this one.
+    pub fn has_sibling(&self, database: &DatabaseName, name: &str) -> bool {
+        let own = self.whole_file().find(|own| own.name == *database);
+        self.whole_file().any(|other| {
+            other.name != *database
+                && other.name.as_str() == name
+                && own.is_some_and(|own| own.server_name() == other.server_name())
+        })
+    }
+
+    /// The server whose source `[backup]` dumps: that of `[postgres]`, or the only one. None, if the file has several and no
+    /// `[postgres]`.
+    pub fn source_server(&self) -> Option<ServerName> {
+        let all: BTreeSet<ServerName> = self.whole_file().map(Database::server_name).collect();
+        let is_it = |server: &ServerName| server.is_default() || all.len() == 1;
+        all.iter().find(|server| is_it(server)).cloned()
+    }
+
     /// Whether all its databases are on the server of `[postgres]`.
     pub fn has_only_the_default_server(&self) -> bool {
         self.named_servers.is_empty()
@@ -198,6 +222,33 @@ mod tests {
         assert_eq!(parsed(&all).unwrap().first_server().port(), 5433);
         let said = parsed(&text).unwrap_err();
         assert!(said.contains("missing field `postgres`"), "{said}");
+    }
+
+    #[test]
+    fn only_databases_of_one_server_are_siblings_and_narrowing_changes_nothing() {
+        let third = "[[databases]]\nname = \"oldest\"\nserver = \"legacy\"\n\n[[checks]]";
+        let template = parsed(&two().replacen("[[checks]]", third, 1)).unwrap();
+        let narrowed = template.clone().narrow(&["oldest".parse().unwrap()]).unwrap();
+        for template in [template, narrowed] {
+            let sibling = |name: &str| template.has_sibling(&"oldest".parse().unwrap(), name);
+            assert!(sibling("old"), "it is on the same server");
+            assert!(!sibling("shop") && !sibling("older") && !sibling("oldest") && !sibling("other"));
+            assert_eq!(template.source_server(), Some(ServerName::default()));
+        }
+    }
+
+    #[test]
+    fn the_source_of_backups_does_not_depend_on_the_alphabet() {
+        let named = |text: &str| {
+            let text = text.replacen("[postgres]", "[servers.only]", 1);
+            parsed(&text.replacen("name = \"shop\"\n\n", "name = \"shop\"\nserver = \"only\"\n\n", 1))
+                .unwrap()
+        };
+        assert_eq!(named(MINIMAL).source_server(), Some("only".parse().unwrap()));
+        let several = named(&two());
+        assert_eq!(several.source_server(), None);
+        let narrowed = several.narrow(&["shop".parse().unwrap()]).unwrap();
+        assert_eq!((narrowed.servers().count(), narrowed.source_server()), (1, None));
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::fixtures::{dump, dump_of_15};
-use super::world::{Outcome, World, ago};
+use std::process::Command;
+
+use super::world::{Outcome, World, ago, docker, docker_with};
 
 /// A server of PostgreSQL 15 beside that of `[postgres]`, and a database on it.
 const LEGACY: &str = "[servers.legacy]\nimage = \"${DRILL_POSTGRES_15_IMAGE}\"\nmemory = \"512MiB\"\n\
@@ -81,14 +83,52 @@ fn databases_of_two_major_versions_are_restored_to_their_servers_and_checked_tog
     assert!(outcome.stdout.contains("legacy: PostgreSQL 15"), "{outcome}");
 }
 
+/// An image that lets everybody in who can reach it. It is removed when this value is dropped.
+struct Trusting(String);
+
+impl Trusting {
+    fn of(image: &str) -> Self {
+        let own = Self(format!("restore-drill-test/trusting:{}", std::process::id()));
+        let recipe = format!("FROM {image}\nENV POSTGRES_HOST_AUTH_METHOD=trust\n");
+        docker_with(&["build", "--quiet", "--network=none", "--tag", &own.0, "-"], recipe.as_bytes());
+        own
+    }
+}
+
+impl Drop for Trusting {
+    fn drop(&mut self) {
+        let _ = Command::new("docker").args(["image", "rm", &self.0]).output();
+    }
+}
+
+/// Nobody gets from one server to the other without its password, though the other's image trusts everybody.
+fn assert_strangers_to_each_other(project: &str) {
+    let (first, legacy) = (format!("{project}-postgres-1"), format!("{project}-legacy-1"));
+    let psql =
+        ["exec", &first, "psql", "-w", "-h", "legacy", "-p", "5433", "-U", "postgres", "-c", "SELECT 1"];
+    let tried = Command::new("docker").args(psql).output().expect("there is a docker client");
+    let said = String::from_utf8_lossy(&tried.stderr);
+    assert!(!tried.status.success() && said.contains("no password supplied"), "{said}");
+    // Also from an address that a bridge would give it.
+    let rules = "SELECT DISTINCT auth_method FROM pg_hba_file_rules WHERE type <> 'local'";
+    assert_eq!(docker(&["exec", &legacy, "psql", "-U", "postgres", "-Atc", rules]), "scram-sha-256");
+}
+
 #[test]
 fn a_dump_on_a_server_too_old_names_it_and_what_is_missing_on_the_other_server_is_found() {
     let mut world = world("servers-apart", "id <> 2");
     world.put_dump("ledger", ago(60), dump("ledger"));
     world.template.more.push_str("[[databases]]\nname = \"ledger\"\nserver = \"legacy\"\n");
     world.tables("ledger", "ledger", &["entries"]);
-    let outcome = world.drill(&[]);
-    outcome.failed(1, "no_counterpart");
+    let trusting = Trusting::of(&world.environment["DRILL_POSTGRES_15_IMAGE"]);
+    world.environment.insert("DRILL_POSTGRES_15_IMAGE".to_owned(), trusting.0.clone());
+    let outcome = world.drill(&["--keep"]);
+    assert_strangers_to_each_other(outcome.verdict()["project"].as_str().expect("a text"));
+    assert_eq!(
+        (outcome.code, &outcome.verdict()["failure"]["code"]),
+        (1, &"no_counterpart".into()),
+        "{outcome}"
+    );
     assert_eq!(outcome.check("across")["findings"][0]["subject"], "tenants 2", "{outcome}");
     let error = &outcome.database("ledger")["error"];
     assert_eq!(error["code"], "dump_newer_than_image", "{outcome}");
@@ -98,5 +138,6 @@ fn a_dump_on_a_server_too_old_names_it_and_what_is_missing_on_the_other_server_i
         assert!(message.contains(words), "{words}\n{message}");
     }
     assert!(hint.contains("servers.legacy.image"), "{hint}");
-    world.assert_nothing_left();
+    // What was kept goes before the image does.
+    drop(world);
 }

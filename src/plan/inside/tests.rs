@@ -172,6 +172,18 @@ fn a_dump_of_another_database_is_told_apart_from_a_renamed_one() {
 }
 
 #[test]
+fn what_another_server_calls_its_database_is_no_mix_up() {
+    let mut template = template();
+    template.databases[1].server = Some("legacy".parse().unwrap());
+    let narrowed = template.clone().narrow(&["a".parse().unwrap()]).unwrap();
+    for template in [template, narrowed] {
+        let findings = judged_by(&template, [], |contents| contents.archive.database = "b".to_owned());
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert_eq!(findings[0].1, "database_renamed");
+    }
+}
+
+#[test]
 fn a_dump_that_is_shorter_than_its_contents_say_is_cut_off() {
     assert_eq!(
         judged(|contents| contents.last_data_at = Some(1 << 20)),
