@@ -102,6 +102,8 @@ impl Client {
             [
                 "pg_dumpall",
                 "--globals-only",
+                // By itself it writes in the encoding of the database that it asks.
+                "--encoding=UTF8",
                 "--no-role-passwords",
                 "--no-tablespaces",
                 "--no-password",
@@ -119,6 +121,11 @@ impl Client {
             spec.environment.push(("PGPASSWORD", self.source.password.clone()));
         }
         spec
+    }
+
+    /// Whether dumps hold owners and privileges.
+    pub(super) fn keeps_privileges(&self) -> bool {
+        self.source.privileges
     }
 
     /// The command that lists the archive on its standard input. It reads to the end, though the list stands at the

@@ -114,7 +114,10 @@ async fn dump_under(
         // First, and at once: pg_dump has just read what they are made of, and nothing keeps a function or a grant from being
         // changed.
         let objects = snapshot.objects().await;
-        let access = snapshot.access().await;
+        let access = match task.client.keeps_privileges() {
+            true => recorded(snapshot.access().await),
+            false => without_privileges(),
+        };
         let collations = snapshot.collations().await;
         let tables = snapshot.read(key).await;
         Ok((tables, objects, access, collations, began.elapsed().as_secs_f64()))
@@ -138,13 +141,19 @@ async fn dump_under(
                 }
                 Err(failure) => SourceContent::unread(source, &failure),
             };
-            let (objects, access, collations) = (Some(objects), Some(recorded(access)), Some(collations));
+            let (objects, access, collations) = (Some(objects), Some(access), Some(collations));
             Ok(SourceContent { objects, access, collations, ..content })
         }
         Err(failure) if failure.class == Class::Cancelled => Err(failure),
         Err(failure) => Ok(SourceContent::unread(source, &failure)),
     };
     Ok((dumped, content))
+}
+
+/// What a dump without privileges does not hold is not to be looked for in what is restored of it.
+fn without_privileges<A, B>() -> (Recorded<A>, Recorded<B>) {
+    let reason = || "backup.privileges = false, so the dump holds no privileges".to_owned();
+    (Recorded::Unread { reason: reason() }, Recorded::Unread { reason: reason() })
 }
 
 /// Both, or for both why they were not read.

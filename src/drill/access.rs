@@ -84,7 +84,8 @@ pub(super) async fn restore_roles(
     match outcome.await {
         Ok(Some((found, left_out))) => {
             let record = record(&found, left_out);
-            for sentence in sentences(&found.globals, &record) {
+            let apart = of_another_time(found.record.taken_at, &times(drill, plan));
+            for sentence in sentences(&found.globals, &record).into_iter().chain(apart) {
                 journal.record(Event::NotVerified(sentence)).await;
             }
             journal.record(Event::Access(Box::new(record))).await;
@@ -100,12 +101,15 @@ pub(super) async fn restore_roles(
 /// The globals that go with the recovery set; none, if there are none and they are not `required`.
 async fn find(drill: &Drill, plan: &DrillPlan, required: bool) -> Result<Option<Found>> {
     let keys = drill.template.key_pattern()?;
-    let source = drill.template.source_server();
-    let points = plan.recovery_set.points.iter();
-    let of_it = points.filter(|point| Some(drill.template.server_of(&point.database).name) == source);
-    let times: BTreeSet<DateTime<Utc>> = of_it.map(|point| point.taken_at).collect();
+    let times = times(drill, plan);
+    let mut names_none = false;
     for taken_at in times.iter().rev() {
-        let promised = promised(drill, &keys, *taken_at).await?;
+        let promise = promise(drill, &keys, *taken_at).await?;
+        names_none |= matches!(promise, Promise::None);
+        let promised = match promise {
+            Promise::Globals(globals) => Some(globals),
+            Promise::None | Promise::Unknown => None,
+        };
         match read(drill, &keys, *taken_at, promised.as_ref()).await? {
             Some(found) => return Ok(Some(found)),
             None if promised.is_some() => {
@@ -118,8 +122,9 @@ async fn find(drill: &Drill, plan: &DrillPlan, required: bool) -> Result<Option<
             None => {}
         }
     }
-    // By another job than the dumps, perhaps, at another time of the same night.
-    let near = near(drill, &keys, &times).await?;
+    // By another job than the dumps, perhaps, at another time of the same night; but a backup that wrote none has none, and
+    // those that lie nearby are of another one.
+    let near = if names_none { None } else { near(drill, &keys, &times).await? };
     let found = match near {
         Some(taken_at) => read(drill, &keys, taken_at, None).await?,
         None => None,
@@ -136,16 +141,56 @@ fn missing(message: String) -> Failure {
     )
 }
 
-/// What the manifest of a backup says of its globals. What is wrong with a manifest is for the checks that need it.
-async fn promised(
-    drill: &Drill,
-    keys: &KeyPattern,
-    taken_at: DateTime<Utc>,
-) -> Result<Option<manifest::Globals>> {
+/// The times of the dumps of the server that globals are of.
+fn times(drill: &Drill, plan: &DrillPlan) -> BTreeSet<DateTime<Utc>> {
+    let source = drill.template.source_server();
+    let points = plan.recovery_set.points.iter();
+    let of_it = points.filter(|point| Some(drill.template.server_of(&point.database).name) == source);
+    of_it.map(|point| point.taken_at).collect()
+}
+
+/// What the manifest of a backup says of its globals.
+#[derive(Debug, PartialEq)]
+enum Promise {
+    /// These.
+    Globals(manifest::Globals),
+    /// The backup wrote none.
+    None,
+    /// There is no manifest, or one that an older version wrote, which knew of none.
+    Unknown,
+}
+
+impl Promise {
+    fn of(manifest: Manifest) -> Self {
+        let knows = manifest.databases.iter().any(|database| database.access.is_some());
+        match manifest.globals {
+            Some(globals) => Self::Globals(globals),
+            None if knows => Self::None,
+            None => Self::Unknown,
+        }
+    }
+}
+
+/// What a manifest says. What is wrong with it is for the checks that need it.
+async fn promise(drill: &Drill, keys: &KeyPattern, taken_at: DateTime<Utc>) -> Result<Promise> {
     let key = keys.manifest_key(taken_at);
-    let Some(sealed) = store::whole(&drill.store, &key, manifest::SIZE_LIMIT).await? else { return Ok(None) };
+    let Some(sealed) = store::whole(&drill.store, &key, manifest::SIZE_LIMIT).await? else {
+        return Ok(Promise::Unknown);
+    };
     let opened = layer::open_whole(&format!("the manifest {key}"), &sealed, &drill.identities);
-    Ok(opened.ok().and_then(|json| Manifest::parse(&json).ok()).and_then(|manifest| manifest.globals))
+    Ok(opened.ok().and_then(|json| Manifest::parse(&json).ok()).map_or(Promise::Unknown, Promise::of))
+}
+
+/// That globals were made at another time than dumps, if so.
+fn of_another_time(globals: DateTime<Utc>, dumps: &BTreeSet<DateTime<Utc>>) -> Option<String> {
+    let other = dumps.iter().filter(|time| **time != globals).min_by_key(|time| (**time - globals).abs())?;
+    let shown = |time: DateTime<Utc>| time.format("%Y-%m-%d %H:%M:%S UTC");
+    Some(format!(
+        "roles are of another time than dumps: the globals are of {}, and there are dumps of {}: what was granted or \
+         changed between is not shown",
+        shown(globals),
+        shown(*other)
+    ))
 }
 
 /// The time of the globals nearest to the recovery set, if they may go with it.
@@ -250,6 +295,23 @@ pub(super) fn left_out_sentence(of: &str, left_out: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn globals_of_another_time_are_told() {
+        let at = |hour: i64| DateTime::UNIX_EPOCH + TimeDelta::hours(hour);
+        assert_eq!(of_another_time(at(1), &BTreeSet::from([at(1)])), None);
+        let told = of_another_time(at(1), &BTreeSet::from([at(1), at(4), at(3)])).unwrap();
+        assert!(told.contains("of 1970-01-01 01:00:00 UTC") && told.contains("of 1970-01-01 03:00:00 UTC"));
+    }
+
+    #[test]
+    fn a_manifest_without_globals_says_that_there_are_none_unless_it_is_too_old_to_know() {
+        let mut manifest = crate::model::manifest::tests::of_rows(&[]);
+        manifest.databases[0].access = None;
+        assert_eq!(Promise::of(manifest.clone()), Promise::Unknown);
+        manifest.databases[0].access = Some(manifest::Recorded::Unread { reason: "x".to_owned() });
+        assert_eq!(Promise::of(manifest), Promise::None);
+    }
 
     #[test]
     fn a_verdict_says_what_the_source_had_and_what_nobody_restored() {

@@ -53,6 +53,12 @@ impl Toc {
         named
     }
 
+    /// Whether anything was granted or revoked by it, as far as privileges were dumped at all.
+    #[must_use]
+    pub fn holds_privileges(&self) -> bool {
+        self.entries.iter().any(|entry| ACLS.contains(&entry.desc.as_str()))
+    }
+
     /// The role that owns the database that was dumped.
     #[must_use]
     pub fn database_owner(&self) -> Option<&str> {

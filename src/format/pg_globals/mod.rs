@@ -136,7 +136,7 @@ pub enum GlobalsError {
     /// It ends early.
     #[error("it is cut off")]
     CutOff,
-    /// It is not in UTF-8, which is what `pg_dumpall` writes by default.
+    /// It is not in UTF-8: `pg_dumpall` writes in the encoding of the database that it asks, unless `--encoding` says which.
     #[error("it is not in UTF-8")]
     Encoding,
     /// Its texts are quoted in a way that no server has by itself.

@@ -147,19 +147,62 @@ fn roles(globals: &Globals, known: &[String]) -> Vec<Step> {
     made.map(step).collect()
 }
 
-fn memberships(globals: &Globals) -> Vec<Step> {
-    let step = |membership: &Membership| {
-        let Membership { role, member, admin, inherit, set, grantor } = membership;
-        let mut options = Vec::new();
-        if *admin {
-            options.push("ADMIN OPTION".to_owned());
+/// What a member may do with a role.
+#[derive(Clone, Copy)]
+struct Options {
+    admin: bool,
+    inherit: Option<bool>,
+    set: Option<bool>,
+}
+
+impl Options {
+    /// `pg_dumpall` of PostgreSQL 16 and later says `INHERIT` always, and `SET` only where it is false.
+    fn of(membership: &Membership) -> Self {
+        let Membership { admin, inherit, set, .. } = *membership;
+        Self { admin, inherit, set: set.or(inherit.map(|_| true)) }
+    }
+
+    /// What a member may do to whom a role was granted twice.
+    fn or(self, other: Self) -> Self {
+        let or = |one: Option<bool>, other: Option<bool>| match (one, other) {
+            (Some(one), Some(other)) => Some(one || other),
+            (one, other) => one.or(other),
+        };
+        Self {
+            admin: self.admin || other.admin,
+            inherit: or(self.inherit, other.inherit),
+            set: or(self.set, other.set),
         }
+    }
+
+    fn words(self) -> String {
         let truth = |value: bool| if value { "TRUE" } else { "FALSE" };
-        options.extend(inherit.map(|inherit| format!("INHERIT {}", truth(inherit))));
-        options.extend(set.map(|set| format!("SET {}", truth(set))));
-        let with = if options.is_empty() { String::new() } else { format!(" WITH {}", options.join(", ")) };
-        let plain = format!("GRANT {} TO {}{with}", quote_identifier(role), quote_identifier(member));
-        let by = grantor.as_ref().map(|grantor| format!("{plain} GRANTED BY {}", quote_identifier(grantor)));
+        let all = [
+            self.admin.then(|| "ADMIN OPTION".to_owned()),
+            self.inherit.map(|inherit| format!("INHERIT {}", truth(inherit))),
+            self.set.map(|set| format!("SET {}", truth(set))),
+        ];
+        let options: Vec<String> = all.into_iter().flatten().collect();
+        if options.is_empty() { String::new() } else { format!(" WITH {}", options.join(", ")) }
+    }
+}
+
+fn memberships(globals: &Globals) -> Vec<Step> {
+    let mut united: BTreeMap<(&str, &str), Options> = BTreeMap::new();
+    for membership in &globals.memberships {
+        let options = Options::of(membership);
+        let all = united.entry((&membership.role, &membership.member)).or_insert(options);
+        *all = all.or(options);
+    }
+    let step = |membership: &Membership| {
+        let Membership { role, member, grantor, .. } = membership;
+        let grant = format!("GRANT {} TO {}", quote_identifier(role), quote_identifier(member));
+        // What the drill's superuser grants is one grant, by however many it was in the source.
+        let plain = format!("{grant}{}", united[&(role.as_str(), member.as_str())].words());
+        let others = grantor.as_ref().filter(|grantor| *grantor != SUPERUSER);
+        let by = others.map(|grantor| {
+            format!("{grant}{} GRANTED BY {}", Options::of(membership).words(), quote_identifier(grantor))
+        });
         Step {
             sql: by.clone().unwrap_or_else(|| plain.clone()),
             // The drill's superuser has another name than the source's may have, and only it may always grant.
@@ -277,6 +320,25 @@ mod tests {
         );
         let plain = "GRANT \"a\" TO \"B c\" WITH ADMIN OPTION, INHERIT FALSE, SET TRUE";
         assert_eq!(steps[0].otherwise.as_deref(), Some(plain));
+    }
+
+    #[test]
+    fn a_role_that_was_granted_twice_keeps_what_both_gave() {
+        let globals = globals(
+            "GRANT a TO b WITH ADMIN OPTION, INHERIT FALSE GRANTED BY admin; \
+             GRANT a TO b WITH INHERIT TRUE, SET FALSE GRANTED BY postgres; GRANT a TO c WITH INHERIT FALSE GRANTED BY postgres;",
+        );
+        let steps = memberships(&globals);
+        let both = "GRANT \"a\" TO \"b\" WITH ADMIN OPTION, INHERIT TRUE, SET TRUE";
+        assert_eq!(
+            sql(&steps),
+            [
+                "GRANT \"a\" TO \"b\" WITH ADMIN OPTION, INHERIT FALSE, SET TRUE GRANTED BY \"admin\"",
+                both,
+                "GRANT \"a\" TO \"c\" WITH INHERIT FALSE, SET TRUE",
+            ]
+        );
+        assert_eq!((steps[0].otherwise.as_deref(), steps[1].otherwise.as_deref()), (Some(both), None));
     }
 
     #[test]
