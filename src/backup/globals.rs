@@ -14,7 +14,8 @@ use crate::format::pg_globals;
 use crate::layer;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
-use crate::model::manifest;
+use crate::model::human;
+use crate::model::manifest::{self, Recorded};
 use crate::model::names::{DatabaseName, ObjectKey};
 use crate::store;
 
@@ -45,7 +46,8 @@ impl Job {
         cancel: &CancellationToken,
     ) -> Option<WrittenGlobals> {
         let database = &dumps.iter().find(|dump| dump.uploaded.is_some())?.database;
-        let mut written = WrittenGlobals { key, uploaded: None, verified: false, error: None, failure: None };
+        let mut written =
+            WrittenGlobals { key, uploaded: None, verified: false, error: None, roles: None, failure: None };
         let done = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Failure::cancelled()),
@@ -68,6 +70,13 @@ impl Job {
         let said = client.engine.capture(client.pg_dumpall(database), limit).await?;
         if !said.ok() {
             return Err(pg_dumpall_failed(said.exit_code, &said.stderr));
+        }
+        if self.manifest.is_some() {
+            // At once: a role that is made or changed while databases are dumped is in both.
+            written.roles = Some(match client.source().roles(database).await {
+                Ok(roles) => Recorded::Read(roles),
+                Err(failure) => Recorded::Unread { reason: human::one_line(&failure.message, 300) },
+            });
         }
         // What a drill could not read is no backup of the roles.
         pg_globals::Globals::read(said.stdout.as_bytes()).map_err(|error| {

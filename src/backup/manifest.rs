@@ -45,8 +45,13 @@ fn entry(dump: &Dump) -> Option<Database> {
     })
 }
 
+/// The roles, of the time at which the globals were written, if they were: a role may be made while databases are dumped.
+fn roles(dumps: &[Dump], globals: Option<&WrittenGlobals>) -> Recorded<Roles> {
+    globals.and_then(|globals| globals.roles.clone()).unwrap_or_else(|| of_dumps(dumps))
+}
+
 /// The roles, which are the same in every database of a server.
-fn roles(dumps: &[Dump]) -> Recorded<Roles> {
+fn of_dumps(dumps: &[Dump]) -> Recorded<Roles> {
     let mut all = dumps.iter().filter_map(|dump| dump.content.access.as_ref()).map(|(_, roles)| roles);
     let first = all.clone().next();
     all.find(|roles| matches!(roles, Recorded::Read(_)))
@@ -90,7 +95,7 @@ impl Job {
             fingerprint_key: fingerprint_key.clone(),
             globals: globals.and_then(|globals| globals.entry(dumps)),
             databases,
-            roles: Some(roles(dumps)),
+            roles: Some(roles(dumps, globals)),
         };
         manifest.leave_out_objects_beyond(FITS);
         let uploaded = tokio::select! {
@@ -181,6 +186,21 @@ mod tests {
             seconds: 1.0,
         };
         dump
+    }
+
+    #[test]
+    fn roles_are_of_the_time_of_the_globals() {
+        let dumps = [dump(true, None, None)];
+        assert!(matches!(roles(&dumps, None), Recorded::Unread { .. }));
+        let globals = WrittenGlobals {
+            key: ObjectKey::new("g"),
+            uploaded: None,
+            verified: false,
+            error: None,
+            roles: Some(Recorded::Read(Roles::default())),
+            failure: None,
+        };
+        assert_eq!(roles(&dumps, Some(&globals)), Recorded::Read(Roles::default()));
     }
 
     #[test]

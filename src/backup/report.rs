@@ -132,6 +132,9 @@ pub struct WrittenGlobals {
     pub verified: bool,
     /// What went wrong.
     pub error: Option<FailureRecord>,
+    /// The roles right after they were written.
+    #[serde(skip)]
+    pub(super) roles: Option<Recorded<Roles>>,
     #[serde(skip)]
     pub(super) failure: Option<Failure>,
 }

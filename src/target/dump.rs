@@ -126,9 +126,12 @@ async fn restore_entries(
     if !run.is_clean() {
         run = with_roles(restoration, kept, run).await?;
     }
+    let mended = if run.is_clean() { None } else { server.mend(database, &run, toc, kept).await? };
     let seconds = began.elapsed().as_secs_f64();
     report(RestoreEvent::Ended(run.record(toc), seconds));
-    if !run.is_clean() {
+    if let Some(warnings) = mended {
+        warnings.into_iter().for_each(|warning| report(RestoreEvent::Warning(warning)));
+    } else if !run.is_clean() {
         match server.explain(database, &run, toc, began).await? {
             Explained::Complete(warning) => report(RestoreEvent::Warning(warning)),
             Explained::Failed(failure) => return Err(failure),

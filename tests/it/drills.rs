@@ -132,6 +132,11 @@ fn sound_backups_of_every_shape_pass_and_the_evidence_is_complete() {
     let outcome = world.drill(&["--operator", "Ann | Other"]);
     let verdict = outcome.passed();
     world.assert_nothing_left();
+    // As of a set that pg_dump alone made.
+    assert_eq!(verdict["access"]["status"], "absent", "{outcome}");
+    let without_roles = "the recovery set has no globals";
+    assert!(verdict["not_verified"].to_string().contains(without_roles), "{outcome}");
+    assert!(outcome.stdout.contains(without_roles), "{outcome}");
 
     for pointer in CONTRACT {
         assert!(verdict.pointer(pointer).is_some_and(|value| !value.is_null()), "{pointer}\n{outcome}");

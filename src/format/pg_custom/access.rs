@@ -196,6 +196,18 @@ mod tests {
     }
 
     #[test]
+    fn a_dump_without_privileges_is_known() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/archive/pg17-gzip.dump");
+        let mut toc = crate::format::pg_custom::read_toc(&std::fs::read(path).unwrap()).unwrap();
+        toc.entries.retain(|entry| !ACLS.contains(&entry.desc.as_str()));
+        assert!(!toc.holds_privileges());
+        for desc in ACLS {
+            toc.entries[0].desc = desc.to_owned();
+            assert!(toc.holds_privileges(), "{desc}");
+        }
+    }
+
+    #[test]
     fn privileges_on_a_database_are_read() {
         let read = grants(
             "REVOKE CONNECT,TEMPORARY ON DATABASE \"d on\" FROM PUBLIC;\nGRANT TEMPORARY ON DATABASE d TO PUBLIC;\n\

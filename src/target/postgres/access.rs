@@ -16,6 +16,7 @@ use super::pins::Pins;
 use super::server::{MAINTENANCE, Server};
 use super::server_text::ServerText;
 use super::snapshot::Snapshot;
+use super::source::SourceServer;
 use crate::model::failure::Result;
 use crate::model::manifest::{
     Access, DefaultPrivileges, LargeObjects, Membership, ObjectGroup, Policy, Role, Roles, RowSecurity,
@@ -27,6 +28,8 @@ const ON_THE_SOURCE: &str =
     "SAVEPOINT access; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '120s'";
 /// Gives up what was locked meanwhile, and whatever an error left behind.
 const DONE: &str = "ROLLBACK TO SAVEPOINT access; RELEASE SAVEPOINT access";
+/// On the source, without a snapshot.
+const AS_THEY_ARE: &str = "SET lock_timeout = '2s'; SET statement_timeout = '120s'";
 /// On the drill's server.
 const IN_THE_DRILL: &str = "SET statement_timeout = '300s'";
 
@@ -40,6 +43,19 @@ impl Snapshot {
         let read = async { Ok((database(&self.client).await?, roles(&self.client).await?)) }.await;
         execute(&self.client, DONE, "going on after reading who may do what").await?;
         read
+    }
+}
+
+impl SourceServer {
+    /// The roles of the server, as they are now.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn roles(&self, database: &DatabaseName) -> Result<Roles> {
+        let client = self.connect(database).await?;
+        pin(&client).await?;
+        execute(&client, AS_THEY_ARE, "limiting how long a query takes").await?;
+        roles(&client).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod explain;
 mod lacks;
+mod mend;
 mod refresh;
 mod run;
 mod shown;
