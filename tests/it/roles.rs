@@ -49,7 +49,8 @@ GRANT SELECT ON totals TO "Read only";
 -- What pg_restore cannot do before privileges are granted, or not at all.
 CREATE ROLE util_owner NOLOGIN;
 CREATE SCHEMA util AUTHORIZATION util_owner;
-GRANT USAGE ON SCHEMA util TO shop_owner;
+-- Who writes a row builds its index entries, with rights of their own.
+GRANT USAGE ON SCHEMA util TO shop_owner, shop_app;
 CREATE FUNCTION util.half(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1 / 2; END';
 CREATE FUNCTION store.size(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN util.half($1); END';
 CREATE INDEX orders_size ON store.orders (store.size(total));
