@@ -36,7 +36,7 @@ fn because_of(failure: &Failure, database: &DatabaseName, name: &str) -> Failure
 
 /// The relation that these words of the server name, if it is left out.
 fn named(words: &str, left_out: &LeftOut) -> Option<String> {
-    let names = left_out.relations.iter().chain(&left_out.without_rows);
+    let names = [&left_out.relations, &left_out.without_rows, &left_out.unfilled].into_iter().flatten();
     let mut named = names.filter(|name| {
         words.contains(&format!("\"{}\"", name.name))
             || words.contains(&format!("\"{}.{}\"", name.schema, name.name))
@@ -54,7 +54,8 @@ mod tests {
     #[test]
     fn a_check_of_what_is_left_out_is_the_templates_fault_and_no_other() {
         let big = QualifiedName { schema: "public".to_owned(), name: "big".to_owned() };
-        let left_out = LeftOut { without_rows: [big].into(), ..LeftOut::default() };
+        let view = QualifiedName { schema: "public".to_owned(), name: "totals".to_owned() };
+        let left_out = LeftOut { without_rows: [big].into(), unfilled: [view].into(), ..LeftOut::default() };
         let contents = RestoredContents { left_out: left_out.into(), ..RestoredContents::default() };
         let shop: DatabaseName = "shop".parse().unwrap();
         let blamed = |code, words: &str| {
@@ -63,6 +64,10 @@ mod tests {
         };
         let ignored = (Class::Config, "needed_table_ignored");
         assert_eq!(blamed(codes::QUERY_FAILED, "materialized view \"big\" has not been populated"), ignored);
+        assert_eq!(
+            blamed(codes::QUERY_FAILED, "materialized view \"totals\" has not been populated"),
+            ignored
+        );
         assert_eq!(blamed(codes::SCHEMA_DIFFERS, "relation \"public.big\" does not exist"), ignored);
         for (code, words) in [
             (codes::SCHEMA_DIFFERS, "relation \"bigger\" does not exist"),

@@ -101,7 +101,10 @@ impl Check for Objects {
             shared.server.objects(database).boxed()
         });
         let mut tally = Tally::default();
-        for (database, restored) in restored.await? {
+        for (database, mut restored) in restored.await? {
+            if let Some(promised) = context.promised.get(database) {
+                promised::undefine(promised, &mut restored);
+            }
             let look = manifests.look_up(context, database).await?;
             let source = self.source(look, database, &mut tally.findings);
             let judged = self.judge(context, database, source, &restored, &mut tally);
@@ -156,6 +159,7 @@ impl Objects {
             }
             Recorded::Source { mut objects, version, form } => {
                 tally.ignored += promised::leave_out(promised, &mut objects);
+                promised::undefine(promised, &mut objects);
                 let drill = context.tools.servers.of(database).server.major();
                 let depth = match not_comparable(&version, form, drill) {
                     None => Depth::Definitions,

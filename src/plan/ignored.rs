@@ -94,6 +94,10 @@ pub fn not_verified(database: &DatabaseName, left_out: &LeftOut) -> Vec<String> 
         let view = one_line(&view.to_string(), 200);
         format!("{database}: whether {view} has all its rows: a function fills it, which may read what is not restored")
     }));
+    sentences.extend(left_out.partial_publications.iter().take(SENTENCES).map(|publication| {
+        let publication = one_line(publication, 200);
+        format!("{database}: what PUBLICATION {publication} publishes: it lacks tables that are not restored")
+    }));
     sentences
 }
 
@@ -130,12 +134,17 @@ mod tests {
     #[test]
     fn a_view_that_may_lack_rows_is_not_verified() {
         let view = QualifiedName { schema: "public".to_owned(), name: "m".to_owned() };
-        let left_out = LeftOut { through_functions: [view].into(), ..left_out() };
+        let left_out = LeftOut {
+            through_functions: [view].into(),
+            partial_publications: ["p".to_owned()].into(),
+            ..left_out()
+        };
         let said = not_verified(&"shop".parse().unwrap(), &left_out);
         assert!(
             said[1].starts_with("shop: whether public.m has all its rows: a function fills it"),
             "{said:?}"
         );
+        assert!(said[2].starts_with("shop: what PUBLICATION p publishes: "), "{said:?}");
     }
 
     #[test]

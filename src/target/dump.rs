@@ -12,6 +12,7 @@ use crate::format::BackupContents;
 use crate::format::pg_custom::Toc;
 use crate::model::failure::Result;
 use crate::model::verdict::HookPoint;
+use crate::template::Statement;
 
 /// A Postgres server, as the list of targets has it.
 pub const POSTGRES: TargetKind = TargetKind {
@@ -84,9 +85,9 @@ async fn restore(restoration: Restoration<'_>) -> Result<()> {
 }
 
 /// Runs the template's SQL, one statement after the other.
-async fn run_hooks(restoration: &Restoration<'_>, at: HookPoint, statements: &[String]) -> Result<()> {
-    for sql in statements {
-        run_hook(restoration, Hook { at, extension: None, sql }).await?;
+async fn run_hooks(restoration: &Restoration<'_>, at: HookPoint, statements: &[Statement]) -> Result<()> {
+    for Statement { sql, written } in statements {
+        run_hook(restoration, Hook { at, extension: None, sql, written }).await?;
     }
     Ok(())
 }
@@ -105,7 +106,7 @@ async fn restore_around_timescale(
     Stages { first, rest, schema }: Stages,
 ) -> Result<()> {
     let run = |at, sql: String| async move {
-        run_hook(restoration, Hook { at, extension: Some(timescale::NAME), sql: &sql }).await
+        run_hook(restoration, Hook { at, extension: Some(timescale::NAME), sql: &sql, written: &sql }).await
     };
     restore_entries(restoration, toc, kept, Some(first)).await?;
     run(HookPoint::BeforeRestore, timescale::before(&schema)).await?;

@@ -9,6 +9,7 @@ use crate::format::pg_custom::{LeftOut, NamedRoles};
 use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{HookRecord, PgRestore};
+use crate::template::Statement;
 
 /// A kind of target: what backups are restored to.
 #[derive(Debug, Clone, Copy)]
@@ -33,9 +34,9 @@ pub struct Restoration<'a> {
     /// What of it is not restored.
     pub left_out: &'a LeftOut,
     /// SQL of the template to run before anything is restored.
-    pub before_restore: &'a [String],
+    pub before_restore: &'a [Statement],
     /// SQL of the template to run once all is restored.
-    pub after_restore: &'a [String],
+    pub after_restore: &'a [Statement],
     /// Workers that restore it.
     pub jobs: usize,
     /// The locale for a database whose own the image lacks.

@@ -9,6 +9,7 @@ use toml::de::DeTable;
 use super::interpolate::{Environment, MissingVariable, expand_all};
 use super::schema::Template;
 use super::source::Source;
+use super::statements::Statements;
 use super::{Purpose, validate};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
@@ -48,9 +49,31 @@ pub fn parse(text: &str, origin: &str, environment: &Environment, purpose: Purpo
     let mut template = template.map_err(|error| source.invalid(&error))?;
     template.sections.iter_mut().for_each(|section| section.source = Arc::clone(&source));
     template.source = source;
+    keep_texts_of_hooks(&mut template, text);
     template.assign_ports();
     validate::validate(&template).map_err(|message| template.inconsistent(&message))?;
     Ok(template)
+}
+
+/// Verdicts have the hash of what the file says: that of a text with a short secret would tell the secret.
+fn keep_texts_of_hooks(template: &mut Template, text: &str) {
+    #[derive(Deserialize)]
+    struct Written {
+        databases: Vec<Hooks>,
+    }
+    #[derive(Deserialize)]
+    struct Hooks {
+        #[serde(default)]
+        before_restore: Statements,
+        #[serde(default)]
+        after_restore: Statements,
+    }
+    // It was read before, so it can be read again.
+    let written = toml::from_str::<Written>(text).map(|written| written.databases).unwrap_or_default();
+    for (database, hooks) in template.databases.iter_mut().zip(written) {
+        database.before_restore.take_texts_of(hooks.before_restore);
+        database.after_restore.take_texts_of(hooks.after_restore);
+    }
 }
 
 fn read(name_or_path: &str) -> Result<(String, String)> {

@@ -36,7 +36,7 @@ pub use schema::{
 pub use section::CheckSection;
 pub use servers::{DEFAULT_PORT, TemplateServer};
 pub use service::{Isolation, Service, StackNetworkKind};
-pub use statements::Statements;
+pub use statements::{Statement, Statements};
 pub use store_url::{SCHEMES, StoreUrl, without_user};
 pub use table::{NeededTable, TableName};
 pub(crate) use validate::split_target;

@@ -6,14 +6,38 @@ use std::ops::Deref;
 use serde::Deserialize;
 use serde::de::{SeqAccess, Visitor};
 
+/// SQL to run.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Statement {
+    /// The SQL.
+    pub sql: String,
+    /// The same as it is written in the template, without values of variables.
+    pub written: String,
+}
+
+impl From<String> for Statement {
+    fn from(sql: String) -> Self {
+        Self { written: sql.clone(), sql }
+    }
+}
+
 /// Statements to run one after the other.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Statements(Vec<String>);
+pub struct Statements(Vec<Statement>);
+
+impl Statements {
+    /// These, with the texts that the template has for them.
+    pub(super) fn take_texts_of(&mut self, written: Self) {
+        for (statement, written) in self.0.iter_mut().zip(written.0) {
+            statement.written = written.sql;
+        }
+    }
+}
 
 impl Deref for Statements {
-    type Target = [String];
+    type Target = [Statement];
 
-    fn deref(&self) -> &[String] {
+    fn deref(&self) -> &[Statement] {
         &self.0
     }
 }
@@ -36,13 +60,13 @@ impl<'de> Deserialize<'de> for Statements {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Statements, E> {
-                Ok(Statements(vec![text.to_owned()]))
+                Ok(Statements(vec![text.to_owned().into()]))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut texts: A) -> Result<Statements, A::Error> {
                 let mut all = Vec::new();
-                while let Some(text) = texts.next_element()? {
-                    all.push(text);
+                while let Some(text) = texts.next_element::<String>()? {
+                    all.push(text.into());
                 }
                 Ok(Statements(all))
             }
@@ -62,8 +86,11 @@ mod tests {
             sql: Statements,
         }
         let read = |value: &str| toml::from_str::<Keys>(&format!("sql = {value}")).map(|keys| keys.sql);
-        assert_eq!(read("'SELECT 1'").unwrap().to_vec(), ["SELECT 1"]);
-        assert_eq!(read("['a', 'b']").unwrap().to_vec(), ["a", "b"]);
+        let texts = |value: &str| -> Vec<String> {
+            read(value).unwrap().iter().map(|statement| statement.sql.clone()).collect()
+        };
+        assert_eq!(texts("'SELECT 1'"), ["SELECT 1"]);
+        assert_eq!(texts("['a', 'b']"), ["a", "b"]);
         assert!(read("1").is_err_and(|error| error.message().contains("a text with SQL")));
         assert_eq!(format!("{:?}", read("'PASSWORD x'").unwrap()), "1 statements");
     }

@@ -142,7 +142,7 @@ fn validate_restore(database: &Database) -> Result<(), String> {
     for (hook, statements) in
         [("before_restore", &database.before_restore), ("after_restore", &database.after_restore)]
     {
-        if statements.iter().any(|sql| sql.trim().is_empty()) {
+        if statements.iter().any(|statement| statement.sql.trim().is_empty()) {
             return Err(format!("{place}: {hook} has an empty statement"));
         }
     }

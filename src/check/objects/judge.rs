@@ -108,12 +108,13 @@ impl Judge<'_> {
     fn differing(&self, recorded: &CatalogObject, found: &CatalogObject) -> Vec<Finding> {
         let mut findings = Vec::from_iter(self.state(recorded, found));
         let differs = code::of(recorded.kind).1;
-        if self.depth == Depth::Definitions
-            && let (Some(had), Some(has)) = (&recorded.definition, &found.definition)
-            && had != has
-        {
-            let expected = format!("a definition of the SHA-256 {}…", had.short());
-            let actual = format!("its definition is another, of the SHA-256 {}…", has.short());
+        if self.depth == Depth::Definitions && recorded.definition != found.definition {
+            let shown = |object: &CatalogObject| match &object.definition {
+                Some(definition) => format!("of the SHA-256 {}…", definition.short()),
+                None => "none".to_owned(),
+            };
+            let expected = format!("the source's definition, {}", shown(recorded));
+            let actual = format!("its definition is another, {}", shown(found));
             findings.push(self.error(differs, recorded, &expected, actual));
         }
         let columns = |mine: &CatalogObject, others: &CatalogObject| -> Vec<String> {

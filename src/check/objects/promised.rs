@@ -8,6 +8,10 @@ use crate::format::pg_custom::{ListedObject, Promised};
 use crate::model::manifest::{CatalogObject, NOT_POPULATED, ObjectKind};
 use crate::model::verdict::{Finding, Severity};
 
+/// Kinds of objects that others belong to. What is written inside one has no entry of its own in an archive.
+const OWNERS: [ObjectKind; 4] =
+    [ObjectKind::Table, ObjectKind::View, ObjectKind::MaterializedView, ObjectKind::Domain];
+
 /// Holds what was restored against what the archive promised.
 pub fn compare(judge: &Judge<'_>, promised: &Promised, restored: &[CatalogObject]) -> Judged {
     let mut judged = Judged::default();
@@ -58,9 +62,32 @@ pub fn leave_out(promised: &Promised, recorded: &mut Vec<CatalogObject>) -> u64 
         .iter()
         .map(|listed| (listed.kind, listed.schema.as_str(), in_catalogs(listed)))
         .collect();
+    let owners: BTreeSet<(&str, &str)> = promised
+        .left_out
+        .iter()
+        .filter(|listed| OWNERS.contains(&listed.kind))
+        .map(|listed| (listed.schema.as_str(), listed.tag.as_str()))
+        .collect();
     let before = recorded.len();
-    recorded.retain(|object| !left_out.contains(&(object.kind, object.schema.as_str(), tag(object))));
+    recorded.retain(|object| {
+        let in_owner = !object.table.is_empty() && owners.contains(&(&*object.schema, &*object.table));
+        !in_owner && !left_out.contains(&(object.kind, object.schema.as_str(), tag(object)))
+    });
+    for object in recorded.iter_mut().filter(|object| object.kind == ObjectKind::MaterializedView) {
+        if promised.unfilled.contains(&(object.schema.clone(), object.name.clone())) {
+            object.state = None;
+        }
+    }
     (before - recorded.len()) as u64
+}
+
+/// Takes the definitions of publications away that lack tables, because the template leaves these out: they are neither
+/// what the source had, nor wrong.
+pub fn undefine(promised: &Promised, objects: &mut [CatalogObject]) {
+    let publications = objects.iter_mut().filter(|object| object.kind == ObjectKind::Publication);
+    for object in publications.filter(|object| promised.partial_publications.contains(&object.name)) {
+        object.definition = None;
+    }
 }
 
 /// Whether the catalogs are asked for such an object. A name with a character that could not be read may be another one.
@@ -136,8 +163,8 @@ mod tests {
                 listed(ObjectKind::MaterializedView, "public", "m", None),
                 listed(ObjectKind::View, "public", "m\u{fffd}ller", None),
             ],
-            left_out: Vec::new(),
             filled: [("public".to_owned(), "m".to_owned())].into(),
+            ..Promised::default()
         };
         let mut restored = vec![
             object(ObjectKind::Index, "t", "i"),
@@ -174,6 +201,47 @@ mod tests {
         assert_eq!(leave_out(&promised, &mut recorded), 2);
         assert_eq!(recorded, [object(ObjectKind::Index, "t", "j")]);
         assert_eq!(compared(&promised, &[]).objects, 0);
+    }
+
+    #[test]
+    fn what_is_written_inside_a_table_goes_with_it() {
+        let left_out = vec![
+            listed(ObjectKind::Table, "public", "t", None),
+            listed(ObjectKind::Domain, "public", "d", None),
+        ];
+        let promised = Promised { left_out, ..Promised::default() };
+        let mut recorded = vec![
+            object(ObjectKind::Table, "", "t"),
+            object(ObjectKind::Default, "t", "n"),
+            object(ObjectKind::Constraint, "t", "t_check"),
+            object(ObjectKind::Constraint, "d", "d_check"),
+            object(ObjectKind::Constraint, "u", "u_check"),
+        ];
+        assert_eq!(leave_out(&promised, &mut recorded), 4);
+        assert_eq!(recorded, [object(ObjectKind::Constraint, "u", "u_check")]);
+    }
+
+    #[test]
+    fn a_view_that_is_not_filled_may_be_empty_and_another_may_not() {
+        let unfilled = [("public".to_owned(), "m".to_owned())].into();
+        let promised = Promised { unfilled, ..Promised::default() };
+        let view = |name: &str| CatalogObject {
+            state: Some("populated".to_owned()),
+            ..object(ObjectKind::MaterializedView, "", name)
+        };
+        let mut recorded = vec![view("m"), view("n")];
+        assert_eq!(leave_out(&promised, &mut recorded), 0);
+        assert_eq!((recorded[0].state.as_deref(), recorded[1].state.as_deref()), (None, Some("populated")));
+    }
+
+    #[test]
+    fn a_publication_that_lacks_tables_is_compared_by_its_name() {
+        let partial_publications = ["p".to_owned()].into();
+        let promised = Promised { partial_publications, ..Promised::default() };
+        let mut objects =
+            [object(ObjectKind::Publication, "", "p"), object(ObjectKind::Publication, "", "q")];
+        undefine(&promised, &mut objects);
+        assert!(objects[0].definition.is_none() && objects[1].definition.is_some());
     }
 
     #[test]

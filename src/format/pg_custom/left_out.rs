@@ -45,6 +45,10 @@ pub struct LeftOut {
     pub without_rows: BTreeSet<QualifiedName>,
     /// Tables that are restored, and lack rows or the partitions and heirs that have them.
     pub partial: BTreeSet<QualifiedName>,
+    /// Materialized views that are not filled.
+    pub unfilled: BTreeSet<QualifiedName>,
+    /// Publications that lack tables.
+    pub partial_publications: BTreeSet<String>,
     /// Materialized views that a function fills, which may read rows that are not restored.
     pub through_functions: BTreeSet<QualifiedName>,
     /// Sequences whose position is not restored.
@@ -322,11 +326,13 @@ impl<'a> Picked<'a> {
             match entry.desc.as_str() {
                 "TABLE" | "VIEW" | "MATERIALIZED VIEW" | "FOREIGN TABLE" => left_out.relations.insert(name),
                 "TABLE DATA" => left_out.without_rows.insert(name),
+                "MATERIALIZED VIEW DATA" => left_out.unfilled.insert(name),
                 "SEQUENCE SET" => left_out.sequences.insert(name),
                 "EXTENSION" => left_out.extensions.insert(entry.tag.clone()),
                 _ => false,
             };
         }
+        left_out.partial_publications = self.toc.partial_publications(&left_out.ids());
         left_out.without_rows.retain(|name| !left_out.relations.contains(name));
         let names = lacking.iter().filter_map(|id| self.by_id.get(id).map(|entry| QualifiedName::of(entry)));
         left_out.partial = names.filter(|name| !left_out.relations.contains(name)).collect();
@@ -390,9 +396,10 @@ mod tests {
 
     #[test]
     fn a_materialized_view_is_not_filled_from_a_table_that_lacks_rows() {
-        let (what, _) = left_out(&[rule("TABLE DATA", "app.tenant")]);
+        let (what, left_out) = left_out(&[rule("TABLE DATA", "app.tenant")]);
         assert!(what.contains(&"MATERIALIZED VIEW DATA app.tenant_count".to_owned()), "{what:?}");
         assert!(!what.contains(&"MATERIALIZED VIEW app.tenant_count".to_owned()), "{what:?}");
+        assert_eq!(left_out.unfilled, [name("app", "tenant_count")].into());
     }
 
     #[test]

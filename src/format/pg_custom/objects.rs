@@ -32,15 +32,63 @@ pub struct Promised {
     pub left_out: Vec<ListedObject>,
     /// Materialized views that it fills, by schema and name.
     pub filled: BTreeSet<(String, String)>,
+    /// Materialized views that it would fill, and that the template leaves empty.
+    pub unfilled: BTreeSet<(String, String)>,
+    /// Publications that lack tables which the template leaves out.
+    pub partial_publications: BTreeSet<String>,
 }
 
 impl Toc {
     /// What the archive promises, if the entries of these numbers are not restored.
     #[must_use]
     pub fn promised(&self, left_out: &BTreeSet<i32>) -> Promised {
+        let partial_publications = self.partial_publications(left_out);
+        let (unfilled, filled): (Vec<&Entry>, Vec<&Entry>) = self
+            .entries
+            .iter()
+            .filter(|entry| entry.desc == "MATERIALIZED VIEW DATA")
+            .partition(|entry| left_out.contains(&entry.dump_id));
         let (left_out, objects) =
             self.objects().into_iter().partition(|object| left_out.contains(&object.dump_id));
-        Promised { objects, left_out, filled: self.filled_views().collect() }
+        let places = |entries: Vec<&Entry>| entries.into_iter().map(Entry::place).collect();
+        Promised {
+            objects,
+            left_out,
+            filled: places(filled),
+            unfilled: places(unfilled),
+            partial_publications,
+        }
+    }
+
+    /// Publications that lack tables if the entries of these numbers are not restored: it publishes one of them, or a schema
+    /// that one is in. What a partition is published by is not known.
+    #[must_use]
+    pub fn partial_publications(&self, left_out: &BTreeSet<i32>) -> BTreeSet<String> {
+        let is_left_out = |entry: &&Entry| left_out.contains(&entry.dump_id);
+        let tables: Vec<&Entry> =
+            self.entries.iter().filter(is_left_out).filter(|entry| entry.desc == "TABLE").collect();
+        let attached = self.entries.iter().filter(is_left_out).any(|entry| entry.desc == "TABLE ATTACH");
+        let is_partial = |entry: &&Entry| match entry.desc.as_str() {
+            "PUBLICATION TABLE" => attached || left_out.contains(&entry.dump_id),
+            "PUBLICATION TABLES IN SCHEMA" => {
+                attached
+                    || left_out.contains(&entry.dump_id)
+                    || tables.iter().any(|table| table.namespace == entry.namespace)
+            }
+            _ => false,
+        };
+        let partial: Vec<&Entry> = self.entries.iter().filter(is_partial).collect();
+        let lacks = |publication: &&Entry| {
+            let belongs = |part: &&Entry| {
+                part.dependencies.contains(&publication.dump_id)
+                    || part
+                        .tag
+                        .strip_prefix(publication.tag.as_str())
+                        .is_some_and(|name| name.starts_with(' '))
+            };
+            publication.desc == "PUBLICATION" && partial.iter().any(belongs)
+        };
+        self.entries.iter().filter(lacks).map(|entry| entry.tag.clone()).collect()
     }
 
     /// The objects that the archive makes, in its order; see [`ListedObject`]. Only those of kinds that [`ObjectKind`] has.
@@ -140,6 +188,37 @@ fn kind(desc: &str) -> Option<ObjectKind> {
 mod tests {
     use super::*;
     use crate::format::pg_custom::read_toc;
+
+    #[test]
+    fn what_is_left_out_leaves_views_empty_and_publications_partial() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/archive/pg17-gzip.dump");
+        let mut toc = read_toc(&std::fs::read(path).unwrap()).unwrap();
+        let entry = |dump_id, desc: &str, tag: &str, schema: Option<&str>, dependencies: &[i32]| Entry {
+            dump_id,
+            desc: desc.to_owned(),
+            tag: tag.to_owned(),
+            namespace: schema.map(str::to_owned),
+            dependencies: dependencies.to_vec(),
+            ..Entry::default()
+        };
+        toc.entries = vec![
+            entry(1, "TABLE", "t", Some("a"), &[]),
+            entry(2, "TABLE", "u", Some("b"), &[]),
+            entry(3, "PUBLICATION", "p", None, &[]),
+            entry(4, "PUBLICATION", "q", None, &[]),
+            entry(5, "PUBLICATION", "r", None, &[]),
+            entry(6, "PUBLICATION TABLE", "p t", Some("a"), &[3, 1]),
+            entry(7, "PUBLICATION TABLES IN SCHEMA", "q a", Some("a"), &[4]),
+            entry(8, "PUBLICATION TABLE", "r u", Some("b"), &[5, 2]),
+            entry(9, "MATERIALIZED VIEW DATA", "m", Some("a"), &[]),
+            entry(10, "MATERIALIZED VIEW DATA", "n", Some("a"), &[]),
+        ];
+        let promised = toc.promised(&[1, 6, 9].into());
+        assert_eq!(promised.partial_publications, ["p".to_owned(), "q".to_owned()].into());
+        assert_eq!(promised.unfilled, [("a".to_owned(), "m".to_owned())].into());
+        assert_eq!(promised.filled, [("a".to_owned(), "n".to_owned())].into());
+        assert!(toc.promised(&BTreeSet::new()).partial_publications.is_empty());
+    }
 
     #[test]
     fn a_real_archive_lists_its_objects_with_their_tables() {

@@ -97,7 +97,7 @@ pub struct HookRecord {
     pub extension: Option<String>,
     /// Its first words, up to the first value.
     pub begins: String,
-    /// SHA-256 of all of its text.
+    /// SHA-256 of all of its text as the template has it, without values of variables.
     pub sha256: String,
     /// Seconds that it took.
     pub seconds: f64,

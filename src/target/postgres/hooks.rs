@@ -19,6 +19,10 @@ const BEGINS: usize = 60;
 /// drilled, and newer names of it do the same.
 const IN_A_TRANSACTION: &str = "SELECT (pg_catalog.txid_current_if_assigned() IS NOT NULL)::pg_catalog.int4";
 
+/// Words that values stand behind.
+const BEFORE_VALUES: [&str; 3] = ["TO", "PASSWORD", "VALUES"];
+/// SQLSTATEs whose messages name what is missing, and nothing else: a table, an object, a function.
+const MISSING: [&str; 3] = ["42P01", "42704", "42883"];
 const SYNTAX: &str = "42601";
 const DISK_FULL: &str = "53100";
 
@@ -31,6 +35,8 @@ pub struct Hook<'a> {
     pub extension: Option<&'a str>,
     /// The SQL.
     pub sql: &'a str,
+    /// The same as the template has it, without values of variables: its hash may be seen.
+    pub written: &'a str,
 }
 
 impl Server {
@@ -42,7 +48,7 @@ impl Server {
             at: hook.at,
             extension: hook.extension.map(str::to_owned),
             begins: beginning(hook.sql),
-            sha256: hex::encode(Sha256::digest(hook.sql)),
+            sha256: hex::encode(Sha256::digest(hook.written)),
             seconds: began.elapsed().as_secs_f64(),
             sqlstate: None,
         };
@@ -106,7 +112,7 @@ fn failed(hook: Hook<'_>, record: &HookRecord, error: &Error) -> Failure {
     }
     let said = match state.as_str() {
         SYNTAX => " (a syntax error)".to_owned(),
-        _ if state.starts_with("42") => format!(": {}", error_text(error)),
+        state if MISSING.contains(&state) => format!(": {}", error_text(error)),
         _ => String::new(),
     };
     let message = format!("{} failed with SQLSTATE {state} at {}{said}", name(hook), record.begins);
@@ -121,15 +127,30 @@ fn failed(hook: Hook<'_>, record: &HookRecord, error: &Error) -> Failure {
     Failure::inconclusive(codes::HOOK_FAILED, message).hint(hint)
 }
 
-/// The first words of a statement, up to the first value: what follows may be a secret.
+/// The first words of a statement, up to the first value: what follows may be a secret. Names in quotes and comments are cut,
+/// too, and what follows words that values stand behind.
 fn beginning(sql: &str) -> String {
     let sql = sql.trim_start();
-    let value = |c: char| matches!(c, '\'' | '$' | '=' | ';') || c.is_ascii_digit();
-    let end = sql.find(value).unwrap_or(sql.len());
+    let value = |c: char| matches!(c, '\'' | '"' | '$' | '=' | ';') || c.is_ascii_digit();
+    let places = [sql.find(value), sql.find("--"), sql.find("/*"), behind_a_keyword(sql)];
+    let end = places.into_iter().flatten().min().unwrap_or(sql.len());
     let words = sql[..end].split_whitespace().collect::<Vec<_>>().join(" ");
     let shown: String = words.chars().take(BEGINS).collect();
     let cut = shown.len() < words.len() || !sql[end..].trim_end_matches([';', ' ', '\n']).is_empty();
     one_line(&format!("{}{}", shown.trim_end(), if cut { " …" } else { "" }), BEGINS + 10)
+}
+
+/// Where the first word ends that a value stands behind.
+fn behind_a_keyword(sql: &str) -> Option<usize> {
+    let mut at = 0;
+    for word in sql.split_inclusive(|c: char| !(c.is_alphanumeric() || c == '_')) {
+        let bare = word.trim_end_matches(|c: char| !(c.is_alphanumeric() || c == '_'));
+        if BEFORE_VALUES.iter().any(|keyword| bare.eq_ignore_ascii_case(keyword)) {
+            return Some(at + bare.len());
+        }
+        at += word.len();
+    }
+    None
 }
 
 #[cfg(test)]
@@ -143,7 +164,12 @@ mod tests {
             ("  CREATE TABLE t (id int);\n", "CREATE TABLE t (id int)"),
             ("DO $$ BEGIN END $$", "DO …"),
             ("UPDATE t\n   SET a = 4711", "UPDATE t SET a …"),
-            ("SELECT \"x\"('y')", "SELECT \"x\"( …"),
+            ("SELECT \"x\"('y')", "SELECT …"),
+            ("SET app.key TO secret", "SET app.key TO …"),
+            ("alter role app password secret", "alter role app password …"),
+            ("INSERT INTO tokens VALUES (secret)", "INSERT INTO tokens VALUES …"),
+            ("SELECT total -- secret", "SELECT total …"),
+            ("SELECT total /* secret */", "SELECT total …"),
             ("TRUNCATE a; TRUNCATE b", "TRUNCATE a …"),
             ("DROP TABLE t\u{202e}", "DROP TABLE t\u{fffd}"),
             ("'secret'", " …"),

@@ -30,6 +30,20 @@ fn the_least_template_has_sensible_defaults() {
 }
 
 #[test]
+fn a_hook_keeps_its_text_without_the_values_of_variables() {
+    let hook = "before_restore = [\"SELECT '${KEY}'\", \"DO $$$$x$$$$\"]";
+    let text = MINIMAL.replacen("[[databases]]\n", &format!("[[databases]]\n{hook}\n"), 1);
+    assert!(text.contains(hook), "{text}");
+    let template = parse(&text, "shop.toml", &environment(&[("KEY", "4711")]), Purpose::Drill).unwrap();
+    let texts: Vec<(&str, &str)> = template.databases[0]
+        .before_restore
+        .iter()
+        .map(|statement| (statement.sql.as_str(), statement.written.as_str()))
+        .collect();
+    assert_eq!(texts, [("SELECT '4711'", "SELECT '${KEY}'"), ("DO $$x$$", "DO $$$$x$$$$")]);
+}
+
+#[test]
 fn an_unknown_key_is_shown_with_its_line() {
     let failure = error_with("image = \"postgres:17\"", "image = \"postgres:17\"\nmemmory = \"1GiB\"");
     assert_eq!((failure.class, failure.code.as_str()), (Class::Config, "template_invalid"));

@@ -72,6 +72,11 @@ fn each_kind_that_is_another_has_a_code_and_a_subject() {
         object.definition = Some(Definition::of("other"));
         true
     };
+    let none = |object: &mut CatalogObject| {
+        object.definition = None;
+        true
+    };
+    assert_eq!(told(ObjectKind::View, "v", none), one("view_differs", "shop: view public.v"));
     assert_eq!(told(ObjectKind::View, "v", other), one("view_differs", "shop: view public.v"));
     assert_eq!(
         told(ObjectKind::Function, "f(integer)", other),
