@@ -1,11 +1,11 @@
-use std::collections::BTreeMap;
+mod source_roles;
+mod template_rules;
 
 use super::*;
-use crate::format::pg_globals::Globals;
 use crate::model::manifest::{
-    DefaultPrivileges, Grant, Grantee, LargeObjects, Membership, ObjectGroup, Policy, Role, RowSecurity,
+    DefaultPrivileges, Grant, Grantee, LargeObjects, ObjectGroup, Policy, RowSecurity,
 };
-use crate::target::postgres::privileges::{Held, Privilege, Privileges, Tried};
+use crate::target::postgres::privileges::Privilege;
 
 fn grant(to: &str, privileges: &[&str], revoked: &[&str]) -> Grant {
     let to = match to {
@@ -211,175 +211,6 @@ fn another_major_version_writes_expressions_in_another_way_and_knows_other_privi
     assert_eq!((has_it(17), has_it(16)), (true, false));
 }
 
-fn role(name: &str, attributes: &[&str]) -> Role {
-    Role {
-        name: name.to_owned(),
-        attributes: attributes.iter().map(|name| (*name).to_owned()).collect(),
-        connection_limit: -1,
-        settings: BTreeMap::new(),
-    }
-}
-
-fn member(member: &str, role: &str, admin: bool) -> Membership {
-    let (role, member) = (role.to_owned(), member.to_owned());
-    Membership { role, member, admin, inherit: true, set: true }
-}
-
-fn sound_roles() -> Roles {
-    let mut app = role("app", &["INHERIT", "LOGIN"]);
-    app.connection_limit = 5;
-    app.settings.insert("search_path".to_owned(), "a, public".to_owned());
-    app.settings.insert("session_preload_libraries".to_owned(), "x".to_owned());
-    let roles = vec![
-        app,
-        role("boss", &["INHERIT", "LOGIN", "SUPERUSER"]),
-        role("postgres", &["LOGIN"]),
-        role("readers", &[]),
-    ];
-    Roles { roles, memberships: vec![member("app", "readers", false), member("app", "pg_monitor", false)] }
-}
-
-/// The globals of the sound roles.
-fn globals() -> RestoredRoles {
-    let sql = "CREATE ROLE app; ALTER ROLE app WITH LOGIN; CREATE ROLE boss; ALTER ROLE boss WITH SUPERUSER LOGIN; \
-               CREATE ROLE postgres; CREATE ROLE readers; ALTER ROLE readers WITH NOINHERIT; CREATE ROLE z;";
-    RestoredRoles { roles: Globals::read(sql.as_bytes()).unwrap().roles, of_template: vec!["own".to_owned()] }
-}
-
-fn found_of_roles(change: impl Fn(&mut Roles)) -> Vec<(&'static str, String)> {
-    let mut restored = sound_roles();
-    // As a drill makes them.
-    for role in &mut restored.roles {
-        role.attributes.remove("LOGIN");
-        role.settings.remove("session_preload_libraries");
-        role.connection_limit = -1;
-    }
-    restored.roles[2].attributes = ["SUPERUSER", "LOGIN", "CREATEDB"].map(str::to_owned).into();
-    restored.roles.push(role("own", &["CREATEDB"]));
-    restored.roles.push(role("made_up", &[]));
-    change(&mut restored);
-    let restored = roles::as_in_the_globals(restored, &globals());
-    let judged = roles::compare(&sound_roles(), &restored, &globals().of_template);
-    judged.findings.into_iter().map(|finding| (finding.code.as_str(), finding.subject)).collect()
-}
-
-#[test]
-fn what_a_drill_does_to_roles_on_purpose_is_no_difference() {
-    assert_eq!(found_of_roles(|_| {}), []);
-}
-
-#[test]
-fn roles_and_memberships_are_compared() {
-    let app = |code| one(code, "role app");
-    assert_eq!(found_of_roles(|roles| drop(roles.roles.remove(0))), app("role_missing"));
-    assert_eq!(found_of_roles(|roles| roles.roles.push(role("z", &[]))), one("role_added", "role z"));
-    let more = |roles: &mut Roles| roles.roles[0].attributes.extend(["CREATEROLE".to_owned()]);
-    assert_eq!(found_of_roles(more), app("role_attribute_differs"));
-    let less = |roles: &mut Roles| roles.roles[0].attributes.clear();
-    assert_eq!(found_of_roles(less), app("role_attribute_differs"));
-    assert_eq!(found_of_roles(|roles| roles.roles[0].settings.clear()), app("role_setting_differs"));
-    let added =
-        |roles: &mut Roles| drop(roles.roles[3].settings.insert("x.y".to_owned(), "secret".to_owned()));
-    assert_eq!(found_of_roles(added), one("role_setting_differs", "role readers"));
-    assert_eq!(found_of_roles(|roles| drop(roles.memberships.remove(0))), app("membership_missing"));
-    assert_eq!(
-        found_of_roles(|roles| roles.memberships.push(member("readers", "boss", false))),
-        one("membership_added", "role readers")
-    );
-    assert_eq!(found_of_roles(|roles| roles.memberships[0].admin = true), app("membership_differs"));
-    assert_eq!(found_of_roles(|roles| roles.memberships[0].inherit = false), app("membership_differs"));
-}
-
-fn rule(may: &[Privilege], may_not: &[Privilege]) -> Rule {
-    Rule {
-        role: "app".to_owned(),
-        database: "shop".parse().unwrap(),
-        table: "t".parse().unwrap(),
-        may: may.iter().copied().collect(),
-        may_not: may_not.iter().copied().collect(),
-        columns: Vec::new(),
-        tried: false,
-        if_role_exists: false,
-    }
-}
-
-fn answered(privilege: Privilege, held: Held) -> Privileges {
-    Privileges {
-        role_exists: true,
-        table_exists: true,
-        absent_columns: Vec::new(),
-        may_use_schema: true,
-        held: [(privilege, held)].into(),
-    }
-}
-
-fn codes(rule: &Rule, answered: &Privileges) -> Vec<&'static str> {
-    rule.judge(answered).findings.into_iter().map(|finding| finding.code.as_str()).collect()
-}
-
-fn yes() -> Held {
-    Held { everywhere: true, anywhere: true, ..Held::default() }
-}
-
-#[test]
-fn a_role_that_may_may_on_the_whole_table_and_through_the_schema() {
-    let may = rule(&[Privilege::Select], &[]);
-    assert_eq!(codes(&may, &answered(Privilege::Select, yes())), Vec::<&str>::new());
-    let some_columns = Held { anywhere: true, ..Held::default() };
-    assert_eq!(codes(&may, &answered(Privilege::Select, some_columns)), ["privilege_missing"]);
-    let shut = Privileges { may_use_schema: false, ..answered(Privilege::Select, yes()) };
-    assert_eq!(codes(&may, &shut), ["privilege_missing"]);
-    let refused = Held { tried: Some(Tried::Refused), ..yes() };
-    assert_eq!(codes(&may, &answered(Privilege::Select, refused)), ["privilege_missing"]);
-    let otherwise = Held { tried: Some(Tried::Otherwise("42P17".to_owned())), ..yes() };
-    assert_eq!(codes(&may, &answered(Privilege::Select, otherwise)), ["not_tried"]);
-}
-
-#[test]
-fn a_role_that_may_not_may_not_in_any_way() {
-    let may_not = rule(&[], &[Privilege::Update]);
-    let of = |held| codes(&may_not, &answered(Privilege::Update, held));
-    assert_eq!(of(Held::default()), Vec::<&str>::new());
-    assert_eq!(of(Held { anywhere: true, ..Held::default() }), ["privilege_excess"], "one column is enough");
-    let as_another = Held { as_another: vec!["admins".to_owned()], ..Held::default() };
-    assert_eq!(of(as_another), ["privilege_excess"]);
-    assert_eq!(of(Held { tried: Some(Tried::Done), ..Held::default() }), ["privilege_excess"]);
-    assert_eq!(of(Held { tried: Some(Tried::Refused), ..Held::default() }), Vec::<&str>::new());
-    let shut = Privileges { may_use_schema: false, ..answered(Privilege::Update, yes()) };
-    assert_eq!(codes(&may_not, &shut), ["privilege_excess"], "a schema is soon opened");
-}
-
-#[test]
-fn a_rule_about_what_is_not_there_fails_unless_the_role_may_be_absent() {
-    let mut may = rule(&[Privilege::Select], &[]);
-    let nobody = Privileges { table_exists: true, ..Privileges::default() };
-    assert_eq!(codes(&may, &nobody), ["rule_subject_absent"]);
-    assert!(!may.judge(&nobody).absent_role);
-    may.if_role_exists = true;
-    assert!(may.judge(&nobody).absent_role);
-    let nothing = Privileges { role_exists: true, ..Privileges::default() };
-    assert_eq!(codes(&may, &nothing), ["rule_subject_absent"]);
-    let column = Privileges { absent_columns: vec!["x".to_owned()], ..answered(Privilege::Select, yes()) };
-    assert_eq!(codes(&may, &column), ["rule_subject_absent"]);
-}
-
-#[test]
-fn rules_that_make_no_sense_are_refused() {
-    let refused = |change: fn(&mut Rule)| {
-        let mut rule = rule(&[Privilege::Select], &[Privilege::Delete]);
-        change(&mut rule);
-        rule.validate().is_err()
-    };
-    assert!(!refused(|_| {}));
-    assert!(refused(|rule| (rule.may, rule.may_not) = Default::default()));
-    assert!(refused(|rule| rule.may.extend([Privilege::Delete])));
-    assert!(refused(|rule| rule.columns = vec!["a".to_owned()]));
-    assert!(refused(|rule| {
-        rule.tried = true;
-        rule.may.insert(Privilege::Truncate);
-    }));
-}
-
 fn check(require_manifest: bool, rules: Vec<Rule>) -> AccessCheck {
     AccessCheck {
         name: "access".to_owned(),
@@ -393,7 +224,7 @@ fn check(require_manifest: bool, rules: Vec<Rule>) -> AccessCheck {
 #[test]
 fn what_could_not_be_compared_is_no_pass_and_fails_only_where_that_is_required() {
     let of = |required| {
-        let check = check(required, vec![rule(&[Privilege::Select], &[])]);
+        let check = check(required, vec![template_rules::rule(&[Privilege::Select], &[])]);
         let mut tally = Tally::default();
         let why = "the drill restored no privileges".to_owned();
         tally.findings.push(check.uncompared(&check.databases[0], why.clone()));
@@ -405,7 +236,7 @@ fn what_could_not_be_compared_is_no_pass_and_fails_only_where_that_is_required()
     assert_eq!(skipped.summary, "not possible: the drill restored no privileges");
     assert_eq!(of(true).failing_code().as_str(), "access_not_compared");
     let mut tally = Tally { rules: 1, ..Tally::default() };
-    let check = check(false, vec![rule(&[Privilege::Select], &[])]);
+    let check = check(false, vec![template_rules::rule(&[Privilege::Select], &[])]);
     tally.findings.push(check.uncompared(&check.databases[0], "there is no manifest".to_owned()));
     let by_rules = outcome(&check, tally);
     assert_eq!((by_rules.status, &*by_rules.summary), (CheckStatus::Pass, "1 of 1 rule hold"));

@@ -1,0 +1,94 @@
+//! Rules of a template.
+
+use super::*;
+use crate::target::postgres::privileges::{Held, Privileges, Tried};
+
+pub(super) fn rule(may: &[Privilege], may_not: &[Privilege]) -> Rule {
+    Rule {
+        role: "app".to_owned(),
+        database: "shop".parse().unwrap(),
+        table: "t".parse().unwrap(),
+        may: may.iter().copied().collect(),
+        may_not: may_not.iter().copied().collect(),
+        columns: Vec::new(),
+        tried: false,
+        if_role_exists: false,
+    }
+}
+
+fn answered(privilege: Privilege, held: Held) -> Privileges {
+    Privileges {
+        role_exists: true,
+        table_exists: true,
+        absent_columns: Vec::new(),
+        may_use_schema: true,
+        held: [(privilege, held)].into(),
+    }
+}
+
+fn codes(rule: &Rule, answered: &Privileges) -> Vec<&'static str> {
+    rule.judge(answered).findings.into_iter().map(|finding| finding.code.as_str()).collect()
+}
+
+fn yes() -> Held {
+    Held { everywhere: true, anywhere: true, ..Held::default() }
+}
+
+#[test]
+fn a_role_that_may_may_on_the_whole_table_and_through_the_schema() {
+    let may = rule(&[Privilege::Select], &[]);
+    assert_eq!(codes(&may, &answered(Privilege::Select, yes())), Vec::<&str>::new());
+    let some_columns = Held { anywhere: true, ..Held::default() };
+    assert_eq!(codes(&may, &answered(Privilege::Select, some_columns)), ["privilege_missing"]);
+    let shut = Privileges { may_use_schema: false, ..answered(Privilege::Select, yes()) };
+    assert_eq!(codes(&may, &shut), ["privilege_missing"]);
+    let refused = Held { tried: Some(Tried::Refused), ..yes() };
+    assert_eq!(codes(&may, &answered(Privilege::Select, refused)), ["privilege_missing"]);
+    let otherwise = Held { tried: Some(Tried::Otherwise("42P17".to_owned())), ..yes() };
+    assert_eq!(codes(&may, &answered(Privilege::Select, otherwise)), ["not_tried"]);
+}
+
+#[test]
+fn a_role_that_may_not_may_not_in_any_way() {
+    let may_not = rule(&[], &[Privilege::Update]);
+    let of = |held| codes(&may_not, &answered(Privilege::Update, held));
+    assert_eq!(of(Held::default()), Vec::<&str>::new());
+    assert_eq!(of(Held { anywhere: true, ..Held::default() }), ["privilege_excess"], "one column is enough");
+    let as_another = Held { as_another: vec!["admins".to_owned()], ..Held::default() };
+    assert_eq!(of(as_another), ["privilege_excess"]);
+    assert_eq!(of(Held { tried: Some(Tried::Done), ..Held::default() }), ["privilege_excess"]);
+    assert_eq!(of(Held { tried: Some(Tried::Refused), ..Held::default() }), Vec::<&str>::new());
+    let shut = Privileges { may_use_schema: false, ..answered(Privilege::Update, yes()) };
+    assert_eq!(codes(&may_not, &shut), ["privilege_excess"], "a schema is soon opened");
+}
+
+#[test]
+fn a_rule_about_what_is_not_there_fails_unless_the_role_may_be_absent() {
+    let mut may = rule(&[Privilege::Select], &[]);
+    let nobody = Privileges { table_exists: true, ..Privileges::default() };
+    assert_eq!(codes(&may, &nobody), ["rule_subject_absent"]);
+    assert!(!may.judge(&nobody).absent_role);
+    may.if_role_exists = true;
+    assert!(may.judge(&nobody).absent_role);
+    let nothing = Privileges { role_exists: true, ..Privileges::default() };
+    assert_eq!(codes(&may, &nothing), ["rule_subject_absent"]);
+    let column = Privileges { absent_columns: vec!["x".to_owned()], ..answered(Privilege::Select, yes()) };
+    assert_eq!(codes(&may, &column), ["rule_subject_absent"]);
+}
+
+#[test]
+fn rules_that_make_no_sense_are_refused() {
+    let refused = |change: fn(&mut Rule)| {
+        let mut rule = rule(&[Privilege::Select], &[Privilege::Delete]);
+        change(&mut rule);
+        rule.validate().is_err()
+    };
+    assert!(!refused(|_| {}));
+    assert!(refused(|rule| (rule.may, rule.may_not) = Default::default()));
+    assert!(refused(|rule| rule.may.extend([Privilege::Delete])));
+    assert!(refused(|rule| rule.columns = vec!["a".to_owned()]));
+    assert!(refused(|rule| {
+        rule.tried = true;
+        rule.may.insert(Privilege::Truncate);
+    }));
+}

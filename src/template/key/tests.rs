@@ -1,0 +1,171 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn pattern() -> KeyPattern {
+    KeyPattern::new("backups/nightly/", "{database}_{timestamp}.dump.age", "%Y%m%dT%H%M%SZ")
+}
+
+#[test]
+fn a_key_is_read_as_it_was_written() {
+    let database: DatabaseName = "acp_audit".parse().unwrap();
+    let taken = DateTime::from_timestamp(1_779_006_671, 0).unwrap();
+    let key = pattern().key(&database, taken);
+    assert_eq!(key.as_str(), "backups/nightly/acp_audit_20260517T083111Z.dump.age");
+    assert_eq!(pattern().taken_at(&database, key.as_str()), Some(taken));
+}
+
+#[test]
+fn a_database_whose_name_begins_alike_is_not_taken_for_this_one() {
+    let database: DatabaseName = "acp_identity".parse().unwrap();
+    let key = "backups/nightly/acp_identity_graph_20260517T083111Z.dump.age";
+    assert!(key.starts_with(&pattern().listing_prefix(&database)));
+    assert_eq!(pattern().taken_at(&database, key), None);
+}
+
+#[test]
+fn formats_whose_order_is_that_of_time_are_known() {
+    for format in ["%Y%m%dT%H%M%SZ", "%Y-%m-%d", "%F", "%FT%T", "%s", "%Y/%m/%d/%H%M", "%Y%j", "%Y"] {
+        assert!(sorted_width(format).is_some(), "{format}");
+    }
+    for format in
+        ["%d-%m-%Y", "%Y-%b-%d", "%y%m%d", "%Y%-m%d", "%Y%m%dT%M", "%Y%m%d%Y", "%c", "%Y%d", "x"]
+    {
+        assert_eq!(sorted_width(format), None, "{format}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_said_to_be_sorted_is(
+        a in 1_000_000_000i64..9_999_999_999,
+        b in 1_000_000_000i64..9_999_999_999,
+        format in prop::sample::select(vec!["%Y%m%dT%H%M%SZ", "%F", "%FT%T", "%s", "%Y%j%H"]),
+    ) {
+        let text = |time| DateTime::from_timestamp(time, 0).unwrap().format(format).to_string();
+        let (first, second) = (text(a.min(b)), text(a.max(b)));
+        prop_assert!(first <= second);
+        prop_assert_eq!(Some(first.len()), sorted_width(format));
+    }
+
+    #[test]
+    fn any_database_is_read_back_from_its_key(
+        name in "[a-z][a-z0-9_.$-]{0,20}",
+        seconds in 1_000_000_000i64..9_999_999_999,
+        pattern in prop::sample::select(vec![
+            "{database}_{timestamp}.dump.age", "{database}/{timestamp}.age", "{timestamp}/{database}.age",
+            "x{timestamp}-{database}", "a/{database}{timestamp}",
+        ]),
+    ) {
+        let database: DatabaseName = name.parse().unwrap();
+        let taken = DateTime::from_timestamp(seconds, 0).unwrap();
+        let pattern = KeyPattern::new("backups", pattern, "%Y%m%dT%H%M%SZ");
+        let key = pattern.key(&database, taken);
+        prop_assert!(key.as_str().starts_with(&pattern.common_prefix()));
+        prop_assert_eq!(pattern.read(key.as_str()), Some((database, taken)));
+    }
+}
+
+#[test]
+fn other_objects_are_passed_over() {
+    let database: DatabaseName = "acp_audit".parse().unwrap();
+    for key in [
+        "backups/nightly/acp_audit_20260517T083111Z.dump",
+        "backups/nightly/acp_audit_20261317T083111Z.dump.age",
+        "backups/nightly/acp_audit_2026517T083111Z.dump.age",
+        "backups/nightly/acp_audit_20260517T083111Z.dump.age.part",
+        "acp_audit_20260517T083111Z.dump.age",
+    ] {
+        assert_eq!(pattern().taken_at(&database, key), None, "{key}");
+    }
+}
+
+#[test]
+fn a_key_of_another_offset_is_the_moment_that_it_names() {
+    let database: DatabaseName = "shop".parse().unwrap();
+    let pattern = KeyPattern::new("", "{database}_{timestamp}.age", "%Y%m%dT%H%M%S%z");
+    let taken = |key: &str| pattern.taken_at(&database, key).map(|time| time.to_rfc3339());
+    assert_eq!(taken("shop_20260329T005959+0000.age").unwrap(), "2026-03-29T00:59:59+00:00");
+    assert_eq!(taken("shop_20260329T030000+0200.age").unwrap(), "2026-03-29T01:00:00+00:00");
+    assert_eq!(taken("shop_20260328T193000-0530.age").unwrap(), "2026-03-29T01:00:00+00:00");
+    assert!(!pattern.is_sorted(), "as text, keys of other offsets stand in another order");
+    let key = pattern.key(&database, DateTime::from_timestamp(1_779_006_671, 0).unwrap());
+    assert_eq!(key.as_str(), "shop_20260517T083111+0000.age");
+}
+
+#[test]
+fn a_key_that_is_right_in_all_but_its_time_is_known_and_no_other() {
+    let database: DatabaseName = "acp_identity".parse().unwrap();
+    let unreadable = |key: &str| {
+        let key = format!("backups/nightly/acp_identity_{key}");
+        pattern().has_unreadable_time(&database, &key)
+    };
+    for key in [
+        "20260517T083111+0200.dump.age",
+        "2026-05-17.dump.age",
+        "20260230T000000Z.dump.age",
+        "260517.dump.age",
+    ] {
+        assert!(unreadable(key), "{key}");
+    }
+    for key in [
+        "20260517T083111Z.dump.age",
+        "graph_20260517T083111Z.dump.age",
+        "2025_20260517T083111Z.dump.age",
+        "latest.dump.age",
+        "20260517T083111+0200.dump",
+    ] {
+        assert!(!unreadable(key), "{key}");
+    }
+    let time_first = KeyPattern::new("", "{timestamp}-{database}.age", "%Y%m%d");
+    let shop: DatabaseName = "shop".parse().unwrap();
+    assert!(time_first.has_unreadable_time(&shop, "2026-05-17-shop.age"));
+    assert!(!time_first.has_unreadable_time(&shop, "20260517-old-shop.age"), "it is of old-shop");
+}
+
+#[test]
+fn a_manifest_lies_beside_the_dumps_and_is_not_taken_for_one() {
+    let taken = DateTime::from_timestamp(1_779_006_671, 0).unwrap();
+    let key = pattern().manifest_key(taken);
+    assert_eq!(key.as_str(), "backups/nightly/manifest_20260517T083111Z.json.age");
+    for name in ["manifest", "manifest_", "acp_audit"] {
+        let database: DatabaseName = name.parse().unwrap();
+        assert_eq!(pattern().taken_at(&database, key.as_str()), None, "{name}");
+        assert!(!pattern().confuses_manifests_with(&database), "{name}");
+    }
+    let alike = KeyPattern::new("", "{database}_{timestamp}.json.age", "%Y%m%dT%H%M%SZ");
+    let manifest: DatabaseName = "manifest".parse().unwrap();
+    assert!(alike.confuses_manifests_with(&manifest));
+    assert!(!alike.confuses_manifests_with(&"shop".parse().unwrap()));
+    assert_eq!(alike.taken_at(&manifest, alike.manifest_key(taken).as_str()), None);
+    assert_eq!(alike.read(alike.manifest_key(taken).as_str()), None, "nor for one that nobody has named");
+}
+
+#[test]
+fn globals_lie_beside_the_dumps_and_are_not_taken_for_one() {
+    let taken = DateTime::from_timestamp(1_779_006_671, 0).unwrap();
+    let key = pattern().globals_key(taken);
+    assert_eq!(key.as_str(), "backups/nightly/globals_20260517T083111Z.sql.age");
+    assert!(key.as_str().starts_with(&pattern().globals_prefix()));
+    assert_eq!(pattern().globals_taken_at(key.as_str()), Some(taken));
+    assert_eq!(pattern().globals_taken_at(pattern().manifest_key(taken).as_str()), None);
+    let globals: DatabaseName = "globals".parse().unwrap();
+    assert!(!pattern().confuses_globals_with(&globals));
+    let alike = KeyPattern::new("", "{database}_{timestamp}.sql.age", "%Y%m%dT%H%M%SZ");
+    assert!(alike.confuses_globals_with(&globals));
+    assert!(!alike.confuses_globals_with(&"shop".parse().unwrap()));
+    assert_eq!(alike.taken_at(&globals, alike.globals_key(taken).as_str()), None);
+    assert_eq!(alike.read(alike.globals_key(taken).as_str()), None, "nor for one that nobody has named");
+    let own = pattern().with_globals("roles/{timestamp}.age");
+    assert_eq!(own.globals_key(taken).as_str(), "backups/nightly/roles/20260517T083111Z.age");
+    assert!(own.with_globals("manifest_{timestamp}.json.age").confuses_globals_with(&globals));
+}
+
+#[test]
+fn a_store_without_prefix_has_keys_without_slash() {
+    let pattern = KeyPattern::new("", "{database}/{timestamp}.age", "%Y-%m-%d");
+    let database: DatabaseName = "a".parse().unwrap();
+    assert_eq!(pattern.listing_prefix(&database), "a/");
+    let day = DateTime::from_timestamp(1_778_976_000, 0).unwrap();
+    assert_eq!(pattern.taken_at(&database, "a/2026-05-17.age"), Some(day), "a day is enough");
+}
