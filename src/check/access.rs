@@ -5,6 +5,7 @@
 //! with or without a manifest.
 
 pub mod code;
+mod drift;
 mod found;
 mod grants;
 mod judge;
@@ -16,6 +17,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Deserialize;
 
 use super::context::Context;
@@ -62,6 +64,9 @@ pub struct AccessCheck {
     /// How long trying one privilege may take.
     #[serde(with = "humantime_serde", default = "attempt_timeout")]
     pub timeout: Duration,
+    /// The databases in which the template runs SQL of its own.
+    #[serde(skip)]
+    pub with_own_sql: BTreeSet<DatabaseName>,
 }
 
 fn attempt_timeout() -> Duration {
@@ -83,6 +88,7 @@ impl Check for AccessCheck {
     }
 
     fn complete(&mut self, template: &Template) {
+        self.with_own_sql = template.databases_with_own_sql();
         if self.databases.is_empty() {
             self.databases = template.databases.iter().map(|database| database.name.clone()).collect();
         }
@@ -135,7 +141,7 @@ async fn run(check: &AccessCheck, context: &Context<'_>) -> Result<Outcome> {
     let mut tally = Tally::default();
     let servers = &context.tools.servers;
     let mut manifests = Manifests::default();
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut of_another_time) = (BTreeSet::new(), None);
     for database in &check.databases {
         let restored = match context.restored_roles(database) {
             Ok(restored) => restored,
@@ -147,14 +153,21 @@ async fn run(check: &AccessCheck, context: &Context<'_>) -> Result<Outcome> {
         match manifests.look_up(context, database).await? {
             Look::Entry { entry, roles, .. } => {
                 compare(check, context, database, entry.access.as_ref(), &mut tally).await?;
-                // Databases of one backup have one source; here they may be on several servers.
-                if seen.insert((context.taken_at(database), servers.of(database).server.container.clone())) {
+                // Databases of one backup have one source. Of another time there may have been other roles.
+                if context.taken_at(database) != restored.taken_at {
+                    of_another_time.get_or_insert(restored.taken_at);
+                } else if seen.insert(servers.of(database).server.container.clone()) {
                     compare_roles(check, context, database, roles.as_ref(), restored, &mut tally).await?;
                 }
             }
             Look::Absent(why) => tally.findings.push(check.uncompared(database, why)),
             Look::Unreadable(why) => tally.findings.push(unreadable(database, why)),
         }
+    }
+    if seen.is_empty()
+        && let Some(time) = of_another_time
+    {
+        tally.findings.push(check.roles_uncompared(time));
     }
     for rule in &check.rules {
         let aside = match context.restored_roles(&rule.database) {
@@ -192,7 +205,8 @@ async fn compare(
     let SharedServer { server, connections } = context.tools.servers.of(database);
     let _permit = connections.hold(1).await;
     let restored = server.access(database).await?;
-    tally.same += tally.add(judge::database(database, source, &restored));
+    tally.same +=
+        tally.add(judge::database(database, source, &restored, check.with_own_sql.contains(database)));
     tally.databases += 1;
     Ok(())
 }
@@ -209,7 +223,7 @@ async fn compare_roles(
     let SharedServer { server, connections } = context.tools.servers.of(database);
     let _permit = connections.hold(1).await;
     let restored = roles::as_in_the_globals(server.roles().await?, globals);
-    tally.roles += tally.add(roles::compare(source, &restored, &globals.of_template));
+    tally.roles += tally.add(roles::compare(source, &restored, globals));
     Ok(())
 }
 
@@ -240,6 +254,16 @@ impl AccessCheck {
     fn uncompared(&self, database: &DatabaseName, why: String) -> Finding {
         let expected = "a record of who may do what, made with the backup";
         finding(self.grave_if_required(), code::ACCESS_NOT_COMPARED, database.to_string(), expected, why)
+    }
+
+    /// Roles that could not be compared, since globals of this time have no manifest.
+    fn roles_uncompared(&self, time: DateTime<Utc>) -> Finding {
+        let expected = "a record of the roles, of the time of the globals";
+        let actual = format!(
+            "the globals are of {}, and no manifest is",
+            time.to_rfc3339_opts(SecondsFormat::Secs, true)
+        );
+        finding(self.grave_if_required(), code::ACCESS_NOT_COMPARED, "roles".to_owned(), expected, actual)
     }
 
     /// A rule that could not be judged.

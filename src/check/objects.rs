@@ -54,6 +54,9 @@ pub struct Objects {
     /// Whether a database that cannot be held against the source fails the check. Otherwise it is a warning.
     #[serde(default)]
     pub require_manifest: bool,
+    /// The databases in which the template runs SQL of its own.
+    #[serde(skip)]
+    pub with_own_sql: BTreeSet<DatabaseName>,
 }
 
 #[async_trait]
@@ -71,6 +74,7 @@ impl Check for Objects {
     }
 
     fn complete(&mut self, template: &Template) {
+        self.with_own_sql = template.databases_with_own_sql();
         if self.databases.is_empty() {
             self.databases = template.databases.iter().map(|database| database.name.clone()).collect();
         }
@@ -149,7 +153,8 @@ impl Objects {
         restored: &[CatalogObject],
         tally: &mut Tally,
     ) -> Judged {
-        let judge = |depth| Judge { database, ignored: &self.ignore, depth };
+        let has_own_sql = self.with_own_sql.contains(database);
+        let judge = |depth| Judge { database, ignored: &self.ignore, depth, has_own_sql };
         let none = Promised::default();
         let promised = context.promised.get(database).copied().unwrap_or(&none);
         match recorded {

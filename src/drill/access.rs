@@ -83,14 +83,22 @@ pub(super) async fn restore_roles(
     };
     match outcome.await {
         Ok(Some((found, left_out))) => {
-            let record = record(&found, left_out);
+            let record = record(&found, left_out.all);
             let apart = of_another_time(found.record.taken_at, &times(drill, plan));
             for sentence in sentences(&found.globals, &record).into_iter().chain(apart) {
                 journal.record(Event::NotVerified(sentence)).await;
             }
             journal.record(Event::Access(Box::new(record))).await;
             let of_template = first.settings.roles.clone();
-            let restored = RestoredRoles { roles: found.globals.roles, of_template };
+            let restored = RestoredRoles {
+                roles: found.globals.roles,
+                of_template,
+                memberships: found.globals.memberships,
+                settings: found.globals.settings,
+                settings_left_out: left_out.settings,
+                taken_at: found.record.taken_at,
+                in_manifest: found.record.in_manifest,
+            };
             Roles { restored: Some(Arc::new(restored)), failure: None }
         }
         Ok(None) => without(AccessStatus::Absent, ABSENT, None).await,

@@ -12,6 +12,10 @@ CREATE ROLE owner_a CREATEDB;
 CREATE ROLE readers;
 CREATE ROLE admins CREATEROLE;
 CREATE ROLE app LOGIN NOINHERIT CONNECTION LIMIT 5;
+CREATE ROLE maker CREATEROLE;
+SET ROLE maker;
+CREATE ROLE made;
+RESET ROLE;
 GRANT readers TO app WITH ADMIN OPTION;
 GRANT admins TO app;
 ALTER ROLE app SET search_path = a, public;
@@ -45,7 +49,7 @@ GRANT SELECT, INSERT ON a.t TO app;
 GRANT UPDATE (secret), SELECT ("odd.name") ON a.t TO readers;
 GRANT SELECT ON a.part TO readers WITH GRANT OPTION;
 REVOKE DELETE ON a.part1 FROM owner_a;
-GRANT DELETE ON a.t TO admins;
+GRANT DELETE ON a.t TO admins, made;
 GRANT ALL ON a.m TO PUBLIC;
 GRANT USAGE ON SEQUENCE a.t_id_seq TO app;
 ALTER DEFAULT PRIVILEGES IN SCHEMA a GRANT SELECT ON TABLES TO app;
@@ -90,11 +94,15 @@ fn restored_beside(site: &Site, database: &str, other: &str) {
 }
 
 fn asked(site: &Site, table: &str, columns: &[&str], privileges: &[Privilege]) -> Privileges {
+    asked_as("app", site, table, columns, privileges)
+}
+
+fn asked_as(role: &str, site: &Site, table: &str, columns: &[&str], privileges: &[Privilege]) -> Privileges {
     let columns: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
     let table = table.parse().unwrap();
     let privileges = privileges.to_vec();
     let tried = privileges.iter().all(|privilege| privilege.can_be_tried());
-    let question = Question { role: "app", table: &table, columns: &columns, privileges, tried };
+    let question = Question { role, table: &table, columns: &columns, privileges, tried };
     let limit = std::time::Duration::from_secs(20);
     RUNTIME.block_on(site.source.server.privileges(&"rich".parse().unwrap(), &question, limit)).unwrap()
 }
@@ -141,8 +149,9 @@ fn recorded_by_a_backup(site: &Site, rich: &Access) {
     let roles = RUNTIME.block_on(site.source.server.roles()).unwrap();
     let app = roles.roles.iter().find(|role| role.name == "app").expect("it is there");
     assert_eq!((app.connection_limit, &*app.settings["search_path"]), (5, "a, public"));
+    let of_app = roles.memberships.iter().filter(|one| one.member == "app");
     let memberships: Vec<(&str, bool, bool)> =
-        roles.memberships.iter().map(|one| (one.role.as_str(), one.admin, one.inherit)).collect();
+        of_app.map(|one| (one.role.as_str(), one.admin, one.inherit)).collect();
     assert_eq!(memberships, [("admins", false, false), ("readers", true, false)]);
     assert_eq!(manifest.roles, Some(Recorded::Read(roles)));
 }
@@ -158,6 +167,9 @@ fn rules_are_asked_and_tried(site: &Site) {
         (table.of(Update).as_another, table.of(Delete).as_another),
         (vec!["readers".to_owned()], vec!["admins".to_owned()])
     );
+    let maker = asked_as("maker", site, "a.t", &[], &[Delete]);
+    assert_eq!(maker.of(Delete).tried, Some(Tried::Refused));
+    assert_eq!(maker.of(Delete).as_another, ["made"], "it may grant the role to itself");
     let column = asked(site, "a.t", &["secret"], &[Select, Update]);
     assert_eq!(column.of(Select).tried, Some(Tried::Done));
     assert_eq!(column.of(Update).tried, Some(Tried::Refused));

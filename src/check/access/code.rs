@@ -43,31 +43,31 @@ findings! {
         "The policy has another command, other roles or another expression. Expressions are compared where source and drill run the same major version.",
         "Compare the policy in the source.",
         "shop.public.orders: the policy own_tenant has another USING";
-    ROLE_MISSING = "role_missing", "error":
-        "The source had the role, and the set's globals do not.",
+    ROLE_MISSING = "role_missing", "error; warning if the backup's own globals lack it":
+        "The source had the role when it was dumped, and the set's globals do not. Globals that the manifest names are the source's own, of another moment of the same backup.",
         "Check whether the globals are those of the same server, and of the same time.",
         "role app: it is not in the restored server";
     ROLE_ADDED = "role_added", "warning":
         "The set's globals have a role that the source did not have when it was dumped. What it may do are findings of their own.",
         "If it was not created while the backup ran, find out who wrote the globals.",
         "role ghost: the source did not have it";
-    ROLE_ATTRIBUTE_DIFFERS = "role_attribute_differs", "error":
-        "The role may do something to the server that it could not in the source, or the other way round.",
+    ROLE_ATTRIBUTE_DIFFERS = "role_attribute_differs", "error; warning if the backup's own globals say so":
+        "The role may do something to the server that it could not in the source, or the other way round. SUPERUSER, CREATEROLE, CREATEDB, REPLICATION or BYPASSRLS that the source's record does not have is always an error, also of a role that it does not have.",
         "Compare `\\du` in the source.",
         "role app: it has CREATEROLE, which it had not";
-    ROLE_SETTING_DIFFERS = "role_setting_differs", "error":
+    ROLE_SETTING_DIFFERS = "role_setting_differs", "error; warning if the backup's own globals say so":
         "A setting of the role is not as in the source. Values are not shown.",
         "Compare `\\drds` in the source.",
         "role app: search_path has another value";
-    MEMBERSHIP_MISSING = "membership_missing", "error":
+    MEMBERSHIP_MISSING = "membership_missing", "error; warning if the backup's own globals lack it":
         "The role was a member of another in the source. It lacks what that one may do.",
         "Compare `\\du` in the source.",
         "role app: it is not a member of readers";
-    MEMBERSHIP_ADDED = "membership_added", "error":
+    MEMBERSHIP_ADDED = "membership_added", "error; warning if the backup's own globals have it":
         "The role is a member of one that it was not in the source, and may do what that one may.",
         "Treat it as an intrusion until it is explained: find out who wrote the globals.",
         "role app: it is a member of admins, which it was not";
-    MEMBERSHIP_DIFFERS = "membership_differs", "error":
+    MEMBERSHIP_DIFFERS = "membership_differs", "error; warning if the backup's own globals say so":
         "The membership has another ADMIN, INHERIT or SET option.",
         "Compare `pg_auth_members` in the source.",
         "role app: member of readers with ADMIN, which it had not";
@@ -95,12 +95,16 @@ findings! {
         "Who may do what was not compared with the source. The finding gives the reason.",
         "Make backups with `restore-drill backup`, which records it in the manifest and keeps roles and privileges.",
         "shop: there is no manifest_20260517T083111Z.json.age";
+    OBJECT_ADDED = "object_added", "error; warning if the template runs SQL in the database":
+        "The restored database has an object that the source did not have. Dump and record are of one snapshot, so it did not come from there.",
+        "Treat it as an intrusion until it is explained: find out who wrote the dump.",
+        "shop.public.become_admin(): the function was not in the source";
     OBJECT_NOT_COMPARED = "object_not_compared", "warning":
-        "The object is on one side only, so its owner and privileges were not compared.",
+        "The object is not in the restored database, so its owner and privileges were not compared.",
         "Whether it should be there is for the other checks.",
         "shop.public.orders_view: the view is not in the restored database";
     EXPRESSIONS_NOT_COMPARED = "expressions_not_compared", "warning":
-        "Source and drill run different major versions, which write expressions differently. Of policies all but these was compared.",
+        "Source and drill run different major versions, which write expressions differently; or the backup could not read them, since somebody waited to change a table. Of policies all but these was compared.",
         "Drill with an image of the source's major version.",
         "shop: the expressions of 3 policies, written by PostgreSQL 15 and 17";
     MANIFEST_UNREADABLE = "manifest_unreadable", "error":

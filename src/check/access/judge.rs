@@ -5,37 +5,51 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::found::{Judged, error, finding, subject};
 use super::{code, grants, policies};
 use crate::model::human;
-use crate::model::manifest::{Access, DefaultPrivileges, Grant};
+use crate::model::manifest::{Access, DefaultPrivileges, Grant, Grantee};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
+use crate::target::postgres::SUPERUSER;
 
-/// Compares one database.
-pub fn database(name: &DatabaseName, source: &Access, restored: &Access) -> Judged {
+/// Compares one database. Where the template runs SQL of its own, that may have made what the source did not have.
+pub fn database(name: &DatabaseName, source: &Access, restored: &Access, has_own_sql: bool) -> Judged {
     let mut judged = Judged::default();
     let majors = (source.major, restored.major);
     let mut found = owner(name.as_str(), "database", source.owner.as_ref(), restored.owner.as_ref());
     found.extend(grants::differences(name.as_str(), &source.grants, &restored.grants, majors));
     judged.one(found);
-    objects(name, source, restored, &mut judged);
+    objects(name, source, restored, has_own_sql, &mut judged);
     large_objects(name, source, restored, &mut judged);
     default_privileges(name, source, restored, &mut judged);
     policies::compare(name, source, restored, &mut judged);
     judged
 }
 
-/// An object's owner and grants.
-type Object<'a> = (Option<&'a String>, &'a [Grant]);
+/// What is known of an object.
+#[derive(Clone, Copy, Default)]
+struct Object<'a> {
+    owner: Option<&'a String>,
+    /// The owner of what a restore gives to another.
+    made_by: Option<&'a String>,
+    grants: &'a [Grant],
+}
 
 /// The objects by kind and name.
 fn by_name(access: &Access) -> BTreeMap<(&str, &str), Object<'_>> {
     let of_group = access.objects.iter().flat_map(|group| {
-        let facts = (group.owner.as_ref(), group.grants.as_slice());
+        let (owner, made_by) = (group.owner.as_ref(), group.made_by.as_ref());
+        let facts = Object { owner, made_by, grants: &group.grants };
         group.objects.iter().map(move |name| ((group.kind.as_str(), name.as_str()), facts))
     });
     of_group.collect()
 }
 
-fn objects(database: &DatabaseName, source: &Access, restored: &Access, judged: &mut Judged) {
+fn objects(
+    database: &DatabaseName,
+    source: &Access,
+    restored: &Access,
+    has_own_sql: bool,
+    judged: &mut Judged,
+) {
     let (there, here) = (by_name(source), by_name(restored));
     let all: BTreeSet<&(&str, &str)> = there.keys().chain(here.keys()).collect();
     for key in all {
@@ -43,37 +57,52 @@ fn objects(database: &DatabaseName, source: &Access, restored: &Access, judged: 
         let subject = subject(database, name);
         let (was, is) = (there.get(key), here.get(key));
         // What has no owner of its own is listed only where something was granted on it.
-        let owned = |object: Option<&Object<'_>>| object.is_some_and(|(owner, _)| owner.is_some());
-        if (was.is_none() || is.is_none()) && (owned(was.copied().as_ref()) || owned(is.copied().as_ref())) {
-            judged.findings.extend(on_one_side(kind, name, subject, was.is_some()));
+        let owned = |object: Option<&Object<'_>>| object.is_some_and(|object| object.owner.is_some());
+        if was.is_none() && owned(is) {
+            judged.findings.extend(added(kind, name, subject, has_own_sql));
             continue;
         }
-        let none: Object<'_> = (None, &[]);
-        let ((owner_was, grants_were), (owner_is, grants_are)) = (was.unwrap_or(&none), is.unwrap_or(&none));
-        let mut found = owner(&subject, kind, *owner_was, *owner_is);
+        if is.is_none() && owned(was) {
+            judged.findings.push(missing(kind, subject));
+            continue;
+        }
+        let (was, is) = (was.copied().unwrap_or_default(), is.copied().unwrap_or_default());
+        let mut found = owner(&subject, kind, was.owner, is.owner);
         let majors = (source.major, restored.major);
-        found.extend(grants::differences(&subject, grants_were, grants_are, majors));
+        let (grants_were, grants_are) = (comparable(was, is), comparable(is, was));
+        found.extend(grants::differences(&subject, &grants_were, &grants_are, majors));
         judged.one(found);
     }
 }
 
-/// An object that only one side has. Every new database has a schema `public`, also where the source has dropped it.
-fn on_one_side(kind: &str, name: &str, subject: String, was_there: bool) -> Option<Finding> {
-    let actual = if was_there {
-        format!("the {kind} is not in the restored database")
+/// An object's grants, without those to whoever owns it on either side where a restore gives it to another: an owner needs
+/// no grant, and who was the owner may have got one.
+fn comparable(object: Object<'_>, other: Object<'_>) -> Vec<Grant> {
+    let makers = [object.made_by, other.made_by];
+    let is_moved = makers.iter().any(Option::is_some);
+    let is_aside = |name: &String| name == SUPERUSER || makers.contains(&Some(name));
+    let is_compared =
+        |grant: &&Grant| !(is_moved && matches!(&grant.to, Grantee::Role(name) if is_aside(name)));
+    object.grants.iter().filter(is_compared).cloned().collect()
+}
+
+fn missing(kind: &str, subject: String) -> Finding {
+    let actual = format!("the {kind} is not in the restored database");
+    let expected = "the same objects on both sides";
+    finding(Severity::Warning, code::OBJECT_NOT_COMPARED, subject, expected, actual)
+}
+
+/// An object that the source did not have: record and dump are of one snapshot, so it came by no dump of the source's. Every
+/// new database has a schema `public`, also where the source has dropped it.
+fn added(kind: &str, name: &str, subject: String, has_own_sql: bool) -> Option<Finding> {
+    let actual = format!("the {kind} was not in the source");
+    let (severity, actual) = if has_own_sql {
+        (Severity::Warning, actual + "; SQL of the template runs in the database, and may have made it")
     } else {
-        format!("the {kind} was not in the source")
+        (Severity::Error, actual)
     };
-    let is_news = was_there || (kind, name) != ("schema", "public");
-    is_news.then(|| {
-        finding(
-            Severity::Warning,
-            code::OBJECT_NOT_COMPARED,
-            subject,
-            "the same objects on both sides",
-            actual,
-        )
-    })
+    let is_news = (kind, name) != ("schema", "public");
+    is_news.then(|| finding(severity, code::OBJECT_ADDED, subject, "nothing of this name", actual))
 }
 
 fn owner(subject: &str, kind: &str, was: Option<&String>, is: Option<&String>) -> Vec<Finding> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::code;
 use super::found::{Judged, error, finding, subject};
 use crate::model::human;
-use crate::model::manifest::{Access, Policy, RowSecurity};
+use crate::model::manifest::{Access, Definition, Policy, RowSecurity};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 
@@ -16,7 +16,7 @@ pub fn compare(database: &DatabaseName, source: &Access, restored: &Access, judg
     let (tables_there, tables_here) = (tables(source), tables(restored));
     let all: BTreeSet<&&str> = there.keys().chain(here.keys()).collect();
     let same_major = source.major == restored.major;
-    let mut unread = 0u64;
+    let (mut unread, mut unprinted) = (0u64, 0u64);
     for table in all {
         if !tables_there.contains(*table) || !tables_here.contains(*table) {
             continue;
@@ -32,7 +32,19 @@ pub fn compare(database: &DatabaseName, source: &Access, restored: &Access, judg
             let has_text = |policy: &&Policy| policy.using.is_some() || policy.check.is_some();
             unread += was.policies.iter().filter(has_text).count() as u64;
         }
+        unprinted += was.policies.iter().chain(&is.policies).filter(|policy| policy.unread).count() as u64;
         judged.one(found);
+    }
+    let mut not_compared = |expected: &str, actual: String| {
+        let code = code::EXPRESSIONS_NOT_COMPARED;
+        judged.findings.push(finding(Severity::Warning, code, database.to_string(), expected, actual));
+    };
+    if unprinted > 0 {
+        let actual = format!(
+            "the expressions of {} were not read, since a table that they look at was locked",
+            policies_in_words(unprinted)
+        );
+        not_compared("expressions that the backup could read", actual);
     }
     if unread > 0 {
         let actual = format!(
@@ -41,9 +53,7 @@ pub fn compare(database: &DatabaseName, source: &Access, restored: &Access, judg
             source.major,
             restored.major
         );
-        let expected = "the same major version on both sides";
-        let code = code::EXPRESSIONS_NOT_COMPARED;
-        judged.findings.push(finding(Severity::Warning, code, database.to_string(), expected, actual));
+        not_compared("the same major version on both sides", actual);
     }
 }
 
@@ -113,8 +123,11 @@ fn difference(was: &Policy, is: &Policy, same_major: bool) -> Option<String> {
             human::one_line(&policy.roles.join(", "), 120)
         }
     };
+    let unread = was.unread || is.unread;
+    // A restore may make another tree of an expression, which means the same and is printed otherwise.
+    let formed = |text: &Option<String>| text.as_deref().map(Definition::of);
     let differs = |one: &Option<String>, other: &Option<String>| {
-        one.is_some() != other.is_some() || (same_major && one != other)
+        !unread && (one.is_some() != other.is_some() || (same_major && formed(one) != formed(other)))
     };
     if was.command != is.command {
         Some(format!(

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::code;
 use super::found::{Judged, error, finding};
+use super::{code, drift};
 use crate::model::human;
 use crate::model::manifest::{Membership, Role, Roles};
 use crate::model::verdict::{Finding, Severity};
@@ -30,12 +30,22 @@ pub fn as_in_the_globals(mut restored: Roles, globals: &RestoredRoles) -> Roles 
     restored
 }
 
+/// What lets a role do what only the server's masters may.
+const POWERS: [&str; 5] = ["SUPERUSER", "CREATEROLE", "CREATEDB", "REPLICATION", "BYPASSRLS"];
+/// Roles of the system through which the whole server can be had.
+const MASTERS: [&str; 3] = ["pg_execute_server_program", "pg_read_server_files", "pg_write_server_files"];
+
+/// Whether an attribute lets a role do what only the server's masters may.
+pub fn is_power(attribute: &str) -> bool {
+    POWERS.contains(&attribute)
+}
+
 /// Compares the roles, their memberships and settings, but for those that the template makes, and for what is the drill's own
 /// superuser's.
-pub fn compare(source: &Roles, restored: &Roles, of_template: &[String]) -> Judged {
+pub fn compare(source: &Roles, restored: &Roles, globals: &RestoredRoles) -> Judged {
     let mut judged = Judged::default();
     let (there, here) = (by_name(source), by_name(restored));
-    let is_of_template = |name: &str| of_template.iter().any(|own| own == name);
+    let is_of_template = |name: &str| globals.of_template.iter().any(|own| own == name);
     let names: BTreeSet<&&str> = there.keys().chain(here.keys()).collect();
     for name in names {
         if **name == *SUPERUSER || is_of_template(name) {
@@ -45,20 +55,15 @@ pub fn compare(source: &Roles, restored: &Roles, of_template: &[String]) -> Judg
         match (there.get(*name), here.get(*name)) {
             (Some(_), None) => {
                 let actual = "it is not in the globals".to_owned();
-                judged.findings.push(error(code::ROLE_MISSING, &subject, "the role", actual));
+                let severity = drift::severity(drift::lost_role(globals, name));
+                judged.findings.push(finding(severity, code::ROLE_MISSING, subject, "the role", actual));
             }
-            (None, Some(_)) => judged.findings.push(finding(
-                Severity::Warning,
-                code::ROLE_ADDED,
-                subject,
-                "no such role",
-                "the source did not have it".to_owned(),
-            )),
-            (Some(was), Some(is)) => judged.one(role(&subject, was, is)),
+            (None, Some(is)) => judged.findings.push(added(subject, is)),
+            (Some(was), Some(is)) => judged.one(role(&subject, was, is, globals)),
             (None, None) => {}
         }
     }
-    memberships(source, restored, &mut judged, &|name| {
+    memberships(source, restored, globals, &mut judged, &|name| {
         is_of_template(name) || (there.contains_key(name) && !here.contains_key(name))
     });
     judged
@@ -72,7 +77,19 @@ fn subject(name: &str) -> String {
     format!("role {}", human::one_line(name, 80))
 }
 
-fn role(subject: &str, was: &Role, is: &Role) -> Vec<Finding> {
+/// A role that the record does not have. One that may do much is no role that a service makes by the hour.
+fn added(subject: String, is: &Role) -> Finding {
+    let powers: Vec<&str> = is.attributes.iter().map(String::as_str).filter(|has| is_power(has)).collect();
+    let expected = "no such role";
+    if powers.is_empty() {
+        let actual = "the source did not have it".to_owned();
+        return finding(Severity::Warning, code::ROLE_ADDED, subject, expected, actual);
+    }
+    let actual = format!("it has {}, and the source did not have the role", powers.join(", "));
+    error(code::ROLE_ATTRIBUTE_DIFFERS, &subject, expected, actual)
+}
+
+fn role(subject: &str, was: &Role, is: &Role, globals: &RestoredRoles) -> Vec<Finding> {
     let mut findings = Vec::new();
     for attribute in was.attributes.symmetric_difference(&is.attributes) {
         let shown = human::one_line(attribute, 40);
@@ -81,12 +98,21 @@ fn role(subject: &str, was: &Role, is: &Role) -> Vec<Finding> {
         } else {
             (format!("no {shown}"), format!("it has {shown}, which it had not in the source"))
         };
-        findings.push(error(code::ROLE_ATTRIBUTE_DIFFERS, subject, &expected, actual));
+        let severity = drift::severity(drift::attribute(globals, was, attribute));
+        let code = code::ROLE_ATTRIBUTE_DIFFERS;
+        findings.push(finding(severity, code, subject.to_owned(), &expected, actual));
     }
     let settings: BTreeSet<&String> = was.settings.keys().chain(is.settings.keys()).collect();
     for name in settings {
         let (set, set_now) = (was.settings.get(name), is.settings.get(name));
-        if set == set_now || (set_now.is_none() && !is_kept_of_role(&was.name, name)) {
+        // What the restore left out is told by it.
+        let is_left_out = || {
+            let not_taken = |(role, left_out): &(String, String)| {
+                *role == was.name && left_out.eq_ignore_ascii_case(name)
+            };
+            !is_kept_of_role(&was.name, name) || globals.settings_left_out.iter().any(not_taken)
+        };
+        if set == set_now || (set_now.is_none() && is_left_out()) {
             continue;
         }
         let shown = human::one_line(name, 80);
@@ -95,22 +121,31 @@ fn role(subject: &str, was: &Role, is: &Role) -> Vec<Finding> {
             (None, _) => format!("{shown} is set, which it was not in the source"),
             _ => format!("{shown} has another value"),
         };
-        findings.push(error(
-            code::ROLE_SETTING_DIFFERS,
-            subject,
-            &format!("{shown} as in the source"),
-            actual,
-        ));
+        let severity = drift::severity(drift::setting(globals, was, name));
+        let expected = format!("{shown} as in the source");
+        findings.push(finding(severity, code::ROLE_SETTING_DIFFERS, subject.to_owned(), &expected, actual));
     }
     findings
 }
 
 /// What is said of a role that is gone, or made in another way, says enough.
-fn memberships(source: &Roles, restored: &Roles, judged: &mut Judged, is_aside: &dyn Fn(&str) -> bool) {
+fn memberships(
+    source: &Roles,
+    restored: &Roles,
+    globals: &RestoredRoles,
+    judged: &mut Judged,
+    is_aside: &dyn Fn(&str) -> bool,
+) {
     fn by_pair(roles: &Roles) -> BTreeMap<(&str, &str), &Membership> {
         roles.memberships.iter().map(|one| ((one.member.as_str(), one.role.as_str()), one)).collect()
     }
     let (was, is) = (by_pair(source), by_pair(restored));
+    let masters: BTreeSet<&str> = by_name(restored)
+        .into_iter()
+        .filter(|(_, role)| role.attributes.iter().any(|has| is_power(has)))
+        .map(|(name, _)| name)
+        .chain(MASTERS)
+        .collect();
     let pairs: BTreeSet<&(&str, &str)> = was.keys().chain(is.keys()).collect();
     for pair in pairs {
         let (member, role) = *pair;
@@ -136,7 +171,10 @@ fn memberships(source: &Roles, restored: &Roles, judged: &mut Judged, is_aside: 
             )),
             _ => None,
         };
-        let found = found.map(|(code, expected, actual)| error(code, &subject, &expected, actual));
+        let is_new = was.get(pair) != is.get(pair) && is.contains_key(pair) && masters.contains(role);
+        let was_drift = drift::membership(globals, was.get(pair).copied(), member, role);
+        let severity = drift::severity(was_drift && !is_new);
+        let found = found.map(|(code, expected, actual)| finding(severity, code, subject, &expected, actual));
         judged.one(found.into_iter().collect());
     }
 }

@@ -21,6 +21,7 @@ fn object(kind: &str, name: &str, owner: Option<&str>, grants: &[Grant]) -> Obje
     ObjectGroup {
         kind: kind.to_owned(),
         owner: owner.map(str::to_owned),
+        made_by: None,
         grants: grants.to_vec(),
         objects: vec![name.to_owned()],
     }
@@ -34,6 +35,7 @@ fn policy(name: &str) -> Policy {
         roles: vec!["app".to_owned()],
         using: Some("(tenant = 1)".to_owned()),
         check: None,
+        unread: false,
     }
 }
 
@@ -68,7 +70,11 @@ fn sound() -> Access {
 fn found(change: impl Fn(&mut Access)) -> Vec<(&'static str, String)> {
     let mut restored = sound();
     change(&mut restored);
-    let judged = judge::database(&"shop".parse().unwrap(), &sound(), &restored);
+    between(&sound(), &restored)
+}
+
+fn between(source: &Access, restored: &Access) -> Vec<(&'static str, String)> {
+    let judged = judge::database(&"shop".parse().unwrap(), source, restored, false);
     judged.findings.into_iter().map(|finding| (finding.code.as_str(), finding.subject)).collect()
 }
 
@@ -79,7 +85,7 @@ fn one(code: &'static str, subject: &str) -> Vec<(&'static str, String)> {
 #[test]
 fn what_is_as_in_the_source_holds() {
     assert_eq!(found(|_| {}), []);
-    let judged = judge::database(&"shop".parse().unwrap(), &sound(), &sound());
+    let judged = judge::database(&"shop".parse().unwrap(), &sound(), &sound(), false);
     assert_eq!(
         judged.same, 7,
         "the database, three objects, large objects, default privileges, a table's policies"
@@ -145,11 +151,70 @@ fn owners_are_compared() {
 fn an_object_on_one_side_is_not_compared_and_said_so() {
     let gone = found(|access| drop(access.objects.remove(1)));
     assert_eq!(gone, one("object_not_compared", "shop.public.f()"));
-    let new = found(|access| access.objects.push(object("view", "public.v", Some("owner"), &[])));
-    assert_eq!(new, one("object_not_compared", "shop.public.v"));
     let public =
         found(|access| access.objects.push(object("schema", "public", Some("pg_database_owner"), &[])));
     assert_eq!(public, [], "every new database has it");
+}
+
+#[test]
+fn an_object_that_the_source_did_not_have_is_an_error_unless_the_template_may_have_made_it() {
+    let mut restored = sound();
+    restored.objects.push(object("function", "public.become_admin()", Some("boss"), &[]));
+    for (has_own_sql, severity) in [(false, Severity::Error), (true, Severity::Warning)] {
+        let judged = judge::database(&"shop".parse().unwrap(), &sound(), &restored, has_own_sql);
+        let finding = &judged.findings[0];
+        assert_eq!((judged.findings.len(), finding.code.as_str()), (1, "object_added"));
+        assert_eq!((&*finding.subject, finding.severity), ("shop.public.become_admin()", severity));
+        assert_eq!(finding.actual.contains("SQL of the template"), has_own_sql);
+    }
+}
+
+#[test]
+fn owners_of_what_a_restore_gives_to_another_need_no_grants() {
+    let side = |made_by: &str, grants: &[Grant]| {
+        let mut access = sound();
+        let reset = object("function", "public.reset()", None, grants);
+        access.objects.push(ObjectGroup { made_by: Some(made_by.to_owned()), ..reset });
+        access
+    };
+    let execute = |to| [grant(to, &["EXECUTE"], &[])];
+    let by_a_service = between(&side("rdsadmin", &execute("postgres")), &side("postgres", &[]));
+    assert_eq!(by_a_service, [], "the drill's own superuser owns it");
+    let handed_over = between(&side("bob", &[]), &side("postgres", &execute("bob")));
+    assert_eq!(handed_over, [], "the new owner got what an owner has");
+    let subject = "shop.public.reset()";
+    let added = between(&side("bob", &[]), &side("postgres", &execute("app")));
+    assert_eq!(added, one("grant_added", subject));
+    let revoked = [grant("pg_monitor", &[], &["SELECT"])];
+    assert_eq!(between(&side("bob", &revoked), &side("postgres", &[])), one("grant_added", subject));
+    let of_a_user = |access: &mut Access| access.objects[0].grants.extend(execute("postgres"));
+    assert_eq!(found(of_a_user), one("grant_added", "shop.public.t"), "only where a restore gives it away");
+}
+
+#[test]
+fn expressions_are_compared_in_the_form_that_a_restore_does_not_change() {
+    let using = |text: &str| {
+        let mut access = sound();
+        access.row_security[0].policies[0].using = Some(text.to_owned());
+        access
+    };
+    let source = using("((v)::text = ANY ((ARRAY['a'::character varying, 'b'::character varying])::text[]))");
+    let restored =
+        using("((v)::text = ANY (ARRAY[('a'::character varying)::text, ('b'::character varying)::text]))");
+    assert_eq!(between(&source, &restored), []);
+    let other =
+        using("((v)::text = ANY (ARRAY[('a'::character varying)::text, ('c'::character varying)::text]))");
+    assert_eq!(between(&source, &other), one("policy_differs", "shop.public.t"));
+}
+
+#[test]
+fn expressions_that_the_backup_could_not_read_are_told_and_the_rest_is_compared() {
+    let mut source = sound();
+    let policy = &mut source.row_security[0].policies[0];
+    (policy.unread, policy.using) = (true, None);
+    assert_eq!(between(&source, &sound()), one("expressions_not_compared", "shop"));
+    source.row_security[0].policies[0].command = "ALL".to_owned();
+    assert_eq!(between(&source, &sound())[0], ("policy_differs", "shop.public.t".to_owned()));
 }
 
 #[test]
@@ -218,6 +283,7 @@ fn check(require_manifest: bool, rules: Vec<Rule>) -> AccessCheck {
         rules,
         require_manifest,
         timeout: attempt_timeout(),
+        with_own_sql: BTreeSet::new(),
     }
 }
 

@@ -133,9 +133,9 @@ findings! {
         "An event trigger fires for something else, calls another function, or is enabled otherwise.",
         "Find out who changed it.",
         "shop: event trigger no_drops: its definition is another";
-    OBJECT_ADDED = "object_added", "warning":
-        "The restored database has something that the source did not have.",
-        "Find out where it comes from: SQL of the template, or somebody who wrote to the dump.",
+    OBJECT_ADDED = "object_added", "error; warning if the template runs SQL in the database":
+        "The restored database has something that the source did not have. Dump and record are of one snapshot, so it did not come from there.",
+        "Treat it as an intrusion until it is explained: find out who wrote the dump.",
         "shop: trigger public.orders.copy_out: the source did not have it";
     NO_OBJECT_RECORD = "no_object_record", "warning; error with `require_manifest`":
         "There is no manifest of that time, it does not have the database, or an older version made it. The database is held against the dump's own list of objects: what the dump was made without is not seen.",

@@ -10,6 +10,10 @@ use crate::model::manifest::{CatalogObject, NOT_POPULATED, ObjectKind, ObjectNam
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 
+/// What every restored database may have.
+const OF_THE_DRILL: [ObjectName<'static>; 2] =
+    [(ObjectKind::Extension, "", "", "plpgsql"), (ObjectKind::Extension, "", "", "amcheck")];
+
 /// What comparing a database came to.
 #[derive(Debug, Default)]
 pub struct Judged {
@@ -38,6 +42,8 @@ pub struct Judge<'a> {
     pub ignored: &'a [Ignored],
     /// How far objects are compared.
     pub depth: Depth,
+    /// Whether the template runs SQL of its own in it.
+    pub has_own_sql: bool,
 }
 
 impl Judge<'_> {
@@ -163,7 +169,8 @@ impl Judge<'_> {
         }
     }
 
-    /// What the source did not have. PostgreSQL itself brings its language along.
+    /// What the source did not have: record and dump are of one snapshot, so it came by no dump of the source's. PostgreSQL
+    /// itself brings its language along, and a check makes an extension for as long as it runs.
     fn added(&self, recorded: &[CatalogObject], restored: &[CatalogObject]) -> Vec<Finding> {
         let had: BTreeSet<ObjectName<'_>> = recorded.iter().map(CatalogObject::key).collect();
         let known: BTreeMap<ObjectName<'_>, &CatalogObject> =
@@ -174,19 +181,32 @@ impl Judge<'_> {
             !had.contains(&object.key())
                 && !added.has_its_owner(object)
                 && !left_out.has_its_owner(object)
-                && object.key() != (ObjectKind::Extension, "", "", "plpgsql")
+                && !OF_THE_DRILL.contains(&object.key())
                 && !self.ignores(object.kind, &object.path())
         };
-        let told = restored.iter().filter(is_told).map(|object| Finding {
-            severity: Severity::Warning,
-            ..self.error(
-                code::OBJECT_ADDED,
-                object,
-                "nothing of this name",
-                "the source did not have it".to_owned(),
-            )
+        let triggers = had.iter().filter(|(kind, ..)| *kind == ObjectKind::Trigger);
+        let triggers: BTreeSet<&str> = triggers.map(|(.., name)| *name).collect();
+        let told = restored.iter().filter(is_told).map(|object| {
+            let excuse = if self.has_own_sql {
+                Some("SQL of the template runs in the database, and may have made it")
+            } else if self.may_be_a_copy(object) && triggers.contains(object.name.as_str()) {
+                Some("it may be what a partition has of its parent's trigger")
+            } else {
+                None
+            };
+            let actual = "the source did not have it".to_owned();
+            let (severity, actual) = match excuse {
+                Some(excuse) => (Severity::Warning, format!("{actual}; {excuse}")),
+                None => (Severity::Error, actual),
+            };
+            Finding { severity, ..self.error(code::OBJECT_ADDED, object, "nothing of this name", actual) }
         });
         told.collect()
+    }
+
+    /// Whether this may be what a partition has of its parent's trigger: PostgreSQL 15 and later list it, earlier ones do not.
+    fn may_be_a_copy(&self, object: &CatalogObject) -> bool {
+        self.depth == Depth::Names && object.kind == ObjectKind::Trigger
     }
 }
 

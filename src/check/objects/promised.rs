@@ -147,7 +147,11 @@ mod tests {
 
     fn compared(promised: &Promised, restored: &[CatalogObject]) -> Judged {
         let database = "shop".parse().unwrap();
-        compare(&Judge { database: &database, ignored: &[], depth: Depth::Names }, promised, restored)
+        compare(
+            &Judge { database: &database, ignored: &[], depth: Depth::Names, has_own_sql: false },
+            promised,
+            restored,
+        )
     }
 
     #[test]

@@ -48,6 +48,9 @@ pub struct ObjectGroup {
     pub kind: String,
     /// The owner. Absent for what is made by an extension or the system, which a restore makes anew, and for columns.
     pub owner: Option<String>,
+    /// The owner of what an extension or the system makes, and of foreign-data wrappers: a restore gives them to another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<String>,
     /// What was granted.
     pub grants: Vec<Grant>,
     /// Their names: `schema.name`, with the types of the arguments where the kind has some.
@@ -131,6 +134,9 @@ pub struct Policy {
     pub using: Option<String>,
     /// The rows that may be written, as the server writes the expression.
     pub check: Option<String>,
+    /// Whether the expressions were not read: somebody waited to change a table that they look at.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unread: bool,
 }
 
 /// The roles of a server, but for the system's own.
@@ -175,13 +181,15 @@ impl Access {
     /// The same with everything in the one order that there is, and objects alike together.
     #[must_use]
     pub fn canonical(mut self) -> Self {
-        let mut groups: BTreeMap<(String, Option<String>, Vec<Grant>), Vec<String>> = BTreeMap::new();
+        type Facts = (String, Option<String>, Option<String>, Vec<Grant>);
+        let mut groups: BTreeMap<Facts, Vec<String>> = BTreeMap::new();
         for group in self.objects {
-            groups.entry((group.kind, group.owner, group.grants)).or_default().extend(group.objects);
+            let facts = (group.kind, group.owner, group.made_by, group.grants);
+            groups.entry(facts).or_default().extend(group.objects);
         }
-        let group = |((kind, owner, grants), mut objects): (_, Vec<String>)| {
+        let group = |((kind, owner, made_by, grants), mut objects): (_, Vec<String>)| {
             objects.sort();
-            ObjectGroup { kind, owner, grants, objects }
+            ObjectGroup { kind, owner, made_by, grants, objects }
         };
         self.objects = groups.into_iter().map(group).collect();
         let mut large: BTreeMap<(Option<String>, Vec<Grant>), u64> = BTreeMap::new();
@@ -208,7 +216,8 @@ mod tests {
             revoked: BTreeSet::new(),
         };
         let objects = objects.iter().map(|name| (*name).to_owned()).collect();
-        ObjectGroup { kind: kind.to_owned(), owner: Some(owner.to_owned()), grants: vec![grant], objects }
+        let (kind, owner) = (kind.to_owned(), Some(owner.to_owned()));
+        ObjectGroup { kind, owner, made_by: None, grants: vec![grant], objects }
     }
 
     #[test]

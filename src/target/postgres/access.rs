@@ -1,6 +1,7 @@
 //! Who may do what in a database: read of the source of a backup and of what a drill restored, by the same queries.
 
 mod parse;
+mod policies;
 mod queries;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ use super::snapshot::Snapshot;
 use super::source::SourceServer;
 use crate::model::failure::Result;
 use crate::model::manifest::{
-    Access, DefaultPrivileges, LargeObjects, Membership, ObjectGroup, Policy, Role, Roles, RowSecurity,
+    Access, DefaultPrivileges, LargeObjects, Membership, ObjectGroup, Role, Roles, RowSecurity,
 };
 use crate::model::names::DatabaseName;
 
@@ -37,10 +38,11 @@ impl Snapshot {
     /// Who may do what in the database, under the snapshot. Whatever goes wrong, the snapshot stays as it was.
     ///
     /// # Errors
-    /// If it cannot be read: somebody waits to change a table that a policy looks at, say.
+    /// If it cannot be read.
     pub async fn access(&self) -> Result<(Access, Roles)> {
         execute(&self.client, ON_THE_SOURCE, "reading who may do what").await?;
-        let read = async { Ok((database(&self.client).await?, roles(&self.client).await?)) }.await;
+        let read =
+            async { Ok((database(&self.client, Side::Source).await?, roles(&self.client).await?)) }.await;
         execute(&self.client, DONE, "going on after reading who may do what").await?;
         read
     }
@@ -65,7 +67,7 @@ impl Server {
     /// # Errors
     /// `query_timed_out`, `query_failed`.
     pub async fn access(&self, name: &DatabaseName) -> Result<Access> {
-        database(&self.to_read_access(name.as_str()).await?).await
+        database(&self.to_read_access(name.as_str()).await?, Side::Drill).await
     }
 
     /// The roles of the server.
@@ -84,7 +86,16 @@ impl Server {
     }
 }
 
-async fn database(client: &Client) -> Result<Access> {
+/// Whose catalogs are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// The source's, in the transaction of a backup's snapshot.
+    Source,
+    /// Those of a drill's server.
+    Drill,
+}
+
+async fn database(client: &Client, side: Side) -> Result<Access> {
     let all = rows(client, queries::DATABASE, |row| {
         Ok((row.text_or_none(0)?, parse::grants(&row.texts(1)?), row.0.try_get::<_, i32>(2)?))
     });
@@ -96,24 +107,25 @@ async fn database(client: &Client) -> Result<Access> {
         objects: rows(client, queries::OBJECTS, object).await?.into_iter().flatten().collect(),
         large_objects: rows(client, queries::LARGE_OBJECTS, large_objects).await?,
         default_privileges: rows(client, queries::DEFAULT_PRIVILEGES, default_privileges).await?,
-        row_security: row_security(client).await?,
+        row_security: row_security(client, side).await?,
     };
     Ok(access.canonical())
 }
 
-/// An object; none if it is the system's or an extension's, and nothing was granted on it.
+/// An object; none if it is the system's or an extension's, and nobody's privileges on it are others than in its beginning.
 fn object(row: &Texts<'_>) -> Read<Option<ObjectGroup>> {
     let (kind, is_own) = (row.text(0)?, row.0.try_get::<_, bool>(4)?);
     let (schema, name, arguments) = (row.text(1)?, row.text(2)?, row.text(3)?);
     let mut grants = parse::grants(&row.texts(6)?);
     if !is_own {
-        parse::keep_what_a_dump_has(&mut grants);
         if grants.is_empty() {
             return Ok(None);
         }
+        parse::keep_what_a_dump_has(&mut grants);
     }
     let object = parse::object_name(&kind, &schema, &name, &arguments);
-    Ok(Some(ObjectGroup { kind, owner: row.text_or_none(5)?, grants, objects: vec![object] }))
+    let (owner, made_by) = (row.text_or_none(5)?, row.text_or_none(7)?);
+    Ok(Some(ObjectGroup { kind, owner, made_by, grants, objects: vec![object] }))
 }
 
 fn large_objects(row: &Texts<'_>) -> Read<LargeObjects> {
@@ -130,7 +142,7 @@ fn default_privileges(row: &Texts<'_>) -> Read<DefaultPrivileges> {
     })
 }
 
-async fn row_security(client: &Client) -> Result<Vec<RowSecurity>> {
+async fn row_security(client: &Client, side: Side) -> Result<Vec<RowSecurity>> {
     let flags = rows(client, queries::ROW_SECURITY, |row| {
         let table = parse::object_name("table", &row.text(0)?, &row.text(1)?, "");
         Ok((table, row.0.try_get::<_, bool>(2)?, row.0.try_get::<_, bool>(3)?))
@@ -139,20 +151,7 @@ async fn row_security(client: &Client) -> Result<Vec<RowSecurity>> {
     for (table, enabled, forced) in flags.await? {
         tables.insert(table.clone(), RowSecurity { table, enabled, forced, policies: Vec::new() });
     }
-    let policies = rows(client, queries::POLICIES, |row| {
-        let mut roles = row.texts(5)?;
-        roles.sort();
-        let policy = Policy {
-            name: row.text(2)?,
-            command: parse::command(&row.text(3)?),
-            permissive: row.0.try_get(4)?,
-            roles,
-            using: row.text_or_none(6)?,
-            check: row.text_or_none(7)?,
-        };
-        Ok((parse::object_name("table", &row.text(0)?, &row.text(1)?, ""), policy))
-    });
-    for (table, policy) in policies.await? {
+    for (table, policy) in policies::read(client, side).await? {
         let without =
             || RowSecurity { table: table.clone(), enabled: false, forced: false, policies: Vec::new() };
         tables.entry(table.clone()).or_insert_with(without).policies.push(policy);
@@ -212,8 +211,16 @@ impl Texts<'_> {
 }
 
 async fn rows<T>(client: &Client, sql: &'static str, read: impl Fn(&Texts<'_>) -> Read<T>) -> Result<Vec<T>> {
-    let nothing: &[&(dyn ToSql + Sync)] = &[];
-    let found = client.query(&qualify(sql), nothing).await;
+    rows_of(client, sql, &[], read).await
+}
+
+async fn rows_of<T>(
+    client: &Client,
+    sql: &'static str,
+    parameters: &[&(dyn ToSql + Sync)],
+    read: impl Fn(&Texts<'_>) -> Read<T>,
+) -> Result<Vec<T>> {
+    let found = client.query(&qualify(sql), parameters).await;
     let found = found.and_then(|rows| rows.iter().map(|row| read(&Texts(row))).collect());
     found.map_err(|error| own_failure("reading who may do what", &error))
 }

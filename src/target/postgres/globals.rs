@@ -4,8 +4,9 @@
 //! owner must be one, and a role that is one by mistake may do whatever a rule says it may not. What a dump makes runs as the
 //! drill's own superuser anyway.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use tokio_postgres::Client;
 
 use super::database_settings::is_kept_of_role;
@@ -13,7 +14,7 @@ use super::failures::query_failure;
 use super::quote::{quote_identifier, quote_literal};
 use super::server::{MAINTENANCE, SUPERUSER, Server};
 use crate::format::pg_custom::NamedRoles;
-use crate::format::pg_globals::{Globals, Membership, ParameterGrant, Role};
+use crate::format::pg_globals::{Globals, Membership, ParameterGrant, Role, RoleSetting};
 use crate::model::failure::Result;
 use crate::model::human;
 
@@ -21,12 +22,31 @@ use crate::model::human;
 const AT_ONCE: usize = 100;
 
 /// The roles that the drill's server has by now.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct RestoredRoles {
     /// Those of the source.
     pub roles: BTreeMap<String, Role>,
     /// Those that the template names.
     pub of_template: Vec<String>,
+    /// Which is a member of which, as the globals have it.
+    pub memberships: Vec<Membership>,
+    /// Their settings, as the globals have them.
+    pub settings: Vec<RoleSetting>,
+    /// Settings that the server did not take: role and name.
+    pub settings_left_out: BTreeSet<(String, String)>,
+    /// The time of the globals.
+    pub taken_at: DateTime<Utc>,
+    /// Whether the globals are those that the manifest of that time names.
+    pub in_manifest: bool,
+}
+
+/// What of globals was not restored.
+#[derive(Debug, Default)]
+pub struct LeftOut {
+    /// All of it, in words.
+    pub all: Vec<String>,
+    /// Settings that the server did not take, with their roles: role and name.
+    pub settings: BTreeSet<(String, String)>,
 }
 
 impl RestoredRoles {
@@ -59,7 +79,7 @@ impl Step {
 
 impl Server {
     /// Makes the roles of the source, with their memberships, settings, comments and labels. Returns what is left out.
-    pub async fn restore_globals(&self, globals: &Globals) -> Result<Vec<String>> {
+    pub async fn restore_globals(&self, globals: &Globals) -> Result<LeftOut> {
         let client = self.connect(MAINTENANCE).await?;
         let known = existing(&client).await?;
         let mut left_out: Vec<String> =
@@ -69,9 +89,14 @@ impl Server {
         apply(&client, memberships(globals), &mut left_out).await?;
         let (settings, refused) = settings(globals);
         left_out.extend(refused);
-        apply(&client, settings, &mut left_out).await?;
+        let mut not_taken = Vec::new();
+        apply(&client, settings, &mut not_taken).await?;
+        let is_taken = |setting: &&RoleSetting| !not_taken.contains(&setting_in_words(setting));
+        let pair = |setting: &RoleSetting| (setting.role.clone(), setting.name.clone());
+        let settings = globals.settings.iter().filter(|setting| !is_taken(setting)).map(pair).collect();
+        left_out.extend(not_taken);
         apply(&client, words(globals), &mut left_out).await?;
-        Ok(left_out)
+        Ok(LeftOut { all: left_out, settings })
     }
 }
 
@@ -213,11 +238,15 @@ fn memberships(globals: &Globals) -> Vec<Step> {
     globals.memberships.iter().map(step).collect()
 }
 
+fn setting_in_words(setting: &RoleSetting) -> String {
+    format!("setting {} of role {}", human::one_line(&setting.name, 60), shown(&setting.role))
+}
+
 /// The settings to make, and those that are not.
 fn settings(globals: &Globals) -> (Vec<Step>, Vec<String>) {
     let (mut steps, mut refused) = (Vec::new(), Vec::new());
     for setting in &globals.settings {
-        let what = format!("setting {} of role {}", human::one_line(&setting.name, 60), shown(&setting.role));
+        let what = setting_in_words(setting);
         if is_kept_of_role(&setting.role, &setting.name) {
             let values: Vec<String> = setting.values.iter().map(|value| quote_literal(value)).collect();
             let (role, name) = (quote_identifier(&setting.role), quote_identifier(&setting.name));
@@ -385,7 +414,11 @@ mod tests {
 
     #[test]
     fn roles_that_nobody_made_are_known() {
-        let restored = RestoredRoles { roles: globals("").roles, of_template: vec!["t".to_owned()] };
+        let restored = RestoredRoles {
+            roles: globals("").roles,
+            of_template: vec!["t".to_owned()],
+            ..Default::default()
+        };
         let of = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let absent =
             restored.absent(NamedRoles { needed: of(&["a", "postgres", "x"]), granted: of(&["t", "y"]) });

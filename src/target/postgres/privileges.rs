@@ -31,7 +31,7 @@ const COLUMNS: &str = "
 const MAY_USE_SCHEMA: &str = "SELECT has_schema_privilege($1::oid, $2::oid, 'USAGE')";
 
 /// Whether the role has a privilege on all of the columns or, without any, on the table; whether it has it on any of them; and
-/// the roles that it can become which do.
+/// the roles that it can become which do: at once, or after granting them to itself, which who may let others in can do.
 macro_rules! held {
     ($everywhere:literal, $anywhere:literal) => {
         concat!(
@@ -39,8 +39,14 @@ macro_rules! held {
             $everywhere,
             ", ",
             $anywhere,
-            ", ARRAY(SELECT m.rolname::text FROM pg_roles m CROSS JOIN LATERAL (SELECT m.oid) AS r (oid)
-                     WHERE m.oid <> $1::oid AND pg_has_role($1::oid, m.oid, $4) AND ",
+            ", ARRAY(WITH RECURSIVE reach (oid) AS (
+                         SELECT $1::oid
+                         UNION
+                         SELECT m.oid FROM reach b JOIN pg_roles s ON s.oid = $1::oid JOIN pg_roles m
+                         ON pg_has_role(b.oid, m.oid, $4) OR pg_has_role(b.oid, m.oid, 'MEMBER WITH ADMIN OPTION')
+                         WHERE b.oid = $1::oid OR NOT s.rolsuper)
+                     SELECT m.rolname::text FROM reach r JOIN pg_roles m ON m.oid = r.oid
+                     WHERE m.oid <> $1::oid AND ",
             $anywhere,
             " ORDER BY 1) FROM (SELECT $1::oid) AS r (oid)"
         )

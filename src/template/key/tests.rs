@@ -28,9 +28,7 @@ fn formats_whose_order_is_that_of_time_are_known() {
     for format in ["%Y%m%dT%H%M%SZ", "%Y-%m-%d", "%F", "%FT%T", "%s", "%Y/%m/%d/%H%M", "%Y%j", "%Y"] {
         assert!(sorted_width(format).is_some(), "{format}");
     }
-    for format in
-        ["%d-%m-%Y", "%Y-%b-%d", "%y%m%d", "%Y%-m%d", "%Y%m%dT%M", "%Y%m%d%Y", "%c", "%Y%d", "x"]
-    {
+    for format in ["%d-%m-%Y", "%Y-%b-%d", "%y%m%d", "%Y%-m%d", "%Y%m%dT%M", "%Y%m%d%Y", "%c", "%Y%d", "x"] {
         assert_eq!(sorted_width(format), None, "{format}");
     }
 }

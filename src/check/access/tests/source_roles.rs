@@ -38,7 +38,8 @@ fn sound_roles() -> Roles {
 fn globals() -> RestoredRoles {
     let sql = "CREATE ROLE app; ALTER ROLE app WITH LOGIN; CREATE ROLE boss; ALTER ROLE boss WITH SUPERUSER LOGIN; \
                CREATE ROLE postgres; CREATE ROLE readers; ALTER ROLE readers WITH NOINHERIT; CREATE ROLE z;";
-    RestoredRoles { roles: Globals::read(sql.as_bytes()).unwrap().roles, of_template: vec!["own".to_owned()] }
+    let roles = Globals::read(sql.as_bytes()).unwrap().roles;
+    RestoredRoles { roles, of_template: vec!["own".to_owned()], ..Default::default() }
 }
 
 fn found_of_roles(change: impl Fn(&mut Roles)) -> Vec<(&'static str, String)> {
@@ -54,7 +55,7 @@ fn found_of_roles(change: impl Fn(&mut Roles)) -> Vec<(&'static str, String)> {
     restored.roles.push(role("made_up", &[]));
     change(&mut restored);
     let restored = roles::as_in_the_globals(restored, &globals());
-    let judged = roles::compare(&sound_roles(), &restored, &globals().of_template);
+    let judged = roles::compare(&sound_roles(), &restored, &globals());
     judged.findings.into_iter().map(|finding| (finding.code.as_str(), finding.subject)).collect()
 }
 
@@ -83,4 +84,119 @@ fn roles_and_memberships_are_compared() {
     );
     assert_eq!(found_of_roles(|roles| roles.memberships[0].admin = true), app("membership_differs"));
     assert_eq!(found_of_roles(|roles| roles.memberships[0].inherit = false), app("membership_differs"));
+}
+
+/// What is found, with its severity, where the record has one text of globals, and the restored server another.
+fn between_globals(
+    record: &str,
+    restored: &str,
+    change: impl Fn(&mut RestoredRoles),
+) -> Vec<(&'static str, Severity)> {
+    let read = |sql: &str| Globals::read(sql.as_bytes()).unwrap();
+    let as_roles = |globals: &Globals| {
+        let mut roles = Roles::default();
+        for (name, has) in &globals.roles {
+            let attributes = [(has.superuser, "SUPERUSER"), (has.inherit, "INHERIT"), (has.login, "LOGIN")];
+            let attributes: Vec<&str> =
+                attributes.iter().filter(|(has, _)| *has).map(|(_, name)| *name).collect();
+            let mut role = role(name, &attributes);
+            for setting in globals.settings.iter().filter(|setting| setting.role == *name) {
+                role.settings.insert(setting.name.clone(), setting.values.join(", "));
+            }
+            roles.roles.push(role);
+        }
+        let granted = |one: &crate::format::pg_globals::Membership| member(&one.member, &one.role, one.admin);
+        roles.memberships = globals.memberships.iter().map(granted).collect();
+        roles
+    };
+    let globals = read(restored);
+    let mut made = RestoredRoles {
+        roles: globals.roles.clone(),
+        memberships: globals.memberships.clone(),
+        settings: globals.settings.clone(),
+        in_manifest: true,
+        ..Default::default()
+    };
+    let (source, mut restored) = (as_roles(&read(record)), as_roles(&globals));
+    change(&mut made);
+    let not_taken = |role: &str, name: &String| {
+        made.settings_left_out.iter().any(|(of, left_out)| of == role && left_out == name)
+    };
+    for role in &mut restored.roles {
+        role.settings.retain(|name, _| !not_taken(&role.name, name));
+    }
+    let judged = roles::compare(&source, &restored, &made);
+    judged.findings.into_iter().map(|finding| (finding.code.as_str(), finding.severity)).collect()
+}
+
+const RECORD: &str = "CREATE ROLE app; ALTER ROLE app WITH LOGIN; CREATE ROLE readers; CREATE ROLE boss; \
+    ALTER ROLE boss WITH SUPERUSER; GRANT readers TO app; ALTER ROLE app SET search_path TO 'a', 'public';";
+
+#[test]
+fn an_added_role_that_may_do_much_is_an_error() {
+    let with = |attribute: &str| format!("{RECORD} CREATE ROLE ghost; ALTER ROLE ghost WITH {attribute};");
+    let of = |attribute| between_globals(RECORD, &with(attribute), |_| {});
+    assert_eq!(of("LOGIN"), [("role_added", Severity::Warning)]);
+    assert_eq!(of("SUPERUSER"), [("role_attribute_differs", Severity::Error)]);
+    for attribute in ["CREATEROLE", "CREATEDB", "REPLICATION", "BYPASSRLS"] {
+        let mut restored = sound_roles();
+        restored.roles.push(role("ghost", &[attribute]));
+        let judged = roles::compare(&sound_roles(), &restored, &globals());
+        assert_eq!(judged.findings[0].code.as_str(), "role_attribute_differs", "{attribute}");
+    }
+}
+
+#[test]
+fn what_changed_between_the_record_and_the_backups_own_globals_is_a_warning() {
+    let of = |restored: &str, in_manifest| {
+        between_globals(RECORD, restored, |made| made.in_manifest = in_manifest)
+    };
+    let without = |what: &str| RECORD.replace(what, "");
+    for (restored, code) in [
+        (without("CREATE ROLE readers;").replace("GRANT readers TO app;", ""), "role_missing"),
+        (without("GRANT readers TO app;"), "membership_missing"),
+        (RECORD.replace("TO app;", "TO app WITH ADMIN OPTION;"), "membership_differs"),
+        (
+            format!("{RECORD} GRANT app TO readers;").replace("GRANT readers TO app;", ""),
+            "membership_missing",
+        ),
+        (without("ALTER ROLE app WITH LOGIN;"), "role_attribute_differs"),
+        (RECORD.replace("'public'", "'b'"), "role_setting_differs"),
+    ] {
+        assert_eq!(of(&restored, true)[0], (code, Severity::Warning), "{restored}");
+        assert_eq!(of(&restored, false)[0], (code, Severity::Error), "{restored}");
+    }
+    let hourly = format!("{RECORD} CREATE ROLE v; GRANT app TO v;");
+    let codes = [("role_added", Severity::Warning), ("membership_added", Severity::Warning)];
+    assert_eq!(of(&hourly, true), codes);
+    let to_the_master = format!("{RECORD} GRANT boss TO app;");
+    assert_eq!(of(&to_the_master, true), [("membership_added", Severity::Error)]);
+    let to_files = format!("{RECORD} GRANT pg_read_server_files TO app;");
+    assert_eq!(of(&to_files, true), [("membership_added", Severity::Error)]);
+    let promoted = format!("{RECORD} ALTER ROLE app WITH SUPERUSER LOGIN;");
+    assert_eq!(of(&promoted, true), [("role_attribute_differs", Severity::Error)]);
+}
+
+#[test]
+fn what_a_drill_made_otherwise_than_its_globals_is_an_error() {
+    let of =
+        |change: fn(&mut RestoredRoles)| between_globals(&RECORD.replace("LOGIN", "NOLOGIN"), RECORD, change);
+    assert_eq!(of(|_| {}), [("role_attribute_differs", Severity::Warning)]);
+    let other = of(|made| made.roles.get_mut("app").unwrap().login = false);
+    assert_eq!(other, [("role_attribute_differs", Severity::Error)], "neither record nor globals have it");
+}
+
+#[test]
+fn a_setting_that_the_server_did_not_take_is_told_by_the_restore_alone() {
+    let record = format!("{RECORD} ALTER ROLE app SET lc_time TO 'de_DE.UTF-8';");
+    let left_out = |of: &'static str| {
+        between_globals(&record, &record, |made| {
+            made.settings_left_out.insert((of.to_owned(), "lc_time".to_owned()));
+        })
+    };
+    assert_eq!(left_out("app"), []);
+    let lost = between_globals(&record, &record.replace("lc_time", "work_mem"), |_| {});
+    assert_eq!(lost.len(), 2, "{lost:?}");
+    let unasked = between_globals(&record, RECORD, |made| made.in_manifest = false);
+    assert_eq!(unasked, [("role_setting_differs", Severity::Error)]);
 }

@@ -27,7 +27,8 @@ fn source() -> Vec<CatalogObject> {
 }
 
 fn judged(restored: &[CatalogObject], depth: Depth, ignored: &[Ignored]) -> Judged {
-    Judge { database: &"shop".parse().unwrap(), ignored, depth }.compare(&source(), restored)
+    Judge { database: &"shop".parse().unwrap(), ignored, depth, has_own_sql: false }
+        .compare(&source(), restored)
 }
 
 /// What is found if one object is changed, or taken away.
@@ -124,14 +125,37 @@ fn what_belonged_to_a_lost_table_is_counted_and_not_told_one_by_one() {
 }
 
 #[test]
-fn what_the_source_did_not_have_is_a_warning_and_plpgsql_is_not() {
+fn what_the_source_did_not_have_is_an_error_and_plpgsql_is_not() {
     let mut restored = source();
     restored.push(object(ObjectKind::Table, "", "u"));
     restored.push(object(ObjectKind::Index, "u", "ui"));
-    restored.push(CatalogObject { schema: String::new(), ..object(ObjectKind::Extension, "", "plpgsql") });
-    let judged = judged(&restored, Depth::Names, &[]);
-    assert_eq!(codes(&judged), [("object_added", "shop: table public.u")]);
-    assert_eq!(judged.findings[0].severity, Severity::Warning);
+    for name in ["plpgsql", "amcheck"] {
+        restored.push(CatalogObject { schema: String::new(), ..object(ObjectKind::Extension, "", name) });
+    }
+    let alone = judged(&restored, Depth::Names, &[]);
+    assert_eq!(codes(&alone), [("object_added", "shop: table public.u")]);
+    assert_eq!(alone.findings[0].severity, Severity::Error);
+    let database = "shop".parse().unwrap();
+    let beside_sql = Judge { database: &database, ignored: &[], depth: Depth::Names, has_own_sql: true };
+    let by_the_template = beside_sql.compare(&source(), &restored);
+    assert_eq!(codes(&by_the_template), codes(&alone));
+    assert_eq!(by_the_template.findings[0].severity, Severity::Warning);
+    assert!(by_the_template.findings[0].actual.contains("SQL of the template"));
+}
+
+#[test]
+fn copies_of_triggers_that_another_major_version_lists_are_a_warning() {
+    let name = source().into_iter().find(|object| object.kind == ObjectKind::Trigger).unwrap().name;
+    for (depth, name, severity) in [
+        (Depth::Names, name.as_str(), Severity::Warning),
+        (Depth::Names, "another", Severity::Error),
+        (Depth::Definitions, name.as_str(), Severity::Error),
+    ] {
+        let mut restored = source();
+        restored.push(object(ObjectKind::Trigger, "partition", name));
+        let judged = judged(&restored, depth, &[]);
+        assert_eq!((judged.findings.len(), judged.findings[0].severity), (1, severity), "{name}");
+    }
 }
 
 #[test]
@@ -198,6 +222,7 @@ fn what_was_added_to_an_ignored_kind_is_told() {
 
 #[test]
 fn names_stay_on_their_line() {
-    let judge = Judge { database: &"shop".parse().unwrap(), ignored: &[], depth: Depth::Names };
+    let judge =
+        Judge { database: &"shop".parse().unwrap(), ignored: &[], depth: Depth::Names, has_own_sql: false };
     assert_eq!(judge.subject(ObjectKind::View, "public.a\nb"), "shop: view public.a b");
 }

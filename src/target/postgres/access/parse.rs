@@ -33,10 +33,11 @@ pub fn grants(texts: &[String]) -> Vec<Grant> {
 }
 
 /// Narrows the grants on an object of the system or an extension to those that a dump has for sure: what its owner has is
-/// decided by who makes it.
+/// decided by who makes it. What a role lacks, a former owner may have been granted in the beginning; but the system's own
+/// roles own nothing.
 pub fn keep_what_a_dump_has(grants: &mut Vec<Grant>) {
     grants.retain_mut(|grant| {
-        if matches!(grant.to, Grantee::Role(_)) {
+        if matches!(&grant.to, Grantee::Role(name) if !name.starts_with("pg_")) {
             grant.revoked.clear();
         }
         grant.to != Grantee::Owner && !(grant.privileges.is_empty() && grant.revoked.is_empty())
@@ -118,10 +119,13 @@ mod tests {
 
     #[test]
     fn of_an_extension_only_what_a_dump_has_is_kept() {
-        let mut grants = parsed(&["-SELECT@", "-EXECUTE.", "-USAGE:old_owner", "+SELECT:app", "+UPDATE@"]);
+        let texts =
+            ["-SELECT@", "-EXECUTE.", "-USAGE:old_owner", "+SELECT:app", "+UPDATE@", "-SELECT:pg_monitor"];
+        let mut grants = parsed(&texts);
         keep_what_a_dump_has(&mut grants);
         let app = grant(Grantee::Role("app".to_owned()), &["SELECT"], &[]);
-        assert_eq!(grants, [grant(Grantee::Public, &[], &["EXECUTE"]), app]);
+        let monitor = grant(Grantee::Role("pg_monitor".to_owned()), &[], &["SELECT"]);
+        assert_eq!(grants, [grant(Grantee::Public, &[], &["EXECUTE"]), app, monitor]);
     }
 
     #[test]

@@ -133,7 +133,8 @@ pub const OBJECTS: &str = concat!(
            CASE WHEN o.is_own AND o.kind <> ALL ('{column,foreign-data wrapper}') THEN r.rolname::text END,
            CASE WHEN o.acl IS NULL THEN '{}'::text[] ELSE ",
     grants!("o.acl", "b.acl", "o.owner"),
-    " END
+    " END,
+           CASE WHEN NOT o.is_own OR o.kind = 'foreign-data wrapper' THEN r.rolname::text END
     FROM objects o LEFT JOIN pg_roles r ON r.oid = o.owner
     LEFT JOIN pg_init_privs i ON i.classoid = o.class AND i.objoid = o.oid AND i.objsubid = o.sub AND NOT o.is_own
     CROSS JOIN LATERAL (SELECT coalesce(i.initprivs, acldefault(o.type::\"char\", o.owner))) AS b (acl)
@@ -179,15 +180,20 @@ pub const ROW_SECURITY: &str = "
       AND NOT EXISTS (SELECT FROM pg_depend e
                       WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = r.oid AND e.deptype = 'e')";
 
-/// Policies. No role stands for everybody.
+/// Policies, and whether each has its two expressions. No role stands for everybody.
 pub const POLICIES: &str = "
     SELECT n.nspname::text, r.relname::text, p.polname::text, p.polcmd::text, p.polpermissive,
            ARRAY(SELECT coalesce(g.rolname::text, 'role ' || m.oid::text) FROM unnest(p.polroles) AS m (oid)
                  LEFT JOIN pg_roles g ON g.oid = m.oid WHERE m.oid <> 0::oid),
-           pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)
+           p.polqual IS NOT NULL, p.polwithcheck IS NOT NULL, p.oid
     FROM pg_policy p JOIN pg_class r ON r.oid = p.polrelid JOIN pg_namespace n ON n.oid = r.relnamespace
     WHERE NOT EXISTS (SELECT FROM pg_depend e
                       WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = r.oid AND e.deptype = 'e')";
+
+/// The expressions of some policies. Printing one locks what it looks at.
+pub const EXPRESSIONS: &str = "
+    SELECT p.oid, pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)
+    FROM pg_policy p WHERE p.oid = ANY ($1::oid[])";
 
 /// Roles, but for the system's own.
 pub const ROLES: &str = "
