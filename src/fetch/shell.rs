@@ -1,22 +1,16 @@
 //! Command lines for a shell (POSIX).
 
+use crate::model::human;
+
 /// One line: words that a shell would take apart or replace are quoted.
 pub(super) fn line(words: &[impl AsRef<str>]) -> String {
-    let quoted: Vec<String> = words.iter().map(|word| quoted(word.as_ref())).collect();
+    let quoted: Vec<String> = words.iter().map(|word| human::shell_word(word.as_ref())).collect();
     quoted.join(" ")
 }
 
 /// SQL that runs in a database, and ends with an error if the server does not take it.
 pub(super) fn psql(database: &str, sql: &str) -> String {
     line(&["psql", "--no-psqlrc", &format!("--dbname={database}"), &format!("--command={sql}")])
-}
-
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:@%+,".contains(c);
-    match word.chars().all(is_plain) && !word.is_empty() {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
 }
 
 #[cfg(test)]

@@ -94,6 +94,15 @@ pub fn one_line(text: &str, limit: usize) -> String {
     out
 }
 
+/// A word as a shell takes it (POSIX): quoted, if it would be taken apart or replaced.
+pub fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:@%+,".contains(c);
+    match text.chars().all(is_plain) && !text.is_empty() {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,5 +135,12 @@ mod tests {
     fn text_from_outside_stays_on_its_line() {
         assert_eq!(one_line("a\x1b[31mb\nc", 20), "a [31mb c");
         assert_eq!(one_line("abcdef", 3), "abc…");
+    }
+
+    #[test]
+    fn what_a_shell_would_take_apart_is_quoted() {
+        assert_eq!(shell_word("a/b_c.age"), "a/b_c.age");
+        assert_eq!(shell_word("a b'c"), r"'a b'\''c'");
+        assert_eq!(shell_word(""), "''");
     }
 }

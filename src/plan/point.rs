@@ -12,7 +12,7 @@ use crate::model::codes;
 use crate::model::names::{DatabaseName, ServerName};
 use crate::model::verdict::{Finding, RecoveryPoint, Severity};
 use crate::store::{Fact, ObjectMeta};
-use crate::template::{KeyPattern, StoreUrl, Template};
+use crate::template::{KeyPattern, Template};
 
 /// What one recovery point is judged with.
 pub(super) struct View<'a> {
@@ -49,8 +49,7 @@ impl View<'_> {
         findings.extend(storage::lock_of_point(point, &look.facts, rules, self.now));
         if let Some(facts) = &look.facts.value {
             detail.readable = Some(facts.readable(self.now));
-            let bucket = StoreUrl::parse(&self.template.store.url).map(|url| url.place).unwrap_or_default();
-            findings.extend(storage::archived(point, facts, &bucket, self.now));
+            findings.extend(storage::archived(point, facts, &self.template.store, self.now));
         }
         match &look.contents {
             Some(Ok(contents)) => {

@@ -9,14 +9,14 @@ use super::finding;
 use crate::model::codes;
 use crate::model::human;
 use crate::model::verdict::{Finding, RecoveryPoint, Severity};
-use crate::store::{ArchiveRestore, BucketFacts, Fact, LifecycleRule, ObjectFacts};
-use crate::template::RecoverySetRules;
+use crate::store::{self, ArchiveRestore, BucketFacts, Fact, LifecycleRule, ObjectFacts};
+use crate::template::{self, RecoverySetRules};
 
 /// A recovery point that cannot be read now, and how it could be.
 pub fn archived(
     point: &RecoveryPoint,
     facts: &ObjectFacts,
-    bucket: &str,
+    settings: &template::Store,
     now: DateTime<Utc>,
 ) -> Option<Finding> {
     if facts.readable(now) {
@@ -30,17 +30,14 @@ pub fn archived(
         ArchiveRestore::UnderWay => {
             format!("{} is in {class}; its restore was requested and is under way", point.key)
         }
-        ArchiveRestore::None | ArchiveRestore::ReadableUntil(_) => format!(
-            "{} is in {class} and cannot be read now. To make it readable: \
-             aws s3api restore-object --bucket {bucket} --key {} --restore-request '{}', or this command with --request-restore",
-            point.key,
-            shell_word(point.key.as_str()),
-            if facts.is_tiered() {
-                r#"{"GlacierJobParameters":{"Tier":"Standard"}}"#
-            } else {
-                r#"{"Days":7,"GlacierJobParameters":{"Tier":"Standard"}}"#
-            }
-        ),
+        ArchiveRestore::None | ArchiveRestore::ReadableUntil(_) => {
+            let command = store::restore_command(settings, &point.key, facts);
+            let command = command.map(|command| format!("{command}, or ")).unwrap_or_default();
+            format!(
+                "{} is in {class} and cannot be read now. To make it readable: {command}this command with --request-restore",
+                point.key
+            )
+        }
     };
     Some(finding(
         Severity::Error,
@@ -49,12 +46,6 @@ pub fn archived(
         "an object that can be read",
         actual,
     ))
-}
-
-/// A word that a shell takes as it is.
-fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '=' | ':');
-    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// What the template demands of each recovery point.
@@ -214,7 +205,8 @@ mod tests {
     #[test]
     fn an_archived_point_is_told_with_the_request_that_makes_it_readable() {
         let mut facts = ObjectFacts { storage_class: "DEEP_ARCHIVE".to_owned(), ..ObjectFacts::default() };
-        let finding = archived(&point("a", 5, 1), &facts, "backups", start()).unwrap();
+        let finding =
+            archived(&point("a", 5, 1), &facts, &template::testing::template().store, start()).unwrap();
         assert_eq!((finding.code.as_str(), finding.severity), ("object_archived", Severity::Error));
         assert!(
             finding
@@ -229,27 +221,23 @@ mod tests {
             archive_status: Some("ARCHIVE_ACCESS".to_owned()),
             ..ObjectFacts::default()
         };
-        let finding = archived(&point("a", 5, 1), &tiered, "backups", start()).unwrap();
+        let finding =
+            archived(&point("a", 5, 1), &tiered, &template::testing::template().store, start()).unwrap();
         assert!(
             finding.actual.contains("restore-object") && !finding.actual.contains("Days"),
             "{}",
             finding.actual
         );
         facts.archive_restore = ArchiveRestore::UnderWay;
-        let finding = archived(&point("a", 5, 1), &facts, "backups", start()).unwrap();
+        let finding =
+            archived(&point("a", 5, 1), &facts, &template::testing::template().store, start()).unwrap();
         assert!(
             finding.actual.contains("under way") && !finding.actual.contains("aws"),
             "{}",
             finding.actual
         );
         facts.archive_restore = ArchiveRestore::ReadableUntil(Some(start() + chrono::TimeDelta::days(1)));
-        assert_eq!(archived(&point("a", 5, 1), &facts, "backups", start()), None);
-    }
-
-    #[test]
-    fn a_key_with_quotes_is_quoted_in_the_command() {
-        assert_eq!(shell_word("a/b_c.age"), "a/b_c.age");
-        assert_eq!(shell_word("a b'c"), r"'a b'\''c'");
+        assert_eq!(archived(&point("a", 5, 1), &facts, &template::testing::template().store, start()), None);
     }
 
     #[test]

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+use super::facts::ObjectFacts;
 use super::port::Store;
 use crate::model::failure::Result;
+use crate::model::names::ObjectKey;
 use crate::template;
 
 /// A kind of store.
@@ -15,6 +17,9 @@ pub struct StoreKind {
     pub name: &'static str,
     /// The schemes of its URLs.
     pub schemes: &'static [&'static str],
+    /// The command that makes an archived object readable, where the store has an archive and a tool of its own. The place is
+    /// that of its URL.
+    pub restore_command: fn(&str, &ObjectKey, &ObjectFacts) -> Option<String>,
     /// Validates the template's section, and connects with the credentials of the environment. No request is sent yet.
     pub connect: fn(&template::Store) -> Connecting<'_>,
 }

@@ -13,6 +13,7 @@ mod s3;
 use std::sync::Arc;
 
 use crate::model::failure::Result;
+use crate::model::names::ObjectKey;
 use crate::template::{self, StoreUrl};
 
 pub use facts::{
@@ -38,6 +39,13 @@ pub async fn connect(settings: &template::Store) -> Result<Arc<dyn Store>> {
         return Err(StoreUrl::refuse("store.url is not the URL of a store"));
     };
     (kind.connect)(settings).await
+}
+
+/// The command, of a tool of its own, that makes an archived object of a template's store readable.
+pub fn restore_command(settings: &template::Store, key: &ObjectKey, facts: &ObjectFacts) -> Option<String> {
+    let url = StoreUrl::parse(&settings.url).ok()?;
+    let kind = STORES.iter().find(|kind| kind.schemes.contains(&&*url.scheme))?;
+    (kind.restore_command)(&url.place, key, facts)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! S3 and what speaks like it. The only folder that imports `aws_sdk_s3`.
 
 mod answers;
+mod archive;
 mod credentials;
 mod error;
 mod facts;
@@ -45,6 +46,7 @@ use crate::template::{self, StoreUrl};
 pub(super) const KIND: StoreKind = StoreKind {
     name: "S3",
     schemes: &["s3"],
+    restore_command: |bucket, key, facts| Some(archive::restore_command(bucket, key, facts)),
     connect: |settings| async { Ok(Arc::new(S3Store::connect(settings).await?) as Arc<dyn Store>) }.boxed(),
 };
 
