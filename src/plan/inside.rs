@@ -335,44 +335,6 @@ fn missing_libraries(template: &Template, point: &RecoveryPoint, contents: &Cont
     ))
 }
 
-/// Members of one server that were dumped from different major versions: right in the middle of an upgrade, or a server that
-/// was forgotten. Servers of a template may differ on purpose.
-pub fn versions_differ(template: &Template, all: &BTreeMap<&DatabaseName, &Contents>) -> Vec<Finding> {
-    let on_one = template.servers().filter_map(|server| {
-        let members = template.databases_on(&server.name).filter_map(|name| Some((name, *all.get(name)?)));
-        versions_differ_on(members, || match template.has_only_the_default_server() {
-            true => "recovery set".to_owned(),
-            false => server.name.section(),
-        })
-    });
-    on_one.collect()
-}
-
-fn versions_differ_on<'a>(
-    members: impl Iterator<Item = (&'a DatabaseName, &'a Contents)>,
-    subject: impl Fn() -> String,
-) -> Option<Finding> {
-    let mut majors: BTreeMap<u32, Vec<&DatabaseName>> = BTreeMap::new();
-    for (name, contents) in members {
-        if let Some(major) = contents.server_major {
-            majors.entry(major).or_default().push(name);
-        }
-    }
-    (majors.len() > 1).then(|| {
-        let shown: Vec<String> = majors
-            .iter()
-            .map(|(major, databases)| format!("PostgreSQL {major}: {}", names(databases)))
-            .collect();
-        finding(
-            Severity::Warning,
-            code::set::SERVER_VERSIONS_DIFFER,
-            subject(),
-            "members of one major version",
-            shown.join("; "),
-        )
-    })
-}
-
 /// A dump of rows without one index, key, constraint or trigger restores without a word, to a database that no application
 /// can work with. There may be none in truth; an earlier drill or the template says.
 pub fn without_post_data(
@@ -402,7 +364,7 @@ pub fn without_post_data(
 }
 
 /// A few names, safe to show, and how many more.
-fn names<'a, T: ToString + 'a>(names: impl IntoIterator<Item = &'a T>) -> String {
+pub(super) fn names<'a, T: ToString + 'a>(names: impl IntoIterator<Item = &'a T>) -> String {
     let all: Vec<String> = names.into_iter().map(|name| human::one_line(&name.to_string(), 80)).collect();
     let more = all.len().saturating_sub(NAMED);
     let shown = all[..all.len() - more].join(", ");

@@ -17,6 +17,7 @@ mod servers;
 pub mod set;
 mod storage;
 pub mod survey;
+mod versions;
 
 use std::collections::BTreeMap;
 
@@ -176,7 +177,7 @@ pub fn plan(template: &Template, pattern: &KeyPattern, survey: &Survey, at: Date
         findings.extend(more);
     }
     let servers = servers::planned(template, &images, &contents);
-    findings.extend(inside::versions_differ(template, &contents));
+    findings.extend(versions::differ(template, &contents));
     if let Some(bucket) = &survey.bucket {
         let prefixes: Vec<String> =
             template.databases.iter().map(|database| pattern.listing_prefix(&database.name)).collect();

@@ -4,11 +4,18 @@
 //! the globals are those that the manifest names: nobody else wrote them. What a drill made otherwise than its globals say
 //! is an error.
 
-use super::roles::is_power;
 use crate::format::pg_globals;
 use crate::model::manifest::{Membership, Role};
 use crate::model::verdict::Severity;
 use crate::target::postgres::globals::RestoredRoles;
+
+/// What lets a role do what only the server's masters may.
+const POWERS: [&str; 5] = ["SUPERUSER", "CREATEROLE", "CREATEDB", "REPLICATION", "BYPASSRLS"];
+
+/// Whether an attribute lets a role do what only the server's masters may.
+pub fn is_power(attribute: &str) -> bool {
+    POWERS.contains(&attribute)
+}
 
 /// The severity of something that only another time of reading explains.
 pub fn severity(is_drift: bool) -> Severity {

@@ -30,15 +30,8 @@ pub fn as_in_the_globals(mut restored: Roles, globals: &RestoredRoles) -> Roles 
     restored
 }
 
-/// What lets a role do what only the server's masters may.
-const POWERS: [&str; 5] = ["SUPERUSER", "CREATEROLE", "CREATEDB", "REPLICATION", "BYPASSRLS"];
 /// Roles of the system through which the whole server can be had.
 const MASTERS: [&str; 3] = ["pg_execute_server_program", "pg_read_server_files", "pg_write_server_files"];
-
-/// Whether an attribute lets a role do what only the server's masters may.
-pub fn is_power(attribute: &str) -> bool {
-    POWERS.contains(&attribute)
-}
 
 /// Compares the roles, their memberships and settings, but for those that the template makes, and for what is the drill's own
 /// superuser's.
@@ -79,7 +72,8 @@ fn subject(name: &str) -> String {
 
 /// A role that the record does not have. One that may do much is no role that a service makes by the hour.
 fn added(subject: String, is: &Role) -> Finding {
-    let powers: Vec<&str> = is.attributes.iter().map(String::as_str).filter(|has| is_power(has)).collect();
+    let powers: Vec<&str> =
+        is.attributes.iter().map(String::as_str).filter(|has| drift::is_power(has)).collect();
     let expected = "no such role";
     if powers.is_empty() {
         let actual = "the source did not have it".to_owned();
@@ -142,7 +136,7 @@ fn memberships(
     let (was, is) = (by_pair(source), by_pair(restored));
     let masters: BTreeSet<&str> = by_name(restored)
         .into_iter()
-        .filter(|(_, role)| role.attributes.iter().any(|has| is_power(has)))
+        .filter(|(_, role)| role.attributes.iter().any(|has| drift::is_power(has)))
         .map(|(name, _)| name)
         .chain(MASTERS)
         .collect();

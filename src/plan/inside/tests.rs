@@ -265,10 +265,14 @@ fn members_of_different_major_versions_are_told() {
     let (a, b): (DatabaseName, DatabaseName) = ("a".parse().unwrap(), "b".parse().unwrap());
     let old = sound("a", start());
     let mut new = sound("b", start());
-    assert_eq!(versions_differ_on([(&a, &old), (&b, &new)].into_iter(), || "recovery set".to_owned()), None);
+    assert_eq!(
+        crate::plan::versions::differ_on([(&a, &old), (&b, &new)].into_iter(), || "recovery set".to_owned()),
+        None
+    );
     new.server_major = Some(15);
     let finding =
-        versions_differ_on([(&a, &old), (&b, &new)].into_iter(), || "recovery set".to_owned()).unwrap();
+        crate::plan::versions::differ_on([(&a, &old), (&b, &new)].into_iter(), || "recovery set".to_owned())
+            .unwrap();
     assert_eq!((finding.severity, finding.code.as_str()), (Severity::Warning, "server_versions_differ"));
     assert_eq!(finding.actual, "PostgreSQL 15: b; PostgreSQL 17: a");
 }
