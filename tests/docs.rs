@@ -2,6 +2,9 @@
 //!
 //! `make docs` writes them anew (it runs this test with `UPDATE_DOCS=1`); otherwise the test fails where they differ.
 
+#[path = "support/template_keys.rs"]
+mod template_keys;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -12,6 +15,7 @@ use restore_drill::check::CHECKS;
 use restore_drill::model::codes;
 use restore_drill::model::finding_code::FindingCode;
 use restore_drill::{cli, plan};
+use template_keys::Sections;
 
 #[test]
 fn tables_are_those_of_the_code() {
@@ -60,6 +64,17 @@ fn every_code_of_the_source_stands_in_a_list() {
     }
 }
 
+/// Each section of a template has a table of its keys.
+#[test]
+fn every_section_of_a_template_has_its_table() {
+    let templates = fs::read_to_string(root().join("docs/templates.md")).expect("documentation");
+    let sections = Sections::read(&root());
+    for name in sections.names().filter(|name| !["LogCount", "EntryRule"].contains(name)) {
+        let line = format!("<!-- made by make docs: keys of {name} -->");
+        assert!(templates.contains(&line), "docs/templates.md needs the lines `{line}` and `<!-- end -->`");
+    }
+}
+
 /// A key that a section takes is explained, and no other is.
 #[test]
 fn every_key_of_a_check_is_explained() {
@@ -94,6 +109,9 @@ fn findings() -> impl Iterator<Item = &'static FindingCode> {
 fn part(name: &str) -> String {
     if name == "command line" {
         return command_line();
+    }
+    if let Some(section) = name.strip_prefix("keys of ") {
+        return Sections::read(&root()).table(section);
     }
     if name == "findings that fail a check" {
         return failing();

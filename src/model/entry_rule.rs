@@ -8,9 +8,10 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EntryRule {
-    /// The kind, as `pg_restore --list` has it: `TABLE DATA`, `FK CONSTRAINT`.
+    /// The kind, as `pg_restore --list` shows it: `TABLE DATA`, `FK CONSTRAINT`. `*` stands for any text.
     pub kind: String,
-    /// The name, with its schema in front where the entry has one: `public.big`.
+    /// The name, with its schema in front where it has one: `public.big`, `public.orders orders_big_fkey`. `*` stands
+    /// for any text.
     pub name: String,
 }
 

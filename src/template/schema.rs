@@ -167,7 +167,8 @@ pub struct Store {
     /// It must name a day at least; what is smaller than its smallest unit is zero.
     #[serde(default = "defaults::timestamp")]
     pub timestamp: String,
-    /// How the key of a server's globals is made from a time, below the prefix.
+    /// How the key of the server's globals (roles, memberships, role settings) is made, below the prefix. Must hold
+    /// `{timestamp}` once, and no `{database}`.
     #[serde(default = "defaults::globals")]
     pub globals: String,
 }
@@ -208,7 +209,8 @@ pub struct Postgres {
     /// Roles to create before anything is restored. They cannot log in.
     #[serde(default)]
     pub roles: Vec<String>,
-    /// Whether roles, owners and privileges are restored. Default: if the recovery set has the globals of its server.
+    /// Whether roles, owners and privileges are restored, see [below](#roles-owners-and-privileges). `"restore"` fails
+    /// a recovery set without globals (`globals_missing`). Default: `"restore"` if the set has globals.
     #[serde(default)]
     pub access: Option<Access>,
     /// The container's memory limit. Never more than the engine has. Several servers share the three quarters. Default: three
@@ -219,8 +221,8 @@ pub struct Postgres {
     /// the drill says `collation_missing`.
     #[serde(default)]
     pub locale: Option<String>,
-    /// The port it listens on, in the whole stack. Default: 5432 for `[postgres]`, and 5433 and up for the others, in the
-    /// order of their names.
+    /// The port it listens on, in the whole stack. Of `[servers]` it is 5433 and up, in the order of their names.
+    /// Default: 5432.
     #[serde(default)]
     pub port: Option<u16>,
     /// How long the server may take until it answers.
@@ -263,7 +265,10 @@ pub struct RecoverySetRules {
     /// so long from when they were taken.
     #[serde(with = "humantime_serde")]
     pub min_retention: Option<Duration>,
-    /// What a recovery point may not have lost since the one before it.
+    /// What a recovery point may not have lost since the one before it, by the tables of contents of both: `schemas`,
+    /// `extensions`, `types`, `functions`, `tables`, `sequences`, `views`, `defaults`, `indexes`, `constraints`,
+    /// `triggers`, `rules`, `policies`, `statistics`, `publications`, `acls`. Of other kinds a loss is a warning. See
+    /// [the plan](plan.md#what-changed-since-the-one-before).
     pub forbid_loss: Vec<LossKind>,
 }
 
@@ -326,8 +331,8 @@ pub struct Database {
     /// Its parents: the databases that must be restored before it. They may be on other servers.
     #[serde(default)]
     pub after: Vec<DatabaseName>,
-    /// The server it is restored to: a name of `[servers]`, or `postgres` for that of `[postgres]`. Default: that of
-    /// `[postgres]`.
+    /// The server it is restored to: a name of `[servers]`, or `postgres` for that of `[postgres]`. Default:
+    /// `"postgres"`.
     #[serde(default)]
     pub server: Option<ServerName>,
     /// Extensions that are not restored, with what depends on them.
@@ -336,10 +341,11 @@ pub struct Database {
     /// Entries of the archive that are not restored, with what depends on them.
     #[serde(default)]
     pub ignore: Vec<EntryRule>,
-    /// SQL that the drill's superuser runs in the database after it was created, and before anything is restored to it.
+    /// SQL that the drill's superuser runs in the database after it was created, before anything is restored to it.
     #[serde(default)]
     pub before_restore: Statements,
-    /// SQL that the drill's superuser runs in the database after all is restored, and before its rows are counted.
+    /// SQL that the drill's superuser runs in the database after all is restored, before its rows are counted and
+    /// checked.
     #[serde(default)]
     pub after_restore: Statements,
 }
@@ -388,7 +394,8 @@ pub struct Backup {
     /// The most memory `pg_dump`'s container may use. `pg_dump` needs about four times the largest row, as text.
     /// Default: three quarters of the engine's.
     pub memory: Option<ByteSize>,
-    /// Whether dumps hold privileges, and the server's roles are written beside them.
+    /// Whether dumps hold privileges, and the server's roles are written beside them (`store.globals`), without
+    /// passwords. `false` leaves out both, and a warning says what a recovery then lacks.
     #[serde(default = "defaults::privileges")]
     pub privileges: bool,
 }
