@@ -317,8 +317,9 @@ fn the_newest_recovery_point_is_chosen_by_its_key_and_at_goes_back_in_time() {
     outcome.passed();
     assert_eq!(outcome.point("books")["key"], *newer_key);
     let warnings = outcome.verdict()["warnings"].as_array().unwrap();
-    // The dump is of a table alone.
-    let [bare, stray, renamed] = warnings.as_slice() else { panic!("three warnings\n{outcome}") };
+    // The dump is of a table alone, and of another than the one before it.
+    let [bare, gone, stray, renamed] = warnings.as_slice() else { panic!("four warnings\n{outcome}") };
+    assert!(gone.as_str().unwrap().contains("public.letters"), "{gone}");
     assert!(bare.as_str().unwrap().contains("not one index"), "{bare}");
     assert!(
         stray.as_str().unwrap().starts_with("books_late: "),

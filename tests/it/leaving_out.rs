@@ -49,6 +49,7 @@ fn what_is_left_out_is_listed_and_no_check_takes_it_for_empty() {
     let source = Source::start("DRILL_POSTGRES_17_IMAGE");
     let dump = source.dump("shop", SHOP, &[]);
     let other = source.dump("other", "CREATE TABLE lines AS SELECT generate_series(1, 9) AS id", &[]);
+    let third = source.dump("third", "CREATE TABLE lines AS SELECT generate_series(1, 9) AS id", &[]);
     drop(source);
     let mut world = World::new("leaving-out");
     world.dumped("shop", &[], &dump).keys("shop", IGNORE);
@@ -98,7 +99,7 @@ fn what_is_left_out_is_listed_and_no_check_takes_it_for_empty() {
         .dumped("other", &[], &other)
         .keys("other", "after_restore = \"UPDATE lines SET id = 1 / (id - 7)\"");
     // A hook that would take a table for empty.
-    world.dumped("third", &[], &other).keys(
+    world.dumped("third", &[], &third).keys(
         "third",
         "ignore = [{ kind = \"TABLE DATA\", name = \"public.lines\" }]\nafter_restore = \"CREATE TABLE n AS SELECT * FROM lines\"",
     );

@@ -47,7 +47,7 @@ impl Server {
         let mut record = HookRecord {
             at: hook.at,
             extension: hook.extension.map(str::to_owned),
-            begins: beginning(hook.sql),
+            begins: shown(hook),
             sha256: hex::encode(Sha256::digest(hook.written)),
             seconds: began.elapsed().as_secs_f64(),
             sqlstate: None,
@@ -125,6 +125,11 @@ fn failed(hook: Hook<'_>, record: &HookRecord, error: &Error) -> Failure {
         }
     };
     Failure::inconclusive(codes::HOOK_FAILED, message).hint(hint)
+}
+
+/// What is shown of a hook's text: all of the program's own, and the beginning of a template's.
+fn shown(hook: Hook<'_>) -> String {
+    if hook.extension.is_some() { one_line(hook.sql, BEGINS + 10) } else { beginning(hook.sql) }
 }
 
 /// The first words of a statement, up to the first value: what follows may be a secret. Names in quotes and comments are cut,
