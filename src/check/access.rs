@@ -289,13 +289,13 @@ fn outcome(check: &AccessCheck, tally: Tally) -> Outcome {
         ));
     }
     if tally.roles > 0 {
-        parts.push(format!("so are {}", human::things(tally.roles, "role and membership")));
+        parts.push(format!("so are {} of roles and memberships", human::things(tally.roles, "record")));
     }
     if !check.rules.is_empty() {
         parts.push(format!(
-            "{} of {} hold",
+            "rules that hold: {} of {}",
             human::count(tally.rules),
-            human::things(check.rules.len() as u64, "rule")
+            human::count(check.rules.len() as u64)
         ));
     }
     let held = if parts.is_empty() { "nothing was compared".to_owned() } else { parts.join("; ") };
