@@ -127,10 +127,10 @@ async fn restore_entries(
     if !run.is_clean() {
         run = with_roles(restoration, kept, run).await?;
     }
-    let mended = if run.is_clean() { None } else { server.mend(database, &run, toc, kept).await? };
+    let repaired = if run.is_clean() { None } else { server.repair(database, &run, toc, kept).await? };
     let seconds = began.elapsed().as_secs_f64();
     report(RestoreEvent::Ended(run.record(toc), seconds));
-    if let Some(warnings) = mended {
+    if let Some(warnings) = repaired {
         warnings.into_iter().for_each(|warning| report(RestoreEvent::Warning(warning)));
     } else if !run.is_clean() {
         match server.explain(database, &run, toc, began).await? {

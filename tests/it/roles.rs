@@ -116,9 +116,10 @@ fn an_application_that_owns_nothing_may_do_in_the_drill_what_it_may_and_no_more(
     let why = drill.verdict()["failure"].to_string();
     assert_eq!((drill.code, &drill.verdict()["status"]), (0, &json!("PASS")), "{why}\n{drill}");
     let warnings = drill.verdict()["warnings"].to_string();
-    for mended in ["INDEX store.orders_size", "MATERIALIZED VIEW DATA store.branches", "EVENT TRIGGER on_ddl"]
+    for repaired in
+        ["INDEX store.orders_size", "MATERIALIZED VIEW DATA store.branches", "EVENT TRIGGER on_ddl"]
     {
-        assert!(warnings.contains(mended), "{mended}: {warnings}");
+        assert!(warnings.contains(repaired), "{repaired}: {warnings}");
     }
     let access = &drill.verdict()["access"];
     assert_eq!((&access["status"], &access["globals"]["in_manifest"]), (&json!("restored"), &json!(true)));

@@ -138,6 +138,6 @@ fn a_dump_on_a_server_too_old_names_it_and_what_is_missing_on_the_other_server_i
         assert!(message.contains(words), "{words}\n{message}");
     }
     assert!(hint.contains("servers.legacy.image"), "{hint}");
-    // What was kept goes before the image does.
+    // What was kept is removed before the image is.
     drop(world);
 }

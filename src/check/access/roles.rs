@@ -99,7 +99,7 @@ fn role(subject: &str, was: &Role, is: &Role, globals: &RestoredRoles) -> Vec<Fi
     let settings: BTreeSet<&String> = was.settings.keys().chain(is.settings.keys()).collect();
     for name in settings {
         let (set, set_now) = (was.settings.get(name), is.settings.get(name));
-        // What the restore left out is told by it.
+        // What the restore left out stands in its record.
         let is_left_out = || {
             let not_taken = |(role, left_out): &(String, String)| {
                 *role == was.name && left_out.eq_ignore_ascii_case(name)

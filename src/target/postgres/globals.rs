@@ -187,7 +187,7 @@ impl Options {
         Self { admin, inherit, set: set.or(inherit.map(|_| true)) }
     }
 
-    /// What a member may do to whom a role was granted twice.
+    /// What a member may do that a role was granted to twice.
     fn or(self, other: Self) -> Self {
         let or = |one: Option<bool>, other: Option<bool>| match (one, other) {
             (Some(one), Some(other)) => Some(one || other),

@@ -27,7 +27,7 @@ struct Listed {
     policy: Policy,
 }
 
-/// The policies with their tables. On the source, those of a table that somebody waits to change are told without their
+/// The policies with their tables. On the source, those of a table that somebody waits to change are listed without their
 /// expressions.
 pub(super) async fn read(client: &Client, side: Side) -> Result<Vec<(String, Policy)>> {
     let mut listed = rows(client, queries::POLICIES, policy).await?;

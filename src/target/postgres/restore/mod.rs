@@ -2,8 +2,8 @@
 
 mod explain;
 mod lacks;
-mod mend;
 mod refresh;
+mod repair;
 mod run;
 mod shown;
 mod words;

@@ -1,7 +1,7 @@
 //! What `pg_restore` cannot do in one go although the dump is sound, because it restores owners before privileges: done after it.
 //!
 //! An index is built with the rights of its table's owner, who may not have been granted yet what its function needs. A view is
-//! filled with the rights of its owner, whom policies may bind. And an event trigger can have an owner who is no superuser any
+//! filled with the rights of its owner, and policies may bind that one. And an event trigger can have an owner who is no superuser any
 //! more, but cannot be given to one. A dump can say that this is so, and lie. It cannot make its entries go through by that.
 
 use std::collections::BTreeSet;
@@ -31,7 +31,7 @@ const ATTEMPTS: usize = 5;
 
 /// What is to be done after `pg_restore`.
 #[derive(Debug)]
-struct Mending<'a> {
+struct Repair<'a> {
     /// Entries to give to their owners.
     owners: Vec<&'a Entry>,
     /// Entries to run once more, in the order of the archive.
@@ -39,7 +39,7 @@ struct Mending<'a> {
 }
 
 /// What is to be done, if that may be all that is missing.
-fn mending<'a>(words: &Words, toc: &'a Toc) -> Option<Mending<'a>> {
+fn repair<'a>(words: &Words, toc: &'a Toc) -> Option<Repair<'a>> {
     if words.are_forged() || words.entries()?.is_empty() {
         return None;
     }
@@ -62,7 +62,7 @@ fn mending<'a>(words: &Words, toc: &'a Toc) -> Option<Mending<'a>> {
         return None;
     }
     let again = again.iter().map(|entry| entry.dump_id).collect();
-    Some(Mending { owners, again })
+    Some(Repair { owners, again })
 }
 
 impl Server {
@@ -70,14 +70,14 @@ impl Server {
     ///
     /// # Errors
     /// If the engine or the server cannot be asked.
-    pub async fn mend(
+    pub async fn repair(
         &self,
         database: &DatabaseName,
         run: &PgRestoreRun,
         toc: &Toc,
         kept: Kept,
     ) -> Result<Option<Vec<String>>> {
-        let Some(Mending { owners, again }) = mending(&run.words, toc).filter(|_| kept.access) else {
+        let Some(Repair { owners, again }) = repair(&run.words, toc).filter(|_| kept.access) else {
             return Ok(None);
         };
         let names = Names::of(toc);
@@ -168,7 +168,7 @@ mod tests {
         let seen = complaints.len() as u64;
         let words = Words { complaints, seen, ignored: Some(seen), spoke: true, before: None };
         let toc = toc();
-        let Mending { owners, again } = mending(&words, &toc)?;
+        let Repair { owners, again } = repair(&words, &toc)?;
         Some((owners.iter().map(|entry| entry.dump_id).collect(), again))
     }
 
