@@ -21,3 +21,4 @@ pub mod secret;
 pub mod testing;
 pub mod transfer;
 pub mod verdict;
+pub mod wildcard;
