@@ -287,9 +287,7 @@ fn close(side: &mut Side, other: &str, findings: &mut Findings) {
         return;
     }
     side.alone += 1;
-    let written = row
-        .at
-        .map_or_else(|| "at an unknown time".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%SZ").to_string());
+    let written = row.at.map_or_else(|| "at an unknown time".to_owned(), human::moment);
     let actual = format!("none; written {written}");
     name(findings, side.alone, NO_COUNTERPART, &row, &side.label, format!("one among {other}"), actual);
 }

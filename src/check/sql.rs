@@ -277,7 +277,7 @@ fn judge_age(check: &Sql, max_age: TimeDelta, moments: &[Moment], taken_at: Date
         Ok(Moment::Infinite) => (NOT_A_TIME, "an infinite time".to_owned()),
         Ok(Moment::At(at)) => {
             let age = taken_at - *at;
-            let written = at.format("%Y-%m-%d %H:%M:%SZ");
+            let written = human::moment(*at);
             if age > max_age {
                 (TOO_OLD, format!("{written}, which is {} before the recovery point", span(age)))
             } else {

@@ -193,7 +193,7 @@ pub fn point_in_time(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<Op
     match at {
         Some(at) if at.date_naive() > now.date_naive() => Err(Failure::config(
             codes::AT_IN_THE_FUTURE,
-            format!("--at {} has not come yet", at.format("%Y-%m-%d %H:%M:%SZ")),
+            format!("--at {} has not come yet", crate::model::human::moment(at)),
         )
         .hint("leave --at out for the newest recovery points")),
         at => Ok(at.map(|at| at.min(now))),

@@ -116,7 +116,7 @@ fn text(report: &FetchReport) -> String {
     let mut out = Page::default();
     let point = &report.point;
     writeln!(out, "Recovery point  {}", point.key);
-    writeln!(out, "Taken           {}", point.taken_at.format("%Y-%m-%d %H:%M:%SZ"));
+    writeln!(out, "Taken           {}", human::moment(point.taken_at));
     for (what, digest) in [("Object", &point.ciphertext_sha256), ("Dump", &point.plaintext_sha256)] {
         writeln!(out, "{what:<15} SHA-256 {}", digest.as_deref().unwrap_or("not known"));
     }
@@ -124,7 +124,7 @@ fn text(report: &FetchReport) -> String {
         Some(drill) => writeln!(
             out,
             "Proved by       the drill of {}, {}",
-            drill.started_at.format("%Y-%m-%d %H:%M:%SZ"),
+            human::moment(drill.started_at),
             drill.verdict
         ),
         None => writeln!(out, "Proved by       no drill"),
@@ -162,7 +162,7 @@ fn text(report: &FetchReport) -> String {
 fn last_line(report: &FetchReport) -> String {
     let point = &report.point;
     let size = human::bytes(point.plaintext_bytes.unwrap_or_default());
-    let taken = point.taken_at.format("%Y-%m-%d %H:%M:%SZ");
+    let taken = human::moment(point.taken_at);
     let proved = match (&report.proved_by, &report.failed_later) {
         (Some(_), None) => "the bytes that a drill restored and passed with",
         (Some(_), Some(_)) => "the bytes that a drill restored and passed with; a later drill of it FAILED",

@@ -34,7 +34,7 @@ use command::{How, restore_steps};
 use manifest::Manifest;
 use output::Output;
 use proof::{Proof, Proofs};
-use report::{Digests, moment};
+use report::Digests;
 
 pub use report::{FetchReport, GlobalsToRestore, ManifestComparison, ProvedBy};
 
@@ -174,7 +174,7 @@ impl FetchTask {
                     let hint = match proofs.of_newest_point() {
                         Some(proof) => format!(
                             "--last-passed takes the newest that one has, of {}; --unproved takes this one",
-                            moment(proof.point.taken_at)
+                            human::moment(proof.point.taken_at)
                         ),
                         None => "drill it first; --unproved takes it as it is; --reports names the directory of the \
                                  verdicts"
@@ -220,7 +220,7 @@ impl FetchTask {
         let set = plan::choose(&template, pattern, &listed.listing, at);
         set.points.into_iter().next().ok_or_else(|| {
             let (name, like) = (&self.database, pattern.key(&self.database, at));
-            let message = format!("{name} has no recovery point taken at or before {}", moment(at));
+            let message = format!("{name} has no recovery point taken at or before {}", human::moment(at));
             Failure::bad(codes::NO_RECOVERY_POINT, message)
                 .hint(format!("it is an object like {like}; `restore-drill plan` shows what there is"))
         })

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::report::{Digests, ProvedBy, moment};
+use super::report::{Digests, ProvedBy};
 use crate::evidence::{Lineage, UnreadReason, VerdictRead, Verdicts};
 use crate::model::human;
 use crate::model::names::{DatabaseName, ObjectKey};
@@ -149,7 +149,7 @@ impl Proof {
                 only: verdict.only.clone(),
             },
             digests: Digests {
-                source: format!("the verdict of the drill of {}", moment(verdict.started_at)),
+                source: format!("the verdict of the drill of {}", human::moment(verdict.started_at)),
                 size_bytes: point.size_bytes,
                 ciphertext_sha256: point.ciphertext_sha256.clone()?,
                 plaintext_sha256: point.plaintext_sha256.clone()?,

@@ -151,8 +151,3 @@ impl Digests {
         })
     }
 }
-
-/// A moment as people read it.
-pub(super) fn moment(time: DateTime<Utc>) -> String {
-    time.format("%Y-%m-%d %H:%M:%SZ").to_string()
-}

@@ -1,5 +1,7 @@
 //! Figures for people.
 
+use chrono::{DateTime, Utc};
+
 /// Seconds as `0.4s`, `41s`, `8m 5s`, `1h 5m`, `2d 3h`.
 pub fn duration(seconds: f64) -> String {
     if seconds < 9.95 {
@@ -18,6 +20,11 @@ pub fn duration(seconds: f64) -> String {
         (0, _, _) => two(hours, "h", minutes, "m"),
         _ => two(days, "d", hours, "h"),
     }
+}
+
+/// A moment as `2026-05-17 08:31:11Z`.
+pub fn moment(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 /// Bytes as `735.0 MiB`.

@@ -15,7 +15,6 @@ use crate::format::pg_custom::Toc;
 use crate::model::human;
 use crate::model::names::{DatabaseName, ObjectKey};
 use crate::model::verdict::{Finding, Severity};
-use crate::plan::set::moment;
 use crate::template::{LossKind, RecoverySetRules};
 
 /// Names of one kind that a plan lists; the totals count all.
@@ -169,7 +168,7 @@ fn listed(things: BTreeMap<LossKind, Vec<&str>>) -> Vec<KindRecord> {
 
 /// What is gone, as findings: warnings, and errors where the template forbids it.
 pub fn findings(database: &DatabaseName, drift: &DriftRecord, rules: &RecoverySetRules) -> Vec<Finding> {
-    let since = format!("since the recovery point before it, of {}", moment(drift.since));
+    let since = format!("since the recovery point before it, of {}", human::moment(drift.since));
     if let Some(why) = &drift.unknown {
         if rules.forbid_loss.is_empty() {
             return Vec::new();

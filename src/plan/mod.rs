@@ -274,7 +274,7 @@ fn no_recovery_point(pattern: &KeyPattern, name: &DatabaseName, listed: usize, a
             0 => format!("no recovery point: nothing in the store begins with {below}"),
             n => format!(
                 "no recovery point taken at or before {} among {n} objects below {below}",
-                at.format("%Y-%m-%d %H:%M:%SZ")
+                crate::model::human::moment(at)
             ),
         },
     }

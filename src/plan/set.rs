@@ -103,7 +103,7 @@ pub fn gaps(
         .filter(|pair| length(pair[0].taken_at, pair[1].taken_at) > limit)
         .map(|pair| {
             let gap = length(pair[0].taken_at, pair[1].taken_at).as_secs_f64();
-            format!("{} after {}", human::duration(gap), moment(pair[0].taken_at))
+            format!("{} after {}", human::duration(gap), human::moment(pair[0].taken_at))
         })
         .collect();
     let every = human::duration(schedule.as_secs_f64());
@@ -130,7 +130,7 @@ pub fn gaps(
             format!("a recovery point every {every}"),
             format!(
                 "the last one is of {}, {} before",
-                moment(last.taken_at),
+                human::moment(last.taken_at),
                 human::duration(length(last.taken_at, at).as_secs_f64())
             ),
         ));
@@ -172,7 +172,7 @@ pub fn from_the_future(
             Severity::Warning,
             code::set::POINT_FROM_THE_FUTURE,
             database,
-            format!("keys that name times up to now, {}", moment(now)),
+            format!("keys that name times up to now, {}", human::moment(now)),
             format!("{key} names a time that has not come yet, and is passed over"),
         )
     })
@@ -220,11 +220,6 @@ pub fn unreadable_times(
             human::one_line(newest.key.as_str(), 200)
         ),
     ))
-}
-
-/// A moment as people read it.
-pub fn moment(time: DateTime<Utc>) -> String {
-    time.format("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ pub fn lock_of_point(
     };
     let until = lock.retain_until?;
     if until <= now {
-        let actual = format!("the lock on {} ended at {}", point.key, super::set::moment(until));
+        let actual = format!("the lock on {} ended at {}", point.key, human::moment(until));
         return error(code::storage::OBJECT_LOCK_MISSING, expected.to_owned(), actual);
     }
     let needed = rules.min_retention?;
@@ -89,7 +89,7 @@ pub fn lock_of_point(
     error(
         code::storage::RETENTION_TOO_SHORT,
         format!("kept for {}, for recovery_set.min_retention", human::duration(needed.as_secs_f64())),
-        format!("{} is locked until {} only", point.key, super::set::moment(until)),
+        format!("{} is locked until {} only", point.key, human::moment(until)),
     )
 }
 

@@ -8,7 +8,6 @@ use crate::model::verdict::{Finding, RecoveryPoint, Severity};
 use crate::plan::contents::ContentsRecord;
 use crate::plan::drift::{DriftRecord, KindRecord};
 use crate::plan::image::ImageFacts;
-use crate::plan::set::moment;
 use crate::plan::{DrillPlan, PlannedServer, PointDetail};
 use crate::store::{ArchiveRestore, BucketFacts, Fact, LifecycleRule, ObjectFacts};
 
@@ -23,7 +22,7 @@ pub fn plan_text(plan: &DrillPlan) -> String {
         "Plan of a restore drill of {} from {}, as of {}",
         plan.template,
         plan.store,
-        moment(plan.at)
+        human::moment(plan.at)
     );
     out.blank();
     out.table(&points(plan));
@@ -80,9 +79,9 @@ fn points(plan: &DrillPlan) -> Table {
             table.row([
                 order,
                 name.to_string(),
-                moment(point.taken_at),
+                human::moment(point.taken_at),
                 human::duration(crate::clock::seconds_between(point.taken_at, plan.at)),
-                or_dash(point.last_modified, moment),
+                or_dash(point.last_modified, human::moment),
                 human::bytes(point.size_bytes),
                 or_dash(detail.and_then(|detail| detail.history.median_bytes), human::bytes),
                 or_dash(archive, |archive| short_version(&archive.server_version)),
@@ -139,7 +138,7 @@ fn details(point: &RecoveryPoint, detail: &PointDetail, out: &mut Page) {
 
 /// What is gone and what is new since the recovery point before.
 fn changed(drift: &DriftRecord) -> String {
-    let since = moment(drift.since);
+    let since = human::moment(drift.since);
     if let Some(why) = &drift.unknown {
         return format!("since {since} not known: {why}");
     }
@@ -181,13 +180,13 @@ fn kept(facts: &ObjectFacts) -> Option<String> {
     match facts.archive_restore {
         ArchiveRestore::UnderWay => parts.push("restore from the archive under way".to_owned()),
         ArchiveRestore::ReadableUntil(Some(end)) => {
-            parts.push(format!("readable copy until {}", moment(end)))
+            parts.push(format!("readable copy until {}", human::moment(end)))
         }
         ArchiveRestore::ReadableUntil(None) => parts.push("readable copy".to_owned()),
         ArchiveRestore::None => {}
     }
     if let Some(lock) = &facts.lock {
-        let until = or_dash(lock.retain_until, moment);
+        let until = or_dash(lock.retain_until, human::moment);
         parts.push(format!("object lock {} until {until}", human::one_line(&lock.mode, 20)));
     }
     if facts.legal_hold == Some(true) {

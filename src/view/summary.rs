@@ -82,10 +82,7 @@ fn databases(verdict: &Verdict, out: &mut Page) {
         };
         table.row([
             database.name.to_string(),
-            point.map_or_else(
-                || "—".to_owned(),
-                |point| point.taken_at.format("%Y-%m-%d %H:%M:%SZ").to_string(),
-            ),
+            point.map_or_else(|| "—".to_owned(), |point| human::moment(point.taken_at)),
             point.map_or_else(|| "—".to_owned(), |point| human::bytes(point.size_bytes)),
             number(database.tables),
             number(database.rows),
