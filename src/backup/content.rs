@@ -118,7 +118,7 @@ async fn dump_under(
             true => recorded(snapshot.access().await),
             false => without_privileges(),
         };
-        let collations = snapshot.collations().await;
+        let collations = snapshot.collations().await.into();
         let tables = snapshot.read(key).await;
         Ok((tables, objects, access, collations, began.elapsed().as_secs_f64()))
     };

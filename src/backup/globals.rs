@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
@@ -10,14 +9,12 @@ use super::Job;
 use super::client::Client;
 use super::explain::pg_dumpall_failed;
 use super::report::{Dump, Uploaded, WrittenGlobals};
+use super::small::Kind;
 use crate::format::pg_globals;
-use crate::layer;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
-use crate::model::human;
-use crate::model::manifest::{self, Recorded};
+use crate::model::manifest;
 use crate::model::names::{DatabaseName, ObjectKey};
-use crate::store;
 
 impl WrittenGlobals {
     /// What the manifest says of them; nothing, unless they are in the store.
@@ -73,10 +70,7 @@ impl Job {
         }
         if self.manifest.is_some() {
             // At once: a role that is made or changed while databases are dumped is in both.
-            written.roles = Some(match client.source().roles(database).await {
-                Ok(roles) => Recorded::Read(roles),
-                Err(failure) => Recorded::Unread { reason: human::one_line(&failure.message, 300) },
-            });
+            written.roles = Some(client.source().roles(database).await.into());
         }
         // What a drill could not read is no backup of the roles.
         pg_globals::Globals::read(said.stdout.as_bytes()).map_err(|error| {
@@ -85,39 +79,16 @@ impl Job {
                 format!("pg_dumpall wrote what a drill cannot use: {error}"),
             )
         })?;
-        let sealed = Bytes::from(layer::seal_whole(said.stdout.as_bytes(), &self.recipients)?);
-        let mut upload = self.store.create(&written.key).await?;
-        if let Err(failure) = upload.write(sealed.clone()).await {
-            // The first failure is the one to report.
-            let _ = upload.abort().await;
-            return Err(failure);
-        }
-        upload.finish().await?;
+        let plaintext = said.stdout.as_bytes();
+        let small = self.put(Kind::Globals, &written.key, plaintext).await?;
         written.uploaded = Some(Uploaded {
-            size_bytes: sealed.len() as u64,
-            ciphertext_sha256: hex::encode(Sha256::digest(&sealed)),
-            plaintext_bytes: said.stdout.len() as u64,
-            plaintext_sha256: hex::encode(Sha256::digest(&said.stdout)),
+            size_bytes: small.sealed.len() as u64,
+            ciphertext_sha256: hex::encode(Sha256::digest(&small.sealed)),
+            plaintext_bytes: plaintext.len() as u64,
+            plaintext_sha256: hex::encode(Sha256::digest(plaintext)),
             seconds: began.elapsed().as_secs_f64(),
         });
-        let Some(identities) = &self.verify_with else { return Ok(()) };
-        let back = store::whole(&self.store, &written.key, pg_globals::SIZE_LIMIT).await?;
-        let back = back.ok_or_else(|| differs(&written.key, "it is not in the store"))?;
-        if back != sealed {
-            return Err(differs(&written.key, "its bytes are others"));
-        }
-        if layer::open_whole("the globals", &back, identities)? != said.stdout.as_bytes() {
-            return Err(differs(&written.key, "it says something else"));
-        }
-        written.verified = true;
+        written.verified = self.read_back(&small, pg_globals::SIZE_LIMIT, |back| back == plaintext).await?;
         Ok(())
     }
-}
-
-fn differs(key: &ObjectKey, how: &str) -> Failure {
-    Failure::bad(
-        codes::READBACK_DIFFERS,
-        format!("reading {key} back does not give what was uploaded: {how}"),
-    )
-    .hint("the dumps are not affected; check the store, and run the backup again for the roles")
 }

@@ -2,20 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::Job;
 use super::report::{Dump, SourceContent, WrittenGlobals, WrittenManifest, timed_out};
-use crate::layer;
-use crate::model::codes;
+use super::small::Kind;
 use crate::model::failure::{Failure, Result};
 use crate::model::manifest::{
     ALGORITHM, Content, Database, FingerprintKey, Manifest, Recorded, Roles, SCHEMA_VERSION, SIZE_LIMIT,
 };
 use crate::model::names::ObjectKey;
-use crate::store;
 
 /// How long uploading a manifest and reading it back may take: the dumps may have used up the backup's own time.
 const UPLOAD_LIMIT: Duration = Duration::from_secs(5 * 60);
@@ -115,42 +112,13 @@ impl Job {
     }
 
     async fn upload_manifest(&self, manifest: &Manifest, written: &mut WrittenManifest) -> Result<()> {
-        let sealed = Bytes::from(layer::seal_whole(&manifest.to_json(), &self.recipients)?);
-        let mut upload = self.store.create(&written.key).await.map_err(|failure| match failure.code {
-            codes::OBJECT_EXISTS => failure.hint(
-                "two backups of the same time, by store.timestamp, have one manifest; --no-manifest leaves it out",
-            ),
-            _ => failure,
-        })?;
-        if let Err(failure) = upload.write(sealed.clone()).await {
-            // The first failure is the one to report.
-            let _ = upload.abort().await;
-            return Err(failure);
-        }
-        upload.finish().await?;
-        written.size_bytes = Some(sealed.len() as u64);
-        written.ciphertext_sha256 = Some(hex::encode(Sha256::digest(&sealed)));
-        let Some(identities) = &self.verify_with else { return Ok(()) };
-        let back = store::whole(&self.store, &written.key, SIZE_LIMIT).await?;
-        let back = back.ok_or_else(|| differs(&written.key, "it is not in the store"))?;
-        if back != sealed {
-            return Err(differs(&written.key, "its bytes are others"));
-        }
-        let opened = layer::open_whole("the manifest", &back, identities)?;
-        if Manifest::parse(&opened).as_ref() != Ok(manifest) {
-            return Err(differs(&written.key, "it says something else"));
-        }
-        written.verified = true;
+        let small = self.put(Kind::Manifest, &written.key, &manifest.to_json()).await?;
+        written.size_bytes = Some(small.sealed.len() as u64);
+        written.ciphertext_sha256 = Some(hex::encode(Sha256::digest(&small.sealed)));
+        let is_right = |back: &[u8]| Manifest::parse(back).as_ref() == Ok(manifest);
+        written.verified = self.read_back(&small, SIZE_LIMIT, is_right).await?;
         Ok(())
     }
-}
-
-fn differs(key: &ObjectKey, how: &str) -> Failure {
-    Failure::bad(
-        codes::READBACK_DIFFERS,
-        format!("reading {key} back does not give what was uploaded: {how}"),
-    )
-    .hint("the dumps are not affected; check the store, and run the backup again for a manifest")
 }
 
 #[cfg(test)]

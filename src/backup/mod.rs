@@ -11,6 +11,7 @@ mod explain;
 mod globals;
 mod manifest;
 mod report;
+mod small;
 mod verify;
 
 use std::panic::AssertUnwindSafe;
@@ -77,8 +78,7 @@ const WITHOUT_PRIVILEGES: &str = "backup.privileges = false: no roles, owners an
 pub fn databases(template: &Template, only: &[DatabaseName]) -> Result<Vec<DatabaseName>> {
     template.require_known(only, "--only")?;
     let wanted = |name: &DatabaseName| only.is_empty() || only.contains(name);
-    let databases: Vec<DatabaseName> =
-        template.databases.iter().map(|database| database.name.clone()).filter(wanted).collect();
+    let databases: Vec<DatabaseName> = template.database_names().into_iter().filter(wanted).collect();
     // Another database of the same name may be on the one source that the template names.
     let source = source_server(template)?.name;
     let elsewhere = |name: &&DatabaseName| template.server_of(name).name != source;

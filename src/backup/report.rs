@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::model::codes;
 use crate::model::failure::{Class, Failure, FailureRecord};
 use crate::model::human;
-use crate::model::manifest::{Access, Collations, ObjectsRecord, Recorded, Roles, Rows, Source, Table};
+use crate::model::manifest::{Access, Collations, Objects, Recorded, Roles, Rows, Source, Table};
 use crate::model::names::{DatabaseName, ObjectKey};
 use crate::model::verdict::Teardown;
 
@@ -158,7 +158,7 @@ pub(super) struct SourceContent {
     /// The server and the database, as far as they could be asked.
     pub(super) source: Option<Source>,
     /// How it compares texts; absent if the backup did not come to ask.
-    pub(super) collations: Option<Collations>,
+    pub(super) collations: Option<Recorded<Collations>>,
     /// The tables; absent if they could not be read.
     pub(super) tables: Option<Vec<Table>>,
     /// Why they could not be read.
@@ -166,7 +166,7 @@ pub(super) struct SourceContent {
     /// Who may do what in it, and the roles; absent if the database could not be read at all.
     pub(super) access: Option<(Recorded<Access>, Recorded<Roles>)>,
     /// Its indexes, constraints, views and the like; absent if it was not even asked for them.
-    pub(super) objects: Option<ObjectsRecord>,
+    pub(super) objects: Option<Recorded<Objects>>,
     /// What reading took.
     pub(super) seconds: f64,
 }
@@ -218,11 +218,11 @@ impl Dump {
             format!("{}: the manifest has no fingerprints, because it was not read: {reason}", self.database)
         });
         let objects = self.content.objects.iter().filter_map(|objects| match objects {
-            ObjectsRecord::Unread { reason } => Some(format!(
+            Recorded::Unread { reason } => Some(format!(
                 "{}: the manifest does not have its indexes, views, functions and the like: {reason}",
                 self.database
             )),
-            ObjectsRecord::Read { .. } => None,
+            Recorded::Read(_) => None,
         });
         let tables = self.fingerprinted.iter().flat_map(|read| &read.unread);
         let tables = tables.map(|table| format!("{}: not read for the manifest: {table}", self.database));

@@ -23,7 +23,7 @@ use serde::Deserialize;
 use super::context::Context;
 use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
-use super::manifests::{Look, Manifests};
+use super::manifests::Look;
 use super::valid::positive;
 use crate::model::failure::Result;
 use crate::model::human;
@@ -90,7 +90,7 @@ impl Check for AccessCheck {
     fn complete(&mut self, template: &Template) {
         self.with_own_sql = template.databases_with_own_sql();
         if self.databases.is_empty() {
-            self.databases = template.databases.iter().map(|database| database.name.clone()).collect();
+            self.databases = template.database_names();
         }
     }
 
@@ -140,7 +140,6 @@ impl Tally {
 async fn run(check: &AccessCheck, context: &Context<'_>) -> Result<Outcome> {
     let mut tally = Tally::default();
     let servers = &context.tools.servers;
-    let mut manifests = Manifests::default();
     let (mut seen, mut of_another_time) = (BTreeSet::new(), None);
     for database in &check.databases {
         let restored = match context.restored_roles(database) {
@@ -150,14 +149,14 @@ async fn run(check: &AccessCheck, context: &Context<'_>) -> Result<Outcome> {
                 continue;
             }
         };
-        match manifests.look_up(context, database).await? {
-            Look::Entry { entry, roles, .. } => {
-                compare(check, context, database, entry.access.as_ref(), &mut tally).await?;
+        match context.manifest_entry(database).await? {
+            Look::Entry(entry) => {
+                compare(check, context, database, entry.database().access.as_ref(), &mut tally).await?;
                 // Databases of one backup have one source. Of another time there may have been other roles.
                 if context.taken_at(database) != restored.taken_at {
                     of_another_time.get_or_insert(restored.taken_at);
                 } else if seen.insert(servers.of(database).server.container.clone()) {
-                    compare_roles(check, context, database, roles.as_ref(), restored, &mut tally).await?;
+                    compare_roles(check, context, database, entry.roles(), restored, &mut tally).await?;
                 }
             }
             Look::Absent(why) => tally.findings.push(check.uncompared(database, why)),

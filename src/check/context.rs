@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 
+use super::manifests::{Look, Manifests};
 use crate::format::pg_custom::Promised;
 use crate::layer::Identities;
 use crate::model::earlier::EarlierDrills;
@@ -20,7 +21,6 @@ use crate::store::Store;
 use crate::target::postgres::catalog::RestoredContents;
 use crate::target::postgres::globals::RestoredRoles;
 use crate::target::postgres::{Servers, SharedServer};
-use crate::template::KeyPattern;
 
 /// What the restored databases hold.
 pub type Restored<'a> = BTreeMap<&'a DatabaseName, &'a RestoredContents>;
@@ -37,8 +37,8 @@ pub struct Tools {
     pub identities: Arc<Identities>,
     /// Earlier drills that passed.
     pub earlier: Arc<EarlierDrills>,
-    /// How keys of the store are made.
-    pub keys: KeyPattern,
+    /// The manifests of the recovery points.
+    pub manifests: Arc<Manifests>,
     /// Connections a check may work on at once.
     pub jobs: usize,
     /// The stack, for checks that ask it or join it.
@@ -110,6 +110,14 @@ impl Context<'_> {
             Some(_) => Err("a drill restores roles, owners and privileges on its first server only"),
             None => Err("the drill restored no roles, owners and privileges"),
         }
+    }
+
+    /// The entry of a database in the manifest of its recovery point.
+    ///
+    /// # Errors
+    /// Those of the store; `manifest_unknown`, for a manifest of another version of this program.
+    pub async fn manifest_entry(&self, database: &DatabaseName) -> Result<Look> {
+        self.tools.manifests.entry(database, self.taken_at(database)).await
     }
 
     /// When a database's dump was taken. One without a recovery point is not restored, and no check sees it.

@@ -15,12 +15,12 @@ use serde::Deserialize;
 use super::context::Context;
 use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
-use super::manifests::{Look, Manifests};
+use super::manifests::{Look, ManifestEntry};
 use crate::format::pg_custom::QualifiedName;
 use crate::model::code::Code;
 use crate::model::failure::Result;
 use crate::model::human;
-use crate::model::manifest::{Content, Database, FingerprintKey, Table};
+use crate::model::manifest::{Content, Table};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
 use crate::target::postgres::SharedServer;
@@ -70,7 +70,7 @@ impl Check for Fingerprint {
 
     fn complete(&mut self, template: &Template) {
         if self.databases.is_empty() {
-            self.databases = template.databases.iter().map(|database| database.name.clone()).collect();
+            self.databases = template.database_names();
         }
     }
 
@@ -113,12 +113,10 @@ struct Tally {
 /// # Errors
 /// If it cannot be judged: the store or the server does not answer, or a manifest is of a version that is not known.
 async fn run(check: &Fingerprint, context: &Context<'_>) -> Result<Outcome> {
-    let mut manifests = Manifests::default();
     let mut tally = Tally::default();
     for database in &check.databases {
-        let look = manifests.look_up(context, database).await?;
-        match look {
-            Look::Entry { entry, key, .. } => compare(check, context, &entry, &key, &mut tally).await?,
+        match context.manifest_entry(database).await? {
+            Look::Entry(entry) => compare(check, context, &entry, &mut tally).await?,
             Look::Absent(why) => {
                 tally.findings.push(judge::uncomparable(check, database.to_string(), code::NO_MANIFEST, why));
             }
@@ -131,10 +129,10 @@ async fn run(check: &Fingerprint, context: &Context<'_>) -> Result<Outcome> {
 async fn compare(
     check: &Fingerprint,
     context: &Context<'_>,
-    entry: &Database,
-    key: &FingerprintKey,
+    recorded: &ManifestEntry,
     tally: &mut Tally,
 ) -> Result<()> {
+    let entry = recorded.database();
     let database = &entry.name;
     if let Some(point) = context.fetched.point(database) {
         tally.findings.extend(judge::dump(entry, point));
@@ -158,18 +156,18 @@ async fn compare(
     let (shapes, extensions) = server.shapes(database).await?;
     let shapes: Vec<Shape> = shapes.into_iter().filter(|shape| !excluded.contains(&shape.name)).collect();
     let wanted = wanted(tables, &shapes);
-    let folded = server.fold_rows(database, wanted.clone(), key, *jobs).await?;
+    let folded = server.fold_rows(database, wanted.clone(), recorded.fingerprint_key(), *jobs).await?;
     let folded: BTreeMap<TableName, _> = wanted.into_iter().map(|table| table.name).zip(folded).collect();
     let found = |shape: Shape| {
         let rows = folded.get(&shape.name).copied();
         (shape.name, Found { columns: shape.columns, rows })
     };
-    let restored = Restored { tables: shapes.into_iter().map(found).collect(), extensions };
-    let mut entry = entry.clone();
-    if let Some(source) = &mut entry.source {
-        source.extensions.retain(|extension| !left_out.extensions.contains(&extension.name));
-    }
-    let judged = judge::content(check, &entry, tables, &excluded, &restored);
+    let restored = Restored {
+        tables: shapes.into_iter().map(found).collect(),
+        extensions,
+        extensions_left_out: left_out.extensions.clone(),
+    };
+    let judged = judge::content(check, entry, tables, &excluded, &restored);
     tally.findings.extend(judge::foreign_types(database, &server.foreign_types(database).await?));
     tally.findings.extend(judged.findings);
     let collations = server.collations(database).await?;

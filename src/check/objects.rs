@@ -18,12 +18,12 @@ use serde::Deserialize;
 use super::context::{Context, each_database};
 use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
-use super::manifests::{Look, Manifests};
+use super::manifests::Look;
 use crate::format::pg_custom::Promised;
 use crate::model::code::Code;
 use crate::model::failure::Result;
 use crate::model::human;
-use crate::model::manifest::{self, CatalogObject, FORM, ObjectKind, ObjectsRecord};
+use crate::model::manifest::{self, CatalogObject, FORM, ObjectKind, Recorded};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 use crate::template::Template;
@@ -76,7 +76,7 @@ impl Check for Objects {
     fn complete(&mut self, template: &Template) {
         self.with_own_sql = template.databases_with_own_sql();
         if self.databases.is_empty() {
-            self.databases = template.databases.iter().map(|database| database.name.clone()).collect();
+            self.databases = template.database_names();
         }
     }
 
@@ -100,7 +100,6 @@ impl Check for Objects {
     }
 
     async fn run(&self, context: &Context<'_>) -> Result<Outcome> {
-        let mut manifests = Manifests::default();
         let restored = each_database(&self.databases, context.tools, |database, shared| {
             shared.server.objects(database).boxed()
         });
@@ -109,7 +108,7 @@ impl Check for Objects {
             if let Some(promised) = context.promised.get(database) {
                 promised::undefine(promised, &mut restored);
             }
-            let look = manifests.look_up(context, database).await?;
+            let look = context.manifest_entry(database).await?;
             let source = self.source(look, database, &mut tally.findings);
             let judged = self.judge(context, database, source, &restored, &mut tally);
             tally.add(judged);
@@ -119,7 +118,7 @@ impl Check for Objects {
 }
 
 /// What the restored objects of a database are held against.
-enum Recorded {
+enum Against {
     /// What a server of this version had.
     Source { objects: Vec<CatalogObject>, version: String, form: u32 },
     /// What the archive lists.
@@ -128,9 +127,9 @@ enum Recorded {
 
 impl Objects {
     /// What the manifest has; the archive's list, where it has nothing.
-    fn source(&self, look: Look, database: &DatabaseName, findings: &mut Findings) -> Recorded {
+    fn source(&self, look: Look, database: &DatabaseName, findings: &mut Findings) -> Against {
         let (severity, code, why) = match look {
-            Look::Entry { entry, .. } => match recorded(*entry) {
+            Look::Entry(entry) => match recorded(entry.database()) {
                 Ok(recorded) => return recorded,
                 Err(why) => (self.severity(), code::NO_OBJECT_RECORD, why),
             },
@@ -138,7 +137,7 @@ impl Objects {
             Look::Unreadable(why) => (Severity::Error, code::MANIFEST_UNREADABLE, why),
         };
         findings.push(about(database, severity, code, "what the source had, in a manifest", why));
-        Recorded::Archive
+        Against::Archive
     }
 
     fn severity(&self) -> Severity {
@@ -149,7 +148,7 @@ impl Objects {
         &self,
         context: &Context<'_>,
         database: &DatabaseName,
-        recorded: Recorded,
+        recorded: Against,
         restored: &[CatalogObject],
         tally: &mut Tally,
     ) -> Judged {
@@ -158,11 +157,11 @@ impl Objects {
         let none = Promised::default();
         let promised = context.promised.get(database).copied().unwrap_or(&none);
         match recorded {
-            Recorded::Archive => {
+            Against::Archive => {
                 tally.by_archive += 1;
                 promised::compare(&judge(Depth::Names), promised, restored)
             }
-            Recorded::Source { mut objects, version, form } => {
+            Against::Source { mut objects, version, form } => {
                 tally.ignored += promised::leave_out(promised, &mut objects);
                 promised::undefine(promised, &mut objects);
                 let drill = context.tools.servers.of(database).server.major();
@@ -186,13 +185,14 @@ impl Objects {
 }
 
 /// What a manifest says of a database's objects, or why it says nothing.
-fn recorded(entry: manifest::Database) -> std::result::Result<Recorded, String> {
-    match (entry.objects, entry.source) {
-        (Some(ObjectsRecord::Read { form, objects }), Some(source)) => {
-            Ok(Recorded::Source { objects, version: source.server_version, form })
+fn recorded(entry: &manifest::Database) -> std::result::Result<Against, String> {
+    match (&entry.objects, &entry.source) {
+        (Some(Recorded::Read(manifest::Objects { form, objects })), Some(source)) => {
+            let (objects, version) = (objects.clone(), source.server_version.clone());
+            Ok(Against::Source { objects, version, form: *form })
         }
-        (Some(ObjectsRecord::Unread { reason }), _) => {
-            Err(format!("the backup could not read them: {}", human::one_line(&reason, 300)))
+        (Some(Recorded::Unread { reason }), _) => {
+            Err(format!("the backup could not read them: {}", human::one_line(reason, 300)))
         }
         _ => {
             Err("the manifest does not have them: an older version made it, or the source could not be asked"

@@ -10,9 +10,10 @@ use crate::model::names::ObjectKey;
 use crate::store::{self, Store};
 
 /// What came of reading a manifest.
+#[derive(Clone)]
 pub enum StoredManifest {
     /// It was read.
-    Read(Box<Manifest>),
+    Read(Arc<Manifest>),
     /// The store has none.
     Absent,
     /// It is there and cannot be read, for this reason.
@@ -36,7 +37,7 @@ pub async fn read_manifest(
         Err(failure) => return Ok(StoredManifest::Unreadable(failure.message)),
     };
     match Manifest::parse(&json) {
-        Ok(manifest) => Ok(StoredManifest::Read(Box::new(manifest))),
+        Ok(manifest) => Ok(StoredManifest::Read(Arc::new(manifest))),
         Err(error @ ManifestError::Malformed(_)) => {
             Ok(StoredManifest::Unreadable(format!("the manifest {key} cannot be read: {error}")))
         }

@@ -200,8 +200,7 @@ impl Stage {
         manifest: bool,
         cancel: &CancellationToken,
     ) -> Result<BackupReport> {
-        let everything: Vec<DatabaseName> =
-            self.template.databases.iter().map(|database| database.name.clone()).collect();
+        let everything = self.template.database_names();
         let job = self.job(source, everything, self.clock.clone(), manifest, true).await?;
         let report = job.run(cancel, &self.narrate).await?;
         report.failure().cloned().map_or(Ok(report), Err)

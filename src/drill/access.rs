@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::journal::Journal;
 use super::task::Drill;
+use crate::check::{Manifests, StoredManifest};
 use crate::format::pg_globals::{Globals, Role, SIZE_LIMIT};
 use crate::layer;
 use crate::model::codes;
@@ -53,6 +54,7 @@ struct Found {
 pub(super) async fn restore_roles(
     drill: &Drill,
     plan: &DrillPlan,
+    manifests: &Manifests,
     server: &Server,
     journal: &Journal,
 ) -> Roles {
@@ -73,7 +75,7 @@ pub(super) async fn restore_roles(
         return without(AccessStatus::Absent, ELSEWHERE, failure).await;
     }
     let outcome = async {
-        match find(drill, plan, wanted == Some(Access::Restore)).await? {
+        match find(drill, plan, manifests, wanted == Some(Access::Restore)).await? {
             Some(found) => {
                 let left_out = server.restore_globals(&found.globals).await?;
                 Ok::<_, Failure>(Some((found, left_out)))
@@ -107,18 +109,23 @@ pub(super) async fn restore_roles(
 }
 
 /// The globals that go with the recovery set; none, if there are none and they are not `required`.
-async fn find(drill: &Drill, plan: &DrillPlan, required: bool) -> Result<Option<Found>> {
-    let keys = drill.template.key_pattern()?;
+async fn find(
+    drill: &Drill,
+    plan: &DrillPlan,
+    manifests: &Manifests,
+    required: bool,
+) -> Result<Option<Found>> {
+    let keys = &manifests.keys;
     let times = times(drill, plan);
     let mut names_none = false;
     for taken_at in times.iter().rev() {
-        let promise = promise(drill, &keys, *taken_at).await?;
+        let promise = promise(manifests, *taken_at).await?;
         names_none |= matches!(promise, Promise::None);
         let promised = match promise {
             Promise::Globals(globals) => Some(globals),
             Promise::None | Promise::Unknown => None,
         };
-        match read(drill, &keys, *taken_at, promised.as_ref()).await? {
+        match read(drill, keys, *taken_at, promised.as_ref()).await? {
             Some(found) => return Ok(Some(found)),
             None if promised.is_some() => {
                 let message = format!(
@@ -132,9 +139,9 @@ async fn find(drill: &Drill, plan: &DrillPlan, required: bool) -> Result<Option<
     }
     // By another job than the dumps, perhaps, at another time of the same night; but a backup that wrote none has none, and
     // those that lie nearby are of another one.
-    let near = if names_none { None } else { near(drill, &keys, &times).await? };
+    let near = if names_none { None } else { near(drill, keys, &times).await? };
     let found = match near {
-        Some(taken_at) => read(drill, &keys, taken_at, None).await?,
+        Some(taken_at) => read(drill, keys, taken_at, None).await?,
         None => None,
     };
     match found {
@@ -169,10 +176,10 @@ enum Promise {
 }
 
 impl Promise {
-    fn of(manifest: Manifest) -> Self {
+    fn of(manifest: &Manifest) -> Self {
         let knows = manifest.databases.iter().any(|database| database.access.is_some());
-        match manifest.globals {
-            Some(globals) => Self::Globals(globals),
+        match &manifest.globals {
+            Some(globals) => Self::Globals(globals.clone()),
             None if knows => Self::None,
             None => Self::Unknown,
         }
@@ -180,13 +187,13 @@ impl Promise {
 }
 
 /// What a manifest says. What is wrong with it is for the checks that need it.
-async fn promise(drill: &Drill, keys: &KeyPattern, taken_at: DateTime<Utc>) -> Result<Promise> {
-    let key = keys.manifest_key(taken_at);
-    let Some(sealed) = store::whole(&drill.store, &key, manifest::SIZE_LIMIT).await? else {
-        return Ok(Promise::Unknown);
-    };
-    let opened = layer::open_whole(&format!("the manifest {key}"), &sealed, &drill.identities);
-    Ok(opened.ok().and_then(|json| Manifest::parse(&json).ok()).map_or(Promise::Unknown, Promise::of))
+async fn promise(manifests: &Manifests, taken_at: DateTime<Utc>) -> Result<Promise> {
+    match manifests.of(taken_at).await {
+        Ok(StoredManifest::Read(manifest)) => Ok(Promise::of(&manifest)),
+        Ok(StoredManifest::Absent | StoredManifest::Unreadable(_)) => Ok(Promise::Unknown),
+        Err(failure) if failure.code == codes::MANIFEST_UNKNOWN => Ok(Promise::Unknown),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// That globals were made at another time than dumps, if so.
@@ -316,9 +323,9 @@ mod tests {
     fn a_manifest_without_globals_says_that_there_are_none_unless_it_is_too_old_to_know() {
         let mut manifest = crate::model::manifest::tests::of_rows(&[]);
         manifest.databases[0].access = None;
-        assert_eq!(Promise::of(manifest.clone()), Promise::Unknown);
+        assert_eq!(Promise::of(&manifest), Promise::Unknown);
         manifest.databases[0].access = Some(manifest::Recorded::Unread { reason: "x".to_owned() });
-        assert_eq!(Promise::of(manifest), Promise::None);
+        assert_eq!(Promise::of(&manifest), Promise::None);
     }
 
     #[test]

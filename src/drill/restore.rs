@@ -16,7 +16,7 @@ use super::objectives::Measured;
 use super::servers::ReadyServer;
 use super::stack::RestoreTarget;
 use super::task::Drill;
-use crate::check;
+use crate::check::{self, Manifests};
 use crate::model::codes;
 use crate::model::event::Event;
 use crate::model::failure::{Class, Failure, Result};
@@ -44,7 +44,9 @@ pub async fn restore_and_check(
 ) -> Result<Measured> {
     let mut tasks = JoinSet::new();
     let jobs = drill.jobs(target.first().engine.info());
-    let access = restore_roles(drill, plan, target.first(), journal).await;
+    let (store, identities) = (Arc::clone(&drill.store), Arc::clone(&drill.identities));
+    let manifests = Arc::new(Manifests::new(store, identities, drill.template.key_pattern()?));
+    let access = restore_roles(drill, plan, &manifests, target.first(), journal).await;
     let roles = access.restored;
     let waiting = spawn_databases(drill, plan, target, jobs, roles.clone(), journal, &mut tasks);
     let tools = Arc::new(check::Tools {
@@ -52,7 +54,7 @@ pub async fn restore_and_check(
         points: plan.recovery_set.clone(),
         store: Arc::clone(&drill.store),
         identities: Arc::clone(&drill.identities),
-        keys: drill.template.key_pattern()?,
+        manifests,
         jobs,
         earlier: Arc::clone(&drill.earlier),
         stack: target.for_checks(),

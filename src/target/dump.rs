@@ -77,10 +77,12 @@ async fn restore(restoration: Restoration<'_>) -> Result<()> {
         Some(stages) => restore_around_timescale(&restoration, toc, kept, stages).await?,
         None => restore_entries(&restoration, toc, kept, part.as_ref().map(ids)).await?,
     }
-    // Hooks must not take these tables for empty either, and may have made them readable again.
     server.make_unreadable(database, left_out).await?;
-    run_hooks(&restoration, HookPoint::AfterRestore, restoration.after_restore).await?;
-    server.make_unreadable(database, left_out).await?;
+    if !restoration.after_restore.is_empty() {
+        // Hooks must not take these tables for empty either, and may have made them readable again.
+        run_hooks(&restoration, HookPoint::AfterRestore, restoration.after_restore).await?;
+        server.make_unreadable(database, left_out).await?;
+    }
     server.remove_scratch(database).await
 }
 

@@ -1,6 +1,6 @@
 //! The keys a template may have. See `docs/templates.md` for the reference with examples.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,13 +94,6 @@ impl Template {
     /// The database of this name.
     pub fn database(&self, name: &DatabaseName) -> Option<&Database> {
         self.databases.iter().find(|database| database.name == *name)
-    }
-
-    /// The databases in which SQL of the template runs: what only the restored one has may be its work.
-    pub fn databases_with_own_sql(&self) -> BTreeSet<DatabaseName> {
-        let runs_sql =
-            |database: &&Database| !(database.before_restore.is_empty() && database.after_restore.is_empty());
-        self.databases.iter().filter(runs_sql).map(|database| database.name.clone()).collect()
     }
 
     /// The images of the servers and of the services.

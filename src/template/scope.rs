@@ -8,6 +8,18 @@ use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 
 impl Template {
+    /// The databases in which SQL of the template runs: what only the restored one has may be its work.
+    pub fn databases_with_own_sql(&self) -> BTreeSet<DatabaseName> {
+        let runs_sql =
+            |database: &&Database| !(database.before_restore.is_empty() && database.after_restore.is_empty());
+        self.databases.iter().filter(runs_sql).map(|database| database.name.clone()).collect()
+    }
+
+    /// The names of its databases, in its order.
+    pub fn database_names(&self) -> Vec<DatabaseName> {
+        self.databases.iter().map(|database| database.name.clone()).collect()
+    }
+
     /// The template with only these databases (none for all). Its checks are narrowed by `DrillTemplate::narrow`, in `check`.
     ///
     /// # Errors

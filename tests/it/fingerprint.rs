@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use restore_drill::layer;
-use restore_drill::model::manifest::{FingerprintKey, ObjectsRecord, Rows};
+use restore_drill::model::manifest::{FingerprintKey, Objects, Recorded, Rows};
 use restore_drill::model::names::compact;
 use restore_drill::target::postgres::source::SourceServer;
 use serde_json::{Value, json};
@@ -542,7 +542,7 @@ fn reading_a_source_leaves_no_locks_however_many_tables_it_has() {
         (snapshot, objects, tables)
     });
     assert_eq!(tables.len(), 150);
-    let ObjectsRecord::Read { objects, .. } = objects else { panic!("{objects:?}") };
+    let Recorded::Read(Objects { objects, .. }) = objects else { panic!("{objects:?}") };
     // Each with its key and a view, in more than one portion; and plpgsql.
     assert_eq!(objects.len(), 451);
     assert!(tables.iter().all(|table| matches!(table.rows, Rows::Read { count: 2, .. })));

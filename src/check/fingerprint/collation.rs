@@ -6,33 +6,29 @@ use super::code;
 use super::finding;
 use crate::model::code::Code;
 use crate::model::human::one_line;
-use crate::model::manifest::{Collation, Collations};
+use crate::model::manifest::{Collation, Collations, Recorded};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 
 /// What differs. What the manifest does not have is not compared, and is said.
 pub fn differing(
     database: &DatabaseName,
-    source: Option<&Collations>,
+    source: Option<&Recorded<Collations>>,
     restored: &Collations,
 ) -> Vec<Finding> {
-    let (own, others) = match source {
-        Some(Collations::Read { database, others }) => (database, others),
-        Some(Collations::Unread { reason }) => {
+    let source = match source {
+        Some(Recorded::Read(source)) => source,
+        Some(Recorded::Unread { reason }) => {
             return vec![not_compared(database, &format!("the backup could not read them: {reason}"))];
         }
         None => {
             return vec![not_compared(database, "the manifest is of a version that did not record them")];
         }
     };
-    let (restored, restored_others) = match restored {
-        Collations::Read { database, others } => (database, others),
-        Collations::Unread { reason } => return vec![not_compared(database, reason)],
-    };
-    let mut findings = compare(database.as_str(), own, restored);
-    for other in others {
+    let mut findings = compare(database.as_str(), &source.database, &restored.database);
+    for other in &source.others {
         let subject = format!("{database}: collation {}.{}", other.schema, other.name);
-        let found = restored_others.iter().find(|it| it.schema == other.schema && it.name == other.name);
+        let found = restored.others.iter().find(|it| it.schema == other.schema && it.name == other.name);
         findings.extend(
             found.map(|found| compare(&subject, &other.collation, &found.collation)).into_iter().flatten(),
         );
@@ -117,10 +113,14 @@ mod tests {
             name: (*name).to_owned(),
             collation: collation.clone(),
         };
-        Collations::Read { database, others: others.iter().map(named).collect() }
+        Collations { database, others: others.iter().map(named).collect() }
     }
 
-    fn codes(source: Option<&Collations>, restored: &Collations) -> Vec<(&'static str, String)> {
+    fn recorded(source: &Collations) -> Recorded<Collations> {
+        Recorded::Read(source.clone())
+    }
+
+    fn codes(source: Option<&Recorded<Collations>>, restored: &Collations) -> Vec<(&'static str, String)> {
         let findings = differing(&"shop".parse().unwrap(), source, restored);
         findings.into_iter().map(|finding| (finding.code.as_str(), finding.subject)).collect()
     }
@@ -132,34 +132,37 @@ mod tests {
     #[test]
     fn another_provider_locale_or_version_is_told() {
         let source = read(libc(Some("2.36")), &[("swedish", collation("icu", "sv", Some("153.112")))]);
-        assert!(codes(Some(&source), &source).is_empty());
+        assert!(codes(Some(&recorded(&source)), &source).is_empty());
         let newer = read(libc(Some("2.41")), &[("swedish", collation("icu", "sv", Some("153.120")))]);
         let version = "collation_version_differs";
         assert_eq!(
-            codes(Some(&source), &newer),
+            codes(Some(&recorded(&source)), &newer),
             [(version, "shop".to_owned()), (version, "shop: collation public.swedish".to_owned())]
         );
         // musl has no versions, and no order but that of bytes.
-        assert_eq!(codes(Some(&source), &read(libc(None), &[])), [(version, "shop".to_owned())]);
+        assert_eq!(codes(Some(&recorded(&source)), &read(libc(None), &[])), [(version, "shop".to_owned())]);
         let icu = read(collation("icu", "en-US", Some("153.112")), &[]);
-        assert_eq!(codes(Some(&source), &icu), [("collation_differs", "shop".to_owned())]);
+        assert_eq!(codes(Some(&recorded(&source)), &icu), [("collation_differs", "shop".to_owned())]);
         let c = read(collation("libc", "C", None), &[]);
-        assert_eq!(codes(Some(&c), &c), []);
+        assert_eq!(codes(Some(&recorded(&c)), &c), []);
     }
 
     #[test]
     fn a_source_whose_library_has_changed_is_told() {
         let mut upgraded = libc(Some("2.36"));
         upgraded.actual_version = Some("2.41".to_owned());
-        let found =
-            differing(&"shop".parse().unwrap(), Some(&read(upgraded, &[])), &read(libc(Some("2.36")), &[]));
+        let found = differing(
+            &"shop".parse().unwrap(),
+            Some(&recorded(&read(upgraded, &[]))),
+            &read(libc(Some("2.36")), &[]),
+        );
         assert!(found[0].actual.contains("REINDEX") && found.len() == 1, "{found:?}");
     }
 
     #[test]
     fn what_was_not_recorded_is_said() {
         let restored = read(libc(None), &[]);
-        let unread = Collations::Unread { reason: "no".to_owned() };
+        let unread = Recorded::Unread { reason: "no".to_owned() };
         for source in [None, Some(&unread)] {
             assert_eq!(codes(source, &restored), [("collation_not_compared", "shop".to_owned())]);
         }

@@ -18,6 +18,8 @@ pub struct Restored {
     pub tables: BTreeMap<TableName, Found>,
     /// Its extensions.
     pub extensions: Vec<Extension>,
+    /// Extensions that the template leaves out.
+    pub extensions_left_out: BTreeSet<String>,
 }
 
 /// A restored table.
@@ -135,6 +137,7 @@ pub fn content(
         ));
     }
     let extensions = entry.source.iter().flat_map(|source| &source.extensions);
+    let extensions = extensions.filter(|extension| !restored.extensions_left_out.contains(&extension.name));
     judged
         .findings
         .extend(extensions.filter_map(|extension| differing(entry, extension, &restored.extensions)));

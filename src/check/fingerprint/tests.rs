@@ -30,7 +30,11 @@ fn folded(rows: &[&[u8]]) -> Folded {
 fn restored(rows: &[&[u8]]) -> Restored {
     let found = Found { columns: vec![column("id", "integer")], rows: Some(folded(rows)) };
     let extensions = vec![Extension { name: "hstore".to_owned(), version: "1.8".to_owned() }];
-    Restored { tables: [("t".parse().unwrap(), found)].into(), extensions }
+    Restored {
+        tables: [("t".parse().unwrap(), found)].into(),
+        extensions,
+        extensions_left_out: BTreeSet::new(),
+    }
 }
 
 /// The codes and subjects of what is found if the manifest has the rows 1 and 2.

@@ -53,10 +53,16 @@ impl Toc {
         named
     }
 
+    /// How many privileges the archive grants or takes away.
+    #[must_use]
+    pub fn privileges(&self) -> usize {
+        self.entries.iter().filter(|entry| ACLS.contains(&entry.desc.as_str())).count()
+    }
+
     /// Whether anything was granted or revoked by it, as far as privileges were dumped at all.
     #[must_use]
     pub fn holds_privileges(&self) -> bool {
-        self.entries.iter().any(|entry| ACLS.contains(&entry.desc.as_str()))
+        self.privileges() > 0
     }
 
     /// The role that owns the database that was dumped.

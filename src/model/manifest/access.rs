@@ -9,19 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-/// Something that was read, or was not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "status", rename_all = "snake_case")]
-pub enum Recorded<T> {
-    /// It was read.
-    Read(T),
-    /// It was not read.
-    Unread {
-        /// Why not.
-        reason: String,
-    },
-}
-
 /// Access to one database.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Access {
@@ -208,6 +195,7 @@ impl Access {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::manifest::Recorded;
 
     fn group(kind: &str, owner: &str, objects: &[&str]) -> ObjectGroup {
         let grant = Grant {

@@ -2,22 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What was read of a database's collations.
+/// A database's collations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "status", rename_all = "snake_case")]
-pub enum Collations {
-    /// All of them.
-    Read {
-        /// The database's own.
-        database: Collation,
-        /// Others that columns and indexes use, by name.
-        others: Vec<NamedCollation>,
-    },
-    /// None.
-    Unread {
-        /// Why not.
-        reason: String,
-    },
+pub struct Collations {
+    /// The database's own.
+    pub database: Collation,
+    /// Others that columns and indexes use, by name.
+    pub others: Vec<NamedCollation>,
 }
 
 /// How texts are compared.

@@ -9,6 +9,7 @@ mod collation;
 mod fingerprint;
 mod globals;
 mod objects;
+mod recorded;
 
 use std::fmt;
 
@@ -19,15 +20,16 @@ use serde::{Deserialize, Serialize};
 use crate::model::names::{DatabaseName, ObjectKey};
 
 pub use access::{
-    Access, DefaultPrivileges, Grant, Grantee, LargeObjects, Membership, ObjectGroup, Policy, Recorded, Role,
-    Roles, RowSecurity,
+    Access, DefaultPrivileges, Grant, Grantee, LargeObjects, Membership, ObjectGroup, Policy, Role, Roles,
+    RowSecurity,
 };
 pub use collation::{Collation, Collations, NamedCollation};
 pub use fingerprint::{Fingerprint, RowHasher, TableFold, UnfinishedRow};
 pub use globals::Globals;
 pub use objects::{
-    CatalogObject, Definition, FORM, NOT_POPULATED, ObjectKind, ObjectName, ObjectsRecord, POPULATED,
+    CatalogObject, Definition, FORM, NOT_POPULATED, ObjectKind, ObjectName, Objects, POPULATED,
 };
+pub use recorded::Recorded;
 
 /// More than the manifest of a hundred thousand tables has.
 pub const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
@@ -85,10 +87,10 @@ pub struct Database {
     pub access: Option<Recorded<Access>>,
     /// Its indexes, constraints, views, functions and the like; absent in manifests that were made before there was this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub objects: Option<ObjectsRecord>,
+    pub objects: Option<Recorded<Objects>>,
     /// How it compares texts; absent in manifests of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub collations: Option<Collations>,
+    pub collations: Option<Recorded<Collations>>,
 }
 
 /// What a server says about itself and one of its databases.
@@ -308,10 +310,10 @@ pub(crate) mod tests {
                 },
                 access: None,
                 objects: None,
-                collations: Some(Collations::Read {
+                collations: Some(Recorded::Read(Collations {
                     database: collation("libc", "en_US.utf8", Some("2.41")),
                     others: Vec::new(),
-                }),
+                })),
             }],
             roles: None,
         }

@@ -8,27 +8,18 @@ mod definition;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Database, Manifest};
+use super::{Database, Manifest, Recorded};
 use crate::model::human;
 
 pub use definition::{Definition, FORM};
 
-/// What was read of a database's objects.
+/// A database's objects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "status", rename_all = "snake_case")]
-pub enum ObjectsRecord {
-    /// All of them.
-    Read {
-        /// How definitions were brought into one form before they were hashed: [`FORM`].
-        form: u32,
-        /// In the order of their kinds and names.
-        objects: Vec<CatalogObject>,
-    },
-    /// Nothing.
-    Unread {
-        /// Why not.
-        reason: String,
-    },
+pub struct Objects {
+    /// How definitions were brought into one form before they were hashed: [`FORM`].
+    pub form: u32,
+    /// In the order of their kinds and names.
+    pub objects: Vec<CatalogObject>,
 }
 
 /// A kind of object.
@@ -184,8 +175,8 @@ impl Manifest {
     pub fn leave_out_objects_beyond(&mut self, limit: usize) {
         while self.to_json().len() > limit {
             let number = |database: &Database| match &database.objects {
-                Some(ObjectsRecord::Read { objects, .. }) => objects.len(),
-                Some(ObjectsRecord::Unread { .. }) | None => 0,
+                Some(Recorded::Read(Objects { objects, .. })) => objects.len(),
+                Some(Recorded::Unread { .. }) | None => 0,
             };
             let most =
                 self.databases.iter_mut().filter(|database| number(database) > 0).max_by_key(|d| number(d));
@@ -194,7 +185,7 @@ impl Manifest {
                 "its {} made the manifest too large",
                 human::things(number(database) as u64, "object")
             );
-            database.objects = Some(ObjectsRecord::Unread { reason });
+            database.objects = Some(Recorded::Unread { reason });
         }
     }
 }
@@ -216,7 +207,7 @@ mod tests {
         };
         let with = |number| {
             let objects = (0..number).map(|n: usize| object(&n.to_string())).collect();
-            Some(ObjectsRecord::Read { form: FORM, objects })
+            Some(Recorded::Read(Objects { form: FORM, objects }))
         };
         let mut manifest = crate::model::manifest::tests::of_rows(&[]);
         manifest.databases.push(manifest.databases[0].clone());
@@ -227,9 +218,9 @@ mod tests {
         manifest.leave_out_objects_beyond(10_000);
         assert_eq!(manifest.databases[0], whole.databases[0]);
         let reason = "its 300 objects made the manifest too large".to_owned();
-        assert_eq!(manifest.databases[1].objects, Some(ObjectsRecord::Unread { reason }));
+        assert_eq!(manifest.databases[1].objects, Some(Recorded::Unread { reason }));
         manifest.leave_out_objects_beyond(0);
-        assert!(matches!(manifest.databases[0].objects, Some(ObjectsRecord::Unread { .. })));
+        assert!(matches!(manifest.databases[0].objects, Some(Recorded::Unread { .. })));
     }
 
     #[test]
@@ -237,7 +228,9 @@ mod tests {
         let json = r#"{"status": "read", "form": 1, "objects": [
             {"kind": "index", "schema": "s", "table": "t", "name": "i", "definition": "ab", "added": 1},
             {"kind": "subscription", "name": "x"}]}"#;
-        let ObjectsRecord::Read { objects, .. } = serde_json::from_str(json).unwrap() else { panic!("read") };
+        let Recorded::Read(Objects { objects, .. }) = serde_json::from_str(json).unwrap() else {
+            panic!("read")
+        };
         assert_eq!(objects[0].key(), (ObjectKind::Index, "s", "t", "i"));
         assert_eq!(objects[0].path(), "s.t.i");
         assert_eq!((objects[1].kind, objects[1].path().as_str()), (ObjectKind::Other, "x"));

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
+use super::aside::aside;
 use super::client::execute;
 use super::content::pin;
 use super::failures::own_failure;
@@ -25,10 +26,7 @@ use crate::model::manifest::{
 use crate::model::names::DatabaseName;
 
 /// On the source: a lock is hardly waited for, and the snapshot is not held long for this.
-const ON_THE_SOURCE: &str =
-    "SAVEPOINT access; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '120s'";
-/// Gives up what was locked meanwhile, and whatever an error left behind.
-const DONE: &str = "ROLLBACK TO SAVEPOINT access; RELEASE SAVEPOINT access";
+const ON_THE_SOURCE: &str = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '120s'";
 /// On the source, without a snapshot.
 const AS_THEY_ARE: &str = "SET lock_timeout = '2s'; SET statement_timeout = '120s'";
 /// On the drill's server.
@@ -40,11 +38,10 @@ impl Snapshot {
     /// # Errors
     /// If it cannot be read.
     pub async fn access(&self) -> Result<(Access, Roles)> {
-        execute(&self.client, ON_THE_SOURCE, "reading who may do what").await?;
-        let read =
-            async { Ok((database(&self.client, Side::Source).await?, roles(&self.client).await?)) }.await;
-        execute(&self.client, DONE, "going on after reading who may do what").await?;
-        read
+        let failed = |error| own_failure("reading who may do what", &error);
+        let client = self.client();
+        let asking = async { Ok((database(client, Side::Source).await?, roles(client).await?)) };
+        aside(client, ON_THE_SOURCE, failed, asking).await
     }
 }
 

@@ -1,7 +1,9 @@
 //! The collations that a database compares texts by. The same queries read a source and what was restored from it.
 
+use futures_util::TryFutureExt;
 use tokio_postgres::{Client, Error, Row};
 
+use super::aside::aside;
 use super::failures::own_failure;
 use super::own_sql::qualify;
 use super::server::Server;
@@ -56,14 +58,11 @@ fn of_database(major: u32) -> &'static str {
 /// The collations of a source's database, over a connection in a transaction, which an error does not end.
 pub(super) async fn read(client: &Client, major: u32) -> Result<Collations> {
     let failed = |error: Error| own_failure("reading collations", &error);
-    client.batch_execute("SAVEPOINT collations").await.map_err(failed)?;
-    let rows = async {
+    let asking = async {
         let database = client.query_one(&qualify(of_database(major)), &[]).await?;
-        Ok((database, client.query(&qualify(OTHERS), &[]).await?))
+        collations(&database, &client.query(&qualify(OTHERS), &[]).await?)
     };
-    let rows: Result<(Row, Vec<Row>), Error> = rows.await;
-    client.batch_execute("ROLLBACK TO SAVEPOINT collations").await.map_err(failed)?;
-    rows.and_then(|(database, others)| collations(&database, &others)).map_err(failed)
+    aside(client, "", failed, asking.map_err(failed)).await
 }
 
 impl Server {
@@ -86,7 +85,7 @@ fn collations(database: &Row, others: &[Row]) -> Result<Collations, Error> {
         Ok(NamedCollation { schema: row.try_get(6)?, name: row.try_get(7)?, collation: collation(row)? })
     };
     let others = others.iter().map(named).collect::<Result<_, Error>>()?;
-    Ok(Collations::Read { database: collation(database)?, others })
+    Ok(Collations { database: collation(database)?, others })
 }
 
 fn collation(row: &Row) -> Result<Collation, Error> {

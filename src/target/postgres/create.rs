@@ -4,7 +4,7 @@
 //! A locale decides what is unique, in which order texts are, and which partition a row belongs into. So one that the image
 //! lacks is never replaced in silence. The archive's own statements are not run: they are hostile text.
 
-use super::database_settings;
+use super::database_settings::{self, Statement};
 use super::failures::{error_text, query_failure};
 use super::quote::{quote_identifier, quote_literal};
 use super::server::{MAINTENANCE, Server};
@@ -90,14 +90,8 @@ impl Server {
         let mut left_out = settings.left_out;
         if !settings.kept.is_empty() {
             let client = self.connect(MAINTENANCE).await?;
-            for statement in settings.kept {
-                match client.batch_execute(&statement.sql).await {
-                    Ok(()) => {}
-                    // One of another version, of a module that is not there, or with a value that this machine lacks.
-                    Err(error) if error.as_db_error().is_some() => left_out.push(statement.what),
-                    Err(error) => return Err(query_failure("applying the database's settings", &error)),
-                }
-            }
+            let doing = "applying the database's settings";
+            left_out.extend(Statement::run_each(&client, settings.kept, doing).await?);
         }
         Ok((!left_out.is_empty()).then(|| {
             let names = crate::model::human::one_line(&left_out.join(", "), 400);

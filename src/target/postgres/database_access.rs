@@ -46,13 +46,8 @@ impl Server {
     pub async fn restore_database_access(&self, name: &DatabaseName, toc: &Toc) -> Result<Vec<String>> {
         let client = self.connect(MAINTENANCE).await?;
         let (statements, mut left_out) = statements(name, toc);
-        for Statement { sql, what } in statements {
-            match client.batch_execute(&sql).await {
-                Ok(()) => {}
-                Err(error) if error.as_db_error().is_some() => left_out.push(what),
-                Err(error) => return Err(query_failure("restoring the access to a database", &error)),
-            }
-        }
+        let doing = "restoring the access to a database";
+        left_out.extend(Statement::run_each(&client, statements, doing).await?);
         Ok(left_out)
     }
 

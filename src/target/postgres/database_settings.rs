@@ -4,9 +4,13 @@
 //! without them fails good backups. Others say how a server works, and not what its rows mean: they would slow the drill
 //! down, bind it to what only production has, write into logs, or let the dump run code in every session.
 
+use tokio_postgres::Client;
+
+use super::failures::query_failure;
 use super::quote::{quote_identifier, quote_literal};
 use super::server::SUPERUSER;
 use crate::format::pg_custom::{DatabaseSetting, Toc};
+use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
 
 /// Settings of PostgreSQL's own that decide what values mean, how they are written, or which names are found.
@@ -58,6 +62,22 @@ pub struct Statement {
     pub sql: String,
     /// What is lost without it.
     pub what: String,
+}
+
+impl Statement {
+    /// Runs these one by one. Returns what is lost of those that the server does not take: one of another version, of a module
+    /// that is not there, or with a value that this machine lacks.
+    pub(super) async fn run_each(client: &Client, statements: Vec<Self>, doing: &str) -> Result<Vec<String>> {
+        let mut lost = Vec::new();
+        for Self { sql, what } in statements {
+            match client.batch_execute(&sql).await {
+                Ok(()) => {}
+                Err(error) if error.as_db_error().is_some() => lost.push(what),
+                Err(error) => return Err(query_failure(doing, &error)),
+            }
+        }
+        Ok(lost)
+    }
 }
 
 /// What becomes of the settings of a dumped database. Whoever restores for real (`fetch` prints the commands) uses the same, so

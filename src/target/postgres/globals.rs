@@ -69,11 +69,13 @@ struct Step {
     /// To be tried if the server does not take it.
     otherwise: Option<String>,
     what: String,
+    /// The role and the name of the setting that it makes.
+    setting: Option<(String, String)>,
 }
 
 impl Step {
     fn new(sql: String, what: String) -> Self {
-        Self { sql, otherwise: None, what }
+        Self { sql, otherwise: None, what, setting: None }
     }
 }
 
@@ -85,17 +87,15 @@ impl Server {
         let mut left_out: Vec<String> =
             globals.left_out.iter().map(|statement| format!("statement: {statement}")).collect();
         left_out.extend(globals.roles.iter().filter_map(|(name, role)| not_made(name, role)));
-        apply(&client, roles(globals, &known), &mut left_out).await?;
-        apply(&client, memberships(globals), &mut left_out).await?;
+        let in_words = |lost: &[Step]| lost.iter().map(|step| step.what.clone()).collect::<Vec<_>>();
+        left_out.extend(in_words(&apply(&client, roles(globals, &known)).await?));
+        left_out.extend(in_words(&apply(&client, memberships(globals)).await?));
         let (settings, refused) = settings(globals);
         left_out.extend(refused);
-        let mut not_taken = Vec::new();
-        apply(&client, settings, &mut not_taken).await?;
-        let is_taken = |setting: &&RoleSetting| !not_taken.contains(&setting_in_words(setting));
-        let pair = |setting: &RoleSetting| (setting.role.clone(), setting.name.clone());
-        let settings = globals.settings.iter().filter(|setting| !is_taken(setting)).map(pair).collect();
-        left_out.extend(not_taken);
-        apply(&client, words(globals), &mut left_out).await?;
+        let not_taken = apply(&client, settings).await?;
+        left_out.extend(in_words(&not_taken));
+        left_out.extend(in_words(&apply(&client, words(globals)).await?));
+        let settings = not_taken.into_iter().filter_map(|step| step.setting).collect();
         Ok(LeftOut { all: left_out, settings })
     }
 }
@@ -107,11 +107,17 @@ async fn existing(client: &Client) -> Result<Vec<String>> {
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// Runs statements, many at once. One that the server does not take is left out; if there is one, its neighbours are run one
-/// by one.
-async fn apply(client: &Client, steps: Vec<Step>, left_out: &mut Vec<String>) -> Result<()> {
+/// Runs statements, many at once. Returns those that the server does not take; if there is one, its neighbours are run one by
+/// one.
+async fn apply(client: &Client, steps: Vec<Step>) -> Result<Vec<Step>> {
     let failed = |error| query_failure("restoring roles", &error);
-    for batch in steps.chunks(AT_ONCE) {
+    let mut lost = Vec::new();
+    let mut steps = steps.into_iter();
+    loop {
+        let batch: Vec<Step> = steps.by_ref().take(AT_ONCE).collect();
+        if batch.is_empty() {
+            return Ok(lost);
+        }
         let together: Vec<&str> = batch.iter().map(|step| step.sql.as_str()).collect();
         match client.batch_execute(&together.join(";\n")).await {
             Ok(()) => continue,
@@ -131,11 +137,10 @@ async fn apply(client: &Client, steps: Vec<Step>, left_out: &mut Vec<String>) ->
                 }
             }
             if !taken {
-                left_out.push(step.what.clone());
+                lost.push(step);
             }
         }
     }
-    Ok(())
 }
 
 /// Whether a role is not made, and why not.
@@ -233,24 +238,24 @@ fn memberships(globals: &Globals) -> Vec<Step> {
             // The drill's superuser has another name than the source's may have, and only it may always grant.
             otherwise: by.map(|_| plain),
             what: format!("membership of {} in {}", shown(member), shown(role)),
+            setting: None,
         }
     };
     globals.memberships.iter().map(step).collect()
-}
-
-fn setting_in_words(setting: &RoleSetting) -> String {
-    format!("setting {} of role {}", human::one_line(&setting.name, 60), shown(&setting.role))
 }
 
 /// The settings to make, and those that are not.
 fn settings(globals: &Globals) -> (Vec<Step>, Vec<String>) {
     let (mut steps, mut refused) = (Vec::new(), Vec::new());
     for setting in &globals.settings {
-        let what = setting_in_words(setting);
+        let what = format!("setting {} of role {}", human::one_line(&setting.name, 60), shown(&setting.role));
         if is_kept_of_role(&setting.role, &setting.name) {
             let values: Vec<String> = setting.values.iter().map(|value| quote_literal(value)).collect();
             let (role, name) = (quote_identifier(&setting.role), quote_identifier(&setting.name));
-            steps.push(Step::new(format!("ALTER ROLE {role} SET {name} TO {}", values.join(", ")), what));
+            steps.push(Step {
+                setting: Some((setting.role.clone(), setting.name.clone())),
+                ..Step::new(format!("ALTER ROLE {role} SET {name} TO {}", values.join(", ")), what)
+            });
         } else {
             refused.push(what);
         }

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod amcheck;
+mod aside;
 pub mod assertion;
 pub mod catalog;
 pub mod chain_rows;

@@ -14,7 +14,7 @@ use super::server_text::ServerText;
 use super::snapshot::Snapshot;
 use crate::model::failure::Result;
 use crate::model::human;
-use crate::model::manifest::{CatalogObject, Definition, FORM, ObjectKind, ObjectsRecord};
+use crate::model::manifest::{CatalogObject, Definition, FORM, ObjectKind, Objects, Recorded};
 use crate::model::names::DatabaseName;
 use asked::Asked;
 
@@ -40,19 +40,17 @@ impl Server {
 }
 
 impl Snapshot {
-    /// The objects of the source, for the manifest. What goes wrong is in the record: nothing of it ends the transaction,
-    /// and no lock outlasts a query.
-    pub async fn objects(&self) -> ObjectsRecord {
+    /// The objects of the source, for the manifest; nothing, with the reason, if there are too many. No error ends the
+    /// transaction, and no lock outlasts a query.
+    pub async fn objects(&self) -> Recorded<Objects> {
         match read(&Asked::Source(self.client())).await {
             Ok(objects) if objects.len() > MOST => {
-                let number = human::count(objects.len() as u64);
-                let most = human::count(MOST as u64);
-                ObjectsRecord::Unread {
+                let (number, most) = (human::count(objects.len() as u64), human::count(MOST as u64));
+                Recorded::Unread {
                     reason: format!("it has {number} objects, and a manifest keeps up to {most}"),
                 }
             }
-            Ok(objects) => ObjectsRecord::Read { form: FORM, objects },
-            Err(failure) => ObjectsRecord::Unread { reason: human::one_line(&failure.message, 300) },
+            read => read.map(|objects| Objects { form: FORM, objects }).into(),
         }
     }
 }

@@ -31,7 +31,7 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// An exported snapshot. It lasts as long as this value.
 pub struct Snapshot {
-    pub(super) client: Client,
+    client: Client,
     server: SourceServer,
     database: DatabaseName,
     major: u32,
@@ -134,10 +134,12 @@ impl Snapshot {
         Ok(shapes.into_iter().map(table).collect())
     }
 
-    /// How the database compares texts, as far as it can be known.
-    pub async fn collations(&self) -> Collations {
-        let read = collation::read(&self.client, self.major).await;
-        read.unwrap_or_else(|failure| Collations::Unread { reason: failure.message })
+    /// How the database compares texts.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn collations(&self) -> Result<Collations> {
+        collation::read(&self.client, self.major).await
     }
 
     /// Another connection that sees what this one sees.

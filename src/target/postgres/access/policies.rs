@@ -3,20 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::FutureExt;
 use tokio_postgres::Client;
+use tokio_postgres::types::ToSql;
 
 use super::{Side, Texts, parse, queries, rows, rows_of};
 use crate::model::failure::Result;
 use crate::model::manifest::Policy;
-use crate::target::postgres::client::execute;
+use crate::target::postgres::aside::aside;
+use crate::target::postgres::failures::own_failure;
 
 /// Policies that are printed at once.
 const AT_ONCE: usize = 50;
 /// How often a lock is waited for in vain. What is left then stays unread.
 const PATIENCE: usize = 10;
-
-const BEGIN: &str = "SAVEPOINT policies";
-const END: &str = "ROLLBACK TO SAVEPOINT policies; RELEASE SAVEPOINT policies";
 
 /// A policy, whose expressions are not printed yet.
 struct Listed {
@@ -91,21 +91,21 @@ fn policy(row: &Texts<'_>) -> std::result::Result<Listed, tokio_postgres::Error>
 /// Whether these could be printed.
 async fn printed(client: &Client, side: Side, policies: &mut [&mut Listed]) -> Result<bool> {
     let oids: Vec<u32> = policies.iter().map(|one| one.oid).collect();
-    let doing = "reading the expressions of policies";
-    if side == Side::Source {
-        execute(client, BEGIN, doing).await?;
-    }
     let expressions =
         |row: &Texts<'_>| Ok((row.0.try_get::<_, u32>(0)?, (row.text_or_none(1)?, row.text_or_none(2)?)));
-    let found = rows_of(client, queries::EXPRESSIONS, &[&oids], expressions).await;
-    if side == Side::Source {
-        execute(client, END, doing).await?;
-    }
-    let found: BTreeMap<u32, _> = match found {
-        Ok(found) => found.into_iter().collect(),
-        Err(_) if side == Side::Source => return Ok(false),
-        Err(failure) => return Err(failure),
+    let parameters: [&(dyn ToSql + Sync); 1] = [&oids];
+    let asking = rows_of(client, queries::EXPRESSIONS, &parameters, expressions);
+    let found = match side {
+        Side::Drill => asking.await?,
+        Side::Source => {
+            let failed = |error| own_failure("reading the expressions of policies", &error);
+            match aside(client, "", failed, asking.map(Ok)).await? {
+                Ok(found) => found,
+                Err(_) => return Ok(false),
+            }
+        }
     };
+    let found: BTreeMap<u32, _> = found.into_iter().collect();
     for one in policies {
         if let Some((using, check)) = found.get(&one.oid)
             && one.has == (using.is_some(), check.is_some())

@@ -3,6 +3,7 @@
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row};
 
+use crate::target::postgres::aside::aside;
 use crate::target::postgres::own_sql::qualify;
 use crate::target::postgres::sessions::CatalogSession;
 
@@ -14,10 +15,8 @@ pub(super) enum Asked<'a> {
     Restored(&'a CatalogSession),
 }
 
-/// A query that fails must not end the transaction that holds the snapshot. A lock that somebody else holds is not waited for
-/// for long, and none is kept.
-const BEGIN: &str = "SAVEPOINT objects; SET LOCAL lock_timeout = '5s'";
-const END: &str = "ROLLBACK TO SAVEPOINT objects; RELEASE SAVEPOINT objects";
+/// A lock that somebody else holds is not waited for for long.
+const PATIENCE: &str = "SET LOCAL lock_timeout = '5s'";
 
 impl Asked<'_> {
     /// The rows that a query of our own returns.
@@ -29,10 +28,8 @@ impl Asked<'_> {
         match self {
             Asked::Restored(session) => session.query(sql, parameters).await,
             Asked::Source(client) => {
-                client.batch_execute(BEGIN).await?;
-                let rows = client.query(&qualify(sql), parameters).await;
-                client.batch_execute(END).await?;
-                rows
+                let sql = qualify(sql);
+                aside(client, PATIENCE, |error| error, client.query(&sql, parameters)).await
             }
         }
     }
