@@ -22,7 +22,7 @@ use restore_drill::target::postgres::chain_rows::ChainTable;
 use restore_drill::target::postgres::{DatabaseAddress, Server};
 use restore_drill::template::TableName;
 
-use common::{option, report, with_server};
+use common::{option, peak_memory, with_source};
 
 const DATABASE: &str = "acp_audit";
 const CHECK: &str = "
@@ -38,9 +38,9 @@ async fn main() -> Result<()> {
     let mut data = data_set(rows, 7, Clock::system().now());
     data.databases.retain(|database| database.name == DATABASE);
     eprintln!("starting Postgres and loading {} audit rows", human::count(rows));
-    with_server(&data, async |server| {
+    with_source(&data, async |source| {
         report("generated, hashed and loaded", rows, began);
-        measure(server, rows).await
+        measure(source.server, rows).await
     })
     .await
 }
@@ -146,4 +146,22 @@ fn fold_part(gathered: &Gathered, mut at: usize, lengths: &[Option<u32>]) -> Row
         fold.push(&row);
     }
     fold
+}
+
+/// Prints one line of figures.
+fn report(what: &str, rows: u64, began: Instant) {
+    let seconds = began.elapsed().as_secs_f64();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "for show"
+    )]
+    let rate = (rows as f64 / seconds.max(1e-9)) as u64;
+    println!(
+        "{what:<34} {:>11} rows {seconds:>8.2} s {:>11} rows/s   peak {}",
+        human::count(rows),
+        human::count(rate),
+        human::bytes(peak_memory())
+    );
 }

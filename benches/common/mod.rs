@@ -1,7 +1,6 @@
 //! What benchmarks share: arguments, figures, and a Postgres with sample data that is removed afterwards.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
 
 use chrono::TimeDelta;
 use futures_util::FutureExt;
@@ -10,14 +9,12 @@ use restore_drill::demo::data::DataSet;
 use restore_drill::demo::source::Source;
 use restore_drill::model::code::Code;
 use restore_drill::model::failure::{Failure, Result};
-use restore_drill::model::human;
 use restore_drill::model::names::{DrillId, ProjectName};
 use restore_drill::model::verdict::TeardownStatus;
 use restore_drill::sandbox::docker::Engine;
 use restore_drill::sandbox::labels::Ownership;
 use restore_drill::sandbox::owner::Owner;
 use restore_drill::sandbox::teardown::teardown;
-use restore_drill::target::postgres::Server;
 
 /// How long a crashed benchmark's server stands before `restore-drill reap` removes it.
 const LEASE: TimeDelta = TimeDelta::hours(2);
@@ -41,26 +38,8 @@ pub fn peak_memory() -> u64 {
     kib * 1024
 }
 
-/// Prints one line of figures.
-pub fn report(what: &str, rows: u64, began: Instant) {
-    let seconds = began.elapsed().as_secs_f64();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "for show"
-    )]
-    let rate = (rows as f64 / seconds.max(1e-9)) as u64;
-    println!(
-        "{what:<34} {:>11} rows {seconds:>8.2} s {:>11} rows/s   peak {}",
-        human::count(rows),
-        human::count(rate),
-        human::bytes(peak_memory())
-    );
-}
-
 /// Starts a Postgres with this data, runs `work` on it, and removes it, whatever happens.
-pub async fn with_server<T>(data: &DataSet, work: impl AsyncFnOnce(Server) -> Result<T>) -> Result<T> {
+pub async fn with_source<T>(data: &DataSet, work: impl AsyncFnOnce(Source) -> Result<T>) -> Result<T> {
     let image = std::env::var("DRILL_POSTGRES_IMAGE").map_err(|_| {
         Failure::config(Code::new("image_missing"), "DRILL_POSTGRES_IMAGE is not set")
             .hint("run it with `make bench`")
@@ -80,7 +59,7 @@ pub async fn with_server<T>(data: &DataSet, work: impl AsyncFnOnce(Server) -> Re
     let outcome = AssertUnwindSafe(async {
         let source = Source::start(&engine, &image, &mut ownership).await?;
         source.fill(data, |_| {}).await?;
-        work(source.server.clone()).await
+        work(source).await
     })
     .catch_unwind()
     .await;
