@@ -2,7 +2,7 @@
 //! reason and names what was hit, every other check passes, and a backup that only looks broken passes.
 //!
 //! One kind of each [`How`] is broken by the demo itself. The others break copies of one backup, which is made once: see
-//! [`source`]. The drill is whole and real for all of them.
+//! [`source`]. The drill is real for all of them; where one or two databases were edited, it is one of these.
 
 mod source;
 
@@ -160,7 +160,27 @@ fn broken(world: &mut World, breakage: &Breakage) -> (Outcome, String) {
         let points = world.path("s3").join(BUCKET).join(PREFIX);
         hit = objects::apply(change, &points, &identities, &recipients).expect("it can be changed");
     }
-    (world.run(&["run", "-t", "./aegis.toml"]), hit)
+    let mut arguments = vec!["run", "-t", "./aegis.toml"];
+    let only = databases(breakage).join(",");
+    if !only.is_empty() {
+        arguments.extend(["--only", &only]);
+    }
+    (world.run(&arguments), hit)
+}
+
+/// The databases that a kind is about; none where it is about them all.
+fn databases(breakage: &Breakage) -> Vec<&'static str> {
+    let edits = match &breakage.how {
+        How::Source(edits) => *edits,
+        How::Dump(edit) => std::slice::from_ref(edit),
+        _ => return Vec::new(),
+    };
+    let edited = edits.iter().map(|edit| edit.database);
+    // Usage is reconciled with the audit log.
+    let reconciled = matches!(breakage.expect, Expect::Findings(expected) if expected.iter().any(|(check, _)| *check == "audit-usage"));
+    let both = if reconciled { ["acp_audit", "acp_usage"].as_slice() } else { &[] };
+    let all: BTreeSet<&str> = edited.chain(both.iter().copied()).collect();
+    all.into_iter().collect()
 }
 
 /// Puts a backup of a minute ago into the world's store, and a template that drills it.
