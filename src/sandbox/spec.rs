@@ -24,6 +24,9 @@ pub const NO_RESOLVER: &str = "127.0.0.1";
 ///
 /// Libraries that dumps need loaded at the start are loaded if the image has them: without one of those it names, the
 /// server does not start at all.
+///
+/// Where the image has no files to set more up with, the cluster is made here, as the entrypoint makes it. The entrypoint
+/// would start a server for such files, and stop it again. It finds the cluster, and goes on to the server itself.
 const START: &str = r#"have=
 for library in $PRELOAD; do
     for place in "$(pg_config --pkglibdir 2>/dev/null)" /usr/lib/postgresql/*/lib /usr/local/lib/postgresql; do
@@ -31,6 +34,11 @@ for library in $PRELOAD; do
     done
 done
 [ -z "$have" ] || set -- "$@" -c "shared_preload_libraries=${have#,}"
+files=$(ls -A /docker-entrypoint-initdb.d 2>/dev/null)
+if [ -z "$files" ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
+    initdb -D "$PGDATA" -U "$POSTGRES_USER" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") $POSTGRES_INITDB_ARGS &&
+        echo "host all all all $POSTGRES_HOST_AUTH_METHOD" >>"$PGDATA/pg_hba.conf"
+fi
 "$@" & wait $!"#;
 
 /// Look-ups give up after this: nothing will answer one that leaves the stack, and names within it resolve at once.
@@ -218,7 +226,8 @@ pub fn postgres(ownership: &Ownership, attachment: Attachment, needs: &PostgresN
         ("POSTGRES_USER", Secret::new("postgres")),
         ("POSTGRES_PASSWORD", needs.password.clone()),
         // The default trusts every connection from inside the container; ours must prove themselves like any other.
-        ("POSTGRES_INITDB_ARGS", Secret::new("--auth-host=scram-sha-256 --auth-local=trust")),
+        // And what is thrown away need not reach the disk.
+        ("POSTGRES_INITDB_ARGS", Secret::new("--auth-host=scram-sha-256 --auth-local=trust --no-sync")),
         // And from other containers, whatever the image says: servers of one stack are not each other's superusers.
         ("POSTGRES_HOST_AUTH_METHOD", Secret::new("scram-sha-256")),
         ("PRELOAD", Secret::new(needs.preload.join(" "))),
