@@ -22,7 +22,7 @@ struct Patience {
     busy: Duration,
     /// The engine cannot be asked: a restart takes some ten seconds, and longer with many containers.
     silent: Duration,
-    /// The pause between the first two lists; later pauses are up to eight times as long.
+    /// The pause before the next list after a removal that failed; later pauses are up to eight times as long.
     pause: Duration,
     /// The limit of one list.
     look: Duration,
@@ -83,12 +83,16 @@ async fn remove_until_gone(
             Ok(owned) => {
                 let refuses = fruitless.min(answers.get_or_insert_with(Instant::now).elapsed());
                 tally.seen(&owned);
-                if owned.len() < fewest {
+                let fewer = owned.len() < fewest;
+                if fewer {
                     (fewest, since, pause) = (owned.len(), Instant::now(), patience.pause);
                 } else if refuses >= if tally.is_busy() { patience.busy } else { patience.refused } {
                     return tally.leaked();
                 }
                 tally.reasons = remove_each(patience.item, owned, &remove, &mut tally.removed).await;
+                if fewer && tally.reasons.is_empty() {
+                    continue;
+                }
             }
             Err(failure) if fruitless >= patience.silent => return tally.not_looked_at(&failure),
             Err(_) => answers = None,
