@@ -4,6 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -14,7 +15,10 @@ use crate::model::failure::Result;
 
 /// Copies between its own streams and a TCP connection inside the container. Ends with either side, and leaves no
 /// process behind: what the container's first process inherits may disturb it.
-const RELAY: &str = r#"exec 3<>"/dev/tcp/$0/$1" || exit 1
+const RELAY: &str = r#"until exec 3<>"/dev/tcp/$0/$1"; do
+    [ "$SECONDS" -lt "$2" ] || exit 1
+    sleep 0.05
+done
 cat <&3 & cat <&0 >&3 &
 wait -n; kill $(jobs -p) 2>/dev/null; wait"#;
 
@@ -31,7 +35,19 @@ pub struct Tunnel {
 impl Tunnel {
     /// Opens a stream from the container to a host and a port.
     pub async fn open(engine: &Engine, container_id: &str, host: &str, port: &str) -> Result<Self> {
-        let spec = ExecSpec::new(container_id, ["bash", "-c", RELAY, host, port]);
+        Self::open_within(engine, container_id, host, port, Duration::ZERO).await
+    }
+
+    /// As [`Tunnel::open`], to where nothing may listen yet: it is tried again for so long.
+    pub async fn open_within(
+        engine: &Engine,
+        container_id: &str,
+        host: &str,
+        port: &str,
+        starting: Duration,
+    ) -> Result<Self> {
+        let starting = starting.as_secs().to_string();
+        let spec = ExecSpec::new(container_id, ["bash", "-c", RELAY, host, port, &starting]);
         let exec = engine.exec(spec).await?;
         let (input, output) = exec.into_streams();
         Ok(Self { input, output, pending: Bytes::new() })

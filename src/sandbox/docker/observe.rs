@@ -37,6 +37,8 @@ pub struct ObservedContainer {
     pub labels: Labels,
     /// Whether it runs.
     pub running: bool,
+    /// Its first process, as the engine's machine numbers it.
+    pub process: Option<u32>,
     /// Its exit status, if it has ended.
     pub exit_code: Option<i64>,
     /// Whether the kernel killed it because it ran out of memory.
@@ -166,6 +168,7 @@ impl Engine {
                 .collect(),
             name: container.name.unwrap_or_default().trim_start_matches('/').to_owned(),
             running: state.running.unwrap_or_default(),
+            process: state.pid.and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0),
             exit_code: state.exit_code.filter(|_| state.running == Some(false)),
             oom_killed: state.oom_killed.unwrap_or_default(),
             networks,

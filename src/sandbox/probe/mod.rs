@@ -19,7 +19,7 @@ use crate::template::{self, DEFAULT_PORT};
 
 pub use answers::shows_a_way_out;
 pub use canary::{Canary, HeardDatagrams};
-pub use place::elsewhere;
+pub use place::{BOOT_ID, elsewhere};
 
 /// Seconds a connection may take: addresses that drop packets are unreachable after that.
 const CONNECT_SECONDS: &str = "3";

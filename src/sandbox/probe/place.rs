@@ -6,7 +6,7 @@ use crate::model::failure::Result;
 use crate::sandbox::docker::{Engine, EngineInfo, ExecSpec};
 
 /// Names the running kernel, and is another after each boot (random(4)).
-const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+pub const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// The interfaces of this process's own network namespace, of which sysfs may show another's (proc(5)).
 const INTERFACES: &str = "/proc/self/net/dev";
 

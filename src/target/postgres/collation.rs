@@ -73,7 +73,7 @@ impl Server {
     pub async fn collations(&self, database: &DatabaseName) -> Result<Collations> {
         let failed = |error: Error| own_failure("reading collations", &error);
         let session = self.catalog(database.as_str()).await?;
-        let major = self.major.get().copied().unwrap_or(VERSIONS_SINCE);
+        let major = self.major().unwrap_or(VERSIONS_SINCE);
         let own = session.query_one(of_database(major), &[]).await.map_err(failed)?;
         let others = session.query(OTHERS, &[]).await.map_err(failed)?;
         collations(&own, &others).map_err(failed)

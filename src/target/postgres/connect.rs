@@ -1,5 +1,7 @@
 //! Connecting to the server of a drill, with settings that nothing in it has a say in.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::{Client, Connection, NoTls};
 
@@ -7,7 +9,7 @@ use super::client::drive;
 use super::failures::error_text;
 use super::frames::Bounded;
 use super::pins::Pins;
-use super::server::Server;
+use super::server::{Server, ServerVersion};
 use super::sessions::Pinned;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
@@ -24,29 +26,35 @@ impl Server {
 
     /// Connects with settings that a dump has no say in.
     pub(super) async fn connect_pinned(&self, database: &str, pins: &Pins) -> Result<Pinned> {
-        self.require_major(database).await?;
-        let tunnel = self.tunnel().await?;
-        let pinned = self.start(tunnel, database, &self.options(pins)).await;
+        self.require_version(database).await?;
+        let way = self.way().await?;
+        let pinned = self.start(way, database, &self.options(pins)).await;
         pinned.map_err(|error| connect_failure(database, &error))
     }
 
     /// Connects without any settings, to load data into a database of our own.
     pub(super) async fn connect_unpinned(&self, database: &str) -> Result<Client> {
-        let tunnel = self.tunnel().await?;
-        let pinned = self.start(tunnel, database, "").await;
+        let way = self.way().await?;
+        let pinned = self.start(way, database, "").await;
         Ok(pinned.map_err(|error| connect_failure(database, &error))?.client)
     }
 
     /// Knows the server's version from here on: the first connection to it is made before any data is.
-    async fn require_major(&self, database: &str) -> Result<()> {
-        if self.major.get().is_none() {
-            let tunnel = self.tunnel().await?;
-            let options = Pins::catalog().options(0);
-            self.start(tunnel, database, &options)
-                .await
-                .map_err(|error| connect_failure(database, &error))?;
+    async fn require_version(&self, database: &str) -> Result<()> {
+        if self.version.get().is_none() {
+            self.greet(database, Duration::ZERO).await?;
         }
         Ok(())
+    }
+
+    /// Makes a connection as soon as the server listens, within so long, and learns the server's version from it.
+    pub(super) async fn greet(&self, database: &str, starting: Duration) -> Result<ServerVersion> {
+        let way = self.way_within(starting).await?;
+        let started = self.start(way, database, &Pins::catalog().options(0)).await;
+        started.map_err(|error| connect_failure(database, &error))?;
+        self.version.get().cloned().ok_or_else(|| {
+            Failure::inconclusive(codes::SERVER_NOT_READY, "the server does not say which version it is")
+        })
     }
 
     async fn start<S>(
@@ -62,8 +70,8 @@ impl Server {
         // Nothing on this way is encrypted, so whatever comes is a message.
         let (client, connection) = config.connect_raw(Bounded::new(stream), NoTls).await?;
         let is_ascii = connection.parameter("server_encoding") == Some("SQL_ASCII");
-        if let Some(major) = major(&connection) {
-            self.major.get_or_init(|| major);
+        if let Some(version) = version(&connection) {
+            self.version.get_or_init(|| version);
         }
         drive(connection);
         let pinned = Pinned { client, is_ascii };
@@ -72,15 +80,15 @@ impl Server {
     }
 }
 
-/// The major version that a server reports with its first messages.
-fn major<S, T>(connection: &Connection<S, T>) -> Option<u32>
+/// The version that a server reports with its first messages.
+fn version<S, T>(connection: &Connection<S, T>) -> Option<ServerVersion>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let version = connection.parameter("server_version")?;
-    let end = version.find(|c: char| !c.is_ascii_digit()).unwrap_or(version.len());
-    version[..end].parse().ok()
+    let text = connection.parameter("server_version")?;
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    Some(ServerVersion { text: text.to_owned(), major: text[..end].parse().ok()? })
 }
 
 fn connect_failure(database: &str, error: &tokio_postgres::Error) -> Failure {

@@ -32,11 +32,6 @@ impl Server {
     pub async fn objects(&self, database: &DatabaseName) -> Result<Vec<CatalogObject>> {
         read(&Asked::Restored(&self.catalog(database.as_str()).await?)).await
     }
-
-    /// The server's major version; it is known once there was a connection.
-    pub fn major(&self) -> Option<u32> {
-        self.major.get().copied()
-    }
 }
 
 impl Snapshot {

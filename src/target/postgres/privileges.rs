@@ -218,7 +218,7 @@ impl Server {
         let failed = |error| own_failure("asking what a role may do", &error);
         let word = privilege.word();
         // From PostgreSQL 16 on, a member may be one without becoming the role.
-        let become_it = if self.major.get().is_some_and(|major| *major >= 16) { "SET" } else { "MEMBER" };
+        let become_it = if self.major().is_some_and(|major| major >= 16) { "SET" } else { "MEMBER" };
         let row = if !columns.is_empty() {
             session.query_one(OF_COLUMNS, &[&role, &table, &word, &become_it, &columns]).await
         } else if privilege.is_of_columns() {

@@ -4,20 +4,21 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::failures::own_failure;
 use super::server::{MAINTENANCE, Server, ServerVersion};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
-/// Between two attempts to reach a server that is starting.
-pub(super) const RETRY: Duration = Duration::from_millis(150);
+/// Between two attempts to reach a server.
+pub(super) const RETRY: Duration = Duration::from_millis(50);
 /// How long one attempt may take.
 pub(super) const ATTEMPT: Duration = Duration::from_secs(10);
+/// How long one attempt waits for a server that does not listen yet. Then it is asked whether the container still runs.
+const STARTING: Duration = Duration::from_secs(2);
 /// Lines of a dead container's log that are shown.
 const LOG_LINES: usize = 15;
 
 impl Server {
-    /// Waits until the server answers a query over TCP. The image's entrypoint runs a temporary server first, which
+    /// Waits until the server takes a connection over TCP. The image's entrypoint runs a temporary server first, which
     /// listens on a Unix socket only, so an answer over TCP comes from the real one.
     ///
     /// # Errors
@@ -25,7 +26,8 @@ impl Server {
     pub async fn wait_until_ready(&self, timeout: Duration) -> Result<ServerVersion> {
         let deadline = Instant::now() + timeout;
         loop {
-            let problem = match tokio::time::timeout(ATTEMPT, self.version()).await {
+            let greeting = self.greet(MAINTENANCE, STARTING);
+            let problem = match tokio::time::timeout(ATTEMPT, greeting).await {
                 Ok(Ok(version)) => return Ok(version),
                 Ok(Err(failure)) if failure.code == codes::AUTHENTICATION_FAILED => return Err(failure),
                 Ok(Err(failure)) => failure.message,
@@ -64,15 +66,5 @@ impl Server {
             format!("the Postgres container ended with status {exit}: {}", log.join(" / ")),
         )
         .hint("look at postgres.settings in the template and at the engine's free disk space and memory"))
-    }
-
-    async fn version(&self) -> Result<ServerVersion> {
-        let failed = |error| own_failure("asking for the server's version", &error);
-        let sql =
-            "SELECT current_setting('server_version'), current_setting('server_version_num')::int4 / 10000";
-        let row = self.catalog(MAINTENANCE).await?.query_one(sql, &[]).await.map_err(failed)?;
-        let major: i32 = row.try_get(1).map_err(failed)?;
-        let text = row.try_get(0).map_err(failed)?;
-        Ok(ServerVersion { text, major: u32::try_from(major).unwrap_or(0) })
     }
 }

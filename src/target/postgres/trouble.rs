@@ -82,10 +82,9 @@ impl Server {
 
     /// Whether the server takes queries. One that turns us away with an error of its own does.
     async fn answers(&self) -> Result<(), String> {
-        let tunnel = self.tunnel().await;
-        let tunnel = tunnel.map_err(|failure| failure.message)?;
+        let way = self.way().await.map_err(|failure| failure.message)?;
         let config = self.config(MAINTENANCE, &self.options(&Pins::catalog()));
-        let connecting = config.connect_raw(Bounded::new(tunnel), tokio_postgres::NoTls);
+        let connecting = config.connect_raw(Bounded::new(way), tokio_postgres::NoTls);
         match tokio::time::timeout(ATTEMPT, connecting).await {
             Err(_) => Err(format!("no answer within {} s", ATTEMPT.as_secs())),
             Ok(Ok(_)) => Ok(()),
