@@ -149,7 +149,11 @@ impl DatabaseRestore {
         let Restored { seconds: restoring, missing_roles } =
             self.restore_contents(&arrived, &left_out).await?;
         seconds.restore = restoring;
-        let (contents, counting) = self.count(&left_out).await?;
+        // A dump that was restored makes room while its rows are counted.
+        let making_room = self.fetcher.server.remove_scratch(&self.point.database);
+        let (counted, made_room) = tokio::join!(self.count(&left_out), making_room);
+        let (contents, counting) = counted?;
+        made_room?;
         seconds.count = Some(counting);
         let BackupContents::PgCustom(toc) = &arrived.contents;
         let promised = toc.promised(&left_out.ids());
@@ -186,7 +190,7 @@ impl DatabaseRestore {
         let began = Instant::now();
         let contents = self.fetcher.server.contents(&self.point.database, left_out).await?;
         let seconds = began.elapsed().as_secs_f64();
-        if let Some(restored_bytes) = self.fetcher.server.size_of(&self.point.database).await {
+        if let Some(restored_bytes) = contents.bytes {
             self.record(DatabaseEvent::Measured { restored_bytes }).await;
         }
         self.record(DatabaseEvent::Restored {

@@ -83,7 +83,7 @@ async fn restore(restoration: Restoration<'_>) -> Result<()> {
         run_hooks(&restoration, HookPoint::AfterRestore, restoration.after_restore).await?;
         server.make_unreadable(database, left_out).await?;
     }
-    server.remove_scratch(database).await
+    Ok(())
 }
 
 /// Runs the template's SQL, one statement after the other.

@@ -11,7 +11,7 @@ use super::pins::Pins;
 use super::quote::quote_relation;
 use super::server::Server;
 use super::server_text::ServerText;
-use super::sessions::ForeignSession;
+use super::sessions::{CatalogSession, ForeignSession};
 use crate::format::pg_custom::{LeftOut, QualifiedName};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
@@ -45,25 +45,21 @@ pub struct RestoredContents {
     pub rows: BTreeMap<TableName, u64>,
     /// Rows in all, each counted once.
     pub total_rows: u64,
+    /// Its size on disk, if the server reports it.
+    pub bytes: Option<u64>,
     /// What the template leaves out of it.
     pub left_out: Arc<LeftOut>,
 }
 
 impl Server {
-    /// A database's size on disk. `None` if the server does not report it: nothing depends on it.
-    pub async fn size_of(&self, database: &DatabaseName) -> Option<u64> {
-        let session = self.catalog(database.as_str()).await.ok()?;
-        let row = session.query_one("SELECT pg_database_size(current_database())", &[]).await.ok()?;
-        u64::try_from(row.try_get::<_, i64>(0).ok()?).ok()
-    }
-
     /// Counts every row of every table: not the planner's estimate. Tables whose rows are left out cannot be read.
     pub async fn contents(
         &self,
         database: &DatabaseName,
         left_out: &Arc<LeftOut>,
     ) -> Result<RestoredContents> {
-        let mut tables = self.tables(database).await?;
+        let catalog = self.catalog(database.as_str()).await?;
+        let mut tables = list_tables(&catalog).await?;
         let lacks = |table: &Table, names: &BTreeSet<QualifiedName>| {
             names.contains(&QualifiedName {
                 schema: table.name.schema.clone(),
@@ -81,26 +77,32 @@ impl Server {
         for table in tables.iter().filter(|table| lacks(table, &left_out.partial)) {
             contents.rows.remove(&table.name);
         }
-        Ok(RestoredContents { left_out: Arc::clone(left_out), ..contents })
+        let bytes = size(&catalog).await;
+        Ok(RestoredContents { bytes, left_out: Arc::clone(left_out), ..contents })
     }
+}
 
-    async fn tables(&self, database: &DatabaseName) -> Result<Vec<Table>> {
-        let failed = |error| own_failure("listing tables", &error);
-        let session = self.catalog(database.as_str()).await?;
-        let rows = session.query(USER_TABLES, &[]).await.map_err(failed)?;
-        let table = |row: &Row| {
-            let (schema, table): (ServerText, ServerText) = (row.try_get(1)?, row.try_get(2)?);
-            Ok(Table {
-                oid: row.try_get(0)?,
-                is_addressable: schema.is_utf8() && table.is_utf8(),
-                name: TableName { schema: schema.into_string(), table: table.into_string() },
-                is_partitioned: row.try_get(3)?,
-                parents: row.try_get(4)?,
-                own_rows: 0,
-            })
-        };
-        rows.iter().map(table).collect::<Result<_, _>>().map_err(failed)
-    }
+/// A database's size on disk. `None` if the server does not report it: nothing depends on it.
+async fn size(catalog: &CatalogSession) -> Option<u64> {
+    let row = catalog.query_one("SELECT pg_database_size(current_database())", &[]).await.ok()?;
+    u64::try_from(row.try_get::<_, i64>(0).ok()?).ok()
+}
+
+async fn list_tables(catalog: &CatalogSession) -> Result<Vec<Table>> {
+    let failed = |error| own_failure("listing tables", &error);
+    let rows = catalog.query(USER_TABLES, &[]).await.map_err(failed)?;
+    let table = |row: &Row| {
+        let (schema, table): (ServerText, ServerText) = (row.try_get(1)?, row.try_get(2)?);
+        Ok(Table {
+            oid: row.try_get(0)?,
+            is_addressable: schema.is_utf8() && table.is_utf8(),
+            name: TableName { schema: schema.into_string(), table: table.into_string() },
+            is_partitioned: row.try_get(3)?,
+            parents: row.try_get(4)?,
+            own_rows: 0,
+        })
+    };
+    rows.iter().map(table).collect::<Result<_, _>>().map_err(failed)
 }
 
 /// A table and the rows in it alone.
@@ -168,6 +170,7 @@ fn sum_up(tables: &[Table]) -> RestoredContents {
     RestoredContents {
         rows: tables.iter().map(|table| (table.name.clone(), rows_with_children(table))).collect(),
         total_rows: tables.iter().map(|table| table.own_rows).sum(),
+        bytes: None,
         left_out: Arc::default(),
     }
 }

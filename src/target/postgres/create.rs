@@ -4,8 +4,11 @@
 //! A locale decides what is unique, in which order texts are, and which partition a row belongs into. So one that the image
 //! lacks is never replaced in silence. The archive's own statements are not run: they are hostile text.
 
+use tokio_postgres::Client;
+
 use super::database_settings::{self, Statement};
 use super::failures::{error_text, query_failure};
+use super::prepare::create_empty;
 use super::quote::{quote_identifier, quote_literal};
 use super::server::{MAINTENANCE, Server};
 use crate::format::pg_custom::{DatabaseLocale, LocaleProvider, Toc};
@@ -34,24 +37,25 @@ impl Server {
         roles: bool,
     ) -> Result<Vec<String>> {
         let mut warnings = Vec::new();
+        let client = self.connect(MAINTENANCE).await?;
         match toc.locale() {
             Some(locale) if name.as_str() != MAINTENANCE => {
-                warnings.extend(self.create_with_locale(name, &locale, fallback).await?);
+                warnings.extend(self.create_with_locale(&client, name, &locale, fallback).await?);
             }
-            _ => self.create_empty(name, toc.encoding()).await?,
+            _ => create_empty(&client, name, toc.encoding()).await?,
         }
-        self.prepare_database(name, toc.creates_public_schema()).await?;
-        warnings.extend(self.apply_settings(name, toc, roles).await?);
+        self.prepare_database(&client, name, toc.creates_public_schema()).await?;
+        warnings.extend(apply_settings(&client, name, toc, roles).await?);
         Ok(warnings)
     }
 
     async fn create_with_locale(
         &self,
+        client: &Client,
         name: &DatabaseName,
         wanted: &DatabaseLocale,
         fallback: Option<&str>,
     ) -> Result<Option<String>> {
-        let client = self.connect(MAINTENANCE).await?;
         let mut refused = String::new();
         for (locale, substituted) in candidates(wanted, fallback) {
             match client.batch_execute(&statement(name, &locale)).await {
@@ -83,21 +87,23 @@ impl Server {
             None => "no `locale` command to list them".to_owned(),
         }
     }
+}
 
-    /// Gives a database those of the dumped one's settings that decide what its rows mean.
-    async fn apply_settings(&self, name: &DatabaseName, toc: &Toc, roles: bool) -> Result<Option<String>> {
-        let settings = database_settings::of_database(name, toc, roles);
-        let mut left_out = settings.left_out;
-        if !settings.kept.is_empty() {
-            let client = self.connect(MAINTENANCE).await?;
-            let doing = "applying the database's settings";
-            left_out.extend(Statement::run_each(&client, settings.kept, doing).await?);
-        }
-        Ok((!left_out.is_empty()).then(|| {
-            let names = crate::model::human::one_line(&left_out.join(", "), 400);
-            format!("settings of the dumped database that the drill's does not have: {names}")
-        }))
-    }
+/// Gives a database those of the dumped one's settings that decide what its rows mean.
+async fn apply_settings(
+    maintenance: &Client,
+    name: &DatabaseName,
+    toc: &Toc,
+    roles: bool,
+) -> Result<Option<String>> {
+    let settings = database_settings::of_database(name, toc, roles);
+    let mut left_out = settings.left_out;
+    let doing = "applying the database's settings";
+    left_out.extend(Statement::run_each(maintenance, settings.kept, doing).await?);
+    Ok((!left_out.is_empty()).then(|| {
+        let names = crate::model::human::one_line(&left_out.join(", "), 400);
+        format!("settings of the dumped database that the drill's does not have: {names}")
+    }))
 }
 
 /// The locales to try, one after the other, and whether each is another than the one that is wanted.

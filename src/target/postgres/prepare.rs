@@ -1,7 +1,9 @@
 //! What a server needs before a dump is restored to it: roles, and an empty database.
 
+use tokio_postgres::Client;
+
 use super::client::execute;
-use super::failures::{own_failure, query_failure};
+use super::failures::query_failure;
 use super::quote::{quote_identifier, quote_literal};
 use super::server::{MAINTENANCE, Server};
 use crate::model::failure::Result;
@@ -11,6 +13,9 @@ use crate::model::names::DatabaseName;
 /// UTF8 itself, which goes with the image's own locale.
 const CLIENT_ONLY: [&str; 9] =
     ["UTF8", "BIG5", "GB18030", "GBK", "JOHAB", "SJIS", "SHIFT_JIS_2004", "UHC", "UNICODE"];
+
+/// The major version that can switch event triggers off, and has those that run on login.
+const EVENT_TRIGGERS_SINCE: u32 = 17;
 
 impl Server {
     /// Creates roles without login, for policies and grants that name them. One that is there already is left as it
@@ -41,35 +46,19 @@ impl Server {
         encoding: Option<&str>,
         drop_public: bool,
     ) -> Result<()> {
-        self.create_empty(name, encoding).await?;
-        self.prepare_database(name, drop_public).await
-    }
-
-    /// Creates a database of this encoding, where no dump says with which locale.
-    pub(super) async fn create_empty(&self, name: &DatabaseName, encoding: Option<&str>) -> Result<()> {
-        if name.as_str() == MAINTENANCE {
-            return Ok(());
-        }
-        let quoted = quote_identifier(name.as_str());
         let client = self.connect(MAINTENANCE).await?;
-        // Any encoding goes with the C locale; the image's own locale goes with UTF-8.
-        let encoding = match encoding {
-            Some(encoding) if !CLIENT_ONLY.iter().any(|known| encoding.eq_ignore_ascii_case(known)) => {
-                format!(" ENCODING {} LC_COLLATE 'C' LC_CTYPE 'C'", quote_literal(encoding))
-            }
-            _ => " ENCODING 'UTF8'".to_owned(),
-        };
-        execute(
-            &client,
-            &format!("CREATE DATABASE {quoted} TEMPLATE template0{encoding}"),
-            "creating the database",
-        )
-        .await
+        create_empty(&client, name, encoding).await?;
+        self.prepare_database(&client, name, drop_public).await
     }
 
     /// Makes an empty database fit for a dump that is hostile, or that makes schema `public` itself.
-    pub(super) async fn prepare_database(&self, name: &DatabaseName, drop_public: bool) -> Result<()> {
-        self.switch_event_triggers_off(name).await?;
+    pub(super) async fn prepare_database(
+        &self,
+        maintenance: &Client,
+        name: &DatabaseName,
+        drop_public: bool,
+    ) -> Result<()> {
+        self.switch_event_triggers_off(maintenance, name).await?;
         if drop_public {
             let client = self.connect(name.as_str()).await?;
             execute(&client, "DROP SCHEMA IF EXISTS public", "making room for the dump's own schema public")
@@ -80,15 +69,33 @@ impl Server {
 
     /// A trigger on login that comes with the dump would run for every connection of the drill: it may write rows, so
     /// that more are counted than were backed up, or let nobody in. PostgreSQL 17 has these triggers, and the setting.
-    async fn switch_event_triggers_off(&self, name: &DatabaseName) -> Result<()> {
-        let doing = "switching event triggers off";
-        let sql = "SELECT FROM pg_settings WHERE name = 'event_triggers'";
-        let known = self.catalog(MAINTENANCE).await?.query_opt(sql, &[]).await;
-        if known.map_err(|error| own_failure(doing, &error))?.is_none() {
+    async fn switch_event_triggers_off(&self, maintenance: &Client, name: &DatabaseName) -> Result<()> {
+        if self.major().is_none_or(|major| major < EVENT_TRIGGERS_SINCE) {
             return Ok(());
         }
-        let client = self.connect(MAINTENANCE).await?;
         let database = quote_identifier(name.as_str());
-        execute(&client, &format!("ALTER DATABASE {database} SET event_triggers = off"), doing).await
+        let sql = format!("ALTER DATABASE {database} SET event_triggers = off");
+        execute(maintenance, &sql, "switching event triggers off").await
     }
+}
+
+/// Creates a database of this encoding, where no dump says with which locale.
+pub(super) async fn create_empty(
+    maintenance: &Client,
+    name: &DatabaseName,
+    encoding: Option<&str>,
+) -> Result<()> {
+    if name.as_str() == MAINTENANCE {
+        return Ok(());
+    }
+    let quoted = quote_identifier(name.as_str());
+    // Any encoding goes with the C locale; the image's own locale goes with UTF-8.
+    let encoding = match encoding {
+        Some(encoding) if !CLIENT_ONLY.iter().any(|known| encoding.eq_ignore_ascii_case(known)) => {
+            format!(" ENCODING {} LC_COLLATE 'C' LC_CTYPE 'C'", quote_literal(encoding))
+        }
+        _ => " ENCODING 'UTF8'".to_owned(),
+    };
+    let sql = format!("CREATE DATABASE {quoted} TEMPLATE template0{encoding}");
+    execute(maintenance, &sql, "creating the database").await
 }
