@@ -1,29 +1,50 @@
-//! The proof of isolation in a drill: recorded whether or not it holds, and inspected again after the last check.
+//! The proof of isolation in a drill: made while the stack starts, recorded whether or not it holds, and inspected again after
+//! the last check.
+
+use std::pin::pin;
+
+use futures_util::future::{Either, join, select};
 
 use super::journal::Journal;
+use super::servers::ReadyServer;
+use super::stack::{RestoreTarget, StartedStack};
 use crate::model::codes;
 use crate::model::event::Event;
 use crate::model::failure::{Class, Failure, Result};
+use crate::model::phase::Phase;
 use crate::model::verdict::{Isolation, IsolationStatus};
 use crate::sandbox::docker::Engine;
-use crate::sandbox::proof::{self, NotIsolated};
+use crate::sandbox::image::Images;
+use crate::sandbox::proof::{self, NotIsolated, Probed};
 use crate::sandbox::stack::RunningStack;
 use crate::template::Template;
 
-/// Proves that the stack can reach nothing.
+/// Waits until the stack is up, and proves meanwhile that it can reach nothing. Only with the proof does anybody get the stack to
+/// restore to.
 ///
 /// # Errors
-/// Those of [`proof::prove`].
+/// Those of [`StartedStack::ready`], [`proof::probe`] and [`proof::complete`].
 pub async fn prove(
     engine: &Engine,
     template: &Template,
-    stack: &mut RunningStack,
+    mut started: StartedStack<'_>,
+    images: &Images,
     journal: &Journal,
-) -> Result<Isolation> {
-    match proof::prove(engine, &template.isolation, stack).await {
-        Ok(proof) => {
+) -> Result<(RestoreTarget, Isolation)> {
+    let proved = match while_starting(engine, template, &started, images, journal).await? {
+        Ok((servers, probed)) => {
+            let completing = proof::complete(engine, &started.stack, probed);
+            let (completed, free_bytes) = join(completing, servers[0].server.disk_free()).await;
+            journal.record(Event::Disk { free_bytes }).await;
+            completed.map(|(proof, listening)| (servers, proof, listening))
+        }
+        Err(not_isolated) => Err(not_isolated),
+    };
+    match proved {
+        Ok((servers, proof, listening)) => {
             journal.record(Event::Isolation(proof.clone())).await;
-            Ok(proof)
+            started.stack.listening = listening;
+            Ok((RestoreTarget { servers, stack: started.stack }, proof))
         }
         Err(NotIsolated { seen, failure }) => {
             if let Some(seen) = seen {
@@ -32,6 +53,36 @@ pub async fn prove(
             Err(failure)
         }
     }
+}
+
+/// Waits until the stack is up, while it is inspected and probed. The phase of isolation begins when only that is left.
+async fn while_starting(
+    engine: &Engine,
+    template: &Template,
+    started: &StartedStack<'_>,
+    images: &Images,
+    journal: &Journal,
+) -> Result<Result<(Vec<ReadyServer>, Probed), NotIsolated>> {
+    let starting = template.first_server().ready_timeout;
+    let ready = pin!(started.ready(engine, template, images, journal));
+    let probing = pin!(proof::probe(engine, &template.isolation, &started.stack, starting));
+    Ok(match select(ready, probing).await {
+        // Probes in a stack that does not come up fail too, and say less of the reason.
+        Either::Left((servers, probing)) => {
+            let servers = servers?;
+            journal.record(Event::Phase(Phase::Isolation)).await;
+            probing.await.map(|probed| (servers, probed))
+        }
+        Either::Right((Err(way_out), _)) if way_out.failure.class == Class::Bad => {
+            journal.record(Event::Phase(Phase::Isolation)).await;
+            Err(way_out)
+        }
+        Either::Right((probed, ready)) => {
+            let servers = ready.await?;
+            journal.record(Event::Phase(Phase::Isolation)).await;
+            probed.map(|probed| (servers, probed))
+        }
+    })
 }
 
 /// Makes the assertions of a proof again after the checks: no other container may have joined the stack.

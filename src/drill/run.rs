@@ -117,17 +117,12 @@ impl Drill {
         let engine = engine_slot.insert(engine);
         let ownership = &mut ownership.clone();
         let jobs = self.jobs(engine.info());
-        let mut target = stack::up(engine, &self.template, ownership, &images, jobs, &plan, journal).await?;
-
+        let started = stack::start(engine, &self.template, ownership, &images, jobs, &plan, journal).await?;
         // Another drill may have come between the first look and our first label.
         alone::require(self, engine, ownership).await?;
-
-        journal.record(Event::Phase(Phase::Isolation)).await;
-        let proof = isolation::prove(engine, &self.template, &mut target.stack, journal).await?;
+        let (target, proof) = isolation::prove(engine, &self.template, started, &images, journal).await?;
 
         journal.record(Event::Phase(Phase::Restore)).await;
-        let free_bytes = target.first().disk_free().await;
-        journal.record(Event::Disk { free_bytes }).await;
         let checked = restore::restore_and_check(self, &plan, &target, journal).await;
         let stayed_isolated = isolation::confirm(engine, &target.stack, proof, journal).await;
         let measured = isolation::graver(stayed_isolated, checked)?;

@@ -65,31 +65,24 @@ impl<'a> PreparedServer<'a> {
 
 /// What follows once its container was started.
 impl PreparedServer<'_> {
-    /// Waits until the server in this container answers.
+    /// Waits until the server in this container answers, creates its roles, and notes which libraries it loaded.
     ///
     /// # Errors
-    /// Those of [`Server::wait_until_ready`].
+    /// Those of [`Server::wait_until_ready`], or if a role cannot be created.
     pub(super) async fn wait(&self, engine: &Engine, container: String) -> Result<ReadyServer> {
         let server = Server::new(engine.clone(), container, self.password.clone())
             .known_as(self.template.name.clone(), self.template.port());
         let version = server.wait_until_ready(self.template.ready_timeout).await;
         let version = version.map_err(|failure| failure.on_server(&server.name))?;
-        Ok(ReadyServer { server, version })
-    }
-
-    /// Creates its roles, and notes which libraries it loaded.
-    ///
-    /// # Errors
-    /// If a role cannot be created.
-    pub(super) async fn settle(&mut self, server: &Server) -> Result<()> {
         if !self.template.roles.is_empty() {
             server.create_roles(self.template.roles.iter().map(String::as_str)).await?;
         }
+        let mut settings = self.settings.clone();
         if !self.preload.is_empty() {
             let loaded = server.preloaded().await;
-            self.settings.extend(loaded.map(|loaded| ("shared_preload_libraries".to_owned(), loaded)));
+            settings.extend(loaded.map(|loaded| ("shared_preload_libraries".to_owned(), loaded)));
         }
-        Ok(())
+        Ok(ReadyServer { server, version, settings })
     }
 }
 
@@ -100,4 +93,6 @@ pub(super) struct ReadyServer {
     pub(super) server: Server,
     /// Its version.
     pub(super) version: ServerVersion,
+    /// What it was started with, and the libraries it loaded.
+    pub(super) settings: BTreeMap<String, String>,
 }

@@ -62,16 +62,23 @@ pub async fn ensure_images(engine: &Engine, template: &DrillTemplate, journal: &
     Ok(try_join_all(found).await?.into_iter().collect())
 }
 
-/// Makes the containers, starts them, and waits until they are ready.
-pub async fn up(
+/// A stack whose containers were started, and are not ready yet.
+pub struct StartedStack<'a> {
+    prepared: Vec<PreparedServer<'a>>,
+    /// Its containers.
+    pub stack: RunningStack,
+}
+
+/// Makes the containers and starts them.
+pub async fn start<'a>(
     engine: &Engine,
-    template: &Template,
+    template: &'a Template,
     ownership: &mut Ownership,
     images: &Images,
     jobs: usize,
     plan: &DrillPlan,
     journal: &Journal,
-) -> Result<RestoreTarget> {
+) -> Result<StartedStack<'a>> {
     let memory = memory::of_servers(template, engine.facts().memory_bytes);
     if let Some(warning) = memory::overcommitted(&memory, engine.facts().memory_bytes) {
         journal.record(Event::Warning(warning)).await;
@@ -81,52 +88,64 @@ pub async fn up(
         let name = server.name.clone();
         PreparedServer::new(server, bytes, jobs, &needs, images).map_err(|failure| failure.on_server(&name))
     });
-    let mut prepared = prepared.collect::<Result<Vec<_>>>()?;
+    let prepared = prepared.collect::<Result<Vec<_>>>()?;
     // First the servers: others may join the network namespace of the first.
     let needs: Vec<_> = prepared.iter().map(PreparedServer::needs).collect();
     let mut stack = stack::start_servers(engine, template, ownership, &needs).await?;
     journal.record(Event::Project(ownership.project.clone())).await;
     stack.start_services(engine, template, images).await?;
-    let containers = stack.containers.iter();
-    let ready = prepared.iter().zip(containers).map(|(server, made)| server.wait(engine, made.id.clone()));
-    let (servers, ()) = try_join(try_join_all(ready), stack.wait_for_services(engine, template)).await?;
-    for (prepared, ready) in prepared.iter_mut().zip(&servers) {
-        prepared.settle(&ready.server).await?;
+    Ok(StartedStack { prepared, stack })
+}
+
+impl StartedStack<'_> {
+    /// Waits until its servers and services are ready.
+    pub(super) async fn ready(
+        &self,
+        engine: &Engine,
+        template: &Template,
+        images: &Images,
+        journal: &Journal,
+    ) -> Result<Vec<ReadyServer>> {
+        let containers = self.prepared.iter().zip(&self.stack.containers);
+        let servers = containers.map(|(server, made)| server.wait(engine, made.id.clone()));
+        let services = self.stack.wait_for_services(engine, template);
+        let (servers, ()) = try_join(try_join_all(servers), services).await?;
+        let description = describe(template, &self.prepared, images, &self.stack, &servers);
+        journal.record(Event::StackUp(description)).await;
+        Ok(servers)
     }
-    let target = RestoreTarget { servers, stack };
-    journal.record(Event::StackUp(describe(template, &prepared, images, &target))).await;
-    Ok(target)
 }
 
 fn describe(
     template: &Template,
     prepared: &[PreparedServer<'_>],
     images: &Images,
-    target: &RestoreTarget,
+    stack: &RunningStack,
+    ready: &[ReadyServer],
 ) -> Stack {
-    let services = target.stack.containers.iter().map(|made| StackService {
+    let services = stack.containers.iter().map(|made| StackService {
         name: made.spec.service.clone(),
         image: made.spec.image.clone(),
         image_id: images[&made.spec.image].id.clone(),
         container: made.spec.name.clone(),
     });
     let first = &prepared[0];
-    let servers = prepared.iter().zip(&target.servers).map(|(server, ready)| StackServer {
+    let servers = prepared.iter().zip(ready).map(|(server, ready)| StackServer {
         name: server.template.name.clone(),
         port: server.template.port(),
         image: server.template.image.clone(),
         image_id: images[&server.template.image].id.clone(),
         version: ready.version.text.clone(),
         tuning: server.template.tuning,
-        settings: server.settings.clone(),
+        settings: ready.settings.clone(),
         memory_bytes: server.memory_bytes,
         databases: template.databases_on(&server.template.name).cloned().collect(),
     });
     let servers = if template.has_only_the_default_server() { Vec::new() } else { servers.collect() };
     Stack {
         tuning: Some(first.template.tuning),
-        settings: first.settings.clone(),
-        postgres_version: Some(target.servers[0].version.text.clone()),
+        settings: ready[0].settings.clone(),
+        postgres_version: Some(ready[0].version.text.clone()),
         services: services.collect(),
         servers,
     }

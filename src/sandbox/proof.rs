@@ -1,7 +1,10 @@
 //! Proves that a stack can reach nothing: before any data is in it, and again after the last check, since another container
 //! may have joined it meanwhile.
 
-use futures_util::future::try_join_all;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::{join, try_join_all};
 
 use super::docker::{Engine, ObservedContainer};
 use super::spec::StackNetwork;
@@ -27,30 +30,23 @@ impl From<Failure> for NotIsolated {
     }
 }
 
-/// Proves that the stack can reach nothing: first by what the engine reports, then by probes from inside. Notes which ports
-/// have a listener at this time.
+/// Isolation that was inspected and probed while the stack was starting. It is no proof yet.
+#[derive(Debug)]
+pub struct Probed(Isolation);
+
+/// Inspects the containers of a stack, and tries to get out of it. All of them were started; its servers may still be starting,
+/// and have this long until they listen.
 ///
 /// # Errors
 /// `isolation_failed`: the drill fails, and no data is restored. `probe_failed`: nothing is proved.
-pub async fn prove(
+pub async fn probe(
     engine: &Engine,
     settings: &template::Isolation,
-    stack: &mut RunningStack,
-) -> Result<Isolation, NotIsolated> {
-    let inspected = Inspection::of(engine, stack).await?;
-    // A container that has ended is on no network, and says nothing about isolation.
-    let containers = stack.containers.iter().zip(&inspected.containers);
-    if let Some((made, ended)) = containers.into_iter().find(|(_, inspected)| !inspected.running) {
-        let message = format!("{} ended while isolation was being proved", ended.name);
-        let died =
-            Failure::inconclusive(codes::SERVICE_DIED, message).hint(stack.died_hint(&made.spec.service));
-        return Err(died.into());
-    }
-    let mut proof = Isolation { assertions: inspected.assertions.clone(), ..Isolation::default() };
-    if let Some(broken) = broken(&proof.assertions) {
-        return Err(not_isolated(proof, &broken));
-    }
-    let gap = try_out(engine, settings, stack, inspected, &mut proof).await?;
+    stack: &RunningStack,
+    starting: Duration,
+) -> Result<Probed, NotIsolated> {
+    let (inspected, mut proof) = inspect(engine, stack, Isolation::default()).await?;
+    let gap = try_out(engine, settings, stack, inspected, starting, &mut proof).await?;
     let way_out = proof.probes.iter().find(|found| !found.ok && probe::shows_a_way_out(found));
     if let Some(reached) = way_out.map(describe) {
         return Err(not_isolated(proof, &reached));
@@ -58,14 +54,55 @@ pub async fn prove(
     if let Some(failure) = unproved(&proof.probes, gap.as_deref()) {
         return Err(NotIsolated { seen: Some(Box::new(proof)), failure });
     }
-    proof.status = IsolationStatus::Proved;
-    if let StackNetwork::Loopback(postgres) = &stack.network {
-        stack.listening = match ports::listening(engine, postgres).await {
-            Ok(listening) => Some(listening),
-            Err(failure) => return Err(NotIsolated { seen: Some(Box::new(proof)), failure }),
-        };
+    Ok(Probed(proof))
+}
+
+/// Completes the proof of a stack that is up: inspects it once more, since it took a while to start, and notes which ports of its
+/// loopback have a listener before any data is in it.
+///
+/// # Errors
+/// Those of [`probe`].
+pub async fn complete(
+    engine: &Engine,
+    stack: &RunningStack,
+    Probed(probed): Probed,
+) -> Result<(Isolation, Option<BTreeSet<u16>>), NotIsolated> {
+    let (inspected, listening) = join(inspect(engine, stack, probed), listening(engine, stack)).await;
+    let (_, proof) = inspected?;
+    match listening {
+        Ok(listening) => Ok((Isolation { status: IsolationStatus::Proved, ..proof }, listening)),
+        Err(failure) => Err(NotIsolated { seen: Some(Box::new(proof)), failure }),
     }
-    Ok(proof)
+}
+
+/// The ports that have a listener, if all containers share one loopback.
+async fn listening(engine: &Engine, stack: &RunningStack) -> Result<Option<BTreeSet<u16>>> {
+    match &stack.network {
+        StackNetwork::Loopback(postgres) => ports::listening(engine, postgres).await.map(Some),
+        StackNetwork::Bridge(..) => Ok(None),
+    }
+}
+
+/// Compares what the engine reports with what was asked for, and takes the assertions into the proof.
+async fn inspect(
+    engine: &Engine,
+    stack: &RunningStack,
+    proof: Isolation,
+) -> Result<(Inspection, Isolation), NotIsolated> {
+    let inspected = Inspection::of(engine, stack).await?;
+    // A container that has ended is on no network, and says nothing about isolation.
+    let containers = stack.containers.iter().zip(&inspected.containers);
+    if let Some((made, ended)) = containers.into_iter().find(|(_, inspected)| !inspected.running) {
+        let message = format!("{} ended while isolation was being proved", ended.name);
+        let died =
+            Failure::inconclusive(codes::SERVICE_DIED, message).hint(stack.died_hint(&made.spec.service));
+        return Err(NotIsolated { seen: Some(Box::new(proof)), failure: died });
+    }
+    let proof = Isolation { assertions: inspected.assertions.clone(), ..proof };
+    match broken(&proof.assertions) {
+        Some(broken) => Err(not_isolated(proof, &broken)),
+        None => Ok((inspected, proof)),
+    }
 }
 
 /// Runs the probes. Returns what could not be probed although a proof needs it.
@@ -74,6 +111,7 @@ async fn try_out(
     settings: &template::Isolation,
     stack: &RunningStack,
     inspected: Inspection,
+    starting: Duration,
     proof: &mut Isolation,
 ) -> Result<Option<String>> {
     // Open until the probes have run.
@@ -92,7 +130,7 @@ async fn try_out(
     };
     let planned = probe::plan(settings, &targets);
     let from = &*inspected.containers[0].name;
-    let mut probed = probe::run(engine, &stack.first().id, from, &planned, &canary).await?;
+    let mut probed = probe::run(engine, &stack.first().id, from, &planned, &canary, starting).await?;
     if let Some(why) = elsewhere {
         probed.unheard(&why, targets.loopback_only);
     }

@@ -57,6 +57,15 @@ fn the_engine_of_a_context_is_used_and_named_and_never_another() {
         (&proxy.endpoint.clone().into(), &"chosen".into())
     );
 
+    // Of an engine that may be elsewhere every connection to the server goes through the engine, and it is the same drill.
+    let remote = Proxy::start_remote();
+    context(&world, "chosen", &remote.endpoint);
+    let outcome = world.drill(&[]);
+    let isolation = &outcome.passed()["isolation"];
+    let not_probed = isolation["not_probed"][0].as_str().unwrap_or_default();
+    assert!(not_probed.ends_with("the engine is not on this machine"), "{outcome}");
+    assert!(remote.commands() > 10, "{}", remote.commands());
+
     // Nothing answers there, though another engine runs on this machine.
     context(&world, "chosen", "unix:///nonexistent/docker.sock");
     assert_eq!(engine(&world).0, 3);

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::watch;
 
 use super::world::{RUNTIME, World};
@@ -50,6 +50,21 @@ impl Proxy {
         Self { endpoint: format!("unix://{}", path.display()), state, asked }
     }
 
+    /// As [`Proxy::start`], behind a port of this machine: what is behind it may be any machine's.
+    pub fn start_remote() -> Self {
+        let state = watch::Sender::new(Engine::Up);
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let listener = RUNTIME.block_on(TcpListener::bind(("127.0.0.1", 0))).expect("there is a port");
+        let address = listener.local_addr().expect("it has one");
+        let (served, heard) = (state.clone(), Arc::clone(&asked));
+        RUNTIME.spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(serve(client, served.clone(), Arc::clone(&heard)));
+            }
+        });
+        Self { endpoint: format!("tcp://{address}"), state, asked }
+    }
+
     /// Makes the world's programs use it.
     pub fn is_engine_of(&self, world: &mut World) {
         world.environment.insert("DOCKER_HOST".to_owned(), self.endpoint.clone());
@@ -69,10 +84,20 @@ impl Proxy {
     pub fn requests(&self) -> usize {
         self.asked.lock().expect("no thread panics while it holds the lock").len()
     }
+
+    /// How many commands it was asked to run in containers.
+    pub fn commands(&self) -> usize {
+        let asked = self.asked.lock().expect("no thread panics while it holds the lock");
+        asked.iter().filter(|request| request.starts_with("POST ") && request.contains("/exec/")).count()
+    }
 }
 
 /// Serves one connection: clients of the engine make one for each request.
-async fn serve(mut client: UnixStream, state: watch::Sender<Engine>, asked: Arc<Mutex<Vec<String>>>) {
+async fn serve(
+    mut client: impl AsyncRead + AsyncWrite + Unpin,
+    state: watch::Sender<Engine>,
+    asked: Arc<Mutex<Vec<String>>>,
+) {
     let mut head = Vec::new();
     while !head.windows(4).any(|end| end == b"\r\n\r\n") {
         if !matches!(client.read_buf(&mut head).await, Ok(1..)) {

@@ -137,7 +137,12 @@ impl Exec {
 
     /// Ends the input, reads the output to its end, and returns what was captured of it.
     pub async fn capture(self, limit: usize) -> Result<Captured> {
-        let (mut input, listening) = self.capture_while_fed(limit);
+        self.capture_seen(limit, |_| {}).await
+    }
+
+    /// As [`Exec::capture`], showing what was captured of standard output whenever there is more.
+    pub async fn capture_seen(self, limit: usize, seen: impl FnMut(&[u8]) + Send) -> Result<Captured> {
+        let (mut input, listening) = self.listen(limit, seen);
         // A command that has ended already has no input to end.
         let _ = input.shutdown().await;
         listening.await
@@ -147,6 +152,14 @@ impl Exec {
     pub fn capture_while_fed(
         self,
         limit: usize,
+    ) -> (Pin<Box<dyn AsyncWrite + Send>>, impl Future<Output = Result<Captured>> + Send) {
+        self.listen(limit, |_| {})
+    }
+
+    fn listen(
+        self,
+        limit: usize,
+        mut seen: impl FnMut(&[u8]) + Send,
     ) -> (Pin<Box<dyn AsyncWrite + Send>>, impl Future<Output = Result<Captured>> + Send) {
         let Self { engine, id, input, mut output } = self;
         let listening = async move {
@@ -158,6 +171,7 @@ impl Exec {
                 };
                 let room = limit.saturating_sub(kept.len()).min(bytes.len());
                 kept.extend_from_slice(&bytes[..room]);
+                seen(&stdout);
             }
             let (stdout, stderr) =
                 [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).into();

@@ -9,9 +9,10 @@ use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
+use tokio::time::Instant;
 use uuid::Uuid;
 
-/// How long it keeps listening after the probes have ended.
+/// How long it keeps listening after the last datagram was sent.
 const MOMENT: Duration = Duration::from_millis(500);
 /// How long its own datagram may take.
 const CONTROL: Duration = Duration::from_secs(5);
@@ -73,11 +74,13 @@ impl Canary {
         &self.token
     }
 
-    /// Listens while the probes run and a moment longer, and then to itself.
-    pub async fn hear<T>(&self, probing: impl Future<Output = T>) -> (T, HeardDatagrams) {
+    /// Listens while the probes run, for a moment or longer after the last datagram was sent, and then to itself. Where it is
+    /// not known when that was, it was when the probes ended.
+    pub async fn hear<T>(&self, probing: impl Future<Output = (T, Option<Instant>)>) -> (T, HeardDatagrams) {
         let mut heard = HeardDatagrams::default();
-        let ended = self.hear_during(&mut heard, probing).await;
-        self.hear_during(&mut heard, tokio::time::sleep(MOMENT)).await;
+        let (ended, sent) = self.hear_during(&mut heard, probing).await;
+        let moment = tokio::time::sleep_until(sent.unwrap_or_else(Instant::now) + MOMENT);
+        self.hear_during(&mut heard, moment).await;
         let own = format!("{} {OWN}", self.token);
         if let Ok(port) = self.datagram_port() {
             // One that could not be sent is not heard.
@@ -146,7 +149,7 @@ mod tests {
                 {
                     sender.send_to(text.as_bytes(), to).await.unwrap();
                 }
-                "done"
+                ("done", None)
             })
             .await;
         assert_eq!((answer, heard), ("done", HeardDatagrams { probes: [4].into(), itself: true }));
@@ -157,7 +160,7 @@ mod tests {
         let mut canary = Canary::open().await.unwrap();
         canary.datagrams6 = Err("no such family".to_owned());
         assert_eq!((canary.deaf_to_ipv6(), canary.datagram_port6()), (Some("no such family"), None));
-        assert!(canary.hear(async {}).await.1.itself);
+        assert!(canary.hear(async { ((), None) }).await.1.itself);
     }
 
     #[tokio::test]
@@ -169,7 +172,19 @@ mod tests {
             .send_to(format!("{} 0", canary.token()).as_bytes(), (Ipv6Addr::LOCALHOST, port))
             .await
             .unwrap();
-        let ((), heard) = canary.hear(async {}).await;
+        let ((), heard) = canary.hear(async { ((), None) }).await;
         assert!(heard.probes.contains(&0) && heard.itself);
+    }
+
+    #[tokio::test]
+    async fn it_listens_for_its_moment_from_the_last_datagram_on() {
+        let canary = Canary::open().await.unwrap();
+        let began = Instant::now();
+        canary.hear(async { ((), Some(began)) }).await;
+        assert!(began.elapsed() >= MOMENT);
+        // A control that takes longer than that has been waited for.
+        let (told, sent) = (Instant::now(), Instant::now().checked_sub(MOMENT).unwrap());
+        canary.hear(async { ((), Some(sent)) }).await;
+        assert!(told.elapsed() < MOMENT);
     }
 }

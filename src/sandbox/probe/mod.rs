@@ -9,8 +9,12 @@ mod canary;
 mod place;
 
 use std::net::IpAddr;
+use std::sync::Mutex;
+use std::time::Duration;
 
-use super::docker::{Engine, ExecSpec};
+use tokio::time::Instant;
+
+use super::docker::{Captured, Engine, ExecSpec};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::ServerName;
@@ -62,6 +66,11 @@ pub enum Attempt {
 }
 
 impl Attempt {
+    /// Whether only the canary knows what became of it.
+    fn sends(&self) -> bool {
+        matches!(self, Self::Datagram(..))
+    }
+
     /// The prober's word for it, and what it needs to know.
     fn arguments(&self) -> [String; 3] {
         let (word, first, second) = match self {
@@ -201,7 +210,8 @@ pub fn host_addresses() -> Vec<IpAddr> {
     addresses
 }
 
-/// Makes all the probes at once, from one container, while the canary listens.
+/// Makes all the probes at once, from one container, while the canary listens. The control is tried again while its server
+/// is `starting`, for no longer than that.
 ///
 /// # Errors
 /// `probe_failed`, if the prober does not run: then nothing is proved.
@@ -211,12 +221,14 @@ pub async fn run(
     container_name: &str,
     planned: &[PlannedProbe],
     canary: &Canary,
+    starting: Duration,
 ) -> Result<ProbeResults> {
-    let limits = [CONNECT_SECONDS, CONTROL_SECONDS, RESOLVE_SECONDS];
+    let starting = starting.as_secs().to_string();
+    let limits = [CONNECT_SECONDS, CONTROL_SECONDS, RESOLVE_SECONDS, &starting];
     let command = ["bash", "-c", PROBER, "prober"].into_iter().chain(limits).chain([canary.token()]);
     let mut command: Vec<String> = command.map(str::to_owned).collect();
     command.extend(planned.iter().flat_map(|probe| probe.attempt.arguments()));
-    let probing = engine.capture(ExecSpec::new(container_id, command), OUTPUT_LIMIT);
+    let probing = ask(engine, ExecSpec::new(container_id, command), planned);
     let (output, heard) = canary.hear(probing).await;
     let output = output?;
     let answers = answers::parse(&output.stdout, planned.len());
@@ -233,7 +245,7 @@ pub async fn run(
         .hint("the Postgres image must have bash and timeout, as the official one does"));
     };
     let mut probed = answers::judge(container_name, planned, &answers, &heard);
-    if planned.iter().any(|probe| matches!(probe.attempt, Attempt::Datagram(..))) {
+    if planned.iter().any(|probe| probe.attempt.sends()) {
         probed.probes.push(answers::of_canary(canary.datagram_port().unwrap_or_default(), &heard));
         let deaf = canary.deaf_to_ipv6();
         probed
@@ -243,26 +255,63 @@ pub async fn run(
     Ok(probed)
 }
 
+/// Runs the prober. Returns what it said, and when the last datagram was known to be on its way.
+async fn ask(
+    engine: &Engine,
+    prober: ExecSpec<'_>,
+    planned: &[PlannedProbe],
+) -> (Result<Captured>, Option<Instant>) {
+    let sent = Mutex::new(None);
+    let note = |stdout: &[u8]| {
+        let answers = answers::parse(&String::from_utf8_lossy(stdout), planned.len());
+        let mut datagrams = planned.iter().zip(&answers).filter(|(planned, _)| planned.attempt.sends());
+        if datagrams.all(|(_, answer)| answer.is_some()) {
+            sent.lock().expect("nothing panics while it is held").get_or_insert_with(Instant::now);
+        }
+    };
+    let asking = async { engine.exec(prober).await?.capture_seen(OUTPUT_LIMIT, note).await };
+    let said = asking.await;
+    (said, sent.into_inner().expect("nothing panics while it is held"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What the prober says of an attempt and a control, where this shell function stands in for `timeout`.
+    fn said(timeout: &str, starting: &str) -> Vec<Option<answers::Answer>> {
+        let script = format!("{timeout}\n{PROBER}");
+        let limits = [CONNECT_SECONDS, CONTROL_SECONDS, RESOLVE_SECONDS, starting];
+        let directory = tempfile::tempdir().unwrap();
+        let output = std::process::Command::new("bash")
+            .args(["-c", &script, "prober"])
+            .args(limits)
+            .args(["word", "connect", "elsewhere", "1", "control", "postgres", "5432"])
+            .current_dir(directory.path())
+            .output()
+            .unwrap();
+        answers::parse(&String::from_utf8(output.stdout).unwrap(), 2)
+    }
+
+    fn answer(word: &str) -> Option<answers::Answer> {
+        Some((word.to_owned(), String::new()))
+    }
 
     #[test]
     fn the_control_is_tried_again_and_no_other_probe() {
         // Has every host resolve from the second look-up on only.
         let slow =
             r#"timeout() { [ -e "$5" ] || { : >"$5"; echo 'Name or service not known' >&2; return 1; }; }"#;
-        let script = format!("{slow}\n{PROBER}");
-        let directory = tempfile::tempdir().unwrap();
-        let output = std::process::Command::new("bash")
-            .args(["-c", &script, "prober", CONNECT_SECONDS, CONTROL_SECONDS, RESOLVE_SECONDS, "word"])
-            .args(["connect", "elsewhere", "1", "control", "postgres", "5432"])
-            .current_dir(directory.path())
-            .output()
-            .unwrap();
-        let answers = answers::parse(&String::from_utf8(output.stdout).unwrap(), 2);
-        let answer = |word: &str| Some((word.to_owned(), String::new()));
-        assert_eq!(answers, [answer("unresolved"), answer("connected")]);
+        assert_eq!(said(slow, "0"), [answer("unresolved"), answer("connected")]);
+    }
+
+    #[test]
+    fn the_control_waits_for_a_server_that_is_starting_and_for_no_other_that_refuses() {
+        let starts = r#"timeout() { [ -e "$5" ] || { : >"$5"; echo 'Connection refused' >&2; return 1; }; }"#;
+        assert_eq!(said(starts, "60"), [answer("refused"), answer("connected")]);
+        assert_eq!(said(starts, "0"), [answer("refused"), answer("refused")]);
+        let never = "timeout() { echo 'Connection refused' >&2; return 1; }";
+        assert_eq!(said(never, "1"), [answer("refused"), answer("refused")]);
     }
 
     fn attempts(targets: &Targets) -> Vec<Attempt> {

@@ -1,7 +1,7 @@
-# Runs inside the container. Arguments: three limits in seconds, the word that the canary listens for, then three for each
+# Runs inside the container. Arguments: four limits in seconds, the word that the canary listens for, then three for each
 # probe: what it does, and two that say with what. Prints `INDEX<tab>WORD<tab>DETAIL` for each. Needs bash and timeout, which
 # every image of Postgres with an entrypoint like the official one has; getent and perl where there are any.
-connect_seconds=$1 control_seconds=$2 resolve_seconds=$3 token=$4; shift 4
+connect_seconds=$1 control_seconds=$2 resolve_seconds=$3 starting_seconds=$4 token=$5; shift 5
 has() { command -v "$1" >/dev/null; }
 
 resolve() {
@@ -35,13 +35,17 @@ connect() {
   esac
 }
 
+# The server may still be starting: until it listens, it refuses.
 control() {
   connect_seconds=$control_seconds
   while :; do
     answer=$(connect "$1" "$2")
-    case $answer in timeout*|unresolved*) ;; *) break ;; esac
-    [ "$SECONDS" -lt "$control_seconds" ] || break
-    sleep 1
+    case $answer in
+      refused*) [ "$SECONDS" -lt "$starting_seconds" ] || break ;;
+      timeout*|unresolved*) [ "$SECONDS" -lt "$control_seconds" ] || break ;;
+      *) break ;;
+    esac
+    sleep 0.2
   done
   printf %s "$answer"
 }
@@ -72,7 +76,7 @@ for my $round (1, 2) {
       $sent++ if defined send($socket, $text, 0, $to);
     }
   }
-  select(undef, undef, undef, 0.2);
+  select(undef, undef, undef, 0.2) if $round == 1;
 }
 print $sent;'
 

@@ -1,6 +1,7 @@
 //! Stacks and parts of stacks, made as a drill makes them and loosened, and examined with the proof's own means.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use restore_drill::clock::Clock;
 use restore_drill::model::names::{DrillId, ProjectName};
@@ -97,7 +98,7 @@ impl Lab {
     pub fn probe(&self, container: &str, plan: impl Fn(&Canary) -> Vec<PlannedProbe>) -> Vec<Probe> {
         let probed = RUNTIME.block_on(async {
             let canary = Canary::open().await.unwrap();
-            probe::run(&self.engine, container, "prober", &plan(&canary), &canary).await
+            probe::run(&self.engine, container, "prober", &plan(&canary), &canary, Duration::ZERO).await
         });
         probed.unwrap().probes
     }

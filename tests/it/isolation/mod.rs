@@ -8,6 +8,7 @@ mod drills;
 mod lab;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use restore_drill::model::failure::Class;
 use restore_drill::model::names::ServerName;
@@ -17,6 +18,7 @@ use restore_drill::model::verdict::{Probe, TeardownStatus};
 use restore_drill::sandbox::isolation;
 use restore_drill::sandbox::postgres_image::PostgresImage;
 use restore_drill::sandbox::probe::{self, Attempt, Canary, PlannedProbe, Targets};
+use restore_drill::sandbox::short_cut::ShortCut;
 use restore_drill::sandbox::spec::{self, Attachment, NetworkSpec, PostgresNeeds};
 use restore_drill::sandbox::teardown::teardown;
 use restore_drill::target::postgres::{Server, settings};
@@ -91,6 +93,17 @@ fn a_stack_made_as_specified_passes_every_assertion_and_every_probe_and_no_datag
         // The canary is really there: the host itself reaches it.
         assert_eq!(seen("127.0.0.1:"), "heard");
     }
+
+    // What this process connects to inside the stack is the stack's.
+    let find = |id: &str| RUNTIME.block_on(ShortCut::find(&lab.engine, id));
+    let host = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let reaches = |short_cut: &ShortCut, port| RUNTIME.block_on(short_cut.connect(port)).is_ok();
+    for short_cut in [&container, &peer].map(|id| find(id)).iter().flatten() {
+        assert!(reaches(short_cut, template::DEFAULT_PORT));
+        assert!(!reaches(short_cut, host.local_addr().unwrap().port()));
+    }
+    let (_, on_host) = lab.idle("beside", Attachment::Foreign("host".to_owned()));
+    assert!(find(&on_host).is_none(), "that is no stack");
 }
 
 #[test]
@@ -311,7 +324,7 @@ fn a_prober_that_cannot_run_proves_nothing() {
     let failure = RUNTIME.block_on(async {
         let canary = Canary::open().await.unwrap();
         let planned = [connect("192.0.2.1", 1, "never sent")];
-        probe::run(&lab.engine, &stopped, "prober", &planned, &canary).await.unwrap_err()
+        probe::run(&lab.engine, &stopped, "prober", &planned, &canary, Duration::ZERO).await.unwrap_err()
     });
     assert_eq!(failure.class, Class::Inconclusive);
 }
