@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::failure::Result;
 use crate::model::secret::Secret;
+use crate::model::verdict::Tuning;
 use crate::sandbox::docker::Engine;
 use crate::sandbox::image::Images;
 use crate::sandbox::postgres_image::PostgresImage;
@@ -21,6 +22,8 @@ pub(super) struct PreparedServer<'a> {
     pub(super) preload: Vec<&'static str>,
     image: PostgresImage,
     pub(super) memory_bytes: u64,
+    /// Whether there is so little to restore that copying files is the quicker way to make a database.
+    small: bool,
 }
 
 impl<'a> PreparedServer<'a> {
@@ -34,6 +37,7 @@ impl<'a> PreparedServer<'a> {
         jobs: usize,
         needs: &Needs,
         images: &Images,
+        small: bool,
     ) -> Result<Self> {
         let settings =
             settings::settings(template.tuning, memory_bytes, jobs, needs, &template.settings.settings);
@@ -45,7 +49,7 @@ impl<'a> PreparedServer<'a> {
         let own = template.settings.settings.contains_key("shared_preload_libraries");
         let preload = if own { Vec::new() } else { needs.libraries() };
         let image = PostgresImage::of(&images[&template.image])?;
-        Ok(Self { template, settings, password, preload, image, memory_bytes })
+        Ok(Self { template, settings, password, preload, image, memory_bytes, small })
     }
 
     /// What its container needs.
@@ -70,8 +74,10 @@ impl PreparedServer<'_> {
     /// # Errors
     /// Those of [`Server::wait_until_ready`], or if a role cannot be created.
     pub(super) async fn wait(&self, engine: &Engine, container: String) -> Result<ReadyServer> {
-        let server = Server::new(engine.clone(), container, self.password.clone())
+        let mut server = Server::new(engine.clone(), container, self.password.clone())
             .known_as(self.template.name.clone(), self.template.port());
+        // Each copy makes the server write out all it holds, twice: to the disk, unless the server is a throwaway.
+        server.copies_files = self.small && self.template.tuning == Tuning::Throwaway;
         let version = server.wait_until_ready(self.template.ready_timeout).await;
         let version = version.map_err(|failure| failure.on_server(&server.name))?;
         if !self.template.roles.is_empty() {

@@ -18,6 +18,9 @@ use crate::sandbox::stack::{self, RunningStack};
 use crate::target::postgres::Server;
 use crate::template::Template;
 
+/// A recovery set below this is small: a server holds no more of it than is written out in a moment.
+const SMALL_SET: u64 = 64 * 1024 * 1024;
+
 /// What dumps are restored to: a stack whose servers answer.
 #[derive(Debug)]
 pub struct RestoreTarget {
@@ -83,10 +86,12 @@ pub async fn start<'a>(
     if let Some(warning) = memory::overcommitted(&memory, engine.facts().memory_bytes) {
         journal.record(Event::Warning(warning)).await;
     }
+    let small = plan.recovery_set.points.iter().map(|point| point.size_bytes).sum::<u64>() < SMALL_SET;
     let prepared = template.servers().zip(memory).map(|(server, bytes)| {
         let needs = plan.needs(|database| template.server_of(database).name == server.name);
         let name = server.name.clone();
-        PreparedServer::new(server, bytes, jobs, &needs, images).map_err(|failure| failure.on_server(&name))
+        let prepared = PreparedServer::new(server, bytes, jobs, &needs, images, small);
+        prepared.map_err(|failure| failure.on_server(&name))
     });
     let prepared = prepared.collect::<Result<Vec<_>>>()?;
     // First the servers: others may join the network namespace of the first.

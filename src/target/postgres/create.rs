@@ -8,7 +8,6 @@ use tokio_postgres::Client;
 
 use super::database_settings::{self, Statement};
 use super::failures::{error_text, query_failure};
-use super::prepare::create_empty;
 use super::quote::{quote_identifier, quote_literal};
 use super::server::{MAINTENANCE, Server};
 use crate::format::pg_custom::{DatabaseLocale, LocaleProvider, Toc};
@@ -42,7 +41,7 @@ impl Server {
             Some(locale) if name.as_str() != MAINTENANCE => {
                 warnings.extend(self.create_with_locale(&client, name, &locale, fallback).await?);
             }
-            _ => create_empty(&client, name, toc.encoding()).await?,
+            _ => self.create_empty(&client, name, toc.encoding()).await?,
         }
         self.prepare_database(&client, name, toc.creates_public_schema()).await?;
         warnings.extend(apply_settings(&client, name, toc, roles).await?);
@@ -58,7 +57,7 @@ impl Server {
     ) -> Result<Option<String>> {
         let mut refused = String::new();
         for (locale, substituted) in candidates(wanted, fallback) {
-            match client.batch_execute(&statement(name, &locale)).await {
+            match client.batch_execute(&(statement(name, &locale) + self.strategy())).await {
                 Ok(()) => return Ok(substituted.then(|| substitution(wanted, &locale))),
                 Err(error) if error.code().is_some_and(|code| LOCALE_ERRORS.contains(&code.code())) => {
                     if refused.is_empty() {

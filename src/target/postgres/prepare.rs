@@ -16,6 +16,8 @@ const CLIENT_ONLY: [&str; 9] =
 
 /// The major version that can switch event triggers off, and has those that run on login.
 const EVENT_TRIGGERS_SINCE: u32 = 17;
+/// The major version since which a database can be made in two ways.
+const STRATEGY_SINCE: u32 = 15;
 
 impl Server {
     /// Creates roles without login, for policies and grants that name them. One that is there already is left as it
@@ -47,8 +49,36 @@ impl Server {
         drop_public: bool,
     ) -> Result<()> {
         let client = self.connect(MAINTENANCE).await?;
-        create_empty(&client, name, encoding).await?;
+        self.create_empty(&client, name, encoding).await?;
         self.prepare_database(&client, name, drop_public).await
+    }
+
+    /// Creates a database of this encoding, where no dump says with which locale.
+    pub(super) async fn create_empty(
+        &self,
+        maintenance: &Client,
+        name: &DatabaseName,
+        encoding: Option<&str>,
+    ) -> Result<()> {
+        if name.as_str() == MAINTENANCE {
+            return Ok(());
+        }
+        let quoted = quote_identifier(name.as_str());
+        // Any encoding goes with the C locale; the image's own locale goes with UTF-8.
+        let encoding = match encoding {
+            Some(encoding) if !CLIENT_ONLY.iter().any(|known| encoding.eq_ignore_ascii_case(known)) => {
+                format!(" ENCODING {} LC_COLLATE 'C' LC_CTYPE 'C'", quote_literal(encoding))
+            }
+            _ => " ENCODING 'UTF8'".to_owned(),
+        };
+        let sql = format!("CREATE DATABASE {quoted} TEMPLATE template0{encoding}{}", self.strategy());
+        execute(maintenance, &sql, "creating the database").await
+    }
+
+    /// How a new database is made. Servers up to 14 copy files and have no word for it.
+    pub(super) fn strategy(&self) -> &'static str {
+        let is_known = self.major().is_some_and(|major| major >= STRATEGY_SINCE);
+        if self.copies_files && is_known { " STRATEGY file_copy" } else { "" }
     }
 
     /// Makes an empty database fit for a dump that is hostile, or that makes schema `public` itself.
@@ -77,25 +107,4 @@ impl Server {
         let sql = format!("ALTER DATABASE {database} SET event_triggers = off");
         execute(maintenance, &sql, "switching event triggers off").await
     }
-}
-
-/// Creates a database of this encoding, where no dump says with which locale.
-pub(super) async fn create_empty(
-    maintenance: &Client,
-    name: &DatabaseName,
-    encoding: Option<&str>,
-) -> Result<()> {
-    if name.as_str() == MAINTENANCE {
-        return Ok(());
-    }
-    let quoted = quote_identifier(name.as_str());
-    // Any encoding goes with the C locale; the image's own locale goes with UTF-8.
-    let encoding = match encoding {
-        Some(encoding) if !CLIENT_ONLY.iter().any(|known| encoding.eq_ignore_ascii_case(known)) => {
-            format!(" ENCODING {} LC_COLLATE 'C' LC_CTYPE 'C'", quote_literal(encoding))
-        }
-        _ => " ENCODING 'UTF8'".to_owned(),
-    };
-    let sql = format!("CREATE DATABASE {quoted} TEMPLATE template0{encoding}");
-    execute(maintenance, &sql, "creating the database").await
 }

@@ -40,6 +40,8 @@ pub struct Server {
     pub container: String,
     /// The superuser's password.
     pub password: Secret,
+    /// Whether a new database is made by copying files: quick as long as the server holds little that it would write out first.
+    pub copies_files: bool,
     /// Its version, once a connection has been made. A setting that it does not know would be an error.
     pub(super) version: Arc<OnceLock<ServerVersion>>,
     /// The short cut to it, if there is one, once that was looked for.
@@ -62,7 +64,8 @@ impl Server {
     /// The server in this container, by the name and on the port of `[postgres]`.
     pub fn new(engine: Engine, container: String, password: Secret) -> Self {
         let (name, port) = (ServerName::default(), DEFAULT_PORT);
-        Self { engine, name, port, container, password, version: Arc::default(), short_cut: Arc::default() }
+        let (version, short_cut) = (Arc::default(), Arc::default());
+        Self { engine, name, port, container, password, copies_files: false, version, short_cut }
     }
 
     /// The same server, by this name and on this port.
