@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::manifests::{Look, Manifests};
-use crate::format::pg_custom::Promised;
+use crate::format::pg_custom::{LeftOut, Promised};
 use crate::layer::Identities;
 use crate::model::earlier::EarlierDrills;
 use crate::model::failure::Result;
@@ -118,6 +118,11 @@ impl Context<'_> {
     /// Those of the store; `manifest_unknown`, for a manifest of another version of this program.
     pub async fn manifest_entry(&self, database: &DatabaseName) -> Result<Look> {
         self.tools.manifests.entry(database, self.taken_at(database)).await
+    }
+
+    /// What the template leaves out of a database that the check names.
+    pub fn left_out(&self, database: &DatabaseName) -> &LeftOut {
+        &self.restored[database].left_out
     }
 
     /// When a database's dump was taken. One without a recovery point is not restored, and no check sees it.

@@ -105,9 +105,7 @@ impl Check for Objects {
         });
         let mut tally = Tally::default();
         for (database, mut restored) in restored.await? {
-            if let Some(promised) = context.promised.get(database) {
-                promised::undefine(promised, &mut restored);
-            }
+            promised::undefine(context.left_out(database), &mut restored);
             let look = context.manifest_entry(database).await?;
             let source = self.source(look, database, &mut tally.findings);
             let judged = self.judge(context, database, source, &restored, &mut tally);
@@ -163,7 +161,7 @@ impl Objects {
             }
             Against::Source { mut objects, version, form } => {
                 tally.ignored += promised::leave_out(promised, &mut objects);
-                promised::undefine(promised, &mut objects);
+                promised::undefine(context.left_out(database), &mut objects);
                 let drill = context.tools.servers.of(database).server.major();
                 let depth = match not_comparable(&version, form, drill) {
                     None => Depth::Definitions,

@@ -156,7 +156,7 @@ impl DatabaseRestore {
         made_room?;
         seconds.count = Some(counting);
         let BackupContents::PgCustom(toc) = &arrived.contents;
-        let promised = toc.promised(&left_out.ids());
+        let promised = toc.promised(&left_out);
         Ok(Some(RestoredDatabase { contents, promised, point, seconds, missing_roles }))
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::code;
 use super::judge::{Judge, Judged};
-use crate::format::pg_custom::{ListedObject, Promised};
+use crate::format::pg_custom::{LeftOut, ListedObject, Promised};
 use crate::model::manifest::{CatalogObject, NOT_POPULATED, ObjectKind};
 use crate::model::verdict::{Finding, Severity};
 
@@ -83,9 +83,9 @@ pub fn leave_out(promised: &Promised, recorded: &mut Vec<CatalogObject>) -> u64 
 
 /// Takes the definitions of publications away that lack tables, because the template leaves these out: they are neither
 /// what the source had, nor wrong.
-pub fn undefine(promised: &Promised, objects: &mut [CatalogObject]) {
+pub fn undefine(left_out: &LeftOut, objects: &mut [CatalogObject]) {
     let publications = objects.iter_mut().filter(|object| object.kind == ObjectKind::Publication);
-    for object in publications.filter(|object| promised.partial_publications.contains(&object.name)) {
+    for object in publications.filter(|object| left_out.partial_publications.contains(&object.name)) {
         object.definition = None;
     }
 }
@@ -241,10 +241,10 @@ mod tests {
     #[test]
     fn a_publication_that_lacks_tables_is_compared_by_its_name() {
         let partial_publications = ["p".to_owned()].into();
-        let promised = Promised { partial_publications, ..Promised::default() };
+        let left_out = LeftOut { partial_publications, ..LeftOut::default() };
         let mut objects =
             [object(ObjectKind::Publication, "", "p"), object(ObjectKind::Publication, "", "q")];
-        undefine(&promised, &mut objects);
+        undefine(&left_out, &mut objects);
         assert!(objects[0].definition.is_none() && objects[1].definition.is_some());
     }
 
@@ -252,7 +252,7 @@ mod tests {
     fn every_object_of_a_real_archive_is_found_where_the_catalogs_have_it() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/archive/pg17-gzip.dump");
         let toc = crate::format::pg_custom::read_toc(&std::fs::read(path).unwrap()).unwrap();
-        let told = compared(&toc.promised(&std::collections::BTreeSet::new()), &[]);
+        let told = compared(&toc.promised(&LeftOut::default()), &[]);
         assert!(told.objects > 20 && told.findings.len() as u64 == told.objects);
     }
 }

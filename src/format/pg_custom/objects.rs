@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{entry::Entry, toc::Toc};
+use super::{LeftOut, entry::Entry, toc::Toc};
 use crate::model::manifest::ObjectKind;
 
 /// An object that an archive makes.
@@ -34,15 +34,13 @@ pub struct Promised {
     pub filled: BTreeSet<(String, String)>,
     /// Materialized views that it would fill, and that the template leaves empty.
     pub unfilled: BTreeSet<(String, String)>,
-    /// Publications that lack tables which the template leaves out.
-    pub partial_publications: BTreeSet<String>,
 }
 
 impl Toc {
-    /// What the archive promises, if the entries of these numbers are not restored.
+    /// What the archive promises, if this is not restored.
     #[must_use]
-    pub fn promised(&self, left_out: &BTreeSet<i32>) -> Promised {
-        let partial_publications = self.partial_publications(left_out);
+    pub fn promised(&self, left_out: &LeftOut) -> Promised {
+        let left_out = left_out.ids();
         let (unfilled, filled): (Vec<&Entry>, Vec<&Entry>) = self
             .entries
             .iter()
@@ -51,19 +49,12 @@ impl Toc {
         let (left_out, objects) =
             self.objects().into_iter().partition(|object| left_out.contains(&object.dump_id));
         let places = |entries: Vec<&Entry>| entries.into_iter().map(Entry::place).collect();
-        Promised {
-            objects,
-            left_out,
-            filled: places(filled),
-            unfilled: places(unfilled),
-            partial_publications,
-        }
+        Promised { objects, left_out, filled: places(filled), unfilled: places(unfilled) }
     }
 
     /// Publications that lack tables if the entries of these numbers are not restored: it publishes one of them, or a schema
     /// that one is in. What a partition is published by is not known.
-    #[must_use]
-    pub fn partial_publications(&self, left_out: &BTreeSet<i32>) -> BTreeSet<String> {
+    pub(super) fn partial_publications(&self, left_out: &BTreeSet<i32>) -> BTreeSet<String> {
         let is_left_out = |entry: &&Entry| left_out.contains(&entry.dump_id);
         let tables: Vec<&Entry> =
             self.entries.iter().filter(is_left_out).filter(|entry| entry.desc == "TABLE").collect();
@@ -177,6 +168,7 @@ fn kind(desc: &str) -> Option<ObjectKind> {
 mod tests {
     use super::*;
     use crate::format::pg_custom::read_toc;
+    use crate::model::entry_rule::EntryRule;
 
     #[test]
     fn what_is_left_out_leaves_views_empty_and_publications_partial() {
@@ -202,11 +194,15 @@ mod tests {
             entry(9, "MATERIALIZED VIEW DATA", "m", Some("a"), &[]),
             entry(10, "MATERIALIZED VIEW DATA", "n", Some("a"), &[]),
         ];
-        let promised = toc.promised(&[1, 6, 9].into());
-        assert_eq!(promised.partial_publications, ["p".to_owned(), "q".to_owned()].into());
+        let rule = |kind: &str, name: &str| EntryRule { kind: kind.to_owned(), name: name.to_owned() };
+        let rules = [rule("TABLE", "a.t"), rule("MATERIALIZED VIEW DATA", "a.m")];
+        let left_out = toc.leave_out(&rules, &[]);
+        assert_eq!(left_out.ids(), [1, 6, 9].into());
+        assert_eq!(left_out.partial_publications, ["p".to_owned(), "q".to_owned()].into());
+        let promised = toc.promised(&left_out);
         assert_eq!(promised.unfilled, [("a".to_owned(), "m".to_owned())].into());
         assert_eq!(promised.filled, [("a".to_owned(), "n".to_owned())].into());
-        assert!(toc.promised(&BTreeSet::new()).partial_publications.is_empty());
+        assert!(toc.leave_out(&[rule("TABLE", "c.t")], &[]).partial_publications.is_empty());
     }
 
     #[test]
@@ -242,7 +238,7 @@ mod tests {
             let constraints = of(ObjectKind::Constraint);
             assert!(constraints.contains(&"app.account account_tenant_id_fkey of app.account".to_owned()));
             assert!(constraints.iter().all(|constraint| constraint.contains(" of ")), "{constraints:?}");
-            let filled = toc.promised(&BTreeSet::new()).filled;
+            let filled = toc.promised(&LeftOut::default()).filled;
             assert_eq!(filled, [("app".to_owned(), "tenant_count".to_owned())].into());
             assert_eq!(toc.privileges(), 3);
         }
