@@ -164,6 +164,21 @@ pub struct Membership {
     pub set: bool,
 }
 
+/// An object's name in a record of access: `schema.name(arguments)`, or `schema.table.column`. A part that could be taken for two is quoted.
+pub fn object_name(kind: &str, schema: &str, name: &str, arguments: &str) -> String {
+    let parts: Vec<String> = match kind {
+        "column" => vec![part(schema), part(name), part(arguments)],
+        _ => [schema, name].into_iter().filter(|one| !one.is_empty()).map(part).collect(),
+    };
+    let name = parts.join(".");
+    if kind == "column" { name } else { name + arguments }
+}
+
+fn part(name: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_$-".contains(c);
+    if name.chars().all(is_plain) { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
 impl Access {
     /// The same with everything in the one order that there is, and objects alike together.
     #[must_use]
@@ -232,6 +247,18 @@ mod tests {
 
     #[test]
     fn a_record_is_read_as_it_was_written() {
+    #[test]
+    fn names_are_never_taken_for_each_other() {
+        let of = |schema, name| object_name("table", schema, name, "");
+        assert_eq!(of("public", "audit_logs"), "public.audit_logs");
+        assert_ne!(of("a.b", "c"), of("a", "b.c"));
+        assert_ne!(of("a", "b\".\"c"), of("a\".\"b", "c"));
+        assert_eq!(object_name("function", "a", "f", "(integer,text)"), "a.f(integer,text)");
+        assert_eq!(object_name("column", "a", "t", "c"), "a.t.c");
+        assert_eq!(object_name("schema", "a", "", ""), "a");
+        assert_eq!(object_name("language", "", "plv8", ""), "plv8");
+    }
+
         let access = Access {
             major: 17,
             objects: vec![group("table", "a", &["s.t"])],

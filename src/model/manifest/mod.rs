@@ -21,7 +21,7 @@ use crate::model::names::{DatabaseName, ObjectKey};
 
 pub use access::{
     Access, DefaultPrivileges, Grant, Grantee, LargeObjects, Membership, ObjectGroup, Policy, Role, Roles,
-    RowSecurity,
+    RowSecurity, object_name,
 };
 pub use collation::{Collation, Collations, NamedCollation};
 pub use fingerprint::{Fingerprint, RowHasher, TableFold, UnfinishedRow};

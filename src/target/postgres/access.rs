@@ -21,7 +21,7 @@ use super::snapshot::Snapshot;
 use super::source::SourceServer;
 use crate::model::failure::Result;
 use crate::model::manifest::{
-    Access, DefaultPrivileges, LargeObjects, Membership, ObjectGroup, Role, Roles, RowSecurity,
+    Access, DefaultPrivileges, LargeObjects, Membership, ObjectGroup, Role, Roles, RowSecurity, object_name,
 };
 use crate::model::names::DatabaseName;
 
@@ -120,7 +120,7 @@ fn object(row: &Texts<'_>) -> Read<Option<ObjectGroup>> {
         }
         parse::keep_what_a_dump_has(&mut grants);
     }
-    let object = parse::object_name(&kind, &schema, &name, &arguments);
+    let object = object_name(&kind, &schema, &name, &arguments);
     let (owner, made_by) = (row.text_or_none(5)?, row.text_or_none(7)?);
     Ok(Some(ObjectGroup { kind, owner, made_by, grants, objects: vec![object] }))
 }
@@ -141,7 +141,7 @@ fn default_privileges(row: &Texts<'_>) -> Read<DefaultPrivileges> {
 
 async fn row_security(client: &Client, side: Side) -> Result<Vec<RowSecurity>> {
     let flags = rows(client, queries::ROW_SECURITY, |row| {
-        let table = parse::object_name("table", &row.text(0)?, &row.text(1)?, "");
+        let table = object_name("table", &row.text(0)?, &row.text(1)?, "");
         Ok((table, row.0.try_get::<_, bool>(2)?, row.0.try_get::<_, bool>(3)?))
     });
     let mut tables: BTreeMap<String, RowSecurity> = BTreeMap::new();

@@ -44,21 +44,6 @@ pub fn keep_what_a_dump_has(grants: &mut Vec<Grant>) {
     });
 }
 
-/// `schema.name(arguments)`, or `schema.table.column`. A part that could be taken for two is quoted.
-pub fn object_name(kind: &str, schema: &str, name: &str, arguments: &str) -> String {
-    let parts: Vec<String> = match kind {
-        "column" => vec![part(schema), part(name), part(arguments)],
-        _ => [schema, name].into_iter().filter(|one| !one.is_empty()).map(part).collect(),
-    };
-    let name = parts.join(".");
-    if kind == "column" { name } else { name + arguments }
-}
-
-fn part(name: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "_$-".contains(c);
-    if name.chars().all(is_plain) { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
-}
-
 /// What `polcmd` stands for.
 pub fn command(letter: &str) -> String {
     match letter {
@@ -126,18 +111,6 @@ mod tests {
         let app = grant(Grantee::Role("app".to_owned()), &["SELECT"], &[]);
         let monitor = grant(Grantee::Role("pg_monitor".to_owned()), &[], &["SELECT"]);
         assert_eq!(grants, [grant(Grantee::Public, &[], &["EXECUTE"]), app, monitor]);
-    }
-
-    #[test]
-    fn names_are_never_taken_for_each_other() {
-        let of = |schema, name| object_name("table", schema, name, "");
-        assert_eq!(of("public", "audit_logs"), "public.audit_logs");
-        assert_ne!(of("a.b", "c"), of("a", "b.c"));
-        assert_ne!(of("a", "b\".\"c"), of("a\".\"b", "c"));
-        assert_eq!(object_name("function", "a", "f", "(integer,text)"), "a.f(integer,text)");
-        assert_eq!(object_name("column", "a", "t", "c"), "a.t.c");
-        assert_eq!(object_name("schema", "a", "", ""), "a");
-        assert_eq!(object_name("language", "", "plv8", ""), "plv8");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio_postgres::types::ToSql;
 
 use super::{Side, Texts, parse, queries, rows, rows_of};
 use crate::model::failure::Result;
-use crate::model::manifest::Policy;
+use crate::model::manifest::{Policy, object_name};
 use crate::target::postgres::aside::aside;
 use crate::target::postgres::failures::own_failure;
 
@@ -84,7 +84,7 @@ fn policy(row: &Texts<'_>) -> std::result::Result<Listed, tokio_postgres::Error>
         check: None,
         unread: has.0 || has.1,
     };
-    let table = parse::object_name("table", &row.text(0)?, &row.text(1)?, "");
+    let table = object_name("table", &row.text(0)?, &row.text(1)?, "");
     Ok(Listed { oid: row.0.try_get(8)?, table, has, policy })
 }
 
