@@ -33,8 +33,8 @@ use crate::model::verdict::{CheckStatus, Finding, Severity};
 use crate::target::postgres::globals::RestoredRoles;
 use crate::target::postgres::{SUPERUSER, SharedServer};
 use crate::template::Template;
-use found::{Judged, finding};
-use rules::Rule;
+use found::{Judged, Sides, finding};
+use rules::{Judgement, Rule};
 
 /// What the program knows of this type.
 pub const ENTRY: Entry = Entry {
@@ -181,14 +181,13 @@ async fn run(check: &AccessCheck, context: &Context<'_>) -> Result<Outcome> {
         let SharedServer { server, connections } = servers.of(&rule.database);
         let _permit = connections.hold(2).await;
         let answered = server.privileges(&rule.database, &rule.question(), check.timeout).await?;
-        let judgement = rule.judge(&answered);
-        if judgement.absent_role {
-            let why = judgement.findings.first().map(|finding| finding.actual.clone()).unwrap_or_default();
-            tally.findings.push(check.unjudged(rule, why));
-            continue;
+        match rule.judge(&answered, &context.left_out(&rule.database).access) {
+            Judgement::Judged(findings) => {
+                tally.rules += u64::from(findings.is_empty());
+                tally.findings.extend(findings);
+            }
+            Judgement::Aside(why) => tally.findings.push(check.unjudged(rule, why)),
         }
-        tally.rules += u64::from(judgement.findings.is_empty());
-        tally.findings.extend(judgement.findings);
     }
     Ok(outcome(check, tally))
 }
@@ -204,8 +203,14 @@ async fn compare(
     let SharedServer { server, connections } = context.tools.servers.of(database);
     let _permit = connections.hold(1).await;
     let restored = server.access(database).await?;
-    tally.same +=
-        tally.add(judge::database(database, source, &restored, check.with_own_sql.contains(database)));
+    let judged = judge::database(&Sides {
+        database,
+        source,
+        restored: &restored,
+        left_out: &context.left_out(database).access,
+        has_own_sql: check.with_own_sql.contains(database),
+    });
+    tally.same += tally.add(judged);
     tally.databases += 1;
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::model::names::DatabaseName;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
 
 /// Codes of findings that say so, with what was not done to their subjects.
-const UNJUDGED: [(Code, &str); 19] = [
+const UNJUDGED: [(Code, &str); 20] = [
     (fingerprint::code::NO_MANIFEST, "not compared with the source"),
     (fingerprint::code::NO_FINGERPRINT, "not compared with the source"),
     (fingerprint::code::COLLATION_DIFFERS, "order and uniqueness of texts are not as in the source"),
@@ -31,6 +31,7 @@ const UNJUDGED: [(Code, &str); 19] = [
     (amcheck::NOT_CHECKED, "not checked"),
     (access::code::ACCESS_NOT_COMPARED, "who may do what not compared with the source"),
     (access::code::OBJECT_NOT_COMPARED, "owner and privileges not compared with the source"),
+    (access::code::ACCESS_LEFT_OUT, "owner, privileges or policies not compared with the source"),
     (access::code::OBJECT_ADDED, "owner and privileges not compared with the source"),
     (access::code::EXPRESSIONS_NOT_COMPARED, "expressions of policies not compared with the source"),
     (access::code::RULE_NOT_JUDGED, "a rule about privileges not judged"),

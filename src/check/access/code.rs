@@ -103,6 +103,10 @@ findings! {
         "The object is not in the restored database, so its owner and privileges were not compared.",
         "Whether it should be there is for the other checks.",
         "shop.public.orders_view: the view is not in the restored database";
+    ACCESS_LEFT_OUT = "access_left_out", "warning":
+        "`ignore` or `ignore_extensions` of the database leaves out the entry of the archive that says the owner, the privileges or a policy, so it was not compared. What was restored all the same is: nobody may do more than in the source.",
+        "Leave out less, if that matters.",
+        "shop.public.big: privileges as in the source: left out";
     EXPRESSIONS_NOT_COMPARED = "expressions_not_compared", "warning":
         "Source and drill run different major versions, which write expressions differently; or the backup could not read them, since somebody waited to change a table. Of policies all but these was compared.",
         "Drill with an image of the source's major version.",

@@ -47,6 +47,21 @@ pub fn differences(subject: &str, source: &[Grant], restored: &[Grant], majors: 
     findings
 }
 
+/// What must still hold of a source's grants where their entry is not restored: none that is gone is missed, and a default
+/// that it took away may be back.
+pub fn still_there(source: &[Grant], restored: &[Grant]) -> Vec<Grant> {
+    let here = by_grantee(restored);
+    let common =
+        |one: &BTreeSet<String>, other: &BTreeSet<String>| one.intersection(other).cloned().collect();
+    let of = source.iter().filter_map(|was| {
+        let is = here.get(&was.to)?;
+        let (privileges, revoked) =
+            (common(&was.privileges, &is.privileges), common(&was.revoked, &is.revoked));
+        Some(Grant { to: was.to.clone(), privileges, revoked })
+    });
+    of.collect()
+}
+
 fn by_grantee(grants: &[Grant]) -> BTreeMap<&Grantee, &Grant> {
     grants.iter().map(|grant| (&grant.to, grant)).collect()
 }

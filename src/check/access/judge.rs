@@ -2,26 +2,43 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::found::{Judged, error, finding, subject};
+use super::found::{Judged, Sides, error, finding, left_out, subject};
 use super::{code, grants, policies};
 use crate::model::human;
-use crate::model::manifest::{Access, DefaultPrivileges, Grant, Grantee};
-use crate::model::names::DatabaseName;
+use crate::model::manifest::{Access, DefaultPrivileges, Grant, Grantee, LargeObjects};
 use crate::model::verdict::{Finding, Severity};
 use crate::target::postgres::SUPERUSER;
 
-/// Compares one database. Where the template runs SQL of its own, that may have made what the source did not have.
-pub fn database(name: &DatabaseName, source: &Access, restored: &Access, has_own_sql: bool) -> Judged {
+/// Compares one database.
+pub fn database(sides: &Sides<'_>) -> Judged {
     let mut judged = Judged::default();
-    let majors = (source.major, restored.major);
-    let mut found = owner(name.as_str(), "database", source.owner.as_ref(), restored.owner.as_ref());
-    found.extend(grants::differences(name.as_str(), &source.grants, &restored.grants, majors));
-    judged.one(found);
-    objects(name, source, restored, has_own_sql, &mut judged);
-    large_objects(name, source, restored, &mut judged);
-    default_privileges(name, source, restored, &mut judged);
-    policies::compare(name, source, restored, &mut judged);
+    let Sides { database, source, restored, .. } = *sides;
+    let name = database.as_str();
+    let mut found = owner(name, "database", source.owner.as_ref(), restored.owner.as_ref());
+    let is_part = sides.left_out.of_database;
+    found.extend(granted(sides, name, &source.grants, &restored.grants, is_part));
+    if is_part {
+        judged.part(name.to_owned(), "privileges", found)
+    } else {
+        judged.one(found)
+    }
+    objects(sides, &mut judged);
+    large_objects(sides, &mut judged);
+    default_privileges(sides, &mut judged);
+    policies::compare(sides, &mut judged);
     judged
+}
+
+/// How grants differ. Of those whose entry is left out only what was added counts.
+fn granted(
+    sides: &Sides<'_>,
+    subject: &str,
+    source: &[Grant],
+    restored: &[Grant],
+    is_part: bool,
+) -> Vec<Finding> {
+    let still_there = is_part.then(|| grants::still_there(source, restored));
+    grants::differences(subject, still_there.as_deref().unwrap_or(source), restored, sides.majors())
 }
 
 /// What is known of an object.
@@ -43,35 +60,32 @@ fn by_name(access: &Access) -> BTreeMap<(&str, &str), Object<'_>> {
     of_group.collect()
 }
 
-fn objects(
-    database: &DatabaseName,
-    source: &Access,
-    restored: &Access,
-    has_own_sql: bool,
-    judged: &mut Judged,
-) {
-    let (there, here) = (by_name(source), by_name(restored));
+fn objects(sides: &Sides<'_>, judged: &mut Judged) {
+    let (there, here) = (by_name(sides.source), by_name(sides.restored));
     let all: BTreeSet<&(&str, &str)> = there.keys().chain(here.keys()).collect();
     for key in all {
         let (kind, name) = *key;
-        let subject = subject(database, name);
+        let subject = subject(sides.database, name);
         let (was, is) = (there.get(key), here.get(key));
         // What has no owner of its own is listed only where something was granted on it.
         let owned = |object: Option<&Object<'_>>| object.is_some_and(|object| object.owner.is_some());
         if was.is_none() && owned(is) {
-            judged.findings.extend(added(kind, name, subject, has_own_sql));
+            judged.findings.extend(added(kind, name, subject, sides.has_own_sql));
             continue;
         }
+        let is_left_out = sides.lacks_object(kind, name, is.is_some());
         if is.is_none() && owned(was) {
-            judged.findings.push(missing(kind, subject));
+            let absent =
+                if is_left_out { left_out(subject, "owner and privileges") } else { missing(kind, subject) };
+            judged.findings.push(absent);
             continue;
         }
+        let is_part = is_left_out || sides.left_out.lacks_privileges(kind, name);
         let (was, is) = (was.copied().unwrap_or_default(), is.copied().unwrap_or_default());
-        let mut found = owner(&subject, kind, was.owner, is.owner);
-        let majors = (source.major, restored.major);
-        let (grants_were, grants_are) = (comparable(was, is), comparable(is, was));
-        found.extend(grants::differences(&subject, &grants_were, &grants_are, majors));
-        judged.one(found);
+        // Something else made one that is there although it is left out.
+        let mut found = if is_left_out { Vec::new() } else { owner(&subject, kind, was.owner, is.owner) };
+        found.extend(granted(sides, &subject, &comparable(was, is), &comparable(is, was), is_part));
+        if is_part { judged.part(subject, "privileges", found) } else { judged.one(found) }
     }
 }
 
@@ -116,34 +130,62 @@ fn owner(subject: &str, kind: &str, was: Option<&String>, is: Option<&String>) -
     }
 }
 
-fn large_objects(database: &DatabaseName, source: &Access, restored: &Access, judged: &mut Judged) {
-    let counts = |access: &Access| {
-        let of = access.large_objects.iter();
-        of.map(|some| ((some.owner.clone(), some.grants.clone()), some.count)).collect::<BTreeMap<_, _>>()
-    };
-    let (there, here) = (counts(source), counts(restored));
+/// How many large objects there are, by owner and grants.
+type LargeObjectCounts<'a> = BTreeMap<(&'a Option<String>, &'a [Grant]), u64>;
+
+fn counts(large_objects: &[LargeObjects]) -> LargeObjectCounts<'_> {
+    large_objects.iter().map(|some| ((&some.owner, some.grants.as_slice()), some.count)).collect()
+}
+
+fn large_objects(sides: &Sides<'_>, judged: &mut Judged) {
+    let (there, here) = (counts(&sides.source.large_objects), counts(&sides.restored.large_objects));
     let all: BTreeSet<_> = there.keys().chain(here.keys()).collect();
+    let subject = |owner: &Option<String>| {
+        let of = human::one_line(owner.as_deref().unwrap_or("an unknown role"), 80);
+        format!("{}: large objects of {of}", sides.database)
+    };
     for key in all {
-        let number = |counts: &BTreeMap<_, u64>| counts.get(key).copied().unwrap_or_default();
+        let number = |counts: &LargeObjectCounts<'_>| counts.get(key).copied().unwrap_or_default();
         let (was, is) = (number(&there), number(&here));
         let (owner, grants) = key;
-        let of = human::one_line(owner.as_deref().unwrap_or("an unknown role"), 80);
-        let subject = format!("{database}: large objects of {of}");
-        let found = (was != is).then(|| {
+        let left_out = sides.left_out.large_objects.get(*owner);
+        // Which of them are left out is known by their number alone, so these may be fewer, and no more. Those without their
+        // privileges are among those that nothing was granted on.
+        let may_differ =
+            left_out.is_some_and(|left_out| is <= was || (left_out.lack_privileges && grants.is_empty()));
+        let found = (was != is && !may_differ).then(|| {
             let expected = format!("{} with {}", human::count(was), grants::shown(grants));
             let actual = format!("{} with {}", human::count(is), grants::shown(grants));
-            error(code::LARGE_OBJECT_ACCESS_DIFFERS, &subject, &expected, actual)
+            error(code::LARGE_OBJECT_ACCESS_DIFFERS, &subject(owner), &expected, actual)
         });
-        judged.one(found.into_iter().collect());
+        let found: Vec<Finding> = found.into_iter().collect();
+        if left_out.is_some() { judged.findings.extend(found) } else { judged.one(found) }
+    }
+    for (owner, left_out) in &sides.left_out.large_objects {
+        let all_of = |counts: &LargeObjectCounts<'_>| {
+            let of = counts.iter().filter(|((of, _), _)| *of == owner);
+            of.map(|(_, count)| count).sum::<u64>()
+        };
+        let (wanted, is) = (all_of(&there).saturating_sub(left_out.number), all_of(&here));
+        let found = (wanted != is).then(|| {
+            let expected = format!("{} in all, without those that are left out", human::count(wanted));
+            let actual = format!("{} in all", human::count(is));
+            error(code::LARGE_OBJECT_ACCESS_DIFFERS, &subject(owner), &expected, actual)
+        });
+        judged.part(subject(owner), "privileges of each", found.into_iter().collect());
     }
 }
 
-fn default_privileges(database: &DatabaseName, source: &Access, restored: &Access, judged: &mut Judged) {
-    fn by_place(access: &Access) -> BTreeMap<(&str, Option<&str>, &str), &DefaultPrivileges> {
+fn default_privileges(sides: &Sides<'_>, judged: &mut Judged) {
+    type Place<'a> = (&'a str, Option<&'a str>, &'a str);
+    fn by_place(access: &Access) -> BTreeMap<Place<'_>, &DefaultPrivileges> {
         let of = access.default_privileges.iter();
         of.map(|one| ((one.role.as_str(), one.schema.as_deref(), one.kind.as_str()), one)).collect()
     }
-    let (there, here) = (by_place(source), by_place(restored));
+    let (there, here) = (by_place(sides.source), by_place(sides.restored));
+    let left_out = sides.left_out.default_privileges.iter();
+    let left_out: BTreeSet<Place<'_>> =
+        left_out.map(|(role, schema, kind)| (role.as_str(), schema.as_deref(), kind.as_str())).collect();
     let all: BTreeSet<_> = there.keys().chain(here.keys()).collect();
     for key in all {
         let (role, schema, kind) = *key;
@@ -151,11 +193,13 @@ fn default_privileges(database: &DatabaseName, source: &Access, restored: &Acces
             side.get(key).map(|one| one.grants.clone()).unwrap_or_default()
         };
         let place = schema.map(|schema| format!(" in {schema}")).unwrap_or_default();
-        let subject =
-            human::one_line(&format!("{database}: default privileges of {role} for {kind}{place}"), 200);
-        let mut found =
-            grants::differences(&subject, &grants(&there), &grants(&here), (source.major, restored.major));
+        let subject = human::one_line(
+            &format!("{}: default privileges of {role} for {kind}{place}", sides.database),
+            200,
+        );
+        let is_part = left_out.contains(key);
+        let mut found = granted(sides, &subject, &grants(&there), &grants(&here), is_part);
         found.iter_mut().for_each(|finding| finding.code = code::DEFAULT_PRIVILEGES_DIFFER);
-        judged.one(found);
+        if is_part { judged.part(subject, "default privileges", found) } else { judged.one(found) }
     }
 }

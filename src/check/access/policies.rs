@@ -1,16 +1,18 @@
 //! Row security and policies, on both sides. Pure.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::code;
-use super::found::{Judged, error, finding, subject};
+use super::found::{Judged, Sides, error, finding, subject};
+use crate::format::pg_custom::UnrestoredAccess;
 use crate::model::human;
 use crate::model::manifest::{Access, Definition, Policy, RowSecurity};
-use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 
 /// Compares the tables with row security or policies.
-pub fn compare(database: &DatabaseName, source: &Access, restored: &Access, judged: &mut Judged) {
+pub fn compare(sides: &Sides<'_>, judged: &mut Judged) {
+    let Sides { database, source, restored, left_out, .. } = *sides;
     let (there, here) = (by_table(source), by_table(restored));
     // A table that one side does not have at all is reported elsewhere.
     let (tables_there, tables_here) = (tables(source), tables(restored));
@@ -18,22 +20,29 @@ pub fn compare(database: &DatabaseName, source: &Access, restored: &Access, judg
     let same_major = source.major == restored.major;
     let (mut unread, mut unprinted) = (0u64, 0u64);
     for table in all {
-        if !tables_there.contains(*table) || !tables_here.contains(*table) {
+        // So is one that is left out, and that something else made.
+        if !tables_there.contains(*table)
+            || !tables_here.contains(*table)
+            || sides.lacks_object("table", table, true)
+        {
             continue;
         }
         let none =
             RowSecurity { table: (*table).to_owned(), enabled: false, forced: false, policies: Vec::new() };
-        let was = there.get(*table).copied().unwrap_or(&none);
         let is = here.get(*table).copied().unwrap_or(&none);
+        let was = without(there.get(*table).copied().unwrap_or(&none), is, left_out);
         let subject = subject(database, table);
-        let mut found = flags(&subject, was, is);
+        let mut found = flags(&subject, &was, is);
         found.extend(policies(&subject, &was.policies, &is.policies, same_major));
         if !same_major {
             let has_text = |policy: &&Policy| policy.using.is_some() || policy.check.is_some();
             unread += was.policies.iter().filter(has_text).count() as u64;
         }
         unprinted += was.policies.iter().chain(&is.policies).filter(|policy| policy.unread).count() as u64;
-        judged.one(found);
+        match was {
+            Cow::Borrowed(_) => judged.one(found),
+            Cow::Owned(_) => judged.part(subject, "row security and policies", found),
+        }
     }
     let mut not_compared = |expected: &str, actual: String| {
         let code = code::EXPRESSIONS_NOT_COMPARED;
@@ -55,6 +64,24 @@ pub fn compare(database: &DatabaseName, source: &Access, restored: &Access, judg
         );
         not_compared("the same major version on both sides", actual);
     }
+}
+
+/// What must still hold of a table where the template leaves out a policy of it, or that row security is applied: a copy, if
+/// it does.
+fn without<'a>(was: &'a RowSecurity, is: &RowSecurity, left_out: &UnrestoredAccess) -> Cow<'a, RowSecurity> {
+    let is_gone = |policy: &Policy| {
+        left_out.policies.contains(&(was.table.clone(), policy.name.clone()))
+            && is.policies.iter().all(|restored| restored.name != policy.name)
+    };
+    let is_off = was.enabled && !is.enabled && left_out.row_security.contains(&was.table);
+    if !is_off && !was.policies.iter().any(is_gone) {
+        return Cow::Borrowed(was);
+    }
+    let mut was = was.clone();
+    was.enabled &= !is_off;
+    let policies = std::mem::take(&mut was.policies);
+    was.policies = policies.into_iter().filter(|policy| !is_gone(policy)).collect();
+    Cow::Owned(was)
 }
 
 fn policies_in_words(number: u64) -> String {

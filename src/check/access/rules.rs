@@ -6,8 +6,10 @@ use serde::Deserialize;
 
 use super::code;
 use super::found::error;
+use crate::format::pg_custom::UnrestoredAccess;
 use crate::model::code::Code;
 use crate::model::human;
+use crate::model::manifest::object_name;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 use crate::target::postgres::privileges::{Privilege, Privileges, Question, Tried};
@@ -89,16 +91,45 @@ impl Rule {
         human::one_line(&self.role, 80)
     }
 
-    /// Judges what the server answered.
-    pub fn judge(&self, answered: &Privileges) -> Judgement {
+    /// Judges what the server answered. Of a table whose privileges are left out, only that a role may do too much is known:
+    /// what it may not do here, it could do in the source. Without the privileges of its schema nobody may use it.
+    pub fn judge(&self, answered: &Privileges, left_out: &UnrestoredAccess) -> Judgement {
+        let mut findings = match self.judge_all(answered) {
+            Judgement::Judged(findings) if answered.role_exists => findings,
+            judgement => return judgement,
+        };
+        let TableName { schema, table } = &self.table;
+        let before = findings.len();
+        let is_known = if left_out.concerns_table(schema, table) {
+            findings.retain(|finding| finding.code == code::PRIVILEGE_EXCESS);
+            !findings.is_empty()
+        } else if left_out.lacks_privileges("schema", &object_name("schema", schema, "", "")) {
+            findings.retain(|finding| finding.code != code::PRIVILEGE_MISSING);
+            !findings.is_empty() || before == 0
+        } else {
+            true
+        };
+        if is_known {
+            return Judgement::Judged(findings);
+        }
+        Judgement::Aside(
+            "`ignore` or `ignore_extensions` leaves out who may do what with the table".to_owned(),
+        )
+    }
+
+    fn judge_all(&self, answered: &Privileges) -> Judgement {
         let (subject, role) = (self.subject(), self.role());
         let absent = |what: String| {
             let actual = format!("{what} is not there");
             error(code::RULE_SUBJECT_ABSENT, &subject, &what, actual)
         };
         if !answered.role_exists {
-            let what = format!("the role {role}");
-            return Judgement { absent_role: self.if_role_exists, findings: vec![absent(what)] };
+            let absent = absent(format!("the role {role}"));
+            return if self.if_role_exists {
+                Judgement::Aside(absent.actual)
+            } else {
+                Judgement::Judged(vec![absent])
+            };
         }
         let mut findings = Vec::new();
         if !answered.table_exists {
@@ -112,7 +143,7 @@ impl Rule {
             let excess = self.may_not.iter().flat_map(|privilege| self.may_do_too_much(*privilege, answered));
             findings.extend(excess);
         }
-        Judgement { absent_role: false, findings }
+        Judgement::Judged(findings)
     }
 
     fn may_do(&self, privilege: Privilege, answered: &Privileges) -> Vec<Finding> {
@@ -169,9 +200,10 @@ impl Rule {
 }
 
 /// What judging a rule came to.
-pub struct Judgement {
-    /// Whether it is left aside because the role is not there.
-    pub absent_role: bool,
-    /// What was found.
-    pub findings: Vec<Finding>,
+#[derive(Debug)]
+pub enum Judgement {
+    /// It was judged, and this was found.
+    Judged(Vec<Finding>),
+    /// It was not judged, for this reason.
+    Aside(String),
 }

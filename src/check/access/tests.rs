@@ -1,7 +1,9 @@
+mod leaving_out;
 mod source_roles;
 mod template_rules;
 
 use super::*;
+use crate::format::pg_custom::UnrestoredAccess;
 use crate::model::manifest::{
     DefaultPrivileges, Grant, Grantee, LargeObjects, ObjectGroup, Policy, RowSecurity,
 };
@@ -74,8 +76,18 @@ fn found(change: impl Fn(&mut Access)) -> Vec<(&'static str, String)> {
 }
 
 fn between(source: &Access, restored: &Access) -> Vec<(&'static str, String)> {
-    let judged = judge::database(&"shop".parse().unwrap(), source, restored, false);
+    told(source, restored, &UnrestoredAccess::default())
+}
+
+/// The codes and subjects of what is found if the template leaves something out.
+fn told(source: &Access, restored: &Access, left_out: &UnrestoredAccess) -> Vec<(&'static str, String)> {
+    let judged = judged(source, restored, left_out, false);
     judged.findings.into_iter().map(|finding| (finding.code.as_str(), finding.subject)).collect()
+}
+
+fn judged(source: &Access, restored: &Access, left_out: &UnrestoredAccess, has_own_sql: bool) -> Judged {
+    let database = &"shop".parse().unwrap();
+    judge::database(&Sides { database, source, restored, left_out, has_own_sql })
 }
 
 fn one(code: &'static str, subject: &str) -> Vec<(&'static str, String)> {
@@ -85,7 +97,7 @@ fn one(code: &'static str, subject: &str) -> Vec<(&'static str, String)> {
 #[test]
 fn what_is_as_in_the_source_holds() {
     assert_eq!(found(|_| {}), []);
-    let judged = judge::database(&"shop".parse().unwrap(), &sound(), &sound(), false);
+    let judged = judged(&sound(), &sound(), &UnrestoredAccess::default(), false);
     assert_eq!(
         judged.same, 7,
         "the database, three objects, large objects, default privileges, a table's policies"
@@ -161,7 +173,7 @@ fn an_object_that_the_source_did_not_have_is_an_error_unless_the_template_may_ha
     let mut restored = sound();
     restored.objects.push(object("function", "public.become_admin()", Some("boss"), &[]));
     for (has_own_sql, severity) in [(false, Severity::Error), (true, Severity::Warning)] {
-        let judged = judge::database(&"shop".parse().unwrap(), &sound(), &restored, has_own_sql);
+        let judged = judged(&sound(), &restored, &UnrestoredAccess::default(), has_own_sql);
         let finding = &judged.findings[0];
         assert_eq!((judged.findings.len(), finding.code.as_str()), (1, "object_added"));
         assert_eq!((&*finding.subject, finding.severity), ("shop.public.become_admin()", severity));

@@ -4,6 +4,8 @@
 //! All by the archive's own dependencies. `pg_dump` names for each entry those that it needs, and looks through what is in
 //! no archive, such as the members of an extension (`findDumpableDependencies`).
 
+mod access;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::entry::Entry;
@@ -11,6 +13,9 @@ use super::sql;
 use super::toc::{QualifiedName, Toc};
 use crate::model::entry_rule::EntryRule;
 use crate::model::human::one_line;
+#[cfg(test)]
+pub use access::testing;
+pub use access::{UnrestoredAccess, UnrestoredLargeObjects};
 
 /// Entries that say how the archive is to be read, or of what database it is: they are no objects in it.
 const SPECIAL: [&str; 5] = ["ENCODING", "STDSTRINGS", "SEARCHPATH", "DATABASE", "DATABASE PROPERTIES"];
@@ -55,6 +60,8 @@ pub struct LeftOut {
     pub sequences: BTreeSet<QualifiedName>,
     /// Extensions that are not restored.
     pub extensions: BTreeSet<String>,
+    /// Owners, privileges and policies that are not restored.
+    pub access: UnrestoredAccess,
 }
 
 impl LeftOut {
@@ -332,7 +339,9 @@ impl<'a> Picked<'a> {
                 _ => false,
             };
         }
-        left_out.partial_publications = self.toc.partial_publications(&left_out.ids());
+        let ids = left_out.ids();
+        left_out.partial_publications = self.toc.partial_publications(&ids);
+        left_out.access = UnrestoredAccess::of(self.toc, &ids);
         left_out.without_rows.retain(|name| !left_out.relations.contains(name));
         let names = lacking.iter().filter_map(|id| self.by_id.get(id).map(|entry| QualifiedName::of(entry)));
         left_out.partial = names.filter(|name| !left_out.relations.contains(name)).collect();

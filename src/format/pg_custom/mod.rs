@@ -52,6 +52,9 @@ mod tests;
 mod toc;
 mod version;
 
+#[cfg(test)]
+pub use left_out::testing;
+
 pub use self::{
     access::{DatabaseGrant, NamedRoles},
     database::{DatabaseLocale, DatabaseSetting, LocaleProvider},
@@ -60,7 +63,7 @@ pub use self::{
     failure::{newer_than_image, too_large},
     guess::Guess,
     header::{Compression, Header},
-    left_out::{LeftOut, LeftOutEntry},
+    left_out::{LeftOut, LeftOutEntry, UnrestoredAccess, UnrestoredLargeObjects},
     line_feeds::LineFeeds,
     needs::Collation,
     objects::{ListedObject, Promised},

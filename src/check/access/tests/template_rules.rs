@@ -1,6 +1,7 @@
 //! Rules of a template.
 
 use super::*;
+use crate::format::pg_custom::testing;
 use crate::target::postgres::privileges::{Held, Privileges, Tried};
 
 pub(super) fn rule(may: &[Privilege], may_not: &[Privilege]) -> Rule {
@@ -27,7 +28,17 @@ fn answered(privilege: Privilege, held: Held) -> Privileges {
 }
 
 fn codes(rule: &Rule, answered: &Privileges) -> Vec<&'static str> {
-    rule.judge(answered).findings.into_iter().map(|finding| finding.code.as_str()).collect()
+    without(rule, answered, &UnrestoredAccess::default()).expect("it is judged")
+}
+
+/// The codes of what is found if the template leaves something out; none if the rule is left aside.
+fn without(rule: &Rule, answered: &Privileges, left_out: &UnrestoredAccess) -> Option<Vec<&'static str>> {
+    match rule.judge(answered, left_out) {
+        Judgement::Judged(findings) => {
+            Some(findings.into_iter().map(|finding| finding.code.as_str()).collect())
+        }
+        Judgement::Aside(_) => None,
+    }
 }
 
 fn yes() -> Held {
@@ -67,7 +78,12 @@ fn a_rule_about_what_is_not_there_fails_unless_the_role_may_be_absent() {
     let mut may = rule(&[Privilege::Select], &[]);
     let nobody = Privileges { table_exists: true, ..Privileges::default() };
     assert_eq!(codes(&may, &nobody), ["rule_subject_absent"]);
-    assert!(!may.judge(&nobody).absent_role);
+    let of_its_table = testing::without(&[("ACL", Some("public"), "TABLE t")]);
+    assert_eq!(
+        without(&may, &nobody, &of_its_table),
+        Some(vec!["rule_subject_absent"]),
+        "the role is no table"
+    );
     may.if_role_exists = true;
     assert!(may.judge(&nobody).absent_role);
     let nothing = Privileges { role_exists: true, ..Privileges::default() };
@@ -82,6 +98,34 @@ fn rules_that_make_no_sense_are_refused() {
         let mut rule = rule(&[Privilege::Select], &[Privilege::Delete]);
         change(&mut rule);
         rule.validate().is_err()
+#[test]
+fn a_rule_about_what_is_left_out_is_not_judged_unless_the_role_may_too_much() {
+    let (may, may_not) = (rule(&[Privilege::Select], &[]), rule(&[], &[Privilege::Select]));
+    let (held, lacking) = (answered(Privilege::Select, yes()), answered(Privilege::Select, Held::default()));
+    let public = Some("public");
+    for left_out in [
+        testing::without(&[("ACL", public, "TABLE t")]),
+        testing::without(&[("ACL", public, "COLUMN t.id")]),
+        testing::without(&[("TABLE", public, "t")]),
+    ] {
+        assert_eq!(without(&may, &lacking, &left_out), None);
+        assert_eq!(without(&may, &held, &left_out), None);
+        assert_eq!(without(&may_not, &lacking, &left_out), None, "it might in the source");
+        assert_eq!(without(&may_not, &held, &left_out), Some(vec!["privilege_excess"]));
+        let nowhere = Privileges { table_exists: false, ..lacking.clone() };
+        assert_eq!(without(&may, &nowhere, &left_out), None);
+    }
+    let of_another = testing::without(&[("ACL", public, "TABLE u"), ("ACL", None, "SCHEMA other")]);
+    assert_eq!(without(&may, &lacking, &of_another), Some(vec!["privilege_missing"]));
+    assert_eq!(without(&may_not, &lacking, &of_another), Some(vec![]));
+    let of_the_schema = testing::without(&[("ACL", None, "SCHEMA public")]);
+    let shut = Privileges { may_use_schema: false, ..held.clone() };
+    assert_eq!(without(&may, &shut, &of_the_schema), None);
+    assert_eq!(without(&may, &held, &of_the_schema), Some(vec![]));
+    assert_eq!(without(&may_not, &lacking, &of_the_schema), Some(vec![]));
+    assert_eq!(without(&may_not, &shut, &of_the_schema), Some(vec!["privilege_excess"]));
+}
+
     };
     assert!(!refused(|_| {}));
     assert!(refused(|rule| (rule.may, rule.may_not) = Default::default()));
