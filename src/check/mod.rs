@@ -35,6 +35,6 @@ pub use entry::{Check, Entry};
 pub use findings::{FINDINGS_KEPT, Findings, NOTHING_VERIFIED, Outcome, Verified};
 pub use left_out::blame_the_template;
 pub use list::{CHECKS, Checks, DrillTemplate, load};
-pub use manifests::Manifests;
+pub use manifests::{Look, Manifests};
 pub use not_verified::{in_plain_words, looked_at_by_no_check};
 pub use stored_manifest::{StoredManifest, read_manifest};

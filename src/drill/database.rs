@@ -8,13 +8,14 @@ use tokio::time::Instant;
 use super::access::left_out_sentence;
 use super::fetch::{Arrived, Fetcher};
 use super::journal::Journal;
-use crate::check::DrillTemplate;
+use crate::check::{DrillTemplate, Look, Manifests};
 use crate::format::BackupContents;
 use crate::format::pg_custom::{LeftOut, NamedRoles, Promised};
 use crate::model::codes;
 use crate::model::event::{DatabaseEvent, Event};
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
+use crate::model::manifest::Recorded;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{MadeUpRole, RecoveryPoint, StageSeconds};
 use crate::plan::ignored;
@@ -81,6 +82,8 @@ pub struct DatabaseRestore {
     pub template: Arc<DrillTemplate>,
     /// The roles that are there, if owners and privileges are restored.
     pub roles: Option<Arc<RestoredRoles>>,
+    /// What backups found in the source.
+    pub manifests: Arc<Manifests>,
     /// Where events are recorded.
     pub journal: Journal,
 }
@@ -156,6 +159,9 @@ impl DatabaseRestore {
         made_room?;
         seconds.count = Some(counting);
         let BackupContents::PgCustom(toc) = &arrived.contents;
+        if self.roles.is_some() && !toc.holds_privileges() {
+            self.record_no_privileges().await;
+        }
         let promised = toc.promised(&left_out);
         Ok(Some(RestoredDatabase { contents, promised, point, seconds, missing_roles }))
     }
@@ -231,10 +237,6 @@ impl DatabaseRestore {
             while let Some(event) = reported.recv().await {
                 match event {
                     RestoreEvent::Warning(text) => self.warn(&text).await,
-                    RestoreEvent::NotVerified(text) => {
-                        let text = format!("{}: {text}", self.point.database);
-                        self.journal.record(Event::NotVerified(text)).await;
-                    }
                     RestoreEvent::RolesMadeUp(roles) => {
                         self.record_made_up(&roles).await;
                         came_to.missing_roles.extend(roles.needed);
@@ -257,6 +259,26 @@ impl DatabaseRestore {
             self.warn("after_restore has run: the evidence covers the rows as they are after it").await;
         }
         Ok(came_to)
+    }
+
+    /// A dump made with `--no-privileges` looks like one of a database in which nobody granted anything. That there was
+    /// nothing to grant, the manifest can show.
+    async fn record_no_privileges(&self) {
+        // What is wrong with a manifest is for the checks that need it.
+        let entry = match self.manifests.entry(&self.point.database, self.point.taken_at).await {
+            Ok(Look::Entry(entry)) => Some(entry),
+            _ => None,
+        };
+        let granted = match entry.as_ref().and_then(|entry| entry.database().access.as_ref()) {
+            Some(Recorded::Read(access)) => Some(access.grants_anything()),
+            _ => None,
+        };
+        let text = match granted {
+            Some(false) => return,
+            Some(true) => "the dump holds no privileges, and in the source some were granted",
+            None => "the dump holds no privileges: nothing was granted",
+        };
+        self.journal.record(Event::NotVerified(format!("{}: {text}", self.point.database))).await;
     }
 
     async fn record_made_up(&self, roles: &NamedRoles) {

@@ -48,7 +48,8 @@ pub async fn restore_and_check(
     let manifests = Arc::new(Manifests::new(store, identities, drill.template.key_pattern()?));
     let access = restore_roles(drill, plan, &manifests, target.first(), journal).await;
     let roles = access.restored;
-    let waiting = spawn_databases(drill, plan, target, jobs, roles.clone(), journal, &mut tasks);
+    let waiting =
+        spawn_databases(drill, plan, target, jobs, (roles.clone(), &manifests), journal, &mut tasks);
     let tools = Arc::new(check::Tools {
         servers: servers(drill, target, jobs),
         points: plan.recovery_set.clone(),
@@ -194,7 +195,7 @@ fn spawn_databases(
     plan: &DrillPlan,
     target: &RestoreTarget,
     jobs: usize,
-    roles: Option<Arc<RestoredRoles>>,
+    (roles, manifests): (Option<Arc<RestoredRoles>>, &Arc<Manifests>),
     journal: &Journal,
     tasks: &mut JoinSet<Option<Failure>>,
 ) -> Waiting {
@@ -227,6 +228,7 @@ fn spawn_databases(
             jobs,
             template: Arc::clone(&drill.template),
             roles: roles.clone().filter(|_| ready.server.name == target.first().name),
+            manifests: Arc::clone(manifests),
             journal: journal.clone(),
         };
         waiting.insert(name.clone(), progress);

@@ -21,9 +21,6 @@ pub const POSTGRES: TargetKind = TargetKind {
     restore: |restoration| restore(restoration).boxed(),
 };
 
-/// A dump made with `--no-privileges` looks like one of a database in which nobody granted anything.
-const NO_PRIVILEGES: &str = "the dump holds no privileges: nothing was granted";
-
 /// Has every role that the dump names on the server. Returns what `pg_restore` is to restore.
 async fn with_access(restoration: &Restoration<'_>, toc: &Toc, roles: &RestoredRoles) -> Result<Kept> {
     let Restoration { server, report, .. } = restoration;
@@ -32,9 +29,6 @@ async fn with_access(restoration: &Restoration<'_>, toc: &Toc, roles: &RestoredR
     if !names.is_empty() {
         server.create_roles(names).await?;
         report(RestoreEvent::RolesMadeUp(absent));
-    }
-    if !toc.holds_privileges() {
-        report(RestoreEvent::NotVerified(NO_PRIVILEGES.to_owned()));
     }
     let modules = server.absent_label_providers(toc.label_providers()).await?;
     if !modules.is_empty() {

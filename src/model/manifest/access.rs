@@ -180,6 +180,30 @@ fn part(name: &str) -> String {
 }
 
 impl Access {
+    /// Whether anything was granted or revoked in it, so that a dump of it holds privileges.
+    ///
+    /// The schema `public` comes with grants that a dump does not hold (`pg_init_privs`): they are in its record, since that
+    /// is beyond what any schema has.
+    pub fn grants_anything(&self) -> bool {
+        let initial: &[&str] = if self.major >= 15 { &["USAGE"] } else { &["CREATE", "USAGE"] };
+        let is_initial = |grants: &[Grant]| match grants {
+            [one] => {
+                one.to == Grantee::Public
+                    && one.revoked.is_empty()
+                    && one.privileges.iter().eq(initial.iter().copied())
+            }
+            _ => false,
+        };
+        let is_public = |group: &ObjectGroup| group.kind == "schema" && group.objects == ["public"];
+        !self.grants.is_empty()
+            || !self.default_privileges.is_empty()
+            || self.large_objects.iter().any(|some| !some.grants.is_empty())
+            || self
+                .objects
+                .iter()
+                .any(|group| !(group.grants.is_empty() || is_public(group) && is_initial(&group.grants)))
+    }
+
     /// The same with everything in the one order that there is, and objects alike together.
     #[must_use]
     pub fn canonical(mut self) -> Self {
@@ -224,6 +248,18 @@ mod tests {
     }
 
     #[test]
+    fn names_are_never_taken_for_each_other() {
+        let of = |schema, name| object_name("table", schema, name, "");
+        assert_eq!(of("public", "audit_logs"), "public.audit_logs");
+        assert_ne!(of("a.b", "c"), of("a", "b.c"));
+        assert_ne!(of("a", "b\".\"c"), of("a\".\"b", "c"));
+        assert_eq!(object_name("function", "a", "f", "(integer,text)"), "a.f(integer,text)");
+        assert_eq!(object_name("column", "a", "t", "c"), "a.t.c");
+        assert_eq!(object_name("schema", "a", "", ""), "a");
+        assert_eq!(object_name("language", "", "plv8", ""), "plv8");
+    }
+
+    #[test]
     fn objects_alike_are_written_once() {
         let read = |objects| Access { objects, ..Access::default() }.canonical();
         let one = read(vec![
@@ -237,6 +273,46 @@ mod tests {
     }
 
     #[test]
+    fn what_every_schema_public_has_was_granted_by_nobody() {
+        let public = |privileges: &[&str]| ObjectGroup {
+            kind: "schema".to_owned(),
+            owner: Some("pg_database_owner".to_owned()),
+            made_by: None,
+            grants: vec![Grant {
+                to: Grantee::Public,
+                privileges: privileges.iter().map(|name| (*name).to_owned()).collect(),
+                revoked: BTreeSet::new(),
+            }],
+            objects: vec!["public".to_owned()],
+        };
+        let plain = ObjectGroup { grants: Vec::new(), ..group("table", "a", &["s.t"]) };
+        let with = |major, more: Vec<ObjectGroup>| Access {
+            major,
+            objects: [vec![plain.clone()], more].concat(),
+            ..Access::default()
+        };
+        assert!(!with(17, vec![public(&["USAGE"])]).grants_anything());
+        assert!(!with(14, vec![public(&["USAGE", "CREATE"])]).grants_anything());
+        assert!(with(17, vec![public(&["USAGE", "CREATE"])]).grants_anything());
+        assert!(with(14, vec![public(&["USAGE"])]).grants_anything());
+        let other = ObjectGroup { objects: vec!["s".to_owned()], ..public(&["USAGE"]) };
+        assert!(with(17, vec![other]).grants_anything());
+        let table = with(17, vec![group("table", "a", &["s.u"])]);
+        assert!(table.grants_anything());
+        let grants = table.objects[1].grants.clone();
+        let large = vec![LargeObjects { owner: None, grants: grants.clone(), count: 1 }];
+        assert!(Access { large_objects: large, ..with(17, vec![]) }.grants_anything());
+        assert!(Access { grants, ..with(17, vec![]) }.grants_anything());
+        let later = DefaultPrivileges {
+            role: "a".to_owned(),
+            schema: None,
+            kind: "tables".to_owned(),
+            grants: vec![],
+        };
+        assert!(Access { default_privileges: vec![later], ..with(17, vec![]) }.grants_anything());
+    }
+
+    #[test]
     fn five_thousand_tables_alike_take_little_room() {
         let names: Vec<String> = (0..5000).map(|number| format!("tenants.table_{number:04}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -247,18 +323,6 @@ mod tests {
 
     #[test]
     fn a_record_is_read_as_it_was_written() {
-    #[test]
-    fn names_are_never_taken_for_each_other() {
-        let of = |schema, name| object_name("table", schema, name, "");
-        assert_eq!(of("public", "audit_logs"), "public.audit_logs");
-        assert_ne!(of("a.b", "c"), of("a", "b.c"));
-        assert_ne!(of("a", "b\".\"c"), of("a\".\"b", "c"));
-        assert_eq!(object_name("function", "a", "f", "(integer,text)"), "a.f(integer,text)");
-        assert_eq!(object_name("column", "a", "t", "c"), "a.t.c");
-        assert_eq!(object_name("schema", "a", "", ""), "a");
-        assert_eq!(object_name("language", "", "plv8", ""), "plv8");
-    }
-
         let access = Access {
             major: 17,
             objects: vec![group("table", "a", &["s.t"])],
