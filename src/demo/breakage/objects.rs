@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::layer::{self, Identities, Recipients, generate_key};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
+use crate::model::manifest::Manifest;
 
 /// A change of objects in the store.
 #[derive(Debug, Clone, Copy)]
@@ -31,9 +32,16 @@ pub enum ObjectChange {
     Swap(&'static str, &'static str),
     /// A role is taken out of the globals, and the manifest that has their hash is removed.
     LoseRole(&'static str),
+    /// A membership is taken out of the globals, and the manifest does not name them, as if another job had written them.
+    LoseMembership {
+        /// The role.
+        role: &'static str,
+        /// Its member.
+        member: &'static str,
+    },
 }
 
-/// Changes objects in a directory that an S3 server serves as a bucket's prefix. Returns the keys' last parts.
+/// Changes objects in a directory that an S3 server serves as a bucket's prefix. Returns what was hit.
 ///
 /// # Errors
 /// `demo_break_failed` if an object cannot be read, opened or written.
@@ -43,8 +51,21 @@ pub fn apply(
     identities: &Identities,
     recipients: &Recipients,
 ) -> Result<String> {
-    if let ObjectChange::LoseRole(role) = change {
-        return lose_role(role, directory, identities, recipients);
+    match change {
+        ObjectChange::LoseRole(role) => {
+            rewrite_globals(directory, identities, recipients, &|line| {
+                !line.contains(&format!("ROLE {role}"))
+            })?;
+            fs::remove_file(newest(directory, "manifest")?).map_err(|error| failed(&error))?;
+            return Ok(role.to_owned());
+        }
+        ObjectChange::LoseMembership { role, member } => {
+            let grant = format!("GRANT {role} TO {member}");
+            rewrite_globals(directory, identities, recipients, &|line| !line.starts_with(&grant))?;
+            unname_globals(directory, identities, recipients)?;
+            return Ok(format!("role {member}"));
+        }
+        _ => {}
     }
     let (ObjectChange::Truncate(database)
     | ObjectChange::FlipBit(database)
@@ -55,7 +76,8 @@ pub fn apply(
     | ObjectChange::Terminal(database)
     | ObjectChange::OtherKey(database)
     | ObjectChange::Swap(database, _)
-    | ObjectChange::LoseRole(database)) = change;
+    | ObjectChange::LoseRole(database)
+    | ObjectChange::LoseMembership { role: database, .. }) = change;
     let path = newest(directory, database)?;
     let object = fs::read(&path).map_err(|error| failed(&error))?;
     let changed = match change {
@@ -85,28 +107,40 @@ pub fn apply(
             fs::remove_file(&path).map_err(|error| failed(&error))?;
             return Ok(database.to_owned());
         }
-        ObjectChange::LoseRole(_) => unreachable!("it is no database's object"),
+        ObjectChange::LoseRole(_) | ObjectChange::LoseMembership { .. } => {
+            unreachable!("they are of no database")
+        }
     };
     fs::write(&path, changed).map_err(|error| failed(&error))?;
     Ok(database.to_owned())
 }
 
-fn lose_role(
-    role: &str,
+/// Writes the globals anew, with the lines that are kept.
+fn rewrite_globals(
     directory: &Path,
     identities: &Identities,
     recipients: &Recipients,
-) -> Result<String> {
+    is_kept: &dyn Fn(&str) -> bool,
+) -> Result<()> {
     let path = newest(directory, "globals")?;
     let object = fs::read(&path).map_err(|error| failed(&error))?;
     let file = layer::open_whole("the globals", &object, identities)?;
-    let statement = format!("ROLE {role}");
     let lines = String::from_utf8_lossy(&file);
-    let left: String =
-        lines.lines().filter(|line| !line.contains(&statement)).map(|line| format!("{line}\n")).collect();
-    fs::write(&path, layer::seal_whole(left.as_bytes(), recipients)?).map_err(|error| failed(&error))?;
-    fs::remove_file(newest(directory, "manifest")?).map_err(|error| failed(&error))?;
-    Ok(role.to_owned())
+    let kept: String = lines.lines().filter(|line| is_kept(line)).map(|line| format!("{line}\n")).collect();
+    if kept.len() == file.len() {
+        return Err(failed(&io::Error::from(io::ErrorKind::NotFound)));
+    }
+    fs::write(&path, layer::seal_whole(kept.as_bytes(), recipients)?).map_err(|error| failed(&error))
+}
+
+/// Writes the manifest anew, without the globals.
+fn unname_globals(directory: &Path, identities: &Identities, recipients: &Recipients) -> Result<()> {
+    let path = newest(directory, "manifest")?;
+    let object = fs::read(&path).map_err(|error| failed(&error))?;
+    let file = layer::open_whole("the manifest", &object, identities)?;
+    let manifest = Manifest::parse(&file).map_err(|error| failed(&io::Error::other(error.to_string())))?;
+    let manifest = Manifest { globals: None, ..manifest };
+    fs::write(&path, layer::seal_whole(&manifest.to_json(), recipients)?).map_err(|error| failed(&error))
 }
 
 /// One bit in the middle, behind the header, is inverted.

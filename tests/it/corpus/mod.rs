@@ -8,7 +8,7 @@ mod source;
 
 use std::collections::{BTreeSet, HashSet};
 
-use restore_drill::demo::breakage::{Breakage, Expect, How, all, objects};
+use restore_drill::demo::breakage::{Breakage, Edit, Expect, How, ObjectChange, all, objects};
 use restore_drill::layer::{Identities, Recipients};
 use serde_json::Value;
 use source::Backup;
@@ -91,15 +91,23 @@ corpus! {
     other_key "other-key"
     wrong_database "wrong-database"
     lost_role "lost-role"
-    lost_grant "lost-grant"
-    extra_grant "extra-grant"
-    lost_policy "lost-policy"
-    changed_owner "changed-owner"
 }
+
+/// Kinds that do not hide each other: one drill shows them all.
+const TOGETHER: [&str; 7] = [
+    "lost-grant",
+    "extra-grant",
+    "lost-policy",
+    "row-security-off",
+    "changed-owner",
+    "lost-default-privileges",
+    "lost-membership",
+];
 
 #[test]
 fn every_kind_is_drilled() {
-    let tested: BTreeSet<&str> = KINDS.iter().copied().collect();
+    let tested: BTreeSet<&str> = KINDS.iter().chain(&TOGETHER).copied().collect();
+    assert_eq!(tested.len(), KINDS.len() + TOGETHER.len(), "each is drilled once");
     let known: BTreeSet<&str> = all().map(|breakage| breakage.name).collect();
     assert_eq!(tested, known);
 }
@@ -147,7 +155,10 @@ fn broken(world: &mut World, breakage: &Breakage) -> (Outcome, String) {
     }
     let (backup, mut hit) = match &breakage.how {
         How::Source(edits) => Backup::of_edited(edits),
-        How::Dump(edit) => Backup::with_another_dump(edit),
+        How::Dump(edit) => {
+            let (backup, mut hits) = Backup::with_other_dumps(&[edit]);
+            (backup, hits.swap_remove(0))
+        }
         How::Objects(_) => (Backup::sound(), String::new()),
         How::Data(_) | How::Aged { .. } | How::Later(_) | How::WithoutPostData(_) => {
             panic!("{} is for the demo", breakage.name)
@@ -155,10 +166,7 @@ fn broken(world: &mut World, breakage: &Breakage) -> (Outcome, String) {
     };
     put(world, &backup);
     if let How::Objects(change) = breakage.how {
-        let identities = Identities::load(&world.template.identities).expect("it is a key");
-        let recipients = Recipients::parse(std::slice::from_ref(&backup.recipient)).expect("it is one");
-        let points = world.path("s3").join(BUCKET).join(PREFIX);
-        hit = objects::apply(change, &points, &identities, &recipients).expect("it can be changed");
+        hit = changed(world, &backup, change);
     }
     let mut arguments = vec!["run", "-t", "./aegis.toml"];
     let only = databases(breakage).join(",");
@@ -181,6 +189,14 @@ fn databases(breakage: &Breakage) -> Vec<&'static str> {
     let both = if reconciled { ["acp_audit", "acp_usage"].as_slice() } else { &[] };
     let all: BTreeSet<&str> = edited.chain(both.iter().copied()).collect();
     all.into_iter().collect()
+}
+
+/// Changes objects of the backup that is in the world's store. Returns what was hit.
+fn changed(world: &World, backup: &Backup, change: ObjectChange) -> String {
+    let identities = Identities::load(&world.template.identities).expect("it is a key");
+    let recipients = Recipients::parse(std::slice::from_ref(&backup.recipient)).expect("it is one");
+    let points = world.path("s3").join(BUCKET).join(PREFIX);
+    objects::apply(change, &points, &identities, &recipients).expect("it can be changed")
 }
 
 /// Puts a backup of a minute ago into the world's store, and a template that drills it.
@@ -242,6 +258,48 @@ fn drill(kind: &str) {
             only_these_fail(&outcome, &[]);
         }
     }
+}
+
+/// The check `access` finds what each kind breaks, by its code and its subject, and nothing else.
+#[test]
+fn access_that_changed_in_many_ways_fails_for_each_of_them() {
+    let kinds = TOGETHER.map(|kind| Breakage::named(kind).expect("a kind"));
+    let edited: Vec<(&Breakage, &Edit)> = kinds
+        .iter()
+        .filter_map(|kind| match &kind.how {
+            How::Dump(edit) => Some((*kind, edit)),
+            _ => None,
+        })
+        .collect();
+    let mut world = World::new("corpus-access");
+    let edits: Vec<&Edit> = edited.iter().map(|(_, edit)| *edit).collect();
+    let (backup, hits) = Backup::with_other_dumps(&edits);
+    put(&mut world, &backup);
+    let mut hit: Vec<(&Breakage, String)> = edited.iter().map(|(kind, _)| *kind).zip(hits).collect();
+    for kind in kinds {
+        if let How::Objects(change) = kind.how {
+            hit.push((kind, changed(&world, &backup, change)));
+        }
+    }
+    assert_eq!(hit.len(), TOGETHER.len());
+    let mut expected = BTreeSet::new();
+    for (kind, subject) in &hit {
+        let Expect::Findings(of_kind) = kind.expect else { panic!("{} has findings", kind.name) };
+        let of_access = of_kind.iter().filter(|(check, _)| *check == "access");
+        expected.extend(of_access.map(|(_, code)| ((*code).to_owned(), subject.clone())));
+    }
+
+    let outcome = world.run(&["run", "-t", "./aegis.toml"]);
+    outcome.failed(1, &failure_code(&outcome));
+    only_these_fail(&outcome, &["access", "source"]);
+    let text = |finding: &Value, key: &str| finding[key].as_str().expect("text").to_owned();
+    let errors = |check| {
+        let all = findings(&outcome, check).filter(|finding| finding["severity"] == "error");
+        all.map(|finding| (text(finding, "code"), text(finding, "subject"))).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(errors("access"), expected, "{outcome}");
+    let replaced = ["acp_api", "acp_audit"].map(|name| ("dump_replaced".to_owned(), name.to_owned()));
+    assert_eq!(errors("source"), replaced.into(), "{outcome}");
 }
 
 fn failure_code(outcome: &Outcome) -> String {

@@ -1,7 +1,7 @@
 //! The source of the corpus: one server for all kinds, filled and backed up once. What a kind edits is a copy of one
 //! database, and only that is dumped again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -60,7 +60,7 @@ impl Backup {
     /// One of a source that was edited so, and what was hit.
     pub fn of_edited(edits: &[Edit]) -> (Self, String) {
         shared(|shared| {
-            let (changed, hit) = shared.edited(edits);
+            let (changed, mut hits) = shared.edited(&edits.iter().collect::<Vec<_>>());
             let mut backup = shared.sound.clone();
             backup.objects.extend(changed.objects);
             backup.globals = changed.globals;
@@ -69,17 +69,17 @@ impl Backup {
                 let sound = backup.manifest.databases.iter_mut().find(|sound| sound.name == database.name);
                 *sound.expect("all are in it") = database;
             }
-            (backup, hit)
+            (backup, hits.swap_remove(0))
         })
     }
 
-    /// A sound one in which the dump of the edited database was replaced by another, and what was hit.
-    pub fn with_another_dump(edit: &Edit) -> (Self, String) {
+    /// A sound one in which the dumps of the edited databases were replaced by others, and what each edit hit.
+    pub fn with_other_dumps(edits: &[&Edit]) -> (Self, Vec<String>) {
         shared(|shared| {
-            let (changed, hit) = shared.edited(std::slice::from_ref(edit));
+            let (changed, hits) = shared.edited(edits);
             let mut backup = shared.sound.clone();
             backup.objects.extend(changed.objects);
-            (backup, hit)
+            (backup, hits)
         })
     }
 
@@ -193,11 +193,10 @@ impl Shared {
         docker_with(&[&psql[..2], &[&password], &psql[2..]].concat(), sql.as_bytes());
     }
 
-    /// Makes the databases anew, edits and dumps them. Returns what was hit first.
-    fn edited(&self, edits: &[Edit]) -> (Changed, String) {
-        let mut hit = None;
-        for edit in edits {
-            let name = edit.database;
+    /// Makes the databases anew, edits and dumps them. Returns what each edit hit.
+    fn edited(&self, edits: &[&Edit]) -> (Changed, Vec<String>) {
+        let databases: BTreeSet<DatabaseName> = edits.iter().map(|edit| edit.database()).collect();
+        for name in &databases {
             self.sql(&format!(
                 "DROP DATABASE IF EXISTS {name} WITH (FORCE); CREATE DATABASE {name} TEMPLATE sound_{name};
                  UPDATE pg_database copy SET datdba = sound.datdba, datacl = sound.datacl FROM pg_database sound
@@ -206,11 +205,10 @@ impl Shared {
                      FROM pg_database copy, pg_database sound JOIN pg_db_role_setting s ON s.setdatabase = sound.oid
                      WHERE copy.datname = '{name}' AND sound.datname = 'sound_{name}';"
             ));
-            let text = RUNTIME.block_on(self.source.edit(edit)).expect("something is hit");
-            hit.get_or_insert(text);
         }
-        let changed = self.back_up(edits.iter().map(Edit::database).collect());
-        (changed, hit.expect("there is an edit"))
+        let edit = |edit: &&Edit| RUNTIME.block_on(self.source.edit(edit)).expect("something is hit");
+        let hits = edits.iter().map(edit).collect();
+        (self.back_up(databases.into_iter().collect()), hits)
     }
 
     /// Backs these databases up, and moves the objects out of the store.

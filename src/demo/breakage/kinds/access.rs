@@ -27,27 +27,36 @@ pub(super) static KINDS: &[Breakage] = &[
     },
     Breakage {
         name: "lost-policy",
-        about: "a dump is replaced by one in which a policy is gone, row security is off, and everybody reads every tenant",
-        how: Dump(api(
-            "DROP POLICY api_requests_own_tenant ON api_requests;
-             ALTER TABLE api_requests DISABLE ROW LEVEL SECURITY;
-             SELECT 'acp_api.public.api_requests'",
-        )),
-        expect: Findings(&[("access", "policy_missing"), ("access", "row_security_off"), ("source", "dump_replaced")]),
+        about: "a dump is replaced by one in which a policy is gone: the application reads no row any more",
+        how: Dump(api("DROP POLICY api_requests_own_tenant ON api_requests; SELECT 'acp_api.public.api_requests'")),
+        expect: Findings(&[("access", "policy_missing"), ("source", "dump_replaced")]),
+    },
+    Breakage {
+        name: "row-security-off",
+        about: "a dump is replaced by one in which row security is off, and the application reads every tenant's rows",
+        how: Dump(api("ALTER TABLE api_requests DISABLE ROW LEVEL SECURITY; SELECT 'acp_api.public.api_requests'")),
+        expect: Findings(&[("access", "row_security_off"), ("source", "dump_replaced")]),
     },
     Breakage {
         name: "changed-owner",
-        about: "a dump is replaced by one in which a table has another owner, and tables made later are for nobody",
+        about: "a dump is replaced by one in which a table has another owner",
+        how: Dump(api("ALTER TABLE webhooks OWNER TO postgres; SELECT 'acp_api.public.webhooks'")),
+        expect: Findings(&[("access", "owner_differs"), ("source", "dump_replaced")]),
+    },
+    Breakage {
+        name: "lost-default-privileges",
+        about: "a dump is replaced by one after which nobody may read tables that are made later",
         how: Dump(api(
-            "ALTER TABLE webhooks OWNER TO postgres;
-             ALTER DEFAULT PRIVILEGES FOR ROLE aegis_owner IN SCHEMA public REVOKE SELECT ON TABLES FROM aegis_readers;
-             SELECT 'acp_api.public.webhooks'",
+            "ALTER DEFAULT PRIVILEGES FOR ROLE aegis_owner IN SCHEMA public REVOKE SELECT ON TABLES FROM aegis_readers;
+             SELECT 'acp_api: default privileges of aegis_owner for tables in public'",
         )),
-        expect: Findings(&[
-            ("access", "owner_differs"),
-            ("access", "default_privileges_differ"),
-            ("source", "dump_replaced"),
-        ]),
+        expect: Findings(&[("access", "default_privileges_differ"), ("source", "dump_replaced")]),
+    },
+    Breakage {
+        name: "lost-membership",
+        about: "another job wrote the globals, in which the application is not in the group that may read",
+        how: Objects(ObjectChange::LoseMembership { role: "aegis_readers", member: "aegis_app" }),
+        expect: Findings(&[("access", "membership_missing")]),
     },
 ];
 
