@@ -12,6 +12,7 @@ CREATE ROLE owner_a CREATEDB;
 CREATE ROLE readers;
 CREATE ROLE admins CREATEROLE;
 CREATE ROLE app LOGIN NOINHERIT CONNECTION LIMIT 5;
+CREATE ROLE runner IN ROLE pg_execute_server_program;
 CREATE ROLE maker CREATEROLE;
 SET ROLE maker;
 CREATE ROLE made;
@@ -135,6 +136,8 @@ fn what_a_source_says_of_access_is_recorded_and_is_the_same_after_a_restore() {
         if name == "access-17" {
             recorded_by_a_backup(&site, &rich);
             rules_are_asked_and_tried(&site);
+        } else {
+            whoever_makes_roles_can_have_any(&site);
         }
     }
 }
@@ -156,6 +159,23 @@ fn recorded_by_a_backup(site: &Site, rich: &Access) {
     assert_eq!(manifest.roles, Some(Recorded::Read(roles)));
 }
 
+/// Up to PostgreSQL 15, CREATEROLE is enough to grant a role to itself; also for who can become one that has it.
+fn whoever_makes_roles_can_have_any(site: &Site) {
+    for role in ["maker", "app"] {
+        let held = asked_as(role, site, "a.t", &[], &[Privilege::Delete]).of(Privilege::Delete);
+        assert_eq!((held.anywhere, held.tried), (false, Some(Tried::Refused)), "{role}");
+        for other in ["made", "owner_a"] {
+            assert!(held.as_another.iter().any(|name| name == other), "{role}: {:?}", held.as_another);
+        }
+        assert!(held.as_another.iter().all(|name| name != "postgres"), "no superuser: {:?}", held.as_another);
+        assert_eq!(held.as_owner.as_deref(), Some("owner_a"), "{role}");
+        assert_eq!(held.through_files.as_deref(), Some("pg_execute_server_program"), "{role}");
+    }
+    // A group that makes no roles stays what it is.
+    let readers = asked_as("readers", site, "a.t", &[], &[Privilege::Delete]).of(Privilege::Delete);
+    assert_eq!((readers.as_another, readers.as_owner, readers.through_files), (vec![], None, None));
+}
+
 fn rules_are_asked_and_tried(site: &Site) {
     use Privilege::{Delete, Insert, Select, Truncate, Update};
     let table = asked(site, "a.t", &[], &[Select, Insert, Update, Delete]);
@@ -170,6 +190,16 @@ fn rules_are_asked_and_tried(site: &Site) {
     let maker = asked_as("maker", site, "a.t", &[], &[Delete]);
     assert_eq!(maker.of(Delete).tried, Some(Tried::Refused));
     assert_eq!(maker.of(Delete).as_another, ["made"], "it may grant the role to itself");
+    assert_eq!((maker.of(Delete).as_owner, maker.of(Delete).through_files), (None, None));
+    let owner = asked_as("owner_a", site, "a.part1", &[], &[Delete]).of(Delete);
+    assert_eq!(
+        (owner.anywhere, owner.as_owner.as_deref()),
+        (false, Some("owner_a")),
+        "it may grant it to itself"
+    );
+    let runner = asked_as("runner", site, "a.t", &[], &[Delete]).of(Delete);
+    assert_eq!((runner.as_another, runner.as_owner), (vec![], None));
+    assert_eq!(runner.through_files.as_deref(), Some("pg_execute_server_program"));
     let column = asked(site, "a.t", &["secret"], &[Select, Update]);
     assert_eq!(column.of(Select).tried, Some(Tried::Done));
     assert_eq!(column.of(Update).tried, Some(Tried::Refused));

@@ -12,7 +12,7 @@ use crate::model::human;
 use crate::model::manifest::object_name;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
-use crate::target::postgres::privileges::{Privilege, Privileges, Question, Tried};
+use crate::target::postgres::privileges::{Held, Privilege, Privileges, Question, Tried};
 use crate::template::TableName;
 
 /// What a role may and may not do with a table.
@@ -168,11 +168,37 @@ impl Rule {
         } else if matches!(held.tried, Some(Tried::Done)) {
             Some(format!("{role} may {privilege}: the server did it"))
         } else {
-            let through = held.as_another.first().map(|name| human::one_line(name, 80));
-            through.map(|through| format!("{role} may {privilege} as {through}, which it can become"))
+            self.indirectly(privilege, &held)
         };
         let finding = how.map(|actual| self.finding(code::PRIVILEGE_EXCESS, privilege, "may not", actual));
         finding.into_iter().chain(self.untried(privilege, held.tried.as_ref())).collect()
+    }
+
+    /// How the role can come to a privilege that it does not have.
+    fn indirectly(&self, privilege: Privilege, held: &Held) -> Option<String> {
+        let (role, shown) = (self.role(), |name: &String| human::one_line(name, 80));
+        let another = held.as_another.first();
+        if let Some(another) = another {
+            let another = shown(another);
+            return Some(format!(
+                "{role} may {privilege} as {another}, which it can become or grant to itself"
+            ));
+        }
+        match (&held.as_owner, &held.through_files) {
+            (Some(owner), _) if *owner == self.role => {
+                Some(format!("{role} has the rights of the owner, and may grant {privilege} to itself"))
+            }
+            (Some(owner), _) => Some(format!(
+                "{role} may grant {privilege} to itself as {}, which has the rights of the owner, and which it can \
+                 become or grant to itself",
+                shown(owner)
+            )),
+            (None, Some(system)) => Some(format!(
+                "{role} may {privilege} through the server's files: it can act as {}",
+                shown(system)
+            )),
+            (None, None) => None,
+        }
     }
 
     fn untried(&self, privilege: Privilege, tried: Option<&Tried>) -> Option<Finding> {

@@ -31,24 +31,38 @@ const COLUMNS: &str = "
 const MAY_USE_SCHEMA: &str = "SELECT has_schema_privilege($1::oid, $2::oid, 'USAGE')";
 
 /// Whether the role has a privilege on all of the columns or, without any, on the table; whether it has it on any of them; and
-/// the roles that it can become which do: at once, or after granting them to itself, which who may let others in can do.
+/// by which roles it can have it all the same: one that has it, one that may grant it as the owner, one through which the
+/// server's files can be had.
+///
+/// The role can have those that it may become, and those that it may grant to itself. These are no superusers. A role may
+/// grant what it holds the ADMIN option of; up to PostgreSQL 15 one with CREATEROLE may grant any, with the exception of one
+/// that nobody can be a member of.
 macro_rules! held {
     ($everywhere:literal, $anywhere:literal) => {
         concat!(
-            "SELECT ",
+            "WITH RECURSIVE reach (oid) AS (
+                 SELECT $1::oid
+                 UNION
+                 SELECT m.oid FROM reach b JOIN pg_roles s ON s.oid = $1::oid JOIN pg_roles a ON a.oid = b.oid
+                 JOIN pg_roles m ON pg_has_role(b.oid, m.oid, $4)
+                     OR (NOT m.rolsuper AND pg_has_role(b.oid, m.oid, 'MEMBER WITH ADMIN OPTION'))
+                     OR (NOT m.rolsuper AND a.rolcreaterole AND m.rolname <> 'pg_database_owner'
+                         AND current_setting('server_version_num')::int4 < 160000)
+                 WHERE b.oid = $1::oid OR NOT s.rolsuper)
+             SELECT ",
             $everywhere,
             ", ",
             $anywhere,
-            ", ARRAY(WITH RECURSIVE reach (oid) AS (
-                         SELECT $1::oid
-                         UNION
-                         SELECT m.oid FROM reach b JOIN pg_roles s ON s.oid = $1::oid JOIN pg_roles m
-                         ON pg_has_role(b.oid, m.oid, $4) OR pg_has_role(b.oid, m.oid, 'MEMBER WITH ADMIN OPTION')
-                         WHERE b.oid = $1::oid OR NOT s.rolsuper)
-                     SELECT m.rolname::text FROM reach r JOIN pg_roles m ON m.oid = r.oid
+            ", ARRAY(SELECT m.rolname::text FROM reach r JOIN pg_roles m ON m.oid = r.oid
                      WHERE m.oid <> $1::oid AND ",
             $anywhere,
-            " ORDER BY 1) FROM (SELECT $1::oid) AS r (oid)"
+            " ORDER BY 1),
+             (SELECT m.rolname::text FROM reach r JOIN pg_roles m ON m.oid = r.oid JOIN pg_class c ON c.oid = $2::oid
+              WHERE pg_has_role(r.oid, c.relowner, 'USAGE') ORDER BY m.oid <> $1::oid, 1 LIMIT 1),
+             (SELECT m.rolname::text FROM reach r JOIN pg_roles m ON pg_has_role(r.oid, m.oid, 'USAGE')
+              WHERE m.rolname = ANY ('{pg_execute_server_program,pg_write_server_files}'::name[])
+                  OR (m.rolname = 'pg_read_server_files' AND $3 = 'SELECT') ORDER BY 1 LIMIT 1)
+             FROM (SELECT $1::oid) AS r (oid)"
         )
     };
 }
@@ -150,8 +164,13 @@ pub struct Held {
     pub everywhere: bool,
     /// On the table, or on any column.
     pub anywhere: bool,
-    /// Roles that it can become and that hold it anywhere.
+    /// Other roles that it can become or grant to itself, and that hold it anywhere.
     pub as_another: Vec<String>,
+    /// The role, or another that it can become or grant to itself, if it has the rights of the table's owner, who may grant
+    /// privileges to itself.
+    pub as_owner: Option<String>,
+    /// A role of the system that it can have, and through which the server's files can be had.
+    pub through_files: Option<String>,
     /// What came of trying it; absent if it was not tried.
     pub tried: Option<Tried>,
 }
@@ -231,6 +250,8 @@ impl Server {
             everywhere: row.try_get(0).map_err(failed)?,
             anywhere: row.try_get(1).map_err(failed)?,
             as_another: row.try_get(2).map_err(failed)?,
+            as_owner: row.try_get(3).map_err(failed)?,
+            through_files: row.try_get(4).map_err(failed)?,
             tried: None,
         })
     }

@@ -67,6 +67,12 @@ fn a_role_that_may_not_may_not_in_any_way() {
     assert_eq!(of(Held { anywhere: true, ..Held::default() }), ["privilege_excess"], "one column is enough");
     let as_another = Held { as_another: vec!["admins".to_owned()], ..Held::default() };
     assert_eq!(of(as_another), ["privilege_excess"]);
+    for owner in ["app", "boss"] {
+        let as_owner = Held { as_owner: Some(owner.to_owned()), ..Held::default() };
+        assert_eq!(of(as_owner), ["privilege_excess"], "the owner may grant it to itself");
+    }
+    let system = Held { through_files: Some("pg_execute_server_program".to_owned()), ..Held::default() };
+    assert_eq!(of(system), ["privilege_excess"]);
     assert_eq!(of(Held { tried: Some(Tried::Done), ..Held::default() }), ["privilege_excess"]);
     assert_eq!(of(Held { tried: Some(Tried::Refused), ..Held::default() }), Vec::<&str>::new());
     let shut = Privileges { may_use_schema: false, ..answered(Privilege::Update, yes()) };
@@ -85,19 +91,13 @@ fn a_rule_about_what_is_not_there_fails_unless_the_role_may_be_absent() {
         "the role is no table"
     );
     may.if_role_exists = true;
-    assert!(may.judge(&nobody).absent_role);
+    assert_eq!(without(&may, &nobody, &UnrestoredAccess::default()), None);
     let nothing = Privileges { role_exists: true, ..Privileges::default() };
     assert_eq!(codes(&may, &nothing), ["rule_subject_absent"]);
     let column = Privileges { absent_columns: vec!["x".to_owned()], ..answered(Privilege::Select, yes()) };
     assert_eq!(codes(&may, &column), ["rule_subject_absent"]);
 }
 
-#[test]
-fn rules_that_make_no_sense_are_refused() {
-    let refused = |change: fn(&mut Rule)| {
-        let mut rule = rule(&[Privilege::Select], &[Privilege::Delete]);
-        change(&mut rule);
-        rule.validate().is_err()
 #[test]
 fn a_rule_about_what_is_left_out_is_not_judged_unless_the_role_may_too_much() {
     let (may, may_not) = (rule(&[Privilege::Select], &[]), rule(&[], &[Privilege::Select]));
@@ -126,6 +126,12 @@ fn a_rule_about_what_is_left_out_is_not_judged_unless_the_role_may_too_much() {
     assert_eq!(without(&may_not, &shut, &of_the_schema), Some(vec!["privilege_excess"]));
 }
 
+#[test]
+fn rules_that_make_no_sense_are_refused() {
+    let refused = |change: fn(&mut Rule)| {
+        let mut rule = rule(&[Privilege::Select], &[Privilege::Delete]);
+        change(&mut rule);
+        rule.validate().is_err()
     };
     assert!(!refused(|_| {}));
     assert!(refused(|rule| (rule.may, rule.may_not) = Default::default()));
