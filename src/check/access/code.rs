@@ -97,7 +97,7 @@ findings! {
         "shop: there is no manifest_20260517T083111Z.json.age";
     OBJECT_ADDED = "object_added", "error; warning if the template runs SQL in the database":
         "The restored database has an object that the source did not have. Dump and record are of one snapshot, so it did not come from there.",
-        "Treat it as an intrusion until it is explained: find out who wrote the dump.",
+        "Treat it as an intrusion until it is explained: find out who wrote the dump. Services of the stack run while databases are restored: one that migrates its database makes objects too, so have it not migrate in a drill.",
         "shop.public.become_admin(): the function was not in the source";
     OBJECT_NOT_COMPARED = "object_not_compared", "warning":
         "The object is not in the restored database, so its owner and privileges were not compared.",

@@ -135,7 +135,7 @@ findings! {
         "shop: event trigger no_drops: its definition is another";
     OBJECT_ADDED = "object_added", "error; warning if the template runs SQL in the database":
         "The restored database has something that the source did not have. Dump and record are of one snapshot, so it did not come from there.",
-        "Treat it as an intrusion until it is explained: find out who wrote the dump.",
+        "Treat it as an intrusion until it is explained: find out who wrote the dump. Services of the stack run while databases are restored: one that migrates its database makes objects too, so have it not migrate in a drill.",
         "shop: trigger public.orders.copy_out: the source did not have it";
     NO_OBJECT_RECORD = "no_object_record", "warning; error with `require_manifest`":
         "There is no manifest of that time, it does not have the database, or an older version made it. The database is held against the dump's own list of objects: what the dump was made without is not seen.",
