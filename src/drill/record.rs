@@ -132,8 +132,11 @@ fn database(verdict: &mut Verdict, name: &DatabaseName, event: &DatabaseEvent) {
             }
         }
         DatabaseEvent::PgRestore { outcome, seconds } => {
-            database.pg_restore = Some(outcome.clone());
             // Some archives are restored in two parts.
+            database.pg_restore = Some(match database.pg_restore.take() {
+                Some(first) => first.followed_by(outcome),
+                None => outcome.clone(),
+            });
             database.seconds.restore = Some(database.seconds.restore.unwrap_or_default() + seconds);
         }
         DatabaseEvent::LeftOut { entries, .. } => database.left_out = entries.clone(),
@@ -170,7 +173,9 @@ mod tests {
     use crate::model::failure::Failure;
     use crate::model::testing::{check, database as named, fresh, passing, planned, start};
     use crate::model::transfer::TransferStats;
-    use crate::model::verdict::{Archive, CheckStatus, Isolation, IsolationStatus, PgRestore};
+    use crate::model::verdict::{
+        Archive, CheckStatus, Isolation, IsolationStatus, PgRestore, RestoreOutcome,
+    };
 
     fn fold(verdict: &mut Verdict, events: &[Event]) {
         for event in events {
@@ -323,8 +328,16 @@ mod tests {
             tables: 1,
             post_data: 2,
         };
-        let outcome =
-            PgRestore { exit_code: 1, jobs: 2, stderr: vec!["x".to_owned()], stderr_lines_dropped: 0 };
+        let outcome = PgRestore {
+            exit_code: 1,
+            outcome: Some(RestoreOutcome::Failed),
+            repaired: Vec::new(),
+            unfilled: Vec::new(),
+            roles_made: Vec::new(),
+            jobs: 2,
+            stderr: vec!["x".to_owned()],
+            stderr_lines_dropped: 0,
+        };
         let of_b = |event| Event::Database("b".parse().unwrap(), event);
         fold(
             &mut verdict,

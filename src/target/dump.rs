@@ -6,12 +6,12 @@ use tokio::time::Instant;
 use super::kind::{Restoration, RestoreEvent, TargetKind};
 use super::postgres::globals::RestoredRoles;
 use super::postgres::hooks::Hook;
-use super::postgres::restore::{Explained, Kept, PgRestoreRun};
+use super::postgres::restore::{Afterwards, Explained, Kept, PgRestoreRun, Repaired};
 use super::postgres::timescale::{self, Stages};
 use crate::format::BackupContents;
 use crate::format::pg_custom::Toc;
 use crate::model::failure::Result;
-use crate::model::verdict::HookPoint;
+use crate::model::verdict::{HookPoint, Repair, RestoreOutcome};
 use crate::template::Statement;
 
 /// A Postgres server, as the list of targets has it.
@@ -118,30 +118,50 @@ async fn restore_entries(
     entries: Option<Vec<i32>>,
 ) -> Result<()> {
     let Restoration { server, database, jobs, report, .. } = *restoration;
-    let began = Instant::now();
-    let mut run = server.pg_restore(database, jobs, kept, entries).await?;
-    if !run.is_clean() {
-        run = with_roles(restoration, kept, run).await?;
-    }
-    let repaired = if run.is_clean() { None } else { server.repair(database, &run, toc, kept).await? };
+    let (began, mut afterwards) = (Instant::now(), Afterwards::default());
+    let first = server.pg_restore(database, jobs, kept, entries).await?;
+    let with_roles = match first.is_clean() {
+        true => None,
+        false => with_roles(restoration, toc, kept, &first, &mut afterwards).await?,
+    };
+    let last = with_roles.as_ref().unwrap_or(&first);
+    let repaired = match last.is_clean() {
+        true => Some(Repaired::default()),
+        false => server.repair(database, last, toc, kept).await?,
+    };
     let seconds = began.elapsed().as_secs_f64();
-    report(RestoreEvent::Ended(run.record(toc), seconds));
-    if let Some(warnings) = repaired {
-        warnings.into_iter().for_each(|warning| report(RestoreEvent::Warning(warning)));
-    } else if !run.is_clean() {
-        match server.explain(database, &run, toc, began).await? {
-            Explained::Complete(warning) => report(RestoreEvent::Warning(warning)),
-            Explained::Failed(failure) => return Err(failure),
+    let explained = match &repaired {
+        Some(_) => None,
+        None => Some(server.explain(database, last, toc, began).await),
+    };
+    let Repaired { entries, mut warnings } = repaired.unwrap_or_default();
+    afterwards.repaired.extend(entries);
+    let (outcome, failure) = match explained {
+        None if first.is_clean() => (RestoreOutcome::Clean, None),
+        None => (RestoreOutcome::Repaired, None),
+        Some(Ok(Explained::Complete { warning, unfilled })) => {
+            warnings.push(warning);
+            afterwards.unfilled = unfilled;
+            (RestoreOutcome::ViewsUnfilled, None)
         }
-    }
-    Ok(())
+        Some(Ok(Explained::Failed(failure)) | Err(failure)) => (RestoreOutcome::Failed, Some(failure)),
+    };
+    report(RestoreEvent::Ended(first.record(last, toc, outcome, afterwards), seconds));
+    warnings.into_iter().for_each(|warning| report(RestoreEvent::Warning(warning)));
+    failure.map_or(Ok(()), Err)
 }
 
-/// The run once more with the roles that it says are missing, if it says so.
-async fn with_roles(restoration: &Restoration<'_>, kept: Kept, run: PgRestoreRun) -> Result<PgRestoreRun> {
+/// The entries that failed once more, with the roles that a run says are missing, if it says so.
+async fn with_roles(
+    restoration: &Restoration<'_>,
+    toc: &Toc,
+    kept: Kept,
+    run: &PgRestoreRun,
+    afterwards: &mut Afterwards,
+) -> Result<Option<PgRestoreRun>> {
     let Restoration { server, database, report, .. } = *restoration;
-    let Some((again, roles)) = server.restore_again_with_roles(database, &run, kept).await? else {
-        return Ok(run);
+    let Some((again, roles)) = server.restore_again_with_roles(database, run, kept).await? else {
+        return Ok(None);
     };
     if again.is_clean() {
         report(RestoreEvent::Warning(format!(
@@ -150,5 +170,7 @@ async fn with_roles(restoration: &Restoration<'_>, kept: Kept, run: PgRestoreRun
             crate::model::human::one_line(&roles.join(", "), 200)
         )));
     }
-    Ok(again)
+    afterwards.repaired = run.restored_by(&again, toc, Repair::RolesMade);
+    afterwards.roles_made = roles;
+    Ok(Some(again))
 }

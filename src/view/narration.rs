@@ -121,10 +121,14 @@ fn database_text(event: &DatabaseEvent) -> Option<String> {
         DatabaseEvent::Waiting => "waiting for its turn".to_owned(),
         DatabaseEvent::Restoring { jobs: 1 } => "restoring".to_owned(),
         DatabaseEvent::Restoring { jobs } => format!("restoring with {jobs} workers"),
-        DatabaseEvent::PgRestore { outcome, seconds } => match outcome.exit_code {
-            0 => format!("pg_restore took {}", human::duration(*seconds)),
-            status => format!("pg_restore failed with status {status} after {}", human::duration(*seconds)),
-        },
+        DatabaseEvent::PgRestore { outcome, seconds } => {
+            let (status, took) = (outcome.exit_code, human::duration(*seconds));
+            match outcome.settled() {
+                _ if status == 0 => format!("pg_restore took {took}"),
+                Some(settled) => format!("{settled}, after {took}"),
+                None => format!("pg_restore failed with status {status} after {took}"),
+            }
+        }
         DatabaseEvent::LeftOut { total, .. } => {
             format!("entries of the archive that are left out: {}", human::count(*total))
         }

@@ -8,8 +8,8 @@ use super::table::Table;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{
-    CheckStatus, DatabaseStatus, IsolationStatus, Objective, Removed, Severity, StackServer, Status,
-    TeardownStatus, Verdict,
+    CheckStatus, DatabaseStatus, IsolationStatus, Objective, PgRestore, Removed, Severity, StackServer,
+    Status, TeardownStatus, Verdict,
 };
 
 /// Findings shown of each check; the verdict has more.
@@ -93,6 +93,8 @@ fn databases(verdict: &Verdict, out: &mut Page) {
         ]);
         if let Some(error) = &database.error {
             writeln!(errors, "  {}: {}", database.name, human::one_line(&error.message, 300));
+        } else if let Some(settled) = database.pg_restore.as_ref().and_then(PgRestore::settled) {
+            writeln!(errors, "  {}: {settled}", database.name);
         }
     }
     out.table(&table);

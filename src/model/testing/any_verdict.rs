@@ -65,6 +65,7 @@ drawn! {
     u16: |rng| rng.random();
     u32: |rng| rng.random();
     u64: |rng| rng.random();
+    i32: |rng| rng.random();
     i64: |rng| rng.random();
     usize: |rng| usize::try_from(rng.random::<u32>()).unwrap();
     f64: |rng| Some(f64::from_bits(rng.random())).filter(|drawn| drawn.is_finite()).unwrap_or(0.1);
@@ -118,6 +119,8 @@ enums! {
     Expectation { Unresolvable, Unreachable, Refused, None, Reachable }
     TeardownStatus { Pending, Clean, Leaked, Kept }
     Tuning { Throwaway, Production }
+    RestoreOutcome { Clean, Repaired, ViewsUnfilled, Failed }
+    Repair { RunAgain, GivenToOwner, RolesMade }
     BudgetedPhase { Download, Decrypt, Restore, Verification }
     Phase { Plan, Preflight, Stack, Isolation, Restore, Objectives, Teardown }
 }
@@ -157,7 +160,9 @@ structs! {
     Archive {
         format, database, server_version, pg_dump_version, compression, created_at, entries, tables, post_data,
     }
-    PgRestore { exit_code, jobs, stderr, stderr_lines_dropped }
+    PgRestore { exit_code, outcome, repaired, unfilled, roles_made, jobs, stderr, stderr_lines_dropped }
+    RepairedEntry { entry, what, how }
+    UnfilledView { entry, what }
     FailureRecord { phase, code, message, hint }
     Stack { tuning, settings, postgres_version, services, servers }
     StackServer { name, port, image, image_id, version, tuning, settings, memory_bytes, databases }

@@ -8,7 +8,8 @@ use crate::model::phase::Phase;
 use crate::model::verdict::{
     AccessRecord, AccessStatus, Archive, BudgetedPhase, ChainHead, ChainHeads, CheckStatus, Finding,
     GlobalsRecord, HookPoint, HookRecord, LeftOutRecord, MadeUpRole, PgRestore, PhaseObjective, PhaseTime,
-    RoleRecord, Runner, Severity, Stack, StackService, Status, Tuning, Verdict,
+    Repair, RepairedEntry, RestoreOutcome, RoleRecord, Runner, Severity, Stack, StackService, Status, Tuning,
+    UnfilledView, Verdict,
 };
 
 const GOLDEN: &str = include_str!("../../../tests/fixtures/verdict.json");
@@ -102,6 +103,14 @@ fn full() -> Verdict {
     });
     b.pg_restore = Some(PgRestore {
         exit_code: 1,
+        outcome: Some(RestoreOutcome::Failed),
+        repaired: vec![RepairedEntry {
+            entry: 3042,
+            what: "INDEX public.t_size".to_owned(),
+            how: Repair::RunAgain,
+        }],
+        unfilled: vec![UnfilledView { entry: 3043, what: "MATERIALIZED VIEW DATA public.far".to_owned() }],
+        roles_made: vec!["clerk".to_owned()],
         jobs: 2,
         stderr: vec!["error: x".to_owned()],
         stderr_lines_dropped: 3,

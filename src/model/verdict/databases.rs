@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::failure::FailureRecord;
+use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::transfer::TransferStats;
 
@@ -176,15 +177,161 @@ pub struct Archive {
     pub post_data: usize,
 }
 
+/// What the restore came to in the end, whatever the exit status of `pg_restore`. Later ones are worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RestoreOutcome {
+    /// `pg_restore` restored everything, without an error.
+    Clean,
+    /// It reported errors, and everything that it could not restore at first was restored afterwards.
+    Repaired,
+    /// All rows are restored. Views over foreign tables are not filled, since the stack reaches no other server.
+    ViewsUnfilled,
+    /// Something is missing: the database is not restored.
+    Failed,
+}
+
 /// How `pg_restore` went.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PgRestore {
-    /// Exit status of `pg_restore`.
+    /// Exit status of `pg_restore`; of several runs, the first one that is not 0. 1 is no failure if `outcome` says so.
     pub exit_code: i64,
+    /// What the restore came to in the end. An early version did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<RestoreOutcome>,
+    /// Entries that it could not restore at first, and that were restored afterwards: all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repaired: Vec<RepairedEntry>,
+    /// Materialized views over foreign tables, which could not be filled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unfilled: Vec<UnfilledView>,
+    /// Roles that errors named and that the server did not have: they were created without login.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles_made: Vec<String>,
     /// Workers that restored.
     pub jobs: usize,
     /// Its error messages: a bounded list.
     pub stderr: Vec<String>,
     /// Lines left out.
     pub stderr_lines_dropped: u64,
+}
+
+impl PgRestore {
+    /// What its exit status means although the database is restored, in words. None if everything was restored at once, or if it
+    /// is not restored.
+    pub fn settled(&self) -> Option<String> {
+        let status = self.exit_code;
+        match self.outcome? {
+            RestoreOutcome::Clean | RestoreOutcome::Failed => None,
+            RestoreOutcome::Repaired => {
+                let entries = match self.repaired.len() {
+                    1 => "1 entry".to_owned(),
+                    entries => format!("{} entries", human::count(entries as u64)),
+                };
+                Some(format!(
+                    "pg_restore ended with status {status}, and what it could not restore at first ({entries}) was \
+                     restored afterwards"
+                ))
+            }
+            RestoreOutcome::ViewsUnfilled => {
+                let views = human::things(self.unfilled.len() as u64, "view");
+                Some(format!(
+                    "pg_restore ended with status {status}: all rows are restored, and {views} over foreign tables \
+                     could not be filled"
+                ))
+            }
+        }
+    }
+
+    /// Both runs of an archive that is restored in two parts.
+    #[must_use]
+    pub fn followed_by(self, next: &Self) -> Self {
+        let both = |one: Vec<String>, other: &[String]| [&one, other].concat();
+        Self {
+            exit_code: if self.exit_code == 0 { next.exit_code } else { self.exit_code },
+            outcome: self.outcome.max(next.outcome),
+            repaired: [&*self.repaired, &*next.repaired].concat(),
+            unfilled: [&*self.unfilled, &*next.unfilled].concat(),
+            roles_made: both(self.roles_made, &next.roles_made),
+            jobs: next.jobs,
+            stderr: both(self.stderr, &next.stderr),
+            stderr_lines_dropped: self.stderr_lines_dropped + next.stderr_lines_dropped,
+        }
+    }
+}
+
+/// How an entry was restored that `pg_restore` could not restore at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Repair {
+    /// By `pg_restore` once more, with `--enable-row-security`, after privileges had been granted.
+    RunAgain,
+    /// It was there, and was given to its owner, who is no superuser.
+    GivenToOwner,
+    /// By `pg_restore` once more, after the roles had been created that it names.
+    RolesMade,
+}
+
+/// An entry of the archive that `pg_restore` could not restore at first, and that was restored afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RepairedEntry {
+    /// Its number in the archive, as in `pg_restore --list`.
+    pub entry: i32,
+    /// Its kind and name.
+    pub what: String,
+    /// How it was restored.
+    pub how: Repair,
+}
+
+/// A materialized view over foreign tables, which could not be filled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UnfilledView {
+    /// The number of the entry that fills it, as in `pg_restore --list`.
+    pub entry: i32,
+    /// Its kind and name.
+    pub what: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(exit_code: i64, outcome: RestoreOutcome) -> PgRestore {
+        let how = Repair::RunAgain;
+        let entry = RepairedEntry { entry: 7, what: "INDEX public.i".to_owned(), how };
+        PgRestore {
+            exit_code,
+            outcome: Some(outcome),
+            repaired: if outcome == RestoreOutcome::Repaired { vec![entry] } else { Vec::new() },
+            unfilled: Vec::new(),
+            roles_made: Vec::new(),
+            jobs: 2,
+            stderr: if exit_code == 0 { Vec::new() } else { vec!["error".to_owned()] },
+            stderr_lines_dropped: 0,
+        }
+    }
+
+    #[test]
+    fn of_two_runs_the_worse_one_counts_and_both_are_told() {
+        let (clean, repaired) = (run(0, RestoreOutcome::Clean), run(1, RestoreOutcome::Repaired));
+        for both in [clean.clone().followed_by(&repaired), repaired.clone().followed_by(&clean)] {
+            assert_eq!(both, repaired);
+        }
+        let failed = repaired.clone().followed_by(&run(2, RestoreOutcome::Failed));
+        assert_eq!((failed.exit_code, failed.outcome), (1, Some(RestoreOutcome::Failed)));
+        assert_eq!((failed.repaired.len(), failed.stderr.len()), (1, 2));
+        // An early version wrote neither.
+        let early = PgRestore { outcome: None, ..run(1, RestoreOutcome::Failed) };
+        assert_eq!(early.settled(), None);
+    }
+
+    #[test]
+    fn a_status_that_is_no_failure_is_explained_and_a_failure_is_not_glossed_over() {
+        assert_eq!(run(0, RestoreOutcome::Clean).settled(), None);
+        assert_eq!(run(1, RestoreOutcome::Failed).settled(), None);
+        let told = run(1, RestoreOutcome::Repaired).settled().unwrap();
+        assert!(told.contains("status 1") && told.contains("(1 entry) was restored afterwards"), "{told}");
+        let told = run(1, RestoreOutcome::ViewsUnfilled).settled().unwrap();
+        assert!(told.contains("all rows are restored, and 0 views over foreign tables"), "{told}");
+    }
 }

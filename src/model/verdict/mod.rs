@@ -23,7 +23,8 @@ use crate::model::names::{DatabaseName, DrillId, ProjectName};
 pub use access::{AccessRecord, AccessStatus, GlobalsRecord, MadeUpRole, RoleRecord};
 pub use checks::{Check, CheckStatus, Finding, Severity};
 pub use databases::{
-    Archive, DatabaseRecord, DatabaseStatus, HookPoint, HookRecord, LeftOutRecord, PgRestore, StageSeconds,
+    Archive, DatabaseRecord, DatabaseStatus, HookPoint, HookRecord, LeftOutRecord, PgRestore, Repair,
+    RepairedEntry, RestoreOutcome, StageSeconds, UnfilledView,
 };
 pub use heads::{ChainHead, ChainHeads};
 pub use objectives::{BudgetedPhase, Objective, Objectives, PhaseObjective, PhaseTime};

@@ -44,6 +44,25 @@ fn a_pass_is_this() {
     ");
 }
 
+/// Who reads the verdict sees a status of 1 in a PASS.
+#[test]
+fn a_restore_that_was_repaired_says_so() {
+    let mut verdict = passing();
+    verdict.status = Status::Pass;
+    let run = |outcome| -> PgRestore {
+        serde_json::from_value(serde_json::json!({
+            "exit_code": 1, "outcome": outcome, "jobs": 1, "stderr": [], "stderr_lines_dropped": 0,
+            "repaired": [{ "entry": 7, "what": "INDEX public.i", "how": "run_again" }],
+        }))
+        .unwrap()
+    };
+    let told = "  a: pg_restore ended with status 1, and what it could not restore at first (1 entry) was restored afterwards";
+    database(&mut verdict, "a").pg_restore = Some(run("repaired"));
+    assert!(shown(&verdict).contains(told), "{}", shown(&verdict));
+    database(&mut verdict, "a").pg_restore = Some(run("failed"));
+    assert!(!shown(&verdict).contains("restored afterwards"), "{}", shown(&verdict));
+}
+
 #[test]
 fn a_fail_is_this() {
     let mut verdict = passing();

@@ -16,6 +16,7 @@ use crate::format::pg_custom::{Toc, newer_than_image};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
+use crate::model::verdict::UnfilledView;
 use crate::target::postgres::server::Server;
 
 /// Room on a disk that counts as none: it is seen once a second, and much is written in one.
@@ -24,8 +25,13 @@ const FULL: u64 = 256 * 1024 * 1024;
 /// What a restore that did not go clean means.
 #[derive(Debug)]
 pub enum Explained {
-    /// All rows are there. What is missing cannot exist in a drill; an operator should know.
-    Complete(String),
+    /// All rows are there. What is missing cannot exist in a drill.
+    Complete {
+        /// What an operator should know.
+        warning: String,
+        /// Views that are not filled.
+        unfilled: Vec<UnfilledView>,
+    },
     /// It failed.
     Failed(Failure),
 }
@@ -60,8 +66,8 @@ impl Server {
         if run.words.are_forged() || blamed.code != "restore_failed" {
             return Ok(Explained::Failed(blamed));
         }
-        if let Some(warning) = self.views_that_reach_out(database, run, toc).await? {
-            return Ok(Explained::Complete(warning));
+        if let Some((warning, unfilled)) = self.views_that_reach_out(database, run, toc).await? {
+            return Ok(Explained::Complete { warning, unfilled });
         }
         Ok(Explained::Failed(self.lack(database, &run.words, toc).await?.unwrap_or(blamed)))
     }

@@ -22,7 +22,8 @@ use crate::sandbox::spec::SCRATCH;
 use words::Listener;
 
 pub use explain::Explained;
-pub use run::PgRestoreRun;
+pub use repair::{RETRY, Repaired, give_to_owner, is_of_superusers};
+pub use run::{Afterwards, PgRestoreRun};
 
 /// Runs `pg_restore` and looks at the disk's free room beside it: after an error the server gives room back, so whether
 /// the disk was full can only be seen while it is. The room goes to stdout, which `pg_restore` does not use here.

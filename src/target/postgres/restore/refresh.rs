@@ -8,6 +8,7 @@ use super::shown;
 use crate::format::pg_custom::Toc;
 use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
+use crate::model::verdict::UnfilledView;
 use crate::target::postgres::failures::own_failure;
 use crate::target::postgres::server::Server;
 
@@ -34,17 +35,20 @@ const REACHING_OUT: &str = "
     WHERE t.relkind OPERATOR(pg_catalog.=) 'f'";
 
 impl Server {
-    /// A warning, if filling such views is all that could not be done: by the entries that failed, and by the catalogue.
+    /// A warning, and the views, if filling such views is all that could not be done: by the entries that failed, and by the catalogue.
     pub(super) async fn views_that_reach_out(
         &self,
         database: &DatabaseName,
         run: &PgRestoreRun,
         toc: &Toc,
-    ) -> Result<Option<String>> {
-        let mut failed = BTreeSet::new();
+    ) -> Result<Option<(String, Vec<UnfilledView>)>> {
+        let (mut failed, mut unfilled) = (BTreeSet::new(), Vec::new());
+        let shown = shown::Names::of(toc);
         for complaint in &run.words.complaints {
             match shown::entry_of(toc, complaint) {
                 Some(entry) if entry.desc == "MATERIALIZED VIEW DATA" => {
+                    let what = shown.entry(entry.dump_id).unwrap_or_default();
+                    unfilled.push(UnfilledView { entry: entry.dump_id, what });
                     failed.insert((entry.namespace.clone().unwrap_or_default(), entry.tag.clone()));
                 }
                 _ => return Ok(None),
@@ -61,10 +65,11 @@ impl Server {
             return Ok(None);
         }
         let names: Vec<String> = failed.iter().map(|(schema, view)| format!("{schema}.{view}")).collect();
-        Ok(Some(format!(
+        let warning = format!(
             "materialized views over foreign tables cannot be filled here, since nothing in the stack reaches their \
              servers: {}",
             crate::model::human::one_line(&names.join(", "), 300)
-        )))
+        );
+        Ok(Some((warning, unfilled)))
     }
 }

@@ -14,6 +14,7 @@ use crate::format::pg_custom::{Entry, Toc};
 use crate::model::failure::Result;
 use crate::model::human::one_line;
 use crate::model::names::DatabaseName;
+use crate::model::verdict::{Repair, RepairedEntry};
 use crate::target::postgres::failures::own_failure;
 use crate::target::postgres::quote::quote_identifier;
 use crate::target::postgres::server::Server;
@@ -22,6 +23,8 @@ use crate::target::postgres::server::Server;
 const DENIED: [&str; 2] =
     ["ERROR:  permission denied", "ERROR:  query would be affected by row-level security policy"];
 const NO_SUPERUSER: &str = "ERROR:  permission denied to change owner of ";
+/// With which option entries are run again: the source's server filled views with policies on, too.
+pub const RETRY: &str = "--enable-row-security";
 /// Kinds that only a superuser can be given, with the words for them in statements.
 const OF_SUPERUSERS: [&str; 2] = ["EVENT TRIGGER", "FOREIGN DATA WRAPPER"];
 /// Kinds that hold what was backed up itself: if one fails, something is wrong.
@@ -29,9 +32,33 @@ const DATA: [&str; 6] = ["TABLE DATA", "BLOBS", "BLOB", "BLOB METADATA", "SEQUEN
 /// Attempts to change a role that another database's restore may be changing at this moment.
 const ATTEMPTS: usize = 5;
 
+/// Whether only a superuser can be given an entry.
+pub fn is_of_superusers(entry: &Entry) -> bool {
+    OF_SUPERUSERS.contains(&entry.desc.as_str())
+}
+
+/// The statements that give an entry to its owner, who is no superuser: it is one for this one transaction, which nobody else
+/// sees. None if the entry has no owner, or can be given to anybody. Whoever restores for real (`fetch` prints them) uses the same.
+pub fn give_to_owner(entry: &Entry) -> Option<String> {
+    let owner = entry.owner.as_deref().filter(|owner| !owner.is_empty() && is_of_superusers(entry))?;
+    let (kind, name, role) = (&entry.desc, quote_identifier(&entry.tag), quote_identifier(owner));
+    Some(format!(
+        "BEGIN; ALTER ROLE {role} SUPERUSER; ALTER {kind} {name} OWNER TO {role}; ALTER ROLE {role} NOSUPERUSER; COMMIT"
+    ))
+}
+
+/// What was done after `pg_restore`.
+#[derive(Debug, Default)]
+pub struct Repaired {
+    /// The entries that are restored now.
+    pub entries: Vec<RepairedEntry>,
+    /// What an operator should know.
+    pub warnings: Vec<String>,
+}
+
 /// What is to be done after `pg_restore`.
 #[derive(Debug)]
-struct Repair<'a> {
+struct Remedy<'a> {
     /// Entries to give to their owners.
     owners: Vec<&'a Entry>,
     /// Entries to run once more, in the order of the archive.
@@ -39,16 +66,15 @@ struct Repair<'a> {
 }
 
 /// What is to be done, if that may be all that is missing.
-fn repair<'a>(words: &Words, toc: &'a Toc) -> Option<Repair<'a>> {
+fn repair<'a>(words: &Words, toc: &'a Toc) -> Option<Remedy<'a>> {
     if words.are_forged() || words.entries()?.is_empty() {
         return None;
     }
     let is_about_owner = |complaint: &Complaint| complaint.words.contains(NO_SUPERUSER);
     let (owners, others): (Vec<&Complaint>, Vec<&Complaint>) =
         words.complaints.iter().partition(|complaint| is_about_owner(complaint));
-    let owners = owners.into_iter().map(|complaint| {
-        entry_of(toc, complaint).filter(|entry| OF_SUPERUSERS.contains(&entry.desc.as_str()))
-    });
+    let owners =
+        owners.into_iter().map(|complaint| entry_of(toc, complaint).filter(|entry| is_of_superusers(entry)));
     let owners = owners.collect::<Option<Vec<_>>>()?;
     let denied = |complaint: &&Complaint| DENIED.iter().any(|words| complaint.words.contains(words));
     if !others.is_empty() && !others.iter().any(denied) {
@@ -62,7 +88,7 @@ fn repair<'a>(words: &Words, toc: &'a Toc) -> Option<Repair<'a>> {
         return None;
     }
     let again = again.iter().map(|entry| entry.dump_id).collect();
-    Some(Repair { owners, again })
+    Some(Remedy { owners, again })
 }
 
 impl Server {
@@ -76,8 +102,8 @@ impl Server {
         run: &PgRestoreRun,
         toc: &Toc,
         kept: Kept,
-    ) -> Result<Option<Vec<String>>> {
-        let Some(Repair { owners, again }) = repair(&run.words, toc).filter(|_| kept.access) else {
+    ) -> Result<Option<Repaired>> {
+        let Some(Remedy { owners, again }) = repair(&run.words, toc).filter(|_| kept.access) else {
             return Ok(None);
         };
         let names = Names::of(toc);
@@ -85,35 +111,38 @@ impl Server {
             let entries: Vec<String> = ids.filter_map(|id| names.entry(id)).collect();
             one_line(&entries.join(", "), 300)
         };
-        let mut warnings = Vec::new();
+        let mut repaired = Repaired::default();
         if !owners.is_empty() {
             for entry in &owners {
                 if !self.give_to_no_superuser(database, entry).await? {
                     return Ok(None);
                 }
             }
-            warnings.push(format!(
+            let ids = || owners.iter().map(|entry| entry.dump_id);
+            repaired.entries.extend(names.repaired(ids(), Repair::GivenToOwner));
+            repaired.warnings.push(format!(
                 "pg_restore cannot give these to their owners, who are no superusers, so the drill did; a recovery has \
-                 to make them superusers meanwhile: {}",
-                shown(&mut owners.iter().map(|entry| entry.dump_id))
+                 to make them superusers meanwhile, as the commands of `restore-drill fetch` do: {}",
+                shown(&mut ids())
             ));
         }
         if !again.is_empty() {
             let list = format!("--use-list={}", self.write_list(database, again.iter().copied()).await?);
-            let run = self.run_pg_restore(database, 1, kept, &[&list, "--enable-row-security"]).await?;
+            let run = self.run_pg_restore(database, 1, kept, &[&list, RETRY]).await?;
             if !run.is_clean() {
                 return Ok(None);
             }
-            warnings.push(format!(
+            repaired.entries.extend(names.repaired(again.iter().copied(), Repair::RunAgain));
+            repaired.warnings.push(format!(
                 "pg_restore could not do these with the rights of their owners, and could once privileges were granted: a \
-                 recovery has to run pg_restore again for them, with --use-list and --enable-row-security: {}",
+                 recovery has to run pg_restore again for them, as the commands of `restore-drill fetch` do: {}",
                 shown(&mut again.iter().copied())
             ));
         }
-        Ok(Some(warnings))
+        Ok(Some(repaired))
     }
 
-    /// Gives something to its owner, who is a superuser for this one transaction, which nobody else sees.
+    /// Gives something to its owner, if that is no superuser.
     async fn give_to_no_superuser(&self, database: &DatabaseName, entry: &Entry) -> Result<bool> {
         let Some(owner) = entry.owner.as_deref().filter(|owner| !owner.is_empty()) else { return Ok(false) };
         let client = self.connect(database.as_str()).await?;
@@ -123,11 +152,7 @@ impl Server {
         if is_superuser.is_none_or(|row| row.get(0)) {
             return Ok(false);
         }
-        let (name, role) = (quote_identifier(&entry.tag), quote_identifier(owner));
-        let sql = format!(
-            "BEGIN; ALTER ROLE {role} SUPERUSER; ALTER {} {name} OWNER TO {role}; ALTER ROLE {role} NOSUPERUSER; COMMIT",
-            entry.desc
-        );
+        let Some(sql) = give_to_owner(entry) else { return Ok(false) };
         for _ in 0..ATTEMPTS {
             if client.batch_execute(&sql).await.is_ok() {
                 return Ok(true);
@@ -168,7 +193,7 @@ mod tests {
         let seen = complaints.len() as u64;
         let words = Words { complaints, seen, ignored: Some(seen), spoke: true, before: None };
         let toc = toc();
-        let Repair { owners, again } = repair(&words, &toc)?;
+        let Remedy { owners, again } = repair(&words, &toc)?;
         Some((owners.iter().map(|entry| entry.dump_id).collect(), again))
     }
 

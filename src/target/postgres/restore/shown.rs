@@ -11,6 +11,7 @@ use regex::Regex;
 use super::words::{Complaint, Words};
 use crate::format::pg_custom::{Entry, Toc};
 use crate::model::human::one_line;
+use crate::model::verdict::{Repair, RepairedEntry};
 
 /// Lines shown in a verdict.
 const LINES: usize = 60;
@@ -49,6 +50,12 @@ impl<'a> Names<'a> {
         let entry = self.toc.entries.iter().find(|entry| entry.dump_id == id)?;
         let schema = entry.namespace.as_ref().map(|schema| format!("{schema}.")).unwrap_or_default();
         Some(one_line(&format!("{} {schema}{}", entry.desc, entry.tag), 200))
+    }
+
+    /// These entries, as a verdict lists those that were restored after all.
+    pub fn repaired(&self, ids: impl IntoIterator<Item = i32>, how: Repair) -> Vec<RepairedEntry> {
+        let named = |entry| RepairedEntry { entry, what: self.entry(entry).unwrap_or_default(), how };
+        ids.into_iter().map(named).collect()
     }
 
     /// An error, in words that may be shown.
