@@ -10,7 +10,7 @@ use crate::model::failure::{Failure, Result};
 use crate::model::verdict::TeardownStatus;
 use crate::sandbox::docker::{Engine, LabelFilter, Owned};
 use crate::sandbox::labels;
-use crate::sandbox::removal::remove_all;
+use crate::sandbox::removal::{list_patiently, remove_all};
 use crate::sandbox::teardown::{may_reap, may_reap_by_name};
 use crate::view::{Page, removed_things};
 
@@ -49,7 +49,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         Some(id) => label(owned, labels::DRILL_ID) == *id && may_reap_by_name(owned, now),
         None => (args.force && !owned.is_copy()) || may_reap(owned, now),
     };
-    let all = engine.owned(LabelFilter::Any).await?;
+    let all = list_patiently(&engine, LabelFilter::Any).await?;
     let shown: Vec<&Owned> = all
         .iter()
         .filter(|owned| drill.as_ref().is_none_or(|id| label(owned, labels::DRILL_ID) == *id))

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
+use crate::model::human;
 use crate::model::verdict::{Removed, Teardown, TeardownStatus};
 use crate::sandbox::docker::{Engine, LabelFilter, Owned, OwnedKind};
 
@@ -62,6 +63,31 @@ pub async fn remove_all(
     let teardown = remove_until_gone(PATIENCE, list, remove).await;
     let disconnected = disconnected.into_inner().unwrap_or_else(PoisonError::into_inner);
     Teardown { disconnected: disconnected.into_iter().collect(), ..teardown }
+}
+
+/// Lists what the filter finds. An engine that is busy or restarts is asked again, for as long as a removal waits for it.
+///
+/// # Errors
+/// The engine's last word, with how long it was waited for.
+pub async fn list_patiently(engine: &Engine, filter: LabelFilter<'_>) -> Result<Vec<Owned>> {
+    listed(PATIENCE, async || engine.owned(filter).await).await
+}
+
+async fn listed(patience: Patience, list: impl AsyncFn() -> Result<Vec<Owned>>) -> Result<Vec<Owned>> {
+    let since = Instant::now();
+    loop {
+        match answered(patience.look, list()).await {
+            Err(failure) if since.elapsed() >= patience.silent => {
+                let waited = human::duration(since.elapsed().as_secs_f64());
+                return Err(Failure {
+                    message: format!("{} (asked for {waited})", failure.message),
+                    ..failure
+                });
+            }
+            Err(_) => tokio::time::sleep(patience.pause).await,
+            listed => return listed,
+        }
+    }
 }
 
 async fn remove_until_gone(
@@ -321,6 +347,16 @@ mod tests {
         let teardown = Fake::new(gone_for_good(2), "").teardown().await;
         assert_eq!(teardown.removed, removed(1, 0, 0));
         assert_eq!(teardown.not_looked_at, ["network n, volume v (the engine cannot be reached)"]);
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_is_busy_is_asked_again_and_one_that_stays_so_is_given_up() {
+        let fake = Fake::new(vec![Some(unreachable()); 7], "");
+        let list = async || fake.fault().map(|()| stack());
+        assert_eq!(listed(QUICK, list).await.unwrap().len(), 3);
+        let gone = Patience { silent: Duration::from_millis(20), ..QUICK };
+        let failure = listed(gone, async || Err(unreachable())).await.unwrap_err();
+        assert!(failure.message.starts_with("the engine cannot be reached (asked for "), "{failure}");
     }
 
     #[tokio::test]

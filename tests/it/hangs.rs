@@ -92,6 +92,7 @@ fn an_engine_that_hangs_does_not_hang_a_drill_and_nothing_is_called_left_that_no
     assert!(outcome.stderr.contains("not looked at: "), "{outcome}");
     proxy.set(Engine::Up);
     let id = outcome.verdict()["drill_id"].as_str().expect("a text");
-    assert_eq!(world.run(&["reap", "--drill", id]).code, 0);
+    let reaped = world.run(&["reap", "--drill", id]);
+    assert_eq!(reaped.code, 0, "{reaped}");
     world.assert_nothing_left();
 }
