@@ -1,18 +1,20 @@
 //! `fetch`: from evidence to the real restore.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use super::common::{self, TemplateArg};
+use super::fetch_globals;
 use super::output::{self, Format};
 use super::signals::{Interrupted, Stop};
 use crate::check;
 use crate::clock::Clock;
 use crate::evidence::json;
-use crate::fetch::{FetchReport, FetchTask, PointChoice};
+use crate::fetch::{FetchReport, FetchTask, GlobalsTask, PointChoice};
 use crate::layer::Identities;
 use crate::model::codes;
 use crate::model::exit::ExitCode;
@@ -24,20 +26,21 @@ use crate::template::{Environment, Purpose};
 use crate::view::{Page, stderr};
 
 const EXAMPLES: &str = "\
-Fetches one recovery point, decrypts it, compares its SHA-256 with the verdict of the drill that passed (and with the
+Fetches one recovery point, or the roles of its server (--globals), decrypts it, compares its SHA-256 with the verdict of the drill that passed (and with the
 backup's manifest, if there is one), and prints the commands that restore it as the drill did. Nothing is overwritten; the
 file is private, and gets its name only once all of it is there and is what was proved.
 
-With `-o -` the dump goes to stdout, and everything else to stderr. Whether it is the right one is known at its end: use
+With `-o -` it goes to stdout, and everything else to stderr. Whether it is the right one is known at its end: use
 it only if the exit code is 0.
 
 Examples:
+  restore-drill fetch -t aegis --globals --last-passed -o globals.sql     the roles, which come first
   restore-drill fetch -t aegis --database acp_audit --last-passed -o acp_audit.dump
   restore-drill fetch -t aegis --database acp_audit --at 2026-05-16T12:00Z -o acp_audit.dump
   restore-drill fetch -t aegis --database acp_audit --unproved -o acp_audit.dump     one that no drill has restored
   set -o pipefail; restore-drill fetch -t aegis --database acp_audit --last-passed -o - | pg_restore --list
 
-Exit codes: 0 the dump is there, and is what was proved · 1 it is not what was proved, or is damaged or gone
+Exit codes: 0 the file is there, and is what was proved · 1 it is not what was proved, or is damaged or gone
 2 configuration, or the file exists · 3 no drill that passed restored it, or the store cannot be read · 130 interrupted";
 
 /// Arguments of `fetch`.
@@ -47,12 +50,15 @@ pub struct Args {
     #[command(flatten)]
     template: TemplateArg,
     /// The database
-    #[arg(long, value_name = "DB", value_parser = common::parse_database)]
-    database: DatabaseName,
-    /// The newest recovery point at this time [default: now]
+    #[arg(long, value_name = "DB", value_parser = common::parse_database, required_unless_present = "globals")]
+    database: Option<DatabaseName>,
+    /// Fetch the roles of the server, with their memberships and settings
+    #[arg(long, conflicts_with = "database")]
+    globals: bool,
+    /// The newest recovery point at this time, or the newest globals [default: now]
     #[arg(long, value_name = "TIME", value_parser = common::parse_time, conflicts_with = "last_passed")]
     at: Option<DateTime<Utc>>,
-    /// The newest recovery point that a drill restored and passed with
+    /// The newest that a drill restored and passed with
     #[arg(long)]
     last_passed: bool,
     /// Fetch it although no drill that passed has restored it
@@ -73,43 +79,61 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<ExitCode> {
     let file = (args.output.as_os_str() != "-").then_some(args.output);
     if file.is_none() && std::io::stdout().is_terminal() {
-        return Err(Failure::config(codes::OUTPUT_UNWRITABLE, "a dump is not written to a terminal")
-            .hint("-o FILE writes a file; `-o - | …` goes into a pipe"));
+        let what = if args.globals { "SQL" } else { "a dump" };
+        return Err(Failure::config(
+            codes::OUTPUT_UNWRITABLE,
+            format!("{what} is not written to a terminal"),
+        )
+        .hint("-o FILE writes a file; `-o - | …` goes into a pipe"));
     }
-    let at = common::point_in_time(args.at, Clock::system().now())?;
+    let now = Clock::system().now();
+    let at = common::point_in_time(args.at, now)?;
+    let choice = if args.last_passed { PointChoice::LastPassed } else { PointChoice::At(at.unwrap_or(now)) };
     let template = check::load(&args.template.template, &Environment::of_process(), Purpose::Drill)?;
     let template = template.into_template();
-    template.require_known(std::slice::from_ref(&args.database), "--database")?;
+    template.require_known(args.database.as_slice(), "--database")?;
     let stop = Stop::on_signal(Interrupted::Reads);
     let identities =
         Identities::load(&template.encryption.identities).map_err(|failure| template.hinted(failure))?;
+    let (identities, unproved, to_stdout) = (Arc::new(identities), args.unproved, file.is_none());
     let store = store::connect(&template.store).await.map_err(|failure| template.hinted(failure))?;
-    let task = FetchTask {
-        database: args.database,
-        store,
-        identities: Arc::new(identities),
-        reports: args.reports,
-        choice: if args.last_passed {
-            PointChoice::LastPassed
-        } else {
-            PointChoice::At(at.unwrap_or_else(|| Clock::system().now()))
-        },
-        unproved: args.unproved,
-        file,
-        template,
+    let hints = template.clone();
+    let hinted = |failure| hints.hinted(failure);
+    let Some(database) = args.database else {
+        let reports = args.reports;
+        let task = GlobalsTask { template, store, identities, reports, choice, unproved, file };
+        let report = task.run(&stop.token).await.map_err(hinted)?;
+        let (text, last) = (fetch_globals::text(&report), fetch_globals::last_line(&report));
+        return Ok(printed(args.format, to_stdout, &report, text, &last, report.is_proved()));
     };
-    let fetched = task.run(&stop.token, &super::backup::narrate).await;
-    let report = fetched.map_err(|failure| task.template.hinted(failure))?;
-    let printed = match (args.format, task.file.is_some()) {
-        (Format::Json, true) => output::print_json(&report),
-        (Format::Human, true) => {
-            output::print_summary(&text(&report), &last_line(&report), report.is_proved())
-        }
-        // Stdout is the dump.
-        (Format::Json, false) => stderr::say(json(&report)),
-        (Format::Human, false) => stderr::say(text(&report)),
+    let mut arguments = vec!["-t".to_owned(), args.template.template];
+    if args.reports != Path::new(common::DEFAULT_REPORTS) {
+        arguments.extend(["--reports".to_owned(), args.reports.display().to_string()]);
+    }
+    let reports = args.reports;
+    let task =
+        FetchTask { template, arguments, database, store, identities, reports, choice, unproved, file };
+    let report = task.run(&stop.token, &super::backup::narrate).await.map_err(hinted)?;
+    let (text, last) = (text(&report), last_line(&report));
+    Ok(printed(args.format, to_stdout, &report, text, &last, report.is_proved()))
+}
+
+/// Prints a report: to stderr, if stdout has what was fetched.
+fn printed(
+    format: Format,
+    to_stdout: bool,
+    report: &impl Serialize,
+    text: String,
+    last: &str,
+    good: bool,
+) -> ExitCode {
+    let printed = match (format, to_stdout) {
+        (Format::Json, false) => output::print_json(report),
+        (Format::Human, false) => output::print_summary(&text, last, good),
+        (Format::Json, true) => stderr::say(json(report)),
+        (Format::Human, true) => stderr::say(text),
     };
-    Ok(output::delivered(printed, ExitCode::Ok))
+    output::delivered(printed, ExitCode::Ok)
 }
 
 fn text(report: &FetchReport) -> String {
@@ -138,25 +162,40 @@ fn text(report: &FetchReport) -> String {
     }
     out.blank();
     if let Some(globals) = &report.globals {
-        writeln!(out, "Roles come first; {} has them. Once it is in this directory:", globals.key);
+        writeln!(out, "Roles come first; {} has them:", globals.key);
         writeln!(out, "  {}", globals.command);
-        writeln!(out, "It holds no passwords: give each role that logs in a new one.");
     }
     if !report.roles.is_empty() {
         writeln!(out, "Roles that must be there first: {}", human::one_line(&report.roles.join(", "), 400));
     }
     let who = if report.proved_by.is_some() { "the drill did" } else { "a drill would" };
     writeln!(out, "To restore it as {who}:");
-    let last = report.commands.len().saturating_sub(1);
-    for (nth, command) in report.commands.iter().enumerate() {
-        // A database that was there already must not be restored into.
-        writeln!(out, "  {command}{}", if nth < last { r" && \" } else { "" });
+    commands(&mut out, &report.commands);
+    for note in &report.notes {
+        writeln!(out, "Note            {note}");
     }
     for caveat in &report.caveats {
         writeln!(out, "Not restored    {caveat}");
     }
+    for later in &report.later {
+        writeln!(
+            out,
+            "Not restored    {}. No drill has proved it; to restore it too, after all others:",
+            later.what
+        );
+        commands(&mut out, &later.commands);
+    }
     out.blank();
     out.ending(&last_line(report))
+}
+
+/// Commands, of which each runs only if the one before it succeeded: a database that was there already must not be restored
+/// into.
+fn commands(out: &mut Page, commands: &[String]) {
+    let last = commands.len().saturating_sub(1);
+    for (nth, command) in commands.iter().enumerate() {
+        writeln!(out, "  {command}{}", if nth < last { r" && \" } else { "" });
+    }
 }
 
 fn last_line(report: &FetchReport) -> String {
@@ -175,7 +214,7 @@ fn last_line(report: &FetchReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fetch::{ManifestComparison, ProvedBy};
+    use crate::fetch::{LaterCommands, ManifestComparison, ProvedBy};
     use crate::model::testing::{passing, start};
 
     fn report(proved: bool, failed: bool) -> FetchReport {
@@ -200,6 +239,11 @@ mod tests {
             globals: None,
             roles: Vec::new(),
             commands: ["createdb a", "pg_restore d", "psql x"].map(str::to_owned).into(),
+            notes: Vec::new(),
+            later: vec![LaterCommands {
+                what: "left out: TABLE DATA t".to_owned(),
+                commands: ["first", "second"].map(str::to_owned).into(),
+            }],
             caveats: vec!["subscriptions: feed".to_owned()],
             warnings: Vec::new(),
             seconds: 0.0,
@@ -231,7 +275,9 @@ mod tests {
         let text = text(&report(true, false));
         assert!(
             text.contains(
-                "  createdb a && \\\n  pg_restore d && \\\n  psql x\nNot restored    subscriptions: feed\n"
+                "  createdb a && \\\n  pg_restore d && \\\n  psql x\nNot restored    subscriptions: feed\n\
+                 Not restored    left out: TABLE DATA t. No drill has proved it; to restore it too, after all others:\n  \
+                 first && \\\n  second\n"
             ),
             "{text}"
         );

@@ -6,7 +6,9 @@ mod completions;
 mod demo;
 mod doctor;
 mod fetch;
+mod fetch_globals;
 mod health;
+mod hooks;
 mod limit;
 mod output;
 mod plan;
@@ -58,8 +60,10 @@ enum Command {
     Health(health::Args),
     /// Make encrypted dumps of a template's databases, and read them back
     Backup(backup::Args),
-    /// Fetch and decrypt a recovery point that a drill has proved, for the real restore
+    /// Fetch and decrypt a recovery point, or the roles, that a drill has proved, for the real restore
     Fetch(fetch::Args),
+    /// Print the template's SQL around a restore as a script for psql, for the real restore
+    Hooks(hooks::Args),
     /// Remove what crashed or kept drills left on the engine
     Reap(reap::Args),
     /// Run everything on sample data: a source, a backup, and a drill of it
@@ -95,6 +99,7 @@ pub fn main() -> ExitCode {
             Command::Health(args) => health::run(args).await,
             Command::Backup(args) => backup::run(args).await,
             Command::Fetch(args) => fetch::run(args).await,
+            Command::Hooks(args) => hooks::run(args),
             Command::Reap(args) => reap::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::VerifyChain(args) => verify_chain::run(*args).await,

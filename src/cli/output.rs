@@ -54,6 +54,16 @@ pub fn print(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
+/// Prints text for another program as it stands.
+///
+/// # Errors
+/// As [`print()`].
+pub fn print_as_is(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
 /// Prints a summary, its last line in the colour of its outcome where stdout is a terminal.
 ///
 /// # Errors

@@ -240,10 +240,7 @@ async fn read(
             .hint("find out who wrote to the store; the roles in it may be anybody's"));
     }
     let file = layer::open_whole(&format!("the globals {key}"), &sealed, &drill.identities)?;
-    let globals = Globals::read(&file).map_err(|error| {
-        Failure::bad(codes::GLOBALS_UNREADABLE, format!("the globals {key} cannot be read: {error}"))
-            .hint("make them with `restore-drill backup`, or `pg_dumpall --globals-only`; access = \"skip\" in [postgres] drills without roles")
-    })?;
+    let globals = Globals::read(&file).map_err(|error| error.into_failure(&key))?;
     let record = GlobalsRecord {
         key,
         taken_at,

@@ -5,14 +5,20 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::shell::{line, psql};
+use serde::Serialize;
+
+use super::runs::{Entries, Later, Step, runs};
+use super::shell::{grep, line, path_word, psql, run_hooks};
 use crate::format::BackupContents;
-use crate::format::pg_custom::{DatabaseLocale, LocaleProvider, Toc};
+use crate::format::pg_custom::{DatabaseLocale, LeftOut, LocaleProvider, Toc};
 use crate::model::human;
 use crate::model::names::DatabaseName;
+use crate::model::verdict::{HookPoint, PgRestore};
 use crate::target::postgres::MAINTENANCE;
 use crate::target::postgres::database_access;
 use crate::target::postgres::database_settings::{self, Statement, is_kept_of_role};
+use crate::target::postgres::hooks;
+use crate::target::postgres::prepare;
 use crate::target::postgres::restore::{Kept, what_is_restored};
 use crate::template::Database;
 
@@ -26,9 +32,16 @@ pub(super) struct How<'a> {
     pub(super) kept: Kept,
     /// Roles that the template has a drill create.
     pub(super) roles: &'a [String],
-    /// What the template has a drill do otherwise with this database.
+    /// The database in the template: SQL around its restore, and what is left out of it.
     pub(super) template: Option<&'a Database>,
+    /// How the drill's own `pg_restore` went.
+    pub(super) recorded: Option<&'a PgRestore>,
+    /// The template, as the command line names it.
+    pub(super) arguments: &'a [String],
 }
+
+/// A dump that comes from stdin, and has to be a file because it is read more than once.
+const NO_FILE: &str = "DUMP_FILE";
 
 /// What it takes to restore a dump.
 #[derive(Debug, Default)]
@@ -39,14 +52,36 @@ pub(super) struct Steps {
     pub(super) roles: Vec<String>,
     /// What the commands leave out.
     pub(super) caveats: Vec<String>,
+    /// What the commands do besides, and what they need.
+    pub(super) notes: Vec<String>,
+    /// Commands for what the drill did not restore.
+    pub(super) later: Vec<LaterCommands>,
 }
 
-/// The empty database as it was, with its settings, then `pg_restore`, then who owns the database and who may use it. A dump
-/// that comes from stdin is restored by one worker; `pg_restore` cannot do otherwise.
-pub(super) fn restore_steps(database: &DatabaseName, contents: &BackupContents, how: &How<'_>) -> Steps {
-    let BackupContents::PgCustom(toc) = contents;
-    let mut steps = Steps { roles: roles(toc, how), ..Steps::default() };
-    steps.commands.push(line(&createdb(database, toc)));
+/// Commands for what the drill did not restore.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LaterCommands {
+    /// What it is, and why it was not restored.
+    pub what: String,
+    /// For a shell, after all others: each only if the one before it succeeded.
+    pub commands: Vec<String>,
+}
+
+/// The empty database as it was, with its settings, then the template's SQL around `pg_restore`, then who owns the database and
+/// who may use it. A dump that comes from stdin is restored by one worker; `pg_restore` cannot do otherwise.
+pub(super) fn restore_steps(
+    database: &DatabaseName,
+    contents: &BackupContents,
+    left_out: &LeftOut,
+    how: &How<'_>,
+) -> Steps {
+    let BackupContents::PgCustom(whole) = contents;
+    let toc = &whole.without(left_out);
+    let mut steps = Steps { roles: roles(whole, how), ..Steps::default() };
+    if database.as_str() != MAINTENANCE {
+        // Every server has that one.
+        steps.commands.push(line(&createdb(database, toc)));
+    }
     if toc.creates_public_schema() {
         steps.commands.push(psql(database.as_str(), "DROP SCHEMA public"));
     }
@@ -54,7 +89,27 @@ pub(super) fn restore_steps(database: &DatabaseName, contents: &BackupContents, 
     steps.run(settings.kept);
     steps.leave_out("settings of the dumped database", settings.left_out);
     steps.leave_out("settings that every drill makes itself", settings.of_every_drill);
-    steps.commands.push(pg_restore(database, how));
+    steps.run_template(database, HookPoint::BeforeRestore, how);
+    let runs = runs(whole, left_out, how.recorded);
+    let is_one_run = matches!(&*runs.steps, [Step::Run { entries: Entries::All, .. }]);
+    let file = match how.file {
+        Some(file) => Some(path_word(file)),
+        None if is_one_run && runs.later.is_empty() => None,
+        None => {
+            let why =
+                format!("the dump is read more than once: write it to a file, {NO_FILE} in the commands");
+            steps.notes.push(why);
+            Some(NO_FILE.to_owned())
+        }
+    };
+    let shown = |step: &Step| command(database, file.as_deref(), how, step);
+    steps.commands.extend(runs.steps.iter().map(shown));
+    let later = |Later { what, steps }: &Later| LaterCommands {
+        what: what.clone(),
+        commands: steps.iter().map(shown).collect(),
+    };
+    steps.later = runs.later.iter().map(later).collect();
+    steps.run_template(database, HookPoint::AfterRestore, how);
     if how.kept.access {
         // Last, since a setting of the role that restores could get in its way.
         let (statements, left_out) = database_access::statements(database, toc);
@@ -71,9 +126,6 @@ pub(super) fn restore_steps(database: &DatabaseName, contents: &BackupContents, 
     let tablespaces = toc.entries.iter().filter_map(|entry| entry.tablespace.clone());
     let tablespaces = tablespaces.filter(|name| !name.is_empty());
     steps.leave_out("tablespaces", tablespaces.collect::<BTreeSet<_>>());
-    if let Some(template) = how.template {
-        steps.differ(template);
-    }
     steps
 }
 
@@ -90,25 +142,16 @@ impl Steps {
         }
     }
 
-    /// Where a drill by this template does something else. SQL of a template is not shown: it may hold a secret.
-    fn differ(&mut self, template: &Database) {
-        for (key, sql) in
-            [("before_restore", &template.before_restore), ("after_restore", &template.after_restore)]
-        {
-            if !sql.is_empty() {
-                let statements = human::things(sql.len() as u64, "statement");
-                self.caveats.push(format!("{key} of the template: {statements}, which a drill runs"));
-            }
-        }
-        let (rules, extensions) = (&template.ignore, &template.ignore_extensions);
-        let ignored = rules.iter().map(ToString::to_string).chain(extensions.iter().cloned());
-        let ignored: Vec<String> = ignored.collect();
-        if !ignored.is_empty() {
-            let names = human::one_line(&ignored.join(", "), 400);
-            self.caveats.push(format!(
-                "nothing of what a drill leaves out by the template is left out here: {names}"
-            ));
-        }
+    /// Runs SQL of the template. It is not shown, since it may hold a secret: only how each statement begins.
+    fn run_template(&mut self, database: &DatabaseName, at: HookPoint, how: &How<'_>) {
+        let Some(statements) = how.template.map(|template| template.hooks(at)).filter(|all| !all.is_empty())
+        else {
+            return;
+        };
+        let begins =
+            statements.iter().map(|statement| format!("{at} of the template: {}", hooks::begins(statement)));
+        self.notes.extend(begins);
+        self.commands.push(run_hooks(how.arguments, database, at));
     }
 
     fn leave_out(&mut self, what: &str, names: impl IntoIterator<Item = String>) {
@@ -133,19 +176,42 @@ fn roles(toc: &Toc, how: &How<'_>) -> Vec<String> {
         roles.extend(of_settings);
     }
     roles.extend(how.roles.iter().cloned());
+    roles.extend(how.recorded.into_iter().flat_map(|run| run.roles_made.iter().cloned()));
     roles.iter().map(|role| human::one_line(role, 80)).collect()
 }
 
-fn pg_restore(database: &DatabaseName, how: &How<'_>) -> String {
-    let mut words = vec!["pg_restore".to_owned(), format!("--dbname={database}")];
-    let jobs = how.jobs.filter(|jobs| how.file.is_some() && *jobs > 1);
+/// A step, for a shell.
+fn command(database: &DatabaseName, file: Option<&str>, how: &How<'_>, step: &Step) -> String {
+    let (entries, options, without_triggers) = match step {
+        Step::Sql(sql) => return psql(database.as_str(), sql),
+        Step::Run { entries, options, without_triggers } => (entries, options, without_triggers),
+    };
+    let mut words: Vec<String> = Vec::new();
+    if *without_triggers {
+        words.extend(["env", "PGOPTIONS=-c session_replication_role=replica"].map(str::to_owned));
+    }
+    words.extend(["pg_restore".to_owned(), format!("--dbname={database}")]);
+    let is_the_main_run = options.is_empty() && !matches!(entries, Entries::Only(_));
+    let jobs = how.jobs.filter(|jobs| is_the_main_run && how.file.is_some() && *jobs > 1);
     words.extend(jobs.map(|jobs| format!("--jobs={jobs}")));
-    words.extend(what_is_restored(how.kept).iter().map(|option| (*option).to_owned()));
-    words.extend(how.file.map(|file| match file.to_string_lossy() {
-        path if path.starts_with('-') => format!("./{path}"),
-        path => path.into_owned(),
+    let kept = what_is_restored(how.kept).iter().chain(options.iter().filter(|option| {
+        // Where no owner is restored it stands there already.
+        !what_is_restored(how.kept).contains(option)
     }));
-    line(&words)
+    words.extend(kept.map(|option| (*option).to_owned()));
+    let filter = match entries {
+        Entries::All => None,
+        Entries::Only(ids) => Some(grep(ids, false)),
+        Entries::Without(ids) => Some(grep(ids, true)),
+    };
+    words.extend(filter.iter().map(|_| "--use-list=/dev/stdin".to_owned()));
+    words.extend(file.map(str::to_owned));
+    match (filter, file) {
+        (Some(filter), Some(file)) => {
+            format!("{} | {filter} | {}", line(&["pg_restore", "--list", file]), line(&words))
+        }
+        _ => line(&words),
+    }
 }
 
 /// The empty database, with the locale that the dump names.
@@ -153,7 +219,12 @@ fn createdb(database: &DatabaseName, toc: &Toc) -> Vec<String> {
     let mut words = vec!["createdb".to_owned(), "--template=template0".to_owned()];
     match toc.locale() {
         Some(locale) => words.extend(with_locale(&locale)),
-        None => words.extend(toc.encoding().map(|encoding| format!("--encoding={encoding}"))),
+        None => {
+            let (encoding, locale) = prepare::encoding_and_locale(toc.encoding());
+            words.push(format!("--encoding={encoding}"));
+            words
+                .extend(locale.iter().flat_map(|c| [format!("--lc-collate={c}"), format!("--lc-ctype={c}")]));
+        }
     }
     words.push(database.to_string());
     words
@@ -177,137 +248,4 @@ fn with_locale(locale: &DatabaseLocale) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::format::Inspector;
-    use crate::format::pg_custom::Entry;
-    use crate::template;
-
-    fn contents(name: &str) -> BackupContents {
-        let path = format!("{}/tests/fixtures/archive/{name}.dump", env!("CARGO_MANIFEST_DIR"));
-        let mut inspector = Inspector::default();
-        let _ = inspector.push(&std::fs::read(path).unwrap()).unwrap();
-        inspector.finish().map_err(|_| "no contents").unwrap()
-    }
-
-    #[test]
-    fn what_the_template_does_otherwise_is_told_without_its_sql() {
-        let text = template::testing::minimal_with(
-            "[[databases]]\nname = \"shop\"\n",
-            "[[databases]]\nname = \"shop\"\nbefore_restore = \"SELECT 'secret'\"\nignore_extensions = [\"pg_cron\"]\n",
-        );
-        let parsed =
-            template::parse(&text, "shop.toml", &template::Environment::default(), template::Purpose::Drill);
-        let (parsed, name) = (parsed.unwrap(), "shop".parse().unwrap());
-        let how = How { template: parsed.database(&name), ..how(Some("d"), false) };
-        let made = restore_steps(&name, &contents("pg17-gzip"), &how);
-        for told in ["before_restore of the template: 1 statement, which", "is left out here: pg_cron"] {
-            assert!(made.caveats.iter().any(|caveat| caveat.contains(told)), "{told}: {made:?}");
-        }
-        assert!(!format!("{made:?}").contains("secret"), "{made:?}");
-    }
-
-    /// The archive of a fixture, with these entries besides.
-    fn with_entries(entries: &[(&str, &str, &str)]) -> BackupContents {
-        let BackupContents::PgCustom(mut toc) = contents("pg17-gzip");
-        toc.entries.extend(entries.iter().map(|(desc, tag, defn)| Entry {
-            desc: (*desc).to_owned(),
-            tag: (*tag).to_owned(),
-            defn: (*defn).to_owned(),
-            ..Entry::default()
-        }));
-        BackupContents::PgCustom(toc)
-    }
-
-    fn how(file: Option<&str>, access: bool) -> How<'_> {
-        How {
-            file: file.map(Path::new),
-            jobs: Some(4),
-            kept: Kept { access, labels: false },
-            roles: &[],
-            template: None,
-        }
-    }
-
-    #[test]
-    fn the_line_is_that_of_the_drill_for_a_shell() {
-        let (name, contents) = ("shop".parse().unwrap(), contents("pg17-gzip"));
-        let made = restore_steps(&name, &contents, &how(Some("/srv/it's/shop.dump"), false));
-        assert!(
-            made.commands[0].starts_with("createdb --template=template0 --encoding=UTF8 --lc-collate="),
-            "{made:?}"
-        );
-        assert!(made.commands[0].ends_with(" shop"), "{made:?}");
-        let line = made.commands.last().unwrap();
-        let options = what_is_restored(Kept::NOTHING).join(" ");
-        assert_eq!(*line, format!(r"pg_restore --dbname=shop --jobs=4 {options} '/srv/it'\''s/shop.dump'"));
-        assert!(made.caveats.iter().any(|told| told.starts_with("owners and privileges")), "{made:?}");
-        let piped = restore_steps(&name, &contents, &how(None, true));
-        let line = "pg_restore --dbname=shop --no-tablespaces --no-security-labels --no-subscriptions";
-        assert!(
-            piped.commands.iter().any(|made| made == line),
-            "with owners and privileges, as that drill did"
-        );
-        assert!(!piped.caveats.iter().any(|told| told.starts_with("owners")), "{piped:?}");
-        let odd = restore_steps(&name, &contents, &how(Some("-x"), false));
-        assert!(odd.commands.last().unwrap().ends_with(" ./-x"), "{odd:?}");
-    }
-
-    #[test]
-    fn settings_and_access_are_restored_as_the_drill_does_and_the_rest_is_told() {
-        let name = "shop".parse().unwrap();
-        let contents = with_entries(&[
-            (
-                "DATABASE PROPERTIES",
-                "shop",
-                "ALTER DATABASE shop SET \"TimeZone\" TO 'UTC';\nALTER DATABASE shop SET log_statement TO 'all';\n\
-                 ALTER DATABASE shop SET event_triggers TO 'on';\nALTER DATABASE shop SET \"app.bell\" TO 'a\u{7}b';\n\
-                 ALTER ROLE clerk IN DATABASE shop SET search_path TO 'a', 'b';\n",
-            ),
-            ("ACL", "DATABASE shop", "GRANT CONNECT ON DATABASE shop TO reader;\n"),
-            ("SUBSCRIPTION", "feed", ""),
-            ("SECURITY LABEL", "TABLE t", "SECURITY LABEL FOR anon ON TABLE t IS 'x';\n"),
-        ]);
-        let template = ["of_template".to_owned()];
-        let made = restore_steps(&name, &contents, &How { roles: &template, ..how(Some("d"), true) });
-        let at = |words: &str| {
-            let found = made.commands.iter().position(|command| command.contains(words));
-            found.unwrap_or_else(|| panic!("{words}: {made:?}"))
-        };
-        let sql = [
-            r#"'--command=ALTER DATABASE "shop" SET "TimeZone" TO '\''UTC'\'''"#,
-            "pg_restore --dbname=shop",
-            r#"'--command=GRANT CONNECT ON DATABASE "shop" TO "reader"'"#,
-            r#"'--command=ALTER ROLE "clerk" IN DATABASE "shop" SET "search_path" TO '\''a'\'', '\''b'\'''"#,
-        ];
-        assert!(sql.map(at).is_sorted(), "{made:?}");
-        for told in ["log_statement", "event_triggers", "app.bell: it holds", "anon", "subscriptions: feed"] {
-            assert!(made.caveats.iter().any(|caveat| caveat.contains(told)), "{told}: {made:?}");
-        }
-        assert!(!made.commands.iter().any(|command| command.contains('\u{7}')), "{made:?}");
-        for role in ["reader", "clerk", "of_template", "importer", "auditor"] {
-            assert!(made.roles.iter().any(|named| named == role), "{role}: {made:?}");
-        }
-        let without = restore_steps(&name, &contents, &how(Some("d"), false));
-        assert!(without.caveats.iter().any(|told| told.contains("search_path of role clerk")), "{without:?}");
-        assert!(!without.commands.iter().any(|command| command.contains("clerk")), "{without:?}");
-        assert!(!without.roles.iter().any(|role| role == "reader"), "{without:?}");
-    }
-
-    #[test]
-    fn hostile_names_stay_words() {
-        let locale = DatabaseLocale {
-            encoding: "UTF8".to_owned(),
-            provider: LocaleProvider::Icu,
-            collate: "C".to_owned(),
-            ctype: "C; rm -rf /".to_owned(),
-            locale: Some("und".to_owned()),
-            rules: None,
-        };
-        let made = line(&with_locale(&locale));
-        assert_eq!(
-            made,
-            "--encoding=UTF8 --lc-collate=C '--lc-ctype=C; rm -rf /' --locale-provider=icu --icu-locale=und"
-        );
-    }
-}
+mod tests;

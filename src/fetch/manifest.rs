@@ -1,12 +1,17 @@
 //! What the manifest of the backup says of the dump.
 
+use std::sync::Arc;
+
 use super::FetchTask;
 use super::report::{Digests, ManifestComparison};
 use crate::check::{StoredManifest, read_manifest};
+use crate::layer::Identities;
 use crate::model::codes;
 use crate::model::failure::{Class, Result};
+use crate::model::manifest;
 use crate::model::names::ObjectKey;
 use crate::model::verdict::RecoveryPoint;
+use crate::store::Store;
 use crate::template::KeyPattern;
 
 /// What the manifest says.
@@ -18,9 +23,34 @@ pub(super) struct Manifest {
     pub(super) globals: Option<(ObjectKey, String)>,
 }
 
+/// What the store has in the place of a manifest.
+pub(super) enum Found {
+    /// A manifest.
+    Read(Arc<manifest::Manifest>),
+    /// None that can be compared, for this reason.
+    Nothing(String),
+}
+
+/// Reads the manifest of this key. What a drill proved counts without it, so then one that cannot be had is reported, and
+/// stops nothing.
+pub(super) async fn find(
+    store: &Arc<dyn Store>,
+    identities: &Arc<Identities>,
+    key: &ObjectKey,
+    proved: bool,
+) -> Result<Found> {
+    Ok(match read_manifest(store, identities, key).await {
+        Ok(StoredManifest::Absent) => Found::Nothing("the store has no manifest of this backup".to_owned()),
+        Ok(StoredManifest::Unreadable(why)) => Found::Nothing(why),
+        Err(failure) if failure.class == Class::Cancelled => return Err(failure),
+        Err(failure) if proved || failure.code == codes::MANIFEST_UNKNOWN => Found::Nothing(failure.message),
+        Err(failure) => return Err(failure),
+        Ok(StoredManifest::Read(manifest)) => Found::Read(manifest),
+    })
+}
+
 impl FetchTask {
-    /// Reads the manifest. What a drill proved counts without it, so then one that cannot be had is reported, and stops
-    /// nothing.
+    /// What the manifest of the backup says of a recovery point.
     pub(super) async fn manifest(
         &self,
         pattern: &KeyPattern,
@@ -33,29 +63,21 @@ impl FetchTask {
             digests: None,
             globals: None,
         };
-        Ok(match read_manifest(&self.store, &self.identities, &key).await {
-            Ok(StoredManifest::Absent) => not_compared("the store has no manifest of this backup".to_owned()),
-            Ok(StoredManifest::Unreadable(why)) => not_compared(why),
-            Err(failure) if failure.class == Class::Cancelled => return Err(failure),
-            Err(failure) if proved || failure.code == codes::MANIFEST_UNKNOWN => {
-                not_compared(failure.message)
+        let manifest = match find(&self.store, &self.identities, &key, proved).await? {
+            Found::Nothing(why) => return Ok(not_compared(why)),
+            Found::Read(manifest) => manifest,
+        };
+        let globals = manifest.globals.clone();
+        let globals = globals.map(|globals| (globals.key, globals.ciphertext_sha256));
+        Ok(match manifest.database(&point.database) {
+            None => {
+                Manifest { globals, ..not_compared("the manifest does not have this database".to_owned()) }
             }
-            Err(failure) => return Err(failure),
-            Ok(StoredManifest::Read(manifest)) => {
-                let globals = manifest.globals.clone();
-                let globals = globals.map(|globals| (globals.key, globals.ciphertext_sha256));
-                match manifest.database(&point.database) {
-                    None => Manifest {
-                        globals,
-                        ..not_compared("the manifest does not have this database".to_owned())
-                    },
-                    Some(entry) => Manifest {
-                        comparison: ManifestComparison::equal(&key),
-                        digests: Some(Digests::of_manifest(&key, entry)),
-                        globals,
-                    },
-                }
-            }
+            Some(entry) => Manifest {
+                comparison: ManifestComparison::equal(&key),
+                digests: Some(Digests::of_manifest(&key, entry)),
+                globals,
+            },
         })
     }
 }

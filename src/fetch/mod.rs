@@ -1,13 +1,15 @@
-//! From evidence to the real restore: one recovery point is fetched and opened, and its bytes are compared with those that
-//! the drill that passed restored. What it takes to restore it is given as command lines.
+//! From evidence to the real restore: one recovery point, or the roles of its server, is fetched and opened, and its bytes are
+//! compared with those that the drill that passed restored. What it takes to restore it is given as command lines.
 //!
-//! Nothing runs on an engine. The dump gets its name only once it is known to be whole and the right one.
+//! Nothing runs on an engine. The file gets its name only once it is known to be whole and the right one.
 
 mod command;
+mod globals;
 mod manifest;
 mod output;
 mod proof;
 mod report;
+mod runs;
 mod shell;
 mod transfer;
 
@@ -19,11 +21,12 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use crate::format::BackupContents;
+use crate::format::pg_custom::LeftOut;
 use crate::layer::Identities;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
-use crate::model::names::DatabaseName;
+use crate::model::names::{DatabaseName, ObjectKey};
 use crate::model::verdict::{PointObject, RecoveryPoint};
 use crate::plan;
 use crate::store::Store;
@@ -35,7 +38,10 @@ use manifest::Manifest;
 use output::Output;
 use proof::{Proof, Proofs};
 use report::Digests;
+use shell::fetch_globals;
 
+pub use command::LaterCommands;
+pub use globals::{GlobalsReport, GlobalsTask};
 pub use report::{FetchReport, GlobalsToRestore, ManifestComparison, ProvedBy};
 
 /// Which recovery point is wanted.
@@ -51,6 +57,8 @@ pub enum PointChoice {
 pub struct FetchTask {
     /// The template; of its databases only this one matters.
     pub template: Template,
+    /// The template, and where verdicts are, as the command line names them: for commands that run this program again.
+    pub arguments: Vec<String>,
     /// The database.
     pub database: DatabaseName,
     /// Its store.
@@ -94,8 +102,8 @@ impl FetchTask {
         let proofs = Proofs::read(&self.reports, &self.template, &self.database);
         let (point, proof) = self.choose(&pattern, &proofs).await?;
         let mut expected: Vec<Digests> = proof.iter().map(|proof| proof.digests()).collect();
-        if let Some(differs) = expected.iter().find_map(|digests| digests.size_differs(&point)) {
-            return Err(changed(&point, &differs));
+        if let Some(differs) = expected.iter().find_map(|digests| digests.size_differs(point.size_bytes)) {
+            return Err(changed(&point.key, &differs));
         }
         let manifest = self.manifest(&pattern, &point, proof.is_some()).await?;
         expected.extend(manifest.digests.clone());
@@ -105,12 +113,19 @@ impl FetchTask {
         let arrived = transfer::transfer(&self.store, &self.identities, &point, writer, progress).await?;
         let mut point = point;
         point.was_read(&arrived.transfer);
-        if let Some(differs) = expected.iter().find_map(|digests| digests.differ(&point)) {
-            return Err(changed(&point, &differs));
+        let (ciphertext, plaintext) = (&point.ciphertext_sha256, &point.plaintext_sha256);
+        let differs =
+            |digests: &Digests| digests.differ(ciphertext.as_deref(), "the dump in it", plaintext.as_deref());
+        if let Some(differs) = expected.iter().find_map(differs) {
+            return Err(changed(&point.key, &differs));
         }
         let place = output.commit()?;
         let how = self.how(proof, &manifest, place.as_deref());
-        let steps = restore_steps(&point.database, &arrived.contents, &how);
+        let BackupContents::PgCustom(toc) = &arrived.contents;
+        let left_out =
+            how.template.map(|template| toc.leave_out(&template.ignore, &template.ignore_extensions));
+        let left_out = left_out.unwrap_or_default();
+        let steps = restore_steps(&point.database, &arrived.contents, &left_out, &how);
         let globals = proof.and_then(|proof| proof.globals.clone()).or(manifest.globals);
         Ok(FetchReport {
             schema_version: 1,
@@ -118,11 +133,17 @@ impl FetchTask {
             proved_by: proof.map(|proof| proof.by.clone()),
             failed_later: proofs.failed_since(proof, &point.key),
             manifest: manifest.comparison,
-            warnings: self.warnings(&proofs, proof, &point, &arrived.contents),
+            warnings: self.warnings(&proofs, proof, &point, &arrived.contents, &left_out),
             output: place.map_or_else(|| "-".to_owned(), |place| place.display().to_string()),
-            globals: globals.map(|(key, sha256)| GlobalsToRestore::of(key, sha256)),
+            globals: globals.map(|(key, ciphertext_sha256)| {
+                let taken_at = pattern.globals_taken_at(key.as_str());
+                let command = fetch_globals(&self.arguments, &key, taken_at, proof.is_some());
+                GlobalsToRestore { key, ciphertext_sha256, command }
+            }),
             roles: steps.roles,
             commands: steps.commands,
+            notes: steps.notes,
+            later: steps.later,
             caveats: steps.caveats,
             seconds: began.elapsed().as_secs_f64(),
             point,
@@ -130,17 +151,19 @@ impl FetchTask {
     }
 
     /// How it is restored: as that drill did, or as one would.
-    fn how<'a>(&'a self, proof: Option<&Proof>, manifest: &Manifest, file: Option<&'a Path>) -> How<'a> {
+    fn how<'a>(&'a self, proof: Option<&'a Proof>, manifest: &Manifest, file: Option<&'a Path>) -> How<'a> {
         let server = self.template.server_of(&self.database);
         let with_roles = manifest.globals.is_some()
             && server.settings.access != Some(Access::Skip)
             && server.name == self.template.first_server().name;
         How {
             file,
-            jobs: proof.and_then(|proof| proof.jobs),
+            jobs: proof.and_then(|proof| Some(proof.record.pg_restore.as_ref()?.jobs)),
             kept: proof.map_or(Kept { access: with_roles, labels: false }, |proof| proof.kept),
             roles: &server.settings.roles,
             template: self.template.database(&self.database),
+            recorded: proof.and_then(|proof| proof.record.pg_restore.as_ref()),
+            arguments: &self.arguments,
         }
     }
 
@@ -153,11 +176,11 @@ impl FetchTask {
         match self.choice {
             PointChoice::LastPassed => {
                 let proof = proofs.of_newest_point().ok_or_else(|| {
-                    let unopened = proofs.unopened().map(|told| format!(" ({told})")).unwrap_or_default();
                     let message = format!(
-                        "{} has no verdict of a drill that passed with {}{unopened}",
+                        "{} has no verdict of a drill that passed with {}{}",
                         self.reports.display(),
-                        self.database
+                        self.database,
+                        proofs.in_brackets()
                     );
                     Failure::inconclusive(codes::NO_DRILL_PASSED, message)
                         .hint("--reports names the directory of the verdicts; without --last-passed, --unproved takes the newest recovery point")
@@ -168,19 +191,7 @@ impl FetchTask {
                 let point = self.newest(pattern, at).await?;
                 let proof = proofs.of(&point.key);
                 if proof.is_none() && !self.unproved {
-                    let key = &point.key;
-                    let unopened = proofs.unopened().map(|told| format!(" ({told})")).unwrap_or_default();
-                    let message = format!("no drill that passed has restored {key}{unopened}");
-                    let hint = match proofs.of_newest_point() {
-                        Some(proof) => format!(
-                            "--last-passed takes the newest that one has, of {}; --unproved takes this one",
-                            human::moment(proof.point.taken_at)
-                        ),
-                        None => "drill it first; --unproved takes it as it is; --reports names the directory of the \
-                                 verdicts"
-                            .to_owned(),
-                    };
-                    return Err(Failure::inconclusive(codes::NO_DRILL_PASSED, message).hint(hint));
+                    return Err(proofs.none_passed(&point.key));
                 }
                 Ok((point, proof))
             }
@@ -232,16 +243,23 @@ impl FetchTask {
         proof: Option<&Proof>,
         point: &RecoveryPoint,
         contents: &BackupContents,
+        left_out: &LeftOut,
     ) -> Vec<String> {
         let mut warnings = Vec::new();
         match proof {
-            None => warnings.push("no drill that passed has restored this recovery point".to_owned()),
-            Some(proof) => warnings.extend(proof.only().into_iter().chain(proof.in_part())),
+            None => warnings.push(
+                "no drill that passed has restored this recovery point, so what pg_restore cannot do in one go is not known"
+                    .to_owned(),
+            ),
+            Some(proof) => {
+                warnings.extend(proof.only().into_iter().chain(proof.in_part()).chain(proof.unexplained()));
+                let template = self.template.database(&self.database);
+                warnings.extend(template.into_iter().flat_map(|template| proof.differs(template, left_out)));
+            }
         }
         warnings.extend(proofs.failed_since(proof, &point.key));
         warnings.extend(of_another(&point.database, contents));
-        warnings.extend(proofs.unread());
-        warnings.extend(proofs.unopened());
+        warnings.extend(proofs.not_seen());
         warnings
     }
 }
@@ -257,8 +275,8 @@ fn of_another(database: &DatabaseName, contents: &BackupContents) -> Option<Stri
 }
 
 /// The failure of an object that is not the one that was proved.
-fn changed(point: &RecoveryPoint, differs: &str) -> Failure {
-    Failure::bad(codes::POINT_CHANGED, format!("{} is not what was proved: {differs}", point.key)).hint(
+fn changed(key: &ObjectKey, differs: &str) -> Failure {
+    Failure::bad(codes::POINT_CHANGED, format!("{key} is not what was proved: {differs}")).hint(
         "do not restore from it; find out what wrote to its key; versions of the object may be left; --at chooses another",
     )
 }

@@ -1,4 +1,4 @@
-//! Where the dump goes. A file gets its name only once all of it is there and is the right one.
+//! Where what is fetched goes. A file gets its name only once all of it is there and is the right one.
 //!
 //! Until then it has no name at all where the file system knows such files (`O_TMPFILE`, open(2)): nothing is left of it
 //! however the program ends, and it holds production's data. Elsewhere it lies beside its place under another name, and is
@@ -13,7 +13,7 @@ use tempfile::TempPath;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
-/// Where the dump goes.
+/// Where it goes.
 pub(super) enum Output {
     Stdout,
     File(PendingFile),
@@ -27,14 +27,14 @@ pub(super) struct PendingFile {
     target: PathBuf,
 }
 
-/// What the dump is written with.
+/// What it is written with.
 pub(super) enum Writer {
     Stdout(io::Stdout),
     File(File),
 }
 
 impl Output {
-    /// Opens the file that the dump goes to; none for stdout.
+    /// Opens the file that it goes to; none for stdout.
     ///
     /// # Errors
     /// `output_exists` and `output_unwritable`, configuration errors.
@@ -45,7 +45,7 @@ impl Output {
         }
     }
 
-    /// What the dump is written with.
+    /// What it is written with.
     pub(super) fn writer(&self) -> Result<Writer> {
         match self {
             Self::Stdout => Ok(Writer::Stdout(io::stdout())),
@@ -104,7 +104,7 @@ impl PendingFile {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(exists(&target)),
             Err(error) => {
-                let message = format!("the dump could not get its name {}: {error}", target.display());
+                let message = format!("the file could not get its name {}: {error}", target.display());
                 return Err(Failure::inconclusive(codes::OUTPUT_FAILED, message)
                     .hint("name another place with -o; nothing was learnt about the backup"));
             }
@@ -116,6 +116,14 @@ impl PendingFile {
 }
 
 impl Writer {
+    /// Writes all of something, to its end.
+    ///
+    /// # Errors
+    /// `output_failed`.
+    pub(super) fn whole(mut self, what: &str, bytes: &[u8]) -> Result<()> {
+        self.write_all(bytes).and_then(|()| self.finish()).map_err(|error| failed(what, &error))
+    }
+
     /// Ends what was written: a file's content is on the disk when this returns.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.flush()?;
@@ -190,6 +198,12 @@ fn link(_: &File, _: &Path) -> io::Result<()> {
 #[cfg(target_os = "linux")]
 fn by_number(file: &File) -> PathBuf {
     format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(file)).into()
+}
+
+/// The failure of something that could not be written.
+pub(super) fn failed(what: &str, error: &io::Error) -> Failure {
+    Failure::inconclusive(codes::OUTPUT_FAILED, format!("{what} could not be written: {error}"))
+        .hint("make room, or name another place with -o; nothing was learnt about the backup")
 }
 
 fn exists(target: &Path) -> Failure {

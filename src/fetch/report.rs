@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::shell::line;
+use super::command::LaterCommands;
+use crate::evidence::VerdictRead;
 use crate::model::human;
 use crate::model::manifest;
 use crate::model::names::{DatabaseName, DrillId, ObjectKey};
 use crate::model::verdict::RecoveryPoint;
-use crate::target::postgres::MAINTENANCE;
 
 /// What was fetched.
 #[derive(Debug, Serialize)]
@@ -33,6 +33,10 @@ pub struct FetchReport {
     pub roles: Vec<String>,
     /// The commands that restore it as the drill did, for a shell: each only if the one before it succeeded.
     pub commands: Vec<String>,
+    /// What the commands do besides, and what they need.
+    pub notes: Vec<String>,
+    /// What the drill did not restore, with the commands that restore it after all others.
+    pub later: Vec<LaterCommands>,
     /// What the commands do not restore.
     pub caveats: Vec<String>,
     /// What the operator should know.
@@ -55,21 +59,8 @@ pub struct GlobalsToRestore {
     pub key: ObjectKey,
     /// Its SHA-256.
     pub ciphertext_sha256: String,
-    /// What restores them, for a shell, once the object is in the working directory. `KEY_FILE` is the private key.
+    /// What fetches and restores them, for a shell.
     pub command: String,
-}
-
-impl GlobalsToRestore {
-    pub(super) fn of(key: ObjectKey, ciphertext_sha256: String) -> Self {
-        let name = key.as_str().rsplit('/').next().unwrap_or_default();
-        let command = format!(
-            "{} | sha256sum --check && {} | {}",
-            line(&["echo", &format!("{ciphertext_sha256}  {name}")]),
-            line(&["age", "--decrypt", "--identity", "KEY_FILE", "--", name]),
-            line(&["psql", "--no-psqlrc", &format!("--dbname={MAINTENANCE}")])
-        );
-        Self { key, ciphertext_sha256, command }
-    }
 }
 
 /// The drill that proved a recovery point.
@@ -83,6 +74,19 @@ pub struct ProvedBy {
     pub verdict: String,
     /// The databases it was narrowed to; empty for all.
     pub only: Vec<DatabaseName>,
+}
+
+impl ProvedBy {
+    /// The drill of a verdict.
+    pub(super) fn of(read: &VerdictRead) -> Self {
+        let VerdictRead { path, verdict, .. } = read;
+        Self {
+            drill_id: verdict.drill_id,
+            started_at: verdict.started_at,
+            verdict: path.display().to_string(),
+            only: verdict.only.clone(),
+        }
+    }
 }
 
 /// Whether the manifest of the backup has the same digests.
@@ -131,22 +135,26 @@ impl Digests {
     }
 
     /// How the size differs, which is known before anything is read.
-    pub(super) fn size_differs(&self, point: &RecoveryPoint) -> Option<String> {
-        (self.size_bytes != point.size_bytes).then(|| {
-            let (is, was) = (human::count(point.size_bytes), human::count(self.size_bytes));
+    pub(super) fn size_differs(&self, size_bytes: u64) -> Option<String> {
+        (self.size_bytes != size_bytes).then(|| {
+            let (is, was) = (human::count(size_bytes), human::count(self.size_bytes));
             format!("it has {is} bytes, and {was} by {}", self.source)
         })
     }
 
-    /// How what was read differs.
-    pub(super) fn differ(&self, point: &RecoveryPoint) -> Option<String> {
+    /// How what was read differs: the object, and the `content` in it.
+    pub(super) fn differ(
+        &self,
+        ciphertext: Option<&str>,
+        content: &str,
+        plaintext: Option<&str>,
+    ) -> Option<String> {
         let compared = [
-            ("the object", &self.ciphertext_sha256, &point.ciphertext_sha256),
-            ("the dump in it", &self.plaintext_sha256, &point.plaintext_sha256),
+            ("the object", &self.ciphertext_sha256, ciphertext),
+            (content, &self.plaintext_sha256, plaintext),
         ];
-        compared.into_iter().find(|(_, was, is)| Some(*was) != is.as_ref()).map(|(what, was, is)| {
-            let is = is.as_deref().unwrap_or("not known");
-            let was = human::one_line(was, 64);
+        compared.into_iter().find(|(_, was, is)| Some(was.as_str()) != *is).map(|(what, was, is)| {
+            let (is, was) = (is.unwrap_or("not known"), human::one_line(was, 64));
             format!("the SHA-256 of {what} is {is}, and {was} by {}", self.source)
         })
     }

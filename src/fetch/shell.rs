@@ -1,6 +1,14 @@
 //! Command lines for a shell (POSIX).
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
 use crate::model::human;
+use crate::model::names::{DatabaseName, ObjectKey};
+use crate::model::verdict::HookPoint;
+use crate::target::postgres::MAINTENANCE;
 
 /// One line: words that a shell would take apart or replace are quoted.
 pub(super) fn line(words: &[impl AsRef<str>]) -> String {
@@ -13,9 +21,80 @@ pub(super) fn psql(database: &str, sql: &str) -> String {
     line(&["psql", "--no-psqlrc", &format!("--dbname={database}"), &format!("--command={sql}")])
 }
 
+/// The command that fetches these globals to a file, and restores the roles in them. `arguments` name the template. Without a
+/// drill that used them they are not proved, and have to be asked for as such.
+pub(super) fn fetch_globals(
+    arguments: &[String],
+    key: &ObjectKey,
+    taken_at: Option<DateTime<Utc>>,
+    proved: bool,
+) -> String {
+    let name = key.as_str().rsplit('/').next().unwrap_or_default();
+    let file = Path::new(name.strip_suffix(".age").unwrap_or(name));
+    let mut words = ["restore-drill", "fetch"].map(str::to_owned).to_vec();
+    words.extend_from_slice(arguments);
+    words.push("--globals".to_owned());
+    match taken_at {
+        Some(time) => words.extend(["--at".to_owned(), time.to_rfc3339_opts(SecondsFormat::Secs, true)]),
+        None => words.push("--last-passed".to_owned()),
+    }
+    words.extend((!proved && taken_at.is_some()).then(|| "--unproved".to_owned()));
+    words.extend(["-o".to_owned(), path_word(file)]);
+    format!("{} && {}", line(&words), psql_file(file))
+}
+
+/// The command that runs SQL of the template around a restore. The SQL goes from one program to the other: it may hold a
+/// secret. If the first fails, nothing runs.
+pub(super) fn run_hooks(arguments: &[String], database: &DatabaseName, at: HookPoint) -> String {
+    let words = ["restore-drill", "hooks"].map(str::to_owned);
+    let database_words = ["--database".to_owned(), database.to_string(), at.to_string()];
+    let words = [&words[..], arguments, &database_words].concat();
+    let psql = line(&["psql", "--no-psqlrc", "--quiet", &format!("--dbname={database}")]);
+    format!("sql=$({}) && printf '%s\\n' \"$sql\" | {psql}", line(&words))
+}
+
+/// Entries of an archive as a filter of what `pg_restore --list` prints: with `-v` those that it has not.
+pub(super) fn grep(ids: &BTreeSet<i32>, inverted: bool) -> String {
+    let ids: Vec<String> = ids.iter().map(i32::to_string).collect();
+    // One argument has at most 128 KiB.
+    let patterns = ids.chunks(10_000).flat_map(|ids| ["-e".to_owned(), format!("^({});", ids.join("|"))]);
+    let grep = if inverted { "grep -vE" } else { "grep -E" };
+    format!("{grep} {}", line(&patterns.collect::<Vec<_>>()))
+}
+
+/// A path that no program takes for an option.
+pub(super) fn path_word(path: &Path) -> String {
+    match path.to_string_lossy() {
+        path if path.starts_with('-') => format!("./{path}"),
+        path => path.into_owned(),
+    }
+}
+
+/// A script for the whole server. An error in it ends nothing: roles may be there already.
+pub(super) fn psql_file(file: &Path) -> String {
+    let (database, file) = (format!("--dbname={MAINTENANCE}"), format!("--file={}", path_word(file)));
+    line(&["psql", "--no-psqlrc", "--quiet", &database, &file])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_of_entries_and_hooks_are_words_of_a_shell() {
+        let ids = BTreeSet::from([7, 12]);
+        assert_eq!(
+            (grep(&ids, false), grep(&ids, true)),
+            (r"grep -E -e '^(7|12);'".to_owned(), r"grep -vE -e '^(7|12);'".to_owned())
+        );
+        let many = grep(&(0..25_000).collect(), true);
+        assert_eq!(many.matches(" -e ").count(), 3);
+        let arguments = ["-t".to_owned(), "it's.toml".to_owned()];
+        assert_eq!(
+            run_hooks(&arguments, &"shop".parse().unwrap(), HookPoint::AfterRestore),
+            r#"sql=$(restore-drill hooks -t 'it'\''s.toml' --database shop after_restore) && printf '%s\n' "$sql" | psql --no-psqlrc --quiet --dbname=shop"#
+        );
+    }
 
     #[test]
     fn what_a_shell_would_take_apart_stays_one_word() {

@@ -8,12 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::output::Writer;
+use super::output::{self, Writer};
 use crate::format::{BackupContents, Inspector, NoContents};
 use crate::layer::Identities;
 use crate::layer::pipe::{CHANNEL_DEPTH, PARTS_WAITING, decrypt_blocking};
-use crate::model::codes;
-use crate::model::failure::{Failure, Result};
+use crate::model::failure::Result;
 use crate::model::human;
 use crate::model::transfer::TransferStats;
 use crate::model::verdict::RecoveryPoint;
@@ -66,10 +65,7 @@ pub(super) async fn transfer(
         }
     };
     // A writer that stopped taking makes the decryption break off, so its reason comes first.
-    written.expect("writing does not panic").map_err(|error| {
-        Failure::inconclusive(codes::OUTPUT_FAILED, format!("the dump could not be written: {error}"))
-            .hint("make room, or name another place with -o; nothing was learnt about the backup")
-    })?;
+    written.expect("writing does not panic").map_err(|error| output::failed("the dump", &error))?;
     decrypted.expect("decryption does not panic")
 }
 

@@ -1,11 +1,23 @@
-//! Narrowing a template to some of its databases (`--only`).
+//! Narrowing a template to some of its databases (`--only`), and what is asked of one.
 
 use std::collections::BTreeSet;
 
 use super::schema::{Database, Template};
+use super::statements::Statement;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
+use crate::model::verdict::HookPoint;
+
+impl Database {
+    /// Its SQL around a restore.
+    pub fn hooks(&self, at: HookPoint) -> &[Statement] {
+        match at {
+            HookPoint::BeforeRestore => &self.before_restore,
+            HookPoint::AfterRestore => &self.after_restore,
+        }
+    }
+}
 
 impl Template {
     /// The databases in which SQL of the template runs: what only the restored one has may be its work.

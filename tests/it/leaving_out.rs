@@ -1,11 +1,12 @@
 //! What a template leaves out of a restore, and the SQL that it runs around one.
 
-use serde_json::json;
-
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
+use super::real_server::{RealServer, lines_below};
 use super::site::Site;
-use super::world::Outcome;
+use super::world::{Outcome, World};
 
 /// A large table that drills leave out, with all that hangs on its rows; a partition; names that are hostile to a list of
 /// entries; and two tables that are restored. Who may do what with them.
@@ -154,6 +155,8 @@ fn what_is_left_out_is_listed_and_no_check_takes_it_for_empty() {
     );
     assert!(!verdict.to_string().contains("secret-4711"), "{outcome}");
 
+    the_lines_of_fetch_leave_out_what_the_drill_left_out(world);
+
     // Read through a view by a check that would hold if the table were empty; and a hook that fails, in another database.
     world.keys("other", "after_restore = \"UPDATE lines SET id = 1 / (id - 7)\"");
     // Hooks that change who may do what.
@@ -197,4 +200,42 @@ fn what_is_left_out_is_listed_and_no_check_takes_it_for_empty() {
             "{outcome}"
         );
     }
+}
+
+/// On a server that is no drill's; what was left out may come after it.
+fn the_lines_of_fetch_leave_out_what_the_drill_left_out(world: &World) {
+    let fetched = world.run(&[
+        "fetch",
+        "-t",
+        "./template.toml",
+        "--database",
+        "shop",
+        "--last-passed",
+        "-o",
+        "shop.dump",
+    ]);
+    assert_eq!(fetched.code, 0, "{fetched}");
+    for told in [
+        "Note            before_restore of the template: CREATE ROLE hooked …",
+        "of the template: INSERT INTO noted SELECT …",
+    ] {
+        assert!(fetched.stdout.contains(told), "{told}\n{fetched}");
+    }
+    assert!(!fetched.stdout.contains("Warning") && !fetched.stdout.contains("secret-4711"), "{fetched}");
+    let real = RealServer::start(world);
+    // As the globals have them.
+    real.server.ask("postgres", "CREATE ROLE app; CREATE ROLE clerk");
+    let lines = lines_below(&fetched, "To restore it as the drill did:");
+    let (restored, said) = real.run(world, &lines);
+    assert!(restored && !said.to_lowercase().contains("error"), "{lines}\n{said}");
+    let counts = "SELECT (SELECT count(*) FROM orders WHERE state = 'closed'), (SELECT count(*) FROM noted), \
+                  (SELECT count(*) FROM big), (SELECT count(*) FROM events), \
+                  (SELECT count(*) FROM pg_class WHERE relname LIKE 'odd%'), \
+                  (SELECT relispopulated FROM pg_class WHERE relname = 'totals'), \
+                  (SELECT count(*) FROM pg_constraint WHERE conname = 'orders_big_fkey')";
+    assert_eq!(real.server.ask("shop", counts), "10|30|0|5|0|f|0");
+    let lines = lines_below(&fetched, "Not restored    left out by `ignore`");
+    let (restored, said) = real.run(world, &lines);
+    assert!(restored && !said.to_lowercase().contains("error"), "{lines}\n{said}");
+    assert_eq!(real.server.ask("shop", counts), "10|30|900|10|1|t|1");
 }

@@ -29,6 +29,7 @@ mod isolation;
 mod leaving_out;
 mod plans;
 mod proxy;
+mod real_server;
 mod rechecks;
 mod redteam;
 mod restoring;

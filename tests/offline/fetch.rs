@@ -118,7 +118,7 @@ fn what_a_drill_has_proved_is_fetched_and_the_line_that_restores_it_is_printed()
         let line = line.trim_end_matches(r" && \");
         // From the verdict: that drill restored roles.
         assert!(
-            outcome.stdout.contains("Roles come first; globals_20260517T043111Z.sql.age has"),
+            outcome.stdout.contains("Roles come first; globals_20260517T043111Z.sql.age has them:"),
             "{outcome}"
         );
         assert!(line.contains(&format!("--dbname={FIXTURE} --jobs=2 --no-")), "{outcome}");
@@ -282,15 +282,16 @@ fn the_manifest_of_the_backup_is_compared_too() {
     }
     // It names the server's roles.
     manifest["globals"] = json!({
-        "key": "backups/globals_x.sql.age", "size_bytes": 1, "ciphertext_sha256": "ab".repeat(32),
+        "key": site.world.globals_key("2026-05-17T04:31:11Z".parse().unwrap()), "size_bytes": 1, "ciphertext_sha256": "ab".repeat(32),
         "plaintext_bytes": 1, "plaintext_sha256": "cd".repeat(32),
     });
     put(&manifest.to_string());
     fs::rename(&reports, &away).unwrap();
     let outcome = site.fetch(&["--unproved", "-o", "f"]);
     for told in [
-        "Roles come first; backups/globals_x.sql.age has them.",
-        "sha256sum --check && age --decrypt --identity KEY_FILE -- globals_x.sql.age | psql ",
+        "Roles come first; nightly/globals_20260517T043111Z.sql.age has them:",
+        "  restore-drill fetch -t ./template.toml --globals --at 2026-05-17T04:31:11Z --unproved -o globals_20260517T043111Z.sql && \
+         psql --no-psqlrc --quiet --dbname=postgres --file=globals_20260517T043111Z.sql\n",
         "To restore it as a drill would:",
     ] {
         assert!(outcome.stdout.contains(told), "{outcome}");

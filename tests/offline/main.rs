@@ -10,6 +10,7 @@ mod errors;
 mod evidence;
 mod faults;
 mod fetch;
+mod fetch_globals;
 mod fixtures;
 mod health;
 mod network;

@@ -139,7 +139,15 @@ fn is_named_like(schema: &str, extension: &str) -> bool {
 }
 
 fn shown(entry: &Entry) -> String {
-    one_line(&format!("{} {}", entry.desc, name_of(entry)), 200)
+    entry.shown()
+}
+
+impl Entry {
+    /// Its kind and its name, for people.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        one_line(&format!("{} {}", self.desc, name_of(self)), 200)
+    }
 }
 
 /// Entries that were picked so far, each with the reason.

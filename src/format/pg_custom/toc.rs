@@ -1,6 +1,7 @@
 //! What a restore asks of a table of contents.
 
-use std::{collections::BTreeSet, fmt};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::{
     database::{self, DatabaseLocale, DatabaseSetting},
@@ -159,6 +160,38 @@ impl Toc {
         let policies = self.of_type("POLICY").flat_map(|entry| sql::policy_roles(&entry.defn));
         let mappings = self.of_type("USER MAPPING").filter_map(|entry| sql::user_mapping_role(&entry.defn));
         policies.chain(mappings).filter(|role| !role.starts_with("pg_")).collect()
+    }
+
+    /// These entries, and all that they need.
+    #[must_use]
+    pub fn needed_by(&self, ids: impl IntoIterator<Item = i32>) -> BTreeSet<i32> {
+        let needs: BTreeMap<i32, &[i32]> =
+            self.entries.iter().map(|entry| (entry.dump_id, &*entry.dependencies)).collect();
+        let mut needed: BTreeSet<i32> = ids.into_iter().collect();
+        let mut open: Vec<i32> = needed.iter().copied().collect();
+        while let Some(id) = open.pop() {
+            let needs = needs.get(&id).copied().unwrap_or_default();
+            open.extend(needs.iter().copied().filter(|id| needed.insert(*id)));
+        }
+        needed.retain(|id| needs.contains_key(id));
+        needed
+    }
+
+    /// These entries, and all that need them.
+    #[must_use]
+    pub fn needing(&self, ids: impl IntoIterator<Item = i32>) -> BTreeSet<i32> {
+        let mut needing: BTreeSet<i32> = ids.into_iter().collect();
+        loop {
+            let before = needing.len();
+            for entry in &self.entries {
+                if entry.dependencies.iter().any(|id| needing.contains(id)) {
+                    needing.insert(entry.dump_id);
+                }
+            }
+            if needing.len() == before {
+                return needing;
+            }
+        }
     }
 
     /// Foreign keys, in the order of the archive. One whose definition is not in the form that

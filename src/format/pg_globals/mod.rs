@@ -6,7 +6,11 @@
 mod read;
 mod statement;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::codes;
+use crate::model::failure::Failure;
+use crate::model::names::ObjectKey;
 
 #[cfg(test)]
 mod tests;
@@ -29,7 +33,9 @@ pub struct Globals {
     pub labels: Vec<SecurityLabel>,
     /// Privileges on settings of the server.
     pub parameters: Vec<ParameterGrant>,
-    /// What the file has besides, for people.
+    /// Roles that it has a password for, as the server keeps it.
+    pub with_password: BTreeSet<String>,
+    /// What the file has besides, for people: the first ones.
     pub left_out: Vec<String>,
 }
 
@@ -145,4 +151,12 @@ pub enum GlobalsError {
     /// It is another program's, or holds databases too.
     #[error("it is not what pg_dumpall --globals-only writes: {0}")]
     Foreign(String),
+}
+
+impl GlobalsError {
+    /// The failure of the globals that have this key.
+    pub fn into_failure(self, key: &ObjectKey) -> Failure {
+        Failure::bad(codes::GLOBALS_UNREADABLE, format!("the globals {key} cannot be read: {self}"))
+            .hint("make them with `restore-drill backup`, or `pg_dumpall --globals-only`; access = \"skip\" in [postgres] drills without roles")
+    }
 }

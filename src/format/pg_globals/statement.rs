@@ -166,7 +166,11 @@ fn options(globals: &mut Globals, name: &str, mut rest: Rest<'_>) -> Option<()> 
                 rest.literal()?;
             }
             "encrypted" => {}
-            "password" => drop(rest.next()?),
+            "password" => {
+                if matches!(rest.next()?, Token::Literal(_)) {
+                    globals.with_password.insert(name.to_owned());
+                }
+            }
             _ => return None,
         }
     }

@@ -127,8 +127,11 @@ codes! {
         "`fetch` only: there is a file of that name, and nothing is overwritten.",
         "Name another with `-o`, or move that one away.";
     OUTPUT_UNWRITABLE = "output_unwritable":
-        "`fetch` only: the file cannot be made, or stdout is a terminal.",
-        "Name another place with `-o`.";
+        "`fetch` and `hooks` only: the file cannot be made, or stdout is a terminal.",
+        "Name another place with `-o`, or pipe it on.";
+    NO_HOOKS = "no_hooks":
+        "`hooks` only: the template has no such SQL for the database.",
+        "Leave the command out: a drill runs nothing there.";
     REPORTS_UNWRITABLE = "reports_unwritable":
         "The verdict or the plan cannot be written.",
         "Name another directory with `--reports`.";

@@ -6,12 +6,14 @@ use tokio_postgres::Error;
 
 use super::failures::{error_text, query_failure};
 use super::pins::Pins;
+use super::quote::quote_literal;
 use super::server::Server;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human::one_line;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{HookPoint, HookRecord};
+use crate::template::Statement;
 
 /// Characters shown of a statement.
 const BEGINS: usize = 60;
@@ -19,6 +21,9 @@ const BEGINS: usize = 60;
 /// drilled, and newer names of it do the same.
 const IN_A_TRANSACTION: &str = "SELECT (pg_catalog.txid_current_if_assigned() IS NOT NULL)::pg_catalog.int4";
 
+/// Keeps statements of a template out of the log of a server that is not the drill's: they may hold secrets.
+const UNLOGGED: [(&str, &str); 3] =
+    [("log_statement", "none"), ("log_min_duration_statement", "-1"), ("log_min_error_statement", "panic")];
 /// Words that values stand behind.
 const BEFORE_VALUES: [&str; 3] = ["TO", "PASSWORD", "VALUES"];
 /// SQLSTATEs whose messages name what is missing, and nothing else: a table, an object, a function.
@@ -75,6 +80,34 @@ impl Server {
             "write COMMIT at the end of its text: each statement of the list has a connection of its own",
         )))
     }
+}
+
+/// A script for `psql` that runs these as a drill does: each as a whole, on a connection of its own, with the same settings.
+pub fn script<'a>(statements: impl IntoIterator<Item = &'a str>) -> String {
+    let mut script = "\\set ON_ERROR_STOP on\n\\set VERBOSITY terse\n".to_owned();
+    for sql in statements {
+        script.push_str("\\connect\n");
+        for (name, value) in Pins::hook().of_session().into_iter().chain(UNLOGGED) {
+            let (name, value) = (quote_literal(name), quote_literal(value));
+            script.push_str(&format!("SELECT pg_catalog.set_config({name}, {value}, false) \\g /dev/null\n"));
+        }
+        let mut tag = "hook".to_owned();
+        while sql.contains(&format!("${tag}")) {
+            tag.push('_');
+        }
+        script.push_str(&format!("SELECT ${tag}${sql}${tag}$ \\gexec\n"));
+    }
+    script
+}
+
+/// The first words of a statement of a template, without values.
+pub fn begins(statement: &Statement) -> String {
+    beginning(&statement.sql)
+}
+
+/// The hash of a statement as the template has it.
+pub fn written_sha256(statement: &Statement) -> String {
+    hex::encode(Sha256::digest(&statement.written))
 }
 
 enum HookError {
@@ -161,6 +194,22 @@ fn behind_a_keyword(sql: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_script_runs_each_statement_as_it_stands() {
+        let script = script(["UPDATE t SET a = '\\x'; SELECT $hook$ 1", "VACUUM"]);
+        let begins =
+            "\\set ON_ERROR_STOP on\n\\set VERBOSITY terse\n\\connect\nSELECT pg_catalog.set_config(";
+        assert!(script.starts_with(begins), "{script}");
+        assert!(script.contains("set_config('log_statement', 'none', false)"), "{script}");
+        assert!(
+            script.contains("set_config('search_path', 'public,pg_temp', false) \\g /dev/null\n"),
+            "{script}"
+        );
+        let first = "\nSELECT $hook_$UPDATE t SET a = '\\x'; SELECT $hook$ 1$hook_$ \\gexec\n\\connect\n";
+        assert!(script.contains(first), "{script}");
+        assert!(script.ends_with("\nSELECT $hook$VACUUM$hook$ \\gexec\n"), "{script}");
+    }
 
     #[test]
     fn the_first_words_are_shown_and_no_value() {

@@ -29,7 +29,7 @@ pub mod objects;
 mod own_sql;
 mod passfile;
 mod pins;
-mod prepare;
+pub mod prepare;
 pub mod privileges;
 mod quote;
 mod ready;

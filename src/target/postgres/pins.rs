@@ -122,6 +122,12 @@ impl Pins {
         self
     }
 
+    /// Those that a session can be given later, and that decide what a statement means and how values are read.
+    pub fn of_session(&self) -> Vec<(&'static str, &'static str)> {
+        let path = self.path.map(|path| ("search_path", path));
+        path.into_iter().chain([("row_security", "off")]).chain(self.more.iter().copied()).collect()
+    }
+
     /// As they stand in the startup message to a server of this major version.
     pub fn options(&self, major: u32) -> String {
         // Postgres takes milliseconds, up to what fits 32 bits; none at all would be no limit.

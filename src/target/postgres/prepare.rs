@@ -19,6 +19,17 @@ const EVENT_TRIGGERS_SINCE: u32 = 17;
 /// The major version since which a database can be made in two ways.
 const STRATEGY_SINCE: u32 = 15;
 
+/// The encoding, and the locale if it is not the server's own, of a database whose dump does not say with which locale it was
+/// made. Any encoding goes with the C locale; a server's own goes with UTF-8. Whoever restores for real (`fetch`) uses the same.
+pub fn encoding_and_locale(dumped: Option<&str>) -> (&str, Option<&'static str>) {
+    match dumped {
+        Some(encoding) if !CLIENT_ONLY.iter().any(|known| encoding.eq_ignore_ascii_case(known)) => {
+            (encoding, Some("C"))
+        }
+        _ => ("UTF8", None),
+    }
+}
+
 impl Server {
     /// Creates roles without login, for policies and grants that name them. One that is there already is left as it
     /// is; another database's restore may be creating it at this moment.
@@ -64,14 +75,13 @@ impl Server {
             return Ok(());
         }
         let quoted = quote_identifier(name.as_str());
-        // Any encoding goes with the C locale; the image's own locale goes with UTF-8.
-        let encoding = match encoding {
-            Some(encoding) if !CLIENT_ONLY.iter().any(|known| encoding.eq_ignore_ascii_case(known)) => {
-                format!(" ENCODING {} LC_COLLATE 'C' LC_CTYPE 'C'", quote_literal(encoding))
-            }
-            _ => " ENCODING 'UTF8'".to_owned(),
-        };
-        let sql = format!("CREATE DATABASE {quoted} TEMPLATE template0{encoding}{}", self.strategy());
+        let (encoding, locale) = encoding_and_locale(encoding);
+        let mut sql =
+            format!("CREATE DATABASE {quoted} TEMPLATE template0 ENCODING {}", quote_literal(encoding));
+        if let Some(locale) = locale.map(quote_literal) {
+            sql.push_str(&format!(" LC_COLLATE {locale} LC_CTYPE {locale}"));
+        }
+        sql.push_str(self.strategy());
         execute(maintenance, &sql, "creating the database").await
     }
 

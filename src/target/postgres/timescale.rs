@@ -3,10 +3,8 @@
 //! By its documentation ("Logical backup with pg_dump and pg_restore"): the extension is created first, then
 //! `timescaledb_pre_restore()` is called, then everything is restored, and `timescaledb_post_restore()` is called.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::quote::quote_relation;
-use crate::format::pg_custom::{Entry, Toc};
+use crate::format::pg_custom::Toc;
 
 /// The extension's name.
 pub const NAME: &str = "timescaledb";
@@ -27,16 +25,7 @@ pub struct Stages {
 /// How an archive with TimescaleDB is restored; none for any other.
 pub fn stages(toc: &Toc) -> Option<Stages> {
     let extension = toc.entries.iter().find(|entry| entry.desc == "EXTENSION" && entry.tag == NAME)?;
-    let by_id: BTreeMap<i32, &Entry> = toc.entries.iter().map(|entry| (entry.dump_id, entry)).collect();
-    let mut needed = BTreeSet::from([extension.dump_id]);
-    let mut open = vec![extension];
-    while let Some(entry) = open.pop() {
-        for id in &entry.dependencies {
-            if needed.insert(*id) {
-                open.extend(by_id.get(id));
-            }
-        }
-    }
+    let needed = toc.needed_by([extension.dump_id]);
     let ids = toc.entries.iter().map(|entry| entry.dump_id);
     let (first, rest) = ids.partition(|id| needed.contains(id));
     let schema = toc.extension_schema(NAME).unwrap_or_else(|| SCHEMA.to_owned());
@@ -56,7 +45,7 @@ pub fn after(schema: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::pg_custom::read_toc;
+    use crate::format::pg_custom::{Entry, read_toc};
 
     fn toc(entries: Vec<Entry>) -> Toc {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/archive/pg17-gzip.dump");
