@@ -119,10 +119,11 @@ pub fn plan(
     let planned = |name: &DatabaseName| PlannedDump { database: name.clone(), key: pattern.key(name, now) };
     let manifest = manifest.then(|| pattern.manifest_key(now));
     let privileges = settings(template)?.privileges;
+    let source = source_server(template)?.name;
     Ok(BackupPlan {
         schema_version: 1,
         dumps: databases.iter().map(planned).collect(),
-        globals: privileges.then(|| pattern.globals_key(now)),
+        globals: privileges.then(|| pattern.globals_key(&source, now)),
         manifest,
         warnings: (!privileges).then(|| WITHOUT_PRIVILEGES.to_owned()).into_iter().collect(),
     })

@@ -13,7 +13,7 @@ mod policies;
 mod roles;
 mod rules;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,13 +23,13 @@ use serde::Deserialize;
 use super::context::Context;
 use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
-use super::manifests::Look;
 use super::valid::positive;
 use crate::model::failure::Result;
 use crate::model::human;
 use crate::model::manifest::{Access, Recorded, Roles};
-use crate::model::names::DatabaseName;
+use crate::model::names::{DatabaseName, ServerName};
 use crate::model::verdict::{CheckStatus, Finding, Severity};
+use crate::survey::ManifestLookup;
 use crate::target::postgres::globals::RestoredRoles;
 use crate::target::postgres::{SUPERUSER, SharedServer};
 use crate::template::Template;
@@ -140,7 +140,7 @@ impl Tally {
 async fn run(check: &AccessCheck, context: &Context<'_>) -> Result<Outcome> {
     let mut tally = Tally::default();
     let servers = &context.tools.servers;
-    let (mut seen, mut of_another_time) = (BTreeSet::new(), None);
+    let (mut compared, mut of_another_time) = (BTreeSet::new(), BTreeMap::new());
     for database in &check.databases {
         let restored = match context.restored_roles(database) {
             Ok(restored) => restored,
@@ -150,23 +150,23 @@ async fn run(check: &AccessCheck, context: &Context<'_>) -> Result<Outcome> {
             }
         };
         match context.manifest_entry(database).await? {
-            Look::Entry(entry) => {
+            ManifestLookup::Entry(entry) => {
                 compare(check, context, database, entry.database().access.as_ref(), &mut tally).await?;
                 // Databases of one backup have one source. Of another time there may have been other roles.
+                let server = &servers.of(database).server.name;
                 if context.taken_at(database) != restored.taken_at {
-                    of_another_time.get_or_insert(restored.taken_at);
-                } else if seen.insert(servers.of(database).server.container.clone()) {
+                    of_another_time.entry(server).or_insert(restored.taken_at);
+                } else if compared.insert(server) {
                     compare_roles(check, context, database, entry.roles(), restored, &mut tally).await?;
                 }
             }
-            Look::Absent(why) => tally.findings.push(check.uncompared(database, why)),
-            Look::Unreadable(why) => tally.findings.push(unreadable(database, why)),
+            ManifestLookup::Absent(why) => tally.findings.push(check.uncompared(database, why)),
+            ManifestLookup::Unreadable(why) => tally.findings.push(unreadable(database, why)),
         }
     }
-    if seen.is_empty()
-        && let Some(time) = of_another_time
-    {
-        tally.findings.push(check.roles_uncompared(time));
+    of_another_time.retain(|server, _| !compared.contains(server));
+    for (server, time) in of_another_time {
+        tally.findings.push(check.roles_uncompared(on_server(server, "roles"), time));
     }
     for rule in &check.rules {
         let aside = match context.restored_roles(&rule.database) {
@@ -227,8 +227,17 @@ async fn compare_roles(
     let SharedServer { server, connections } = context.tools.servers.of(database);
     let _permit = connections.hold(1).await;
     let restored = roles::as_in_the_globals(server.roles().await?, globals);
-    tally.roles += tally.add(roles::compare(source, &restored, globals));
+    let mut judged = roles::compare(source, &restored, globals);
+    for finding in &mut judged.findings {
+        finding.subject = on_server(&server.name, &finding.subject);
+    }
+    tally.roles += tally.add(judged);
     Ok(())
+}
+
+/// A subject on a server: roles of one name may be on several.
+fn on_server(server: &ServerName, subject: &str) -> String {
+    if server.is_default() { subject.to_owned() } else { format!("{server}: {subject}") }
 }
 
 /// What a manifest has of something, or a finding that says why it has nothing.
@@ -261,13 +270,13 @@ impl AccessCheck {
     }
 
     /// Roles that could not be compared, since globals of this time have no manifest.
-    fn roles_uncompared(&self, time: DateTime<Utc>) -> Finding {
+    fn roles_uncompared(&self, subject: String, time: DateTime<Utc>) -> Finding {
         let expected = "a record of the roles, of the time of the globals";
         let actual = format!(
             "the globals are of {}, and no manifest is",
             time.to_rfc3339_opts(SecondsFormat::Secs, true)
         );
-        finding(self.grave_if_required(), code::ACCESS_NOT_COMPARED, "roles".to_owned(), expected, actual)
+        finding(self.grave_if_required(), code::ACCESS_NOT_COMPARED, subject, expected, actual)
     }
 
     /// A rule that could not be judged.

@@ -7,17 +7,17 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 
-use super::manifests::{Look, Manifests};
 use crate::format::pg_custom::{LeftOut, Promised};
 use crate::layer::Identities;
 use crate::model::earlier::EarlierDrills;
 use crate::model::failure::Result;
-use crate::model::names::DatabaseName;
+use crate::model::names::{DatabaseName, ServerName};
 use crate::model::verdict::RecoverySet;
 use crate::sandbox::docker::Engine;
 use crate::sandbox::labels::Ownership;
 use crate::sandbox::spec::StackNetwork;
 use crate::store::Store;
+use crate::survey::{ManifestLookup, Manifests};
 use crate::target::postgres::catalog::RestoredContents;
 use crate::target::postgres::globals::RestoredRoles;
 use crate::target::postgres::{Servers, SharedServer};
@@ -43,9 +43,9 @@ pub struct Tools {
     pub jobs: usize,
     /// The stack, for checks that ask it or join it.
     pub stack: Stack,
-    /// The source's roles, if they were restored, and owners and privileges with each database. A role that only dumps name
-    /// is on the server and not among them.
-    pub roles: Option<Arc<RestoredRoles>>,
+    /// The roles of each server's source, if they were restored there, and owners and privileges with each database. A role
+    /// that only dumps name is on the server and not among them.
+    pub roles: BTreeMap<ServerName, Arc<RestoredRoles>>,
 }
 
 /// The stack, as far as checks have to do with it.
@@ -105,18 +105,16 @@ impl Context<'_> {
         &self,
         database: &DatabaseName,
     ) -> std::result::Result<&RestoredRoles, &'static str> {
-        match &self.tools.roles {
-            Some(roles) if self.tools.servers.has_on_the_first(database) => Ok(roles),
-            Some(_) => Err("a drill restores roles, owners and privileges on its first server only"),
-            None => Err("the drill restored no roles, owners and privileges"),
-        }
+        let server = &self.tools.servers.of(database).server;
+        let roles = self.tools.roles.get(&server.name).map(|roles| &**roles);
+        roles.ok_or("the drill restored no roles, owners and privileges")
     }
 
     /// The entry of a database in the manifest of its recovery point.
     ///
     /// # Errors
     /// Those of the store; `manifest_unknown`, for a manifest of another version of this program.
-    pub async fn manifest_entry(&self, database: &DatabaseName) -> Result<Look> {
+    pub async fn manifest_entry(&self, database: &DatabaseName) -> Result<ManifestLookup> {
         self.tools.manifests.entry(database, self.taken_at(database)).await
     }
 

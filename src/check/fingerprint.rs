@@ -15,7 +15,6 @@ use serde::Deserialize;
 use super::context::Context;
 use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
-use super::manifests::{Look, ManifestEntry};
 use crate::format::pg_custom::QualifiedName;
 use crate::model::code::Code;
 use crate::model::failure::Result;
@@ -23,6 +22,7 @@ use crate::model::human;
 use crate::model::manifest::{Content, Table};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
+use crate::survey::{ManifestEntry, ManifestLookup};
 use crate::target::postgres::SharedServer;
 use crate::target::postgres::content::{Shape, TableToRead};
 use crate::template::{TableName, Template};
@@ -116,11 +116,11 @@ async fn run(check: &Fingerprint, context: &Context<'_>) -> Result<Outcome> {
     let mut tally = Tally::default();
     for database in &check.databases {
         match context.manifest_entry(database).await? {
-            Look::Entry(entry) => compare(check, context, &entry, &mut tally).await?,
-            Look::Absent(why) => {
+            ManifestLookup::Entry(entry) => compare(check, context, &entry, &mut tally).await?,
+            ManifestLookup::Absent(why) => {
                 tally.findings.push(judge::uncomparable(check, database.to_string(), code::NO_MANIFEST, why));
             }
-            Look::Unreadable(why) => tally.findings.push(judge::unreadable(database, why)),
+            ManifestLookup::Unreadable(why) => tally.findings.push(judge::unreadable(database, why)),
         }
     }
     Ok(outcome(tally))

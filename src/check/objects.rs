@@ -18,7 +18,6 @@ use serde::Deserialize;
 use super::context::{Context, each_database};
 use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
-use super::manifests::Look;
 use crate::format::pg_custom::Promised;
 use crate::model::code::Code;
 use crate::model::failure::Result;
@@ -26,6 +25,7 @@ use crate::model::human;
 use crate::model::manifest::{self, CatalogObject, FORM, ObjectKind, Recorded};
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
+use crate::survey::ManifestLookup;
 use crate::template::Template;
 use ignore::Ignored;
 use judge::{Depth, Judge, Judged};
@@ -125,14 +125,14 @@ enum Against {
 
 impl Objects {
     /// What the manifest has; the archive's list, where it has nothing.
-    fn source(&self, look: Look, database: &DatabaseName, findings: &mut Findings) -> Against {
+    fn source(&self, look: ManifestLookup, database: &DatabaseName, findings: &mut Findings) -> Against {
         let (severity, code, why) = match look {
-            Look::Entry(entry) => match recorded(entry.database()) {
+            ManifestLookup::Entry(entry) => match recorded(entry.database()) {
                 Ok(recorded) => return recorded,
                 Err(why) => (self.severity(), code::NO_OBJECT_RECORD, why),
             },
-            Look::Absent(why) => (self.severity(), code::NO_OBJECT_RECORD, why),
-            Look::Unreadable(why) => (Severity::Error, code::MANIFEST_UNREADABLE, why),
+            ManifestLookup::Absent(why) => (self.severity(), code::NO_OBJECT_RECORD, why),
+            ManifestLookup::Unreadable(why) => (Severity::Error, code::MANIFEST_UNREADABLE, why),
         };
         findings.push(about(database, severity, code, "what the source had, in a manifest", why));
         Against::Archive

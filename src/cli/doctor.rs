@@ -17,8 +17,8 @@ use crate::template::{Environment, Purpose};
 use crate::view::doctor_text;
 
 const EXAMPLES: &str = "\
-Looks at the keys, the store, each recovery point's header, the engine, its images, memory and disk, the clock, and
-leftovers. Makes, writes and pulls nothing.
+Looks at the keys, the store, each recovery point's header, the globals, the engine, its images, memory and disk,
+the clock, and leftovers. Makes, writes and pulls nothing.
 
 Examples:
   restore-drill doctor -t aegis
@@ -50,7 +50,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let past = past_drills(&args.reports, &template);
     let examining = async {
         let store = store::connect(&template.store).await;
-        let store = store.as_ref().map(|store| &**store).map_err(Clone::clone);
+        let store = store.as_ref().map_err(Clone::clone);
         Ok(doctor::examine(&template, store, &past, &Clock::system()).await)
     };
     let examination = in_time(LIMIT, "examining the store and the engine", examining).await?;

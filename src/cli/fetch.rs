@@ -20,9 +20,9 @@ use crate::model::codes;
 use crate::model::exit::ExitCode;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
-use crate::model::names::DatabaseName;
+use crate::model::names::{DatabaseName, ServerName};
 use crate::store;
-use crate::template::{Environment, Purpose};
+use crate::template::{Environment, Purpose, Template};
 use crate::view::{Page, stderr};
 
 const EXAMPLES: &str = "\
@@ -55,6 +55,9 @@ pub struct Args {
     /// Fetch the roles of the server, with their memberships and settings
     #[arg(long, conflicts_with = "database")]
     globals: bool,
+    /// The server whose roles are fetched, if the template has several [default: its first]
+    #[arg(long, value_name = "SERVER", requires = "globals")]
+    server: Option<ServerName>,
     /// The newest recovery point at this time, or the newest globals [default: now]
     #[arg(long, value_name = "TIME", value_parser = common::parse_time, conflicts_with = "last_passed")]
     at: Option<DateTime<Utc>>,
@@ -101,7 +104,8 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let hinted = |failure| hints.hinted(failure);
     let Some(database) = args.database else {
         let reports = args.reports;
-        let task = GlobalsTask { template, store, identities, reports, choice, unproved, file };
+        let server = server(&template, args.server)?;
+        let task = GlobalsTask { template, store, identities, server, reports, choice, unproved, file };
         let report = task.run(&stop.token).await.map_err(hinted)?;
         let (text, last) = (fetch_globals::text(&report), fetch_globals::last_line(&report));
         return Ok(printed(args.format, to_stdout, &report, text, &last, report.is_proved()));
@@ -116,6 +120,17 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let report = task.run(&stop.token, &super::backup::narrate).await.map_err(hinted)?;
     let (text, last) = (text(&report), last_line(&report));
     Ok(printed(args.format, to_stdout, &report, text, &last, report.is_proved()))
+}
+
+/// The server whose roles are asked for.
+fn server(template: &Template, named: Option<ServerName>) -> Result<ServerName> {
+    let Some(named) = named else { return Ok(template.first_server().name) };
+    let known: Vec<String> = template.servers().map(|server| server.name.to_string()).collect();
+    if known.contains(&named.to_string()) {
+        return Ok(named);
+    }
+    let message = format!("--server names {named}, which the template does not have");
+    Err(Failure::config(codes::ONLY_UNKNOWN, message).hint(format!("its servers are {}", known.join(", "))))
 }
 
 /// Prints a report: to stderr, if stdout has what was fetched.

@@ -4,10 +4,12 @@
 //! Items are judged by pure functions; the files gather what they judge.
 
 mod engine;
+mod globals;
 mod keys;
 mod store;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -107,12 +109,13 @@ impl Examination {
 /// Looks at everything a drill of this template needs.
 pub async fn examine(
     template: &DrillTemplate,
-    store: std::result::Result<&dyn Store, Failure>,
+    store: std::result::Result<&Arc<dyn Store>, Failure>,
     past: &[PastDrill],
     clock: &Clock,
 ) -> Examination {
     let at = clock.now();
     let (mut items, identities) = keys::examine(template);
+    let identities = identities.map(Arc::new);
     let (stored, on_engine) =
         tokio::join!(store::examine(template, store, identities.as_ref(), at), engine::examine(template, at));
     items.extend(stored.items);

@@ -1,5 +1,7 @@
 //! The store: it can be listed, its clock agrees, and the identity opens each recovery point.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 
@@ -34,8 +36,8 @@ pub(super) struct Stored {
 /// Looks at the store, and at the header of each recovery point.
 pub(super) async fn examine(
     template: &Template,
-    store: std::result::Result<&dyn Store, Failure>,
-    identities: Option<&Identities>,
+    store: std::result::Result<&Arc<dyn Store>, Failure>,
+    identities: Option<&Arc<Identities>>,
     at: DateTime<Utc>,
 ) -> Stored {
     // One that cannot be read as a URL of S3 may hold anything, a password as well.
@@ -47,7 +49,7 @@ pub(super) async fn examine(
         Ok(store) => store,
         Err(failure) => return failed(failure),
     };
-    let set = match recovery_set(template, store, at).await {
+    let set = match recovery_set(template, &**store, at).await {
         Ok(set) => set,
         Err(failure) => {
             let mut stored = failed(failure);
@@ -74,8 +76,9 @@ pub(super) async fn examine(
     }];
     items.extend(store.clock_ahead().map(judge_skew));
     if let Some(identities) = identities {
-        let opened = points.iter().map(|point| open(store, point, identities));
+        let opened = points.iter().map(|point| open(&**store, point, identities));
         items.extend(join_all(opened).await);
+        items.extend(super::globals::examine(template, store, identities, &set).await);
     }
     Stored { items, set }
 }

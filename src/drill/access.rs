@@ -1,258 +1,164 @@
-//! Roles come first: the globals of the recovery set, found by time, held against the manifest, and restored.
+//! Roles come first: the globals of each server, as the plan chose them, are restored to it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use sha2::{Digest, Sha256};
-
 use super::journal::Journal;
+use super::stack::RestoreTarget;
 use super::task::Drill;
-use crate::check::{Manifests, StoredManifest};
-use crate::format::pg_globals::{Globals, Role, SIZE_LIMIT};
-use crate::layer;
-use crate::model::codes;
+use crate::format::pg_globals::{Globals, Role};
 use crate::model::event::Event;
 use crate::model::failure::{Failure, Result};
-use crate::model::manifest::{self, Manifest};
-use crate::model::verdict::{AccessRecord, AccessStatus, GlobalsRecord, RoleRecord};
+use crate::model::human;
+use crate::model::names::{DatabaseName, ServerName};
+use crate::model::verdict::{AccessRecord, AccessStatus, RoleRecord};
 use crate::plan::DrillPlan;
-use crate::store;
+use crate::plan::globals::{GlobalsStatus, PlannedGlobals, ReadGlobals};
 use crate::target::postgres::globals::RestoredRoles;
 use crate::target::postgres::{SUPERUSER, Server};
-use crate::template::{Access, KeyPattern};
 
 /// Roles that a verdict lists.
 const LISTED: usize = 1000;
-/// How far globals may be from the dumps that they go with, unless the template says how far these may be apart.
-const APART: TimeDelta = TimeDelta::hours(24);
-
-const SKIPPED: &str = "roles, owners and privileges were not restored (access = \"skip\" in [postgres]), so it was not shown \
-    that an application could log in and do its work";
-const ABSENT: &str = "roles, owners and privileges were not restored, since the recovery set has no globals: it was not shown \
-    that an application could log in and do its work";
-const ELSEWHERE: &str = "roles, owners and privileges were not restored, since the globals in the store are of another server's source: \
-    it was not shown that an application could log in and do its work";
-const FAILED: &str = "roles, owners and privileges were not restored, since the globals cannot be used";
 
 /// What became of roles.
+#[derive(Default)]
 pub(super) struct Roles {
-    /// The roles, if owners and privileges are to be restored.
-    pub(super) restored: Option<Arc<RestoredRoles>>,
-    /// Why not, if that fails the drill.
-    pub(super) failure: Option<Failure>,
+    /// The roles of each server on which owners and privileges are to be restored.
+    pub(super) restored: BTreeMap<ServerName, Arc<RestoredRoles>>,
+    /// Why there are none on the others, where that fails the drill.
+    pub(super) failures: Vec<Failure>,
 }
 
-/// Globals that were read.
-struct Found {
-    globals: Globals,
-    record: GlobalsRecord,
-}
-
-/// Restores the roles of the recovery set, unless the template or the set says otherwise. Databases are restored without
+/// Restores the roles of each server, unless the template or the set says otherwise. Databases are restored without
 /// owners and privileges where that fails, so that one drill reports all that is wrong.
 pub(super) async fn restore_roles(
     drill: &Drill,
     plan: &DrillPlan,
-    manifests: &Manifests,
-    server: &Server,
+    target: &RestoreTarget,
     journal: &Journal,
 ) -> Roles {
-    let first = drill.template.first_server();
-    let wanted = first.settings.access;
-    let without = async |status, sentence: &str, failure| {
-        journal.record(Event::Access(Box::new(AccessRecord::without(status)))).await;
-        journal.record(Event::NotVerified(sentence.to_owned())).await;
-        Roles { restored: None, failure }
-    };
-    if wanted == Some(Access::Skip) {
-        return without(AccessStatus::Skipped, SKIPPED, None).await;
-    }
-    // Roles of another source would make up a server that never was.
-    if drill.template.source_server().as_ref() != Some(&first.name) {
-        let failure = (wanted == Some(Access::Restore))
-            .then(|| missing(format!("none are known of [{}]", first.name.section())));
-        return without(AccessStatus::Absent, ELSEWHERE, failure).await;
-    }
-    let outcome = async {
-        match find(drill, plan, manifests, wanted == Some(Access::Restore)).await? {
-            Some(found) => {
-                let left_out = server.restore_globals(&found.globals).await?;
-                Ok::<_, Failure>(Some((found, left_out)))
-            }
-            None => Ok(None),
-        }
-    };
-    match outcome.await {
-        Ok(Some((found, left_out))) => {
-            let record = record(&found, left_out.all);
-            let apart = of_another_time(found.record.taken_at, &times(drill, plan));
-            for sentence in sentences(&found.globals, &record).into_iter().chain(apart) {
-                journal.record(Event::NotVerified(sentence)).await;
-            }
-            journal.record(Event::Access(Box::new(record))).await;
-            let of_template = first.settings.roles.clone();
-            let restored = RestoredRoles {
-                roles: found.globals.roles,
-                of_template,
-                memberships: found.globals.memberships,
-                settings: found.globals.settings,
-                settings_left_out: left_out.settings,
-                taken_at: found.record.taken_at,
-                in_manifest: found.record.in_manifest,
-            };
-            Roles { restored: Some(Arc::new(restored)), failure: None }
-        }
-        Ok(None) => without(AccessStatus::Absent, ABSENT, None).await,
-        Err(failure) => without(AccessStatus::Failed, FAILED, Some(failure)).await,
-    }
-}
-
-/// The globals that go with the recovery set; none, if there are none and they are not `required`.
-async fn find(
-    drill: &Drill,
-    plan: &DrillPlan,
-    manifests: &Manifests,
-    required: bool,
-) -> Result<Option<Found>> {
-    let keys = &manifests.keys;
-    let times = times(drill, plan);
-    let mut names_none = false;
-    for taken_at in times.iter().rev() {
-        let promise = promise(manifests, *taken_at).await?;
-        names_none |= matches!(promise, Promise::None);
-        let promised = match promise {
-            Promise::Globals(globals) => Some(globals),
-            Promise::None | Promise::Unknown => None,
+    let mut roles = Roles::default();
+    for planned in &plan.globals {
+        let Some(ready) = target.servers.iter().find(|ready| ready.server.name == planned.server) else {
+            continue;
         };
-        match read(drill, keys, *taken_at, promised.as_ref()).await? {
-            Some(found) => return Ok(Some(found)),
-            None if promised.is_some() => {
-                let message = format!(
-                    "the manifest names the globals {}, and they are not in the store",
-                    keys.globals_key(*taken_at)
-                );
-                return Err(missing(message));
+        let own = ServerRoles { drill, planned, server: &ready.server, journal };
+        match own.restore().await {
+            Ok(Some(restored)) => drop(roles.restored.insert(planned.server.clone(), Arc::new(restored))),
+            Ok(None) => {}
+            Err(failure) => roles.failures.push(failure),
+        }
+    }
+    roles
+}
+
+/// The roles of one server.
+struct ServerRoles<'a> {
+    drill: &'a Drill,
+    planned: &'a PlannedGlobals,
+    server: &'a Server,
+    journal: &'a Journal,
+}
+
+impl ServerRoles<'_> {
+    async fn restore(&self) -> Result<Option<RestoredRoles>> {
+        let planned = self.planned;
+        let restored = match (&planned.read, &planned.failure) {
+            (_, Some(failure)) => Err(failure.clone()),
+            (Some(read), None) => {
+                let left_out = self.server.restore_globals(&read.globals).await;
+                left_out
+                    .map(|left_out| Some((read, left_out)))
+                    .map_err(|failure| failure.on_server(&self.server.name))
             }
-            None => {}
+            (None, None) => Ok(None),
+        };
+        match restored {
+            Ok(Some((read, left_out))) => {
+                self.record_restored(read, left_out.all).await;
+                let section = self.drill.template.servers().find(|server| server.name == self.server.name);
+                Ok(Some(RestoredRoles {
+                    roles: read.globals.roles.clone(),
+                    of_template: section.map(|server| server.settings.roles.clone()).unwrap_or_default(),
+                    memberships: read.globals.memberships.clone(),
+                    settings: read.globals.settings.clone(),
+                    settings_left_out: left_out.settings,
+                    taken_at: read.record.taken_at,
+                    in_manifest: read.record.in_manifest,
+                }))
+            }
+            Ok(None) => {
+                let status = match planned.status {
+                    GlobalsStatus::Skipped => AccessStatus::Skipped,
+                    _ => AccessStatus::Absent,
+                };
+                self.record_without(status).await;
+                Ok(None)
+            }
+            Err(failure) => {
+                let is_absent = planned.status == GlobalsStatus::Absent;
+                self.record_without(if is_absent { AccessStatus::Absent } else { AccessStatus::Failed })
+                    .await;
+                Err(failure)
+            }
         }
     }
-    // By another job than the dumps, perhaps, at another time of the same night; but a backup that wrote none has none, and
-    // those that lie nearby are of another one.
-    let near = if names_none { None } else { near(drill, keys, &times).await? };
-    let found = match near {
-        Some(taken_at) => read(drill, keys, taken_at, None).await?,
-        None => None,
+
+    async fn record_restored(&self, read: &ReadGlobals, left_out: Vec<String>) {
+        let record = record(read, left_out);
+        for sentence in sentences(&read.globals, &record).into_iter().chain(of_another_time(self.planned)) {
+            let several = self.drill.template.has_several_servers();
+            let place = if several { format!("server {}: ", self.server.name) } else { String::new() };
+            self.journal.record(Event::NotVerified(format!("{place}{sentence}"))).await;
+        }
+        self.journal.record(Event::Access(self.server.name.clone(), Box::new(record))).await;
+    }
+
+    async fn record_without(&self, status: AccessStatus) {
+        let record = AccessRecord::without(status);
+        self.journal.record(Event::Access(self.server.name.clone(), Box::new(record))).await;
+        let template = &self.drill.template;
+        let databases: Vec<&str> =
+            template.databases_on(&self.server.name).map(DatabaseName::as_str).collect();
+        let several = template.has_several_servers();
+        let sentence = without(status, &self.server.name, several.then_some(databases.as_slice()));
+        self.journal.record(Event::NotVerified(sentence)).await;
+    }
+}
+
+/// That roles were not restored, and why; of several servers, to which databases.
+fn without(status: AccessStatus, server: &ServerName, databases: Option<&[&str]>) -> String {
+    let what = "roles, owners and privileges were not restored";
+    let not_shown = "it was not shown that an application could log in and do its work";
+    let of = if databases.is_some() { format!(" of the server {server}") } else { String::new() };
+    let said = match status {
+        AccessStatus::Skipped => {
+            format!("{what} (access = \"skip\" in [{}]), so {not_shown}", server.section())
+        }
+        AccessStatus::Absent => format!("{what}, since the recovery set has no globals{of}: {not_shown}"),
+        AccessStatus::Failed | AccessStatus::Restored => {
+            format!("{what}, since the globals{of} cannot be used")
+        }
     };
-    match found {
-        None if required => Err(missing("the recovery set has no globals".to_owned())),
-        found => Ok(found),
-    }
-}
-
-fn missing(message: String) -> Failure {
-    Failure::bad(codes::GLOBALS_MISSING, message).hint(
-        "without them no role can be restored: check the backup job; access = \"skip\" in [postgres] drills without roles",
-    )
-}
-
-/// The times of the dumps of the server that globals are of.
-fn times(drill: &Drill, plan: &DrillPlan) -> BTreeSet<DateTime<Utc>> {
-    let source = drill.template.source_server();
-    let points = plan.recovery_set.points.iter();
-    let of_it = points.filter(|point| Some(drill.template.server_of(&point.database).name) == source);
-    of_it.map(|point| point.taken_at).collect()
-}
-
-/// What the manifest of a backup says of its globals.
-#[derive(Debug, PartialEq)]
-enum Promise {
-    /// These.
-    Globals(manifest::Globals),
-    /// The backup wrote none.
-    None,
-    /// There is no manifest, or one that an older version wrote, which knew of none.
-    Unknown,
-}
-
-impl Promise {
-    fn of(manifest: &Manifest) -> Self {
-        let knows = manifest.databases.iter().any(|database| database.access.is_some());
-        match &manifest.globals {
-            Some(globals) => Self::Globals(globals.clone()),
-            None if knows => Self::None,
-            None => Self::Unknown,
-        }
-    }
-}
-
-/// What a manifest says. What is wrong with it is for the checks that need it.
-async fn promise(manifests: &Manifests, taken_at: DateTime<Utc>) -> Result<Promise> {
-    match manifests.of(taken_at).await {
-        Ok(StoredManifest::Read(manifest)) => Ok(Promise::of(&manifest)),
-        Ok(StoredManifest::Absent | StoredManifest::Unreadable(_)) => Ok(Promise::Unknown),
-        Err(failure) if failure.code == codes::MANIFEST_UNKNOWN => Ok(Promise::Unknown),
-        Err(failure) => Err(failure),
+    match databases {
+        Some(databases) => format!("{}: {said}", human::one_line(&databases.join(", "), 400)),
+        None => said,
     }
 }
 
 /// That globals were made at another time than dumps, if so.
-fn of_another_time(globals: DateTime<Utc>, dumps: &BTreeSet<DateTime<Utc>>) -> Option<String> {
-    let other = dumps.iter().filter(|time| **time != globals).min_by_key(|time| (**time - globals).abs())?;
-    let shown = |time: DateTime<Utc>| time.format("%Y-%m-%d %H:%M:%S UTC");
+fn of_another_time(planned: &PlannedGlobals) -> Option<String> {
+    let (globals, dump) = planned.of_another_time()?;
+    let shown = |time: chrono::DateTime<chrono::Utc>| time.format("%Y-%m-%d %H:%M:%S UTC");
     Some(format!(
         "roles are of another time than dumps: the globals are of {}, and there are dumps of {}: what was granted or \
          changed between is not shown",
         shown(globals),
-        shown(*other)
+        shown(dump)
     ))
 }
 
-/// The time of the globals nearest to the recovery set, if they may go with it.
-async fn near(
-    drill: &Drill,
-    keys: &KeyPattern,
-    times: &BTreeSet<DateTime<Utc>>,
-) -> Result<Option<DateTime<Utc>>> {
-    let (Some(oldest), Some(newest)) = (times.first(), times.last()) else { return Ok(None) };
-    let skew = drill.template.recovery_set.max_skew;
-    let apart = skew.and_then(|skew| TimeDelta::from_std(skew).ok()).unwrap_or(APART);
-    let listed = drill.store.list(&keys.globals_prefix()).await?;
-    let times = listed.iter().filter_map(|object| keys.globals_taken_at(object.key.as_str()));
-    let near = times.filter(|time| (*newest - apart..=*oldest + apart).contains(time));
-    Ok(near.min_by_key(|time| (*time - *newest).abs()))
-}
-
-async fn read(
-    drill: &Drill,
-    keys: &KeyPattern,
-    taken_at: DateTime<Utc>,
-    promised: Option<&manifest::Globals>,
-) -> Result<Option<Found>> {
-    let key = keys.globals_key(taken_at);
-    let Some(sealed) = store::whole(&drill.store, &key, SIZE_LIMIT).await? else { return Ok(None) };
-    let ciphertext_sha256 = hex::encode(Sha256::digest(&sealed));
-    if promised.is_some_and(|promised| promised.ciphertext_sha256 != ciphertext_sha256) {
-        let message = format!(
-            "the globals {key} are not those that the backup wrote: their SHA-256 is another than in the manifest"
-        );
-        return Err(Failure::bad(codes::GLOBALS_REPLACED, message)
-            .hint("find out who wrote to the store; the roles in it may be anybody's"));
-    }
-    let file = layer::open_whole(&format!("the globals {key}"), &sealed, &drill.identities)?;
-    let globals = Globals::read(&file).map_err(|error| error.into_failure(&key))?;
-    let record = GlobalsRecord {
-        key,
-        taken_at,
-        size_bytes: sealed.len() as u64,
-        ciphertext_sha256,
-        plaintext_sha256: hex::encode(Sha256::digest(&file)),
-        in_manifest: promised.is_some(),
-    };
-    Ok(Some(Found { globals, record }))
-}
-
-fn record(found: &Found, mut left_out: Vec<String>) -> AccessRecord {
+fn record(found: &ReadGlobals, mut left_out: Vec<String>) -> AccessRecord {
     let globals = &found.globals;
     left_out.truncate(AccessRecord::LEFT_OUT_LIMIT);
     let roles = globals.roles.iter().take(LISTED);
@@ -307,33 +213,33 @@ pub(super) fn left_out_sentence(of: &str, left_out: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::verdict::GlobalsRecord;
 
     #[test]
-    fn globals_of_another_time_are_told() {
-        let at = |hour: i64| DateTime::UNIX_EPOCH + TimeDelta::hours(hour);
-        assert_eq!(of_another_time(at(1), &BTreeSet::from([at(1)])), None);
-        let told = of_another_time(at(1), &BTreeSet::from([at(1), at(4), at(3)])).unwrap();
-        assert!(told.contains("of 1970-01-01 01:00:00 UTC") && told.contains("of 1970-01-01 03:00:00 UTC"));
-    }
-
-    #[test]
-    fn a_manifest_without_globals_says_that_there_are_none_unless_it_is_too_old_to_know() {
-        let mut manifest = crate::model::manifest::tests::of_rows(&[]);
-        manifest.databases[0].access = None;
-        assert_eq!(Promise::of(&manifest), Promise::Unknown);
-        manifest.databases[0].access = Some(manifest::Recorded::Unread { reason: "x".to_owned() });
-        assert_eq!(Promise::of(&manifest), Promise::None);
+    fn what_was_not_restored_is_said_of_the_databases_of_that_server_alone() {
+        let default = ServerName::default();
+        let told = without(AccessStatus::Absent, &default, None);
+        assert!(told.starts_with(
+            "roles, owners and privileges were not restored, since the recovery set has no globals: "
+        ));
+        let told = without(AccessStatus::Skipped, &"old".parse().unwrap(), Some(&["a", "b"]));
+        assert!(
+            told.starts_with("a, b: roles") && told.contains("(access = \"skip\" in [servers.old])"),
+            "{told}"
+        );
+        let told = without(AccessStatus::Failed, &"old".parse().unwrap(), Some(&["a"]));
+        assert!(told.ends_with("since the globals of the server old cannot be used"), "{told}");
     }
 
     #[test]
     fn a_verdict_says_what_the_source_had_and_what_nobody_restored() {
         let globals =
             "CREATE ROLE a; ALTER ROLE a WITH LOGIN SUPERUSER NOINHERIT; CREATE ROLE b; GRANT b TO a;";
-        let found = Found {
+        let found = ReadGlobals {
             globals: Globals::read(globals.as_bytes()).unwrap(),
             record: GlobalsRecord {
                 key: crate::model::names::ObjectKey::new("globals"),
-                taken_at: DateTime::UNIX_EPOCH,
+                taken_at: chrono::DateTime::UNIX_EPOCH,
                 size_bytes: 1,
                 ciphertext_sha256: String::new(),
                 plaintext_sha256: String::new(),

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::access::left_out_sentence;
 use super::fetch::{Arrived, Fetcher};
 use super::journal::Journal;
-use crate::check::{DrillTemplate, Look, Manifests};
+use crate::check::DrillTemplate;
 use crate::format::BackupContents;
 use crate::format::pg_custom::{LeftOut, NamedRoles, Promised};
 use crate::model::codes;
@@ -19,6 +19,7 @@ use crate::model::manifest::Recorded;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{MadeUpRole, RecoveryPoint, StageSeconds};
 use crate::plan::ignored;
+use crate::survey::{ManifestLookup, Manifests};
 use crate::target::postgres::catalog::RestoredContents;
 use crate::target::postgres::globals::RestoredRoles;
 use crate::target::{self, Restoration, RestoreEvent};
@@ -266,7 +267,7 @@ impl DatabaseRestore {
     async fn record_no_privileges(&self) {
         // What is wrong with a manifest is for the checks that need it.
         let entry = match self.manifests.entry(&self.point.database, self.point.taken_at).await {
-            Ok(Look::Entry(entry)) => Some(entry),
+            Ok(ManifestLookup::Entry(entry)) => Some(entry),
             _ => None,
         };
         let granted = match entry.as_ref().and_then(|entry| entry.database().access.as_ref()) {

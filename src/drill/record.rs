@@ -35,7 +35,15 @@ pub fn apply(verdict: &mut Verdict, event: &Event, now: DateTime<Utc>) {
         Event::StackUp(stack) => verdict.stack = stack.clone(),
         Event::Project(project) => verdict.project = project.clone(),
         Event::Isolation(isolation) => verdict.isolation = isolation.clone(),
-        Event::Access(record) => verdict.access = Some((**record).clone()),
+        Event::Access(server, record) => {
+            let first = verdict.stack.servers.first();
+            // Of a template without [servers], there is only the one.
+            if first.is_none_or(|first| first.name == *server) {
+                verdict.access = Some((**record).clone());
+            } else {
+                verdict.server_access.insert(server.to_string(), (**record).clone());
+            }
+        }
         Event::Database(name, event) => database(verdict, name, event),
         Event::CheckFinished(check) => verdict.checks.push(check.clone()),
         Event::ChecksFinished { seconds } => verdict.verification_seconds = Some(*seconds),
@@ -105,24 +113,31 @@ fn planned(verdict: &mut Verdict, plan: &PlannedDrill) {
 }
 
 fn database(verdict: &mut Verdict, name: &DatabaseName, event: &DatabaseEvent) {
+    match event {
+        DatabaseEvent::RolesMadeUp(roles) => {
+            if let Some(access) = verdict.access_of_mut(name) {
+                access.made_up.extend(roles.iter().cloned());
+            }
+            return;
+        }
+        DatabaseEvent::AccessLeftOut(left_out) => {
+            if let Some(access) = verdict.access_of_mut(name) {
+                let room = AccessRecord::LEFT_OUT_LIMIT.saturating_sub(access.left_out.len());
+                access.left_out.extend(left_out.iter().take(room).map(|what| format!("{name}: {what}")));
+            }
+            return;
+        }
+        _ => {}
+    }
     let Some(database) = verdict.databases.iter_mut().find(|database| database.name == *name) else { return };
     match event {
         DatabaseEvent::Fetching
         | DatabaseEvent::Bytes(_)
         | DatabaseEvent::Waiting
         | DatabaseEvent::Restoring { .. }
+        | DatabaseEvent::RolesMadeUp(_)
+        | DatabaseEvent::AccessLeftOut(_)
         | DatabaseEvent::Counting => {}
-        DatabaseEvent::RolesMadeUp(roles) => {
-            if let Some(access) = &mut verdict.access {
-                access.made_up.extend(roles.iter().cloned());
-            }
-        }
-        DatabaseEvent::AccessLeftOut(left_out) => {
-            if let Some(access) = &mut verdict.access {
-                let room = AccessRecord::LEFT_OUT_LIMIT.saturating_sub(access.left_out.len());
-                access.left_out.extend(left_out.iter().take(room).map(|what| format!("{name}: {what}")));
-            }
-        }
         DatabaseEvent::Fetched(fetched) => {
             database.archive = Some(fetched.archive.clone());
             database.seconds.was_read(&fetched.transfer);

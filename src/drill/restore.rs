@@ -16,13 +16,14 @@ use super::objectives::Measured;
 use super::servers::ReadyServer;
 use super::stack::RestoreTarget;
 use super::task::Drill;
-use crate::check::{self, Manifests};
+use crate::check;
 use crate::model::codes;
 use crate::model::event::Event;
 use crate::model::failure::{Class, Failure, Result};
-use crate::model::names::DatabaseName;
+use crate::model::names::{DatabaseName, ServerName};
 use crate::model::verdict::{Check, CheckStatus, RecoverySet};
 use crate::plan::DrillPlan;
+use crate::survey::Manifests;
 use crate::target::postgres::globals::RestoredRoles;
 use crate::target::postgres::{Server, Servers};
 
@@ -46,10 +47,9 @@ pub async fn restore_and_check(
     let jobs = drill.jobs(target.first().engine.info());
     let (store, identities) = (Arc::clone(&drill.store), Arc::clone(&drill.identities));
     let manifests = Arc::new(Manifests::new(store, identities, drill.template.key_pattern()?));
-    let access = restore_roles(drill, plan, &manifests, target.first(), journal).await;
+    let access = restore_roles(drill, plan, target, journal).await;
     let roles = access.restored;
-    let waiting =
-        spawn_databases(drill, plan, target, jobs, (roles.clone(), &manifests), journal, &mut tasks);
+    let waiting = spawn_databases(drill, plan, target, jobs, (&roles, &manifests), journal, &mut tasks);
     let tools = Arc::new(check::Tools {
         servers: servers(drill, target, jobs),
         points: plan.recovery_set.clone(),
@@ -61,9 +61,6 @@ pub async fn restore_and_check(
         stack: target.for_checks(),
         roles,
     });
-    if let Some(sentence) = restored_elsewhere(drill, target) {
-        journal.record(Event::NotVerified(sentence)).await;
-    }
     for sentence in check::looked_at_by_no_check(&drill.template) {
         journal.record(Event::NotVerified(sentence)).await;
     }
@@ -94,7 +91,7 @@ pub async fn restore_and_check(
     failures.extend(failed_checks.into_values());
     let verification = covered(intervals).as_secs_f64();
     journal.record(Event::ChecksFinished { seconds: verification }).await;
-    failures.extend(access.failure);
+    failures.extend(access.failures);
     failures.extend(missing_roles(&waiting).await);
     // Stable: among equals the first to be reported stays first.
     failures.sort_by_key(|failure| failure.class != Class::Bad);
@@ -102,19 +99,6 @@ pub async fn restore_and_check(
         Some(failure) => Err(failure),
         None => Ok(measured(drill, plan, &waiting, verification).await),
     }
-}
-
-/// Databases of servers that no globals are known of, beside those of the server that `backup` writes them of.
-fn restored_elsewhere(drill: &Drill, target: &RestoreTarget) -> Option<String> {
-    let first = &target.first().name;
-    // If that one is left out, something else says it of all.
-    drill.template.source_server().filter(|source| source == first)?;
-    let databases = drill.template.databases.iter().filter(|database| database.server_name() != *first);
-    let names: Vec<&str> = databases.map(|database| database.name.as_str()).collect();
-    (!names.is_empty()).then(|| {
-        let names = crate::model::human::one_line(&names.join(", "), 400);
-        format!("{names}: restored without roles, owners and privileges, which a drill does on its first server only")
-    })
 }
 
 /// That roles are missing without which what was restored is not what the source was.
@@ -134,7 +118,7 @@ async fn missing_roles(waiting: &Waiting) -> Option<Failure> {
         let message = format!("the globals lack roles that own something in a database, or that a policy is for: {named}");
         Failure::bad(codes::ROLE_LOST, message).hint(
             "a recovery would lack them too: check what the backup job leaves out; roles that are made in another way can \
-             be listed in postgres.roles",
+             be listed in `roles` of their server's section",
         )
     })
 }
@@ -195,7 +179,7 @@ fn spawn_databases(
     plan: &DrillPlan,
     target: &RestoreTarget,
     jobs: usize,
-    (roles, manifests): (Option<Arc<RestoredRoles>>, &Arc<Manifests>),
+    (roles, manifests): (&BTreeMap<ServerName, Arc<RestoredRoles>>, &Arc<Manifests>),
     journal: &Journal,
     tasks: &mut JoinSet<Option<Failure>>,
 ) -> Waiting {
@@ -227,7 +211,7 @@ fn spawn_databases(
             workers: Arc::clone(&workers),
             jobs,
             template: Arc::clone(&drill.template),
-            roles: roles.clone().filter(|_| ready.server.name == target.first().name),
+            roles: roles.get(&ready.server.name).cloned(),
             manifests: Arc::clone(manifests),
             journal: journal.clone(),
         };

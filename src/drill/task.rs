@@ -83,6 +83,7 @@ impl Drill {
                 ..verdict::PlanRecord::default()
             },
             access: None,
+            server_access: std::collections::BTreeMap::new(),
             databases: template
                 .databases
                 .iter()

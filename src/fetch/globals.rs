@@ -24,7 +24,7 @@ use crate::layer::{self, Identities};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
-use crate::model::names::ObjectKey;
+use crate::model::names::{ObjectKey, ServerName};
 use crate::model::verdict::{AccessStatus, GlobalsRecord};
 use crate::store::{self, Store};
 use crate::target::postgres::database_settings::is_kept_of_role;
@@ -42,6 +42,8 @@ pub struct GlobalsTask {
     pub store: Arc<dyn Store>,
     /// What opens the globals.
     pub identities: Arc<Identities>,
+    /// The server that they are restored to.
+    pub server: ServerName,
     /// Where verdicts are.
     pub reports: PathBuf,
     /// Which ones.
@@ -104,8 +106,8 @@ struct GlobalsProof {
 
 impl GlobalsProof {
     /// The globals that a drill used, and what it proves of them if it passed.
-    fn look(nth: usize, read: &VerdictRead) -> Option<(ObjectKey, Option<Self>)> {
-        let access = read.verdict.access.as_ref()?;
+    fn look(server: &ServerName, nth: usize, read: &VerdictRead) -> Option<(ObjectKey, Option<Self>)> {
+        let access = read.verdict.access_on(server)?;
         let used = access.globals.clone()?;
         let digests = Digests {
             source: proof::source(&read.verdict),
@@ -153,7 +155,8 @@ impl GlobalsTask {
         // First what costs nothing: a name that is taken.
         let output = Output::open(self.file.as_deref())?;
         let pattern = self.template.key_pattern()?;
-        let drills = Drills::look(&self.reports, &self.template, "with these globals", GlobalsProof::look);
+        let look = |nth, read: &VerdictRead| GlobalsProof::look(&self.server, nth, read);
+        let drills = Drills::look(&self.reports, &self.template, "with these globals", look);
         let (key, taken_at, proof) = self.choose(&pattern, &drills).await?;
         let manifest_key = pattern.manifest_key(taken_at);
         let manifest = manifest::find(&self.store, &self.identities, &manifest_key, proof.is_some()).await?;
@@ -236,9 +239,9 @@ impl GlobalsTask {
             }
             PointChoice::At(at) => at,
         };
-        let listed = self.store.list(&pattern.globals_prefix()).await?;
+        let listed = self.store.list(&pattern.globals_prefix(&self.server)).await?;
         let times = listed.into_iter().filter_map(|object| {
-            let taken_at = pattern.globals_taken_at(object.key.as_str())?;
+            let taken_at = pattern.globals_taken_at(&self.server, object.key.as_str())?;
             (taken_at <= at).then_some((taken_at, object.key))
         });
         let (taken_at, key) = times.max_by_key(|(taken_at, _)| *taken_at).ok_or_else(|| {
@@ -246,7 +249,7 @@ impl GlobalsTask {
             Failure::bad(codes::GLOBALS_MISSING, message).hint(format!(
                 "they are an object like {}, which `restore-drill backup` writes; without them, create the roles that \
                  `fetch --database` names by hand",
-                pattern.globals_key(at)
+                pattern.globals_key(&self.server, at)
             ))
         })?;
         let proof = drills.of(&key);

@@ -136,8 +136,13 @@ impl FetchTask {
             warnings: self.warnings(&proofs, proof, &point, &arrived.contents, &left_out),
             output: place.map_or_else(|| "-".to_owned(), |place| place.display().to_string()),
             globals: globals.map(|(key, ciphertext_sha256)| {
-                let taken_at = pattern.globals_taken_at(key.as_str());
-                let command = fetch_globals(&self.arguments, &key, taken_at, proof.is_some());
+                let server = self.template.server_of(&self.database).name;
+                let taken_at = pattern.globals_taken_at(&server, key.as_str());
+                let mut arguments = self.arguments.clone();
+                if server != self.template.first_server().name {
+                    arguments.extend(["--server".to_owned(), server.to_string()]);
+                }
+                let command = fetch_globals(&arguments, &key, taken_at, proof.is_some());
                 GlobalsToRestore { key, ciphertext_sha256, command }
             }),
             roles: steps.roles,
@@ -153,9 +158,7 @@ impl FetchTask {
     /// How it is restored: as that drill did, or as one would.
     fn how<'a>(&'a self, proof: Option<&'a Proof>, manifest: &Manifest, file: Option<&'a Path>) -> How<'a> {
         let server = self.template.server_of(&self.database);
-        let with_roles = manifest.globals.is_some()
-            && server.settings.access != Some(Access::Skip)
-            && server.name == self.template.first_server().name;
+        let with_roles = manifest.globals.is_some() && server.settings.access != Some(Access::Skip);
         How {
             file,
             jobs: proof.and_then(|proof| Some(proof.record.pg_restore.as_ref()?.jobs)),

@@ -217,10 +217,9 @@ pub(super) fn source(verdict: &Verdict) -> String {
     format!("the verdict of the drill of {}", human::moment(verdict.started_at))
 }
 
-/// Whether a drill restored the owners and privileges of a database: those of its first server's.
+/// Whether a drill restored the owners and privileges of a database.
 fn had_access(verdict: &Verdict, database: &DatabaseName) -> bool {
-    let restored = verdict.access.as_ref().is_some_and(|access| access.status == AccessStatus::Restored);
-    restored && verdict.stack.servers.first().is_none_or(|first| first.databases.contains(database))
+    verdict.access_of(database).is_some_and(|access| access.status == AccessStatus::Restored)
 }
 
 impl Proof {
@@ -239,7 +238,7 @@ impl Proof {
             record: record.clone(),
             // The verdict does not say whether labels were restored, and no server but the source may know them.
             kept: Kept { access: had_access(verdict, &point.database), labels: false },
-            globals: verdict.access.as_ref().and_then(|access| {
+            globals: verdict.access_of(&point.database).and_then(|access| {
                 let globals = access.globals.as_ref()?;
                 Some((globals.key.clone(), globals.ciphertext_sha256.clone()))
             }),
@@ -348,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn owners_and_privileges_came_back_on_the_first_server_only() {
+    fn owners_and_privileges_came_back_if_they_did_on_the_server_of_the_database() {
         let name = "a".parse().unwrap();
         let mut verdict = passed(0);
         assert!(!had_access(&verdict, &name));
@@ -364,7 +363,11 @@ mod tests {
             .unwrap()
         }
         };
-        verdict.stack.servers = vec![server("b"), server("a")];
-        assert!(!had_access(&verdict, &name));
+        let second = StackServer { name: "older".parse().unwrap(), ..server("a") };
+        verdict.stack.servers = vec![server("b"), second];
+        assert!(!had_access(&verdict, &name), "it was restored on the first one alone");
+        let restored = AccessRecord::without(AccessStatus::Restored);
+        verdict.server_access.insert("older".to_owned(), restored);
+        assert!(had_access(&verdict, &name));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::failure::Failure;
-use crate::model::names::{DatabaseName, ProjectName};
+use crate::model::names::{DatabaseName, ProjectName, ServerName};
 use crate::model::phase::Phase;
 use crate::model::transfer::TransferStats;
 use crate::model::verdict::{
@@ -40,8 +40,8 @@ pub enum Event {
     StackUp(Stack),
     /// Isolation was proved, or not, or confirmed.
     Isolation(Isolation),
-    /// The roles of the source are there, or owners and privileges are not restored.
-    Access(Box<AccessRecord>),
+    /// The roles of its source are on this server, or owners and privileges are not restored there.
+    Access(ServerName, Box<AccessRecord>),
     /// Something happened to a database.
     Database(DatabaseName, DatabaseEvent),
     /// A check began.

@@ -142,6 +142,30 @@ pub mod inside {
     }
 }
 
+/// Roles.
+pub mod globals {
+    use crate::model::finding_code::findings;
+
+    findings! {
+        GLOBALS_MISSING = "globals_missing", "error":
+            "A manifest names globals that are not in the store, or the template says `access = \"restore\"` and there are none.",
+            "Check the backup job: without them no role can be restored.",
+            "globals: the manifest names the globals nightly/globals_20260517T083111Z.sql.age, and they are not in the store";
+        GLOBALS_REPLACED = "globals_replaced", "error":
+            "The globals are not those that the backup wrote, by the manifest.",
+            "Find out who wrote to the store: the roles in them may be anybody's.",
+            "globals: the globals nightly/globals_20260517T083111Z.sql.age are not those that the backup wrote";
+        GLOBALS_UNREADABLE = "globals_unreadable", "error":
+            "What `pg_dumpall` writes is not in them, or not to its end. What cannot be decrypted has a code of its own.",
+            "Compare the object with the backup job's log.",
+            "globals: the globals nightly/globals_20260517T083111Z.sql.age cannot be read: it is cut off";
+        GLOBALS_OF_ANOTHER_TIME = "globals_of_another_time", "info":
+            "Roles are of another time than dumps, since another job wrote them, or dumps are of several times.",
+            "Write the globals with the dumps: `restore-drill backup` does.",
+            "globals: they are of 2026-05-17 03:00:00Z, older than a dump of 2026-05-17 04:31:11Z: what was granted or changed between is not shown";
+    }
+}
+
 /// Storage.
 pub mod storage {
     use crate::model::finding_code::findings;
@@ -190,6 +214,7 @@ pub mod room {
 pub static GROUPS: &[(&str, &[FindingCode])] = &[
     ("The recovery set", set::FINDINGS),
     ("What is inside", inside::FINDINGS),
+    ("Roles", globals::FINDINGS),
     ("Storage", storage::FINDINGS),
     ("Time and room", room::FINDINGS),
 ];

@@ -7,6 +7,7 @@ pub mod code;
 pub mod contents;
 pub mod drift;
 pub mod forecast;
+pub mod globals;
 pub mod ignored;
 pub mod image;
 mod inside;
@@ -37,6 +38,7 @@ use crate::template::{KeyPattern, Template};
 use contents::{Contents, ContentsRecord};
 use drift::DriftRecord;
 use forecast::{Forecast, Room};
+use globals::PlannedGlobals;
 use image::ImageFacts;
 use point::View;
 use set::HistoryRecord;
@@ -78,6 +80,8 @@ pub struct DrillPlan {
     /// The servers, where the template has more than that of `[postgres]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub servers: Vec<PlannedServer>,
+    /// The object that the roles of each server come from; empty if none was looked for.
+    pub globals: Vec<PlannedGlobals>,
     /// How much room a drill would need.
     pub room: Room,
     /// How long it would take; absent without an earlier drill.
@@ -178,6 +182,8 @@ pub fn plan(template: &Template, pattern: &KeyPattern, survey: &Survey, at: Date
     }
     let servers = servers::planned(template, &images, &contents);
     findings.extend(versions::differ(template, &contents));
+    let globals = globals::planned(template, &recovery_set, &survey.globals);
+    findings.extend(globals.iter().flat_map(globals::findings));
     if let Some(bucket) = &survey.bucket {
         let prefixes: Vec<String> =
             template.databases.iter().map(|database| pattern.listing_prefix(&database.name)).collect();
@@ -202,6 +208,7 @@ pub fn plan(template: &Template, pattern: &KeyPattern, survey: &Survey, at: Date
         bucket: survey.bucket.clone(),
         image: images[&template.first_server().name].clone(),
         servers,
+        globals,
         room,
         forecast,
         cost: survey.cost,

@@ -71,8 +71,10 @@ impl DrillPlan {
     }
 
     fn error_among(&self, codes: &[Code]) -> Option<&Finding> {
-        self.findings
-            .iter()
-            .find(|finding| finding.severity == Severity::Error && codes.contains(&finding.code))
+        // Globals that cannot be used fail a drill at its end, and do not keep it from restoring what it can.
+        let of_globals = |finding: &Finding| self.globals.iter().any(|one| one.subject == finding.subject);
+        self.findings.iter().find(|finding| {
+            finding.severity == Severity::Error && codes.contains(&finding.code) && !of_globals(finding)
+        })
     }
 }

@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::contents::Contents;
 use super::drift::Before;
+use super::globals::GlobalsSurvey;
 use crate::model::earlier::EarlierDrills;
 use crate::model::failure::Failure;
-use crate::model::names::DatabaseName;
+use crate::model::names::{DatabaseName, ServerName};
 use crate::model::past::PastDrill;
 use crate::model::verdict::PlanCost;
 use crate::store::{BucketFacts, Fact, ObjectFacts, ObjectMeta};
@@ -25,6 +26,8 @@ pub struct Survey {
     pub listing: Listing,
     /// What was looked at of the chosen recovery points.
     pub looks: BTreeMap<DatabaseName, Look>,
+    /// What was read for the globals of each server.
+    pub globals: BTreeMap<ServerName, GlobalsSurvey>,
     /// Databases in the store that the template does not name.
     pub unnamed: Unnamed,
     /// How the bucket keeps objects.

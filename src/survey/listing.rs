@@ -98,7 +98,8 @@ impl Group<'_> {
             let begin = back.and_then(|back| at.checked_sub_signed(back)).filter(|_| attempt < ATTEMPTS);
             let after =
                 begin.filter(|begin| begin.timestamp() > 0).map(|begin| self.pattern.boundary(first, begin));
-            let Some(mut objects) = self.list_between(after.clone(), &until).await? else {
+            let Some(mut objects) = list_between(self.store, &self.prefix, after.clone(), &until).await?
+            else {
                 return self.store.list(&self.prefix).await;
             };
             objects.append(&mut found);
@@ -119,33 +120,38 @@ impl Group<'_> {
             points > self.history || (points > 0 && attempt > 0)
         })
     }
+}
 
-    /// Objects behind one key and up to another; what comes along on the last page is kept. `None` if the store does
-    /// not keep to the order of keys.
-    async fn list_between(&self, mut after: Option<String>, until: &str) -> Result<Option<Vec<ObjectMeta>>> {
-        let mut gathered = Gathered::default();
-        loop {
-            let request =
-                PageRequest { prefix: self.prefix.clone(), after: after.clone(), ..PageRequest::default() };
-            let page = self.store.page(&request).await?;
-            let mut last = after.as_deref();
-            for object in &page.objects {
-                let key = object.key.as_str();
-                if last.is_some_and(|last| key <= last) {
-                    return Ok(None);
-                }
-                last = Some(key);
+/// Objects behind one key and up to another; what comes along on the last page is kept. `None` if the store does
+/// not keep to the order of keys.
+pub(super) async fn list_between(
+    store: &dyn Store,
+    prefix: &str,
+    mut after: Option<String>,
+    until: &str,
+) -> Result<Option<Vec<ObjectMeta>>> {
+    let mut gathered = Gathered::default();
+    loop {
+        let request =
+            PageRequest { prefix: prefix.to_owned(), after: after.clone(), ..PageRequest::default() };
+        let page = store.page(&request).await?;
+        let mut last = after.as_deref();
+        for object in &page.objects {
+            let key = object.key.as_str();
+            if last.is_some_and(|last| key <= last) {
+                return Ok(None);
             }
-            let last = last.map(str::to_owned);
-            gathered.page(&self.prefix, page.objects)?;
-            if !page.more || last.as_deref().is_none_or(|last| last > until) {
-                break;
-            }
-            after = last;
+            last = Some(key);
         }
-        let mut objects = gathered.into_objects();
-        // What an earlier attempt has brought already must not come twice.
-        objects.retain(|object| object.key.as_str() <= until || until.ends_with(LAST));
-        Ok(Some(objects))
+        let last = last.map(str::to_owned);
+        gathered.page(prefix, page.objects)?;
+        if !page.more || last.as_deref().is_none_or(|last| last > until) {
+            break;
+        }
+        after = last;
     }
+    let mut objects = gathered.into_objects();
+    // What an earlier attempt has brought already must not come twice.
+    objects.retain(|object| object.key.as_str() <= until || until.ends_with(LAST));
+    Ok(Some(objects))
 }

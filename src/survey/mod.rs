@@ -6,7 +6,9 @@
 
 mod contents;
 mod disk;
+mod globals;
 mod listing;
+mod manifests;
 mod unnamed;
 
 use std::collections::BTreeSet;
@@ -35,6 +37,7 @@ use crate::template::Template;
 pub use contents::{FirstBytes, Ignore, peek, read_contents};
 pub use disk::free_disk;
 pub use listing::{Listed, list_points};
+pub use manifests::{ManifestEntry, ManifestLookup, Manifests, StoredManifest, read_manifest};
 pub use unnamed::find_unnamed;
 
 /// Recovery points that are read at the same time.
@@ -109,13 +112,17 @@ impl Surveyor {
             })
             .buffer_unordered(AT_ONCE)
             .try_collect();
-        let (looks, unnamed) =
-            tokio::try_join!(looks, find_unnamed(&*self.store, &self.pattern, &known, at - window))?;
+        let (looks, unnamed, globals) = tokio::try_join!(
+            looks,
+            find_unnamed(&*self.store, &self.pattern, &known, at - window),
+            self.globals(template, &set)
+        )?;
         let disk = free_disk(&past);
         let traffic = self.store.traffic().since(before);
         Ok(Survey {
             listing: listed.listing,
             looks,
+            globals,
             unnamed,
             bucket: Some(bucket),
             past,

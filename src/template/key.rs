@@ -1,5 +1,7 @@
 //! Object keys: `<prefix>/<database>_<timestamp>.dump.age`, read and written.
 
+use std::collections::BTreeMap;
+
 use chrono::format::{Item, Numeric, Pad, StrftimeItems};
 use chrono::{DateTime, Utc};
 
@@ -7,7 +9,11 @@ use super::key_time;
 use super::schema::Template;
 use super::store_url::StoreUrl;
 use crate::model::failure::Result;
-use crate::model::names::{DatabaseName, ObjectKey};
+use crate::model::names::{DatabaseName, ObjectKey, ServerName};
+
+mod globals;
+
+pub(super) use globals::default_pattern as default_globals_pattern;
 
 const DATABASE: &str = "{database}";
 const TIMESTAMP: &str = "{timestamp}";
@@ -19,7 +25,8 @@ const DIGITS_OF_A_TIME: usize = 6;
 pub struct KeyPattern {
     prefix: String,
     pattern: String,
-    globals: String,
+    /// How the keys of globals are made, by the server that they are restored to.
+    globals: BTreeMap<ServerName, String>,
     timestamp_format: String,
     /// How long every timestamp is, if their order as texts is that of time.
     sorted_width: Option<usize>,
@@ -33,7 +40,8 @@ impl Template {
     pub fn key_pattern(&self) -> Result<KeyPattern> {
         let url = StoreUrl::parse(&self.store.url)?;
         let pattern = KeyPattern::new(&url.prefix, &self.store.key, &self.store.timestamp);
-        Ok(pattern.with_globals(&self.store.globals))
+        let globals = self.globals_patterns.iter();
+        Ok(globals.fold(pattern, |pattern, (server, globals)| pattern.with_globals(server.clone(), globals)))
     }
 }
 
@@ -45,16 +53,10 @@ impl KeyPattern {
         Self {
             prefix,
             pattern: pattern.to_owned(),
-            globals: super::defaults::globals(),
+            globals: BTreeMap::from([(ServerName::default(), super::defaults::globals())]),
             timestamp_format: timestamp_format.to_owned(),
             sorted_width: sorted_width(timestamp_format),
         }
-    }
-
-    /// With another pattern of the keys of globals.
-    #[must_use]
-    pub fn with_globals(self, pattern: &str) -> Self {
-        Self { globals: pattern.to_owned(), ..self }
     }
 
     /// The longest prefix that all keys of this database share.
@@ -128,42 +130,17 @@ impl KeyPattern {
         ))
     }
 
-    /// The key of the globals of a server, written by a backup taken at this time.
-    pub fn globals_key(&self, taken_at: DateTime<Utc>) -> ObjectKey {
-        let timestamp = taken_at.format(&self.timestamp_format).to_string();
-        ObjectKey::new(format!("{}{}", self.prefix, self.globals.replace(TIMESTAMP, &timestamp)))
-    }
-
-    /// What the keys of all globals begin with.
-    pub fn globals_prefix(&self) -> String {
-        let end = self.globals.find(TIMESTAMP).unwrap_or(self.globals.len());
-        format!("{}{}", self.prefix, &self.globals[..end])
-    }
-
-    /// The time in a key of globals; `None` if the key is none of theirs.
-    pub fn globals_taken_at(&self, key: &str) -> Option<DateTime<Utc>> {
-        let (before, after) = self.globals.split_once(TIMESTAMP)?;
-        let rest = key.strip_prefix(&self.prefix)?.strip_prefix(before)?.strip_suffix(after)?;
-        key_time::read(rest, &self.timestamp_format)
-    }
-
     /// Whether a dump of this database has the key of the manifest of its time.
     pub fn confuses_manifests_with(&self, database: &DatabaseName) -> bool {
         let moment = DateTime::UNIX_EPOCH;
         self.key(database, moment) == self.manifest_key(moment)
     }
 
-    /// Whether globals have the key of the manifest of their time, or of a dump of this database.
-    pub fn confuses_globals_with(&self, database: &DatabaseName) -> bool {
-        let moment = DateTime::UNIX_EPOCH;
-        [self.key(database, moment), self.manifest_key(moment)].contains(&self.globals_key(moment))
-    }
-
     /// The time in a key of this database; `None` if the key is not one of its.
     pub fn taken_at(&self, database: &DatabaseName, key: &str) -> Option<DateTime<Utc>> {
         let time = key_time::read(self.in_place_of_time(database, key)?, &self.timestamp_format)?;
-        let others = [self.manifest_key(time), self.globals_key(time)];
-        (!others.iter().any(|other| other.as_str() == key)).then_some(time)
+        let mut others = self.all_globals_keys(time).chain([self.manifest_key(time)]);
+        (!others.any(|other| other.as_str() == key)).then_some(time)
     }
 
     /// Whether a key is one of this database in all but its time, which the template's format does not read: it is passed

@@ -51,6 +51,7 @@ pub fn parse(text: &str, origin: &str, environment: &Environment, purpose: Purpo
     template.source = source;
     keep_texts_of_hooks(&mut template, text);
     template.assign_ports();
+    template.assign_globals();
     validate::validate(&template).map_err(|message| template.inconsistent(&message))?;
     Ok(template)
 }

@@ -5,6 +5,7 @@
 //! [`load()`], which reads the file.
 
 mod defaults;
+mod hints;
 mod interpolate;
 mod key;
 mod key_time;

@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-use crate::model::code::Code;
 use crate::model::entry_rule::EntryRule;
 use crate::model::failure::Failure;
 use crate::model::names::{DatabaseName, ProjectPrefix, ServerName};
@@ -82,6 +81,9 @@ pub struct Template {
     /// Databases of the file that the command line left out.
     #[serde(skip)]
     pub left_out: Vec<Database>,
+    /// How the keys of globals are made, for each server of the file.
+    #[serde(skip)]
+    pub(super) globals_patterns: BTreeMap<ServerName, String>,
     /// The tables that its checks cannot do without: filled in when the checks are read.
     #[serde(skip)]
     pub needed_tables: Vec<NeededTable>,
@@ -114,26 +116,6 @@ impl Template {
         }
     }
 
-    /// The failure with what this system's template says about its code.
-    #[must_use]
-    pub fn hinted(&self, failure: Failure) -> Failure {
-        match self.own_hint(failure.code, failure.hint.as_deref()) {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
-    }
-
-    /// The general hint for a code with what this system's template says about it behind it; none if it says nothing.
-    pub fn own_hint(&self, code: Code, general: Option<&str>) -> Option<String> {
-        let own = self.hints.get(code.as_str())?;
-        Some(match general {
-            // A failure of a database is the drill's, too.
-            Some(hint) if hint.ends_with(own.as_str()) => hint.to_owned(),
-            Some(hint) => format!("{hint}; {own}"),
-            None => own.clone(),
-        })
-    }
-
     /// The failure of a template whose parts contradict each other; `message` is a sentence for a person.
     pub fn inconsistent(&self, message: &str) -> Failure {
         self.source.inconsistent(message)
@@ -160,8 +142,8 @@ pub struct Store {
     /// It must name a day at least; what is smaller than its smallest unit is zero.
     #[serde(default = "defaults::timestamp")]
     pub timestamp: String,
-    /// How the key of the server's globals (roles, memberships, role settings) is made, below the prefix. Must hold
-    /// `{timestamp}` once, and no `{database}`.
+    /// How the key of the globals (roles, memberships, role settings) of the server that `[backup]` dumps is made, below the
+    /// prefix: that of `[postgres]`, or the only one. Must hold `{timestamp}` once, and no `{database}`.
     #[serde(default = "defaults::globals")]
     pub globals: String,
 }
@@ -206,6 +188,10 @@ pub struct Postgres {
     /// a recovery set without globals (`globals_missing`). Default: `"restore"` if the set has globals.
     #[serde(default)]
     pub access: Option<Access>,
+    /// How the key of its source's globals is made, below the prefix, as `store.globals`. Default: `store.globals` for the
+    /// server that `[backup]` dumps, and `"globals_NAME_{timestamp}.sql.age"` for any other.
+    #[serde(default)]
+    pub globals: Option<String>,
     /// The container's memory limit. Never more than the engine has. Several servers share the three quarters. Default: three
     /// quarters of the engine's memory.
     #[serde(default)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
+use super::key;
 use super::schema::{Database, Postgres, Template};
 use crate::model::dataset::{DatabaseSystem, DatasetKind};
 use crate::model::names::{DatabaseName, ServerName};
@@ -88,6 +89,11 @@ impl Template {
         })
     }
 
+    /// Whether something is said of one of several servers, so that it must name it.
+    pub fn has_several_servers(&self) -> bool {
+        self.servers().nth(1).is_some()
+    }
+
     /// The server whose source `[backup]` dumps: that of `[postgres]`, or the only one. None, if the file has several and no
     /// `[postgres]`.
     pub fn source_server(&self) -> Option<ServerName> {
@@ -106,6 +112,20 @@ impl Template {
         for (server, port) in self.named_servers.values_mut().zip(DEFAULT_PORT + 1..) {
             server.port.get_or_insert(port);
         }
+    }
+
+    /// Gives every server the pattern of the keys of its globals. A narrowed template keeps them.
+    pub(super) fn assign_globals(&mut self) {
+        let source = self.source_server();
+        let patterns = self.servers().map(|server| {
+            let own = server.settings.globals.clone();
+            let by_default = || match source.as_ref() == Some(&server.name) {
+                true => self.store.globals.clone(),
+                false => key::default_globals_pattern(&server.name),
+            };
+            (server.name.clone(), own.unwrap_or_else(by_default))
+        });
+        self.globals_patterns = patterns.collect();
     }
 
     /// Leaves out the servers that no database is restored to any more. Services may look for any of them, so that a template
@@ -252,6 +272,36 @@ mod tests {
     }
 
     #[test]
+    fn every_server_has_globals_of_its_own() {
+        let patterns = |template: &Template| -> Vec<String> {
+            let keys = template.key_pattern().unwrap();
+            let key = |name: &ServerName| keys.globals_key(name, chrono::DateTime::UNIX_EPOCH);
+            template.globals_patterns.keys().map(|name| key(name).as_str().to_owned()).collect()
+        };
+        let expected = ["globals_cold_1970", "roles/1970", "globals_1970"];
+        let own = two().replacen(
+            "image = \"postgres:15\"",
+            "image = \"postgres:15\"\nglobals = \"roles/{timestamp}.age\"",
+            1,
+        );
+        let template = parsed(&own).unwrap();
+        let narrowed = template.clone().narrow(&["shop".parse().unwrap()]).unwrap();
+        for template in [&template, &narrowed] {
+            let patterns = patterns(template);
+            assert!(patterns.iter().zip(expected).all(|(key, begins)| key.contains(begins)), "{patterns:?}");
+        }
+        let only = MINIMAL.replacen("[postgres]", "[servers.only]", 1).replacen(
+            "name = \"shop\"\n\n[[checks]]",
+            "name = \"shop\"\nserver = \"only\"\n\n[[checks]]",
+            1,
+        );
+        assert!(
+            patterns(&parsed(&only).unwrap())[0].contains("globals_1970"),
+            "store.globals is about the only one"
+        );
+    }
+
+    #[test]
     fn what_is_wrong_with_servers_is_said() {
         for (from, to, words) in [
             (
@@ -276,6 +326,11 @@ mod tests {
                 "image = \"postgres:15\"",
                 "image = \"postgres:15\"\nsettings = { port = \"1\" }",
                 "servers.legacy.settings must not set the port",
+            ),
+            (
+                "image = \"postgres:15\"",
+                "image = \"postgres:15\"\nglobals = \"roles.age\"",
+                "servers.legacy.globals `roles.age` must hold {timestamp} once",
             ),
             (
                 "[[checks]]",

@@ -23,7 +23,7 @@ pub(super) fn validate(template: &Template) -> Result<(), String> {
     validate_endpoint(&template.store.endpoint)?;
     let names = database_names(template)?;
     validate_manifest_keys(template, &names)?;
-    validate_globals_key(template, &names)?;
+    validate_globals_keys(template, &names)?;
     order::waves(&template.databases)?;
     template.databases.iter().try_for_each(validate_restore)?;
     if template.sections.is_empty() {
@@ -69,19 +69,24 @@ fn validate_manifest_keys(template: &Template, names: &BTreeSet<&DatabaseName>) 
 }
 
 /// Globals that could be listed as a dump would be drilled as one, and a dump must not be read as globals.
-fn validate_globals_key(template: &Template, names: &BTreeSet<&DatabaseName>) -> Result<(), String> {
+fn validate_globals_keys(template: &Template, names: &BTreeSet<&DatabaseName>) -> Result<(), String> {
     let store = &template.store;
-    let globals = &store.globals;
-    if globals.matches("{timestamp}").count() != 1 || globals.contains("{database}") {
-        return Err(format!("store.globals `{globals}` must hold {{timestamp}} once, and no {{database}}"));
+    for (server, globals) in &template.globals_patterns {
+        let is_of_store = *globals == store.globals && template.source_server().as_ref() == Some(server);
+        let place =
+            if is_of_store { "store.globals".to_owned() } else { format!("{}.globals", server.section()) };
+        if globals.matches("{timestamp}").count() != 1 || globals.contains("{database}") {
+            return Err(format!("{place} `{globals}` must hold {{timestamp}} once, and no {{database}}"));
+        }
+        let pattern =
+            key::KeyPattern::new("", &store.key, &store.timestamp).with_globals(server.clone(), globals);
+        if let Some(name) = names.iter().find(|name| pattern.confuses_globals_with(server, name)) {
+            return Err(format!(
+                "{place} `{globals}` gives globals the key of the manifest, or of a dump of {name}: choose another pattern"
+            ));
+        }
     }
-    let pattern = key::KeyPattern::new("", &store.key, &store.timestamp).with_globals(globals);
-    match names.iter().find(|name| pattern.confuses_globals_with(name)) {
-        None => Ok(()),
-        Some(name) => Err(format!(
-            "store.globals `{globals}` gives globals the key of the manifest, or of a dump of {name}: choose another pattern"
-        )),
-    }
+    Ok(())
 }
 
 /// Taken for what it is, an endpoint without its scheme would look like a store that does not answer.

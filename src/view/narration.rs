@@ -64,13 +64,18 @@ fn text(event: &Event, verdict: &Verdict) -> Option<String> {
                 format!("left behind: {}", teardown.remains())
             }
         },
-        Event::Access(record) => match record.status {
-            AccessStatus::Restored => {
-                format!("{} restored", human::things(record.roles.len() as u64, "role"))
+        Event::Access(server, record) => {
+            let place = if server.is_default() { String::new() } else { format!("{server}: ") };
+            match record.status {
+                AccessStatus::Restored => {
+                    format!("{place}{} restored", human::things(record.roles.len() as u64, "role"))
+                }
+                AccessStatus::Skipped | AccessStatus::Absent => {
+                    format!("{place}without roles, owners and privileges")
+                }
+                AccessStatus::Failed => format!("{place}roles cannot be restored"),
             }
-            AccessStatus::Skipped | AccessStatus::Absent => "without roles, owners and privileges".to_owned(),
-            AccessStatus::Failed => "roles cannot be restored".to_owned(),
-        },
+        }
         Event::Pulling { .. }
         | Event::Disk { .. }
         | Event::Project(_)

@@ -35,6 +35,11 @@ pub fn plan_text(plan: &DrillPlan) -> String {
     let before = [("Set", set(plan)), ("RPO", rpo(plan))];
     let image = plan.servers.is_empty().then(|| ("Image", image(&plan.image)));
     let servers = plan.servers.iter().map(|planned| ("Server", server(planned)));
+    let globals = plan.globals.iter().map(|planned| {
+        let several = plan.servers.len() > 1;
+        let place = if several { format!("{}: ", planned.server) } else { String::new() };
+        ("Globals", format!("{place}{}", planned.in_words()))
+    });
     let lines = [
         ("Store", plan.bucket.as_ref().map_or_else(|| "not asked".to_owned(), bucket)),
         ("Room", room(plan)),
@@ -43,7 +48,9 @@ pub fn plan_text(plan: &DrillPlan) -> String {
     ];
     let others = plan.unnamed.incomplete.as_ref().map(|why| ("Others", format!("not all looked for: {why}")));
     out.blank();
-    for (name, text) in before.into_iter().chain(image).chain(servers).chain(lines).chain(others) {
+    for (name, text) in
+        before.into_iter().chain(image).chain(servers).chain(globals).chain(lines).chain(others)
+    {
         writeln!(out, "{name:<10} {text}");
     }
     findings(&plan.findings, &mut out);

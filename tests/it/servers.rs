@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::fixtures::{dump, dump_of_15};
 use std::process::Command;
 
-use super::world::{Outcome, World, ago, docker, docker_with};
+use super::site::Site;
+use super::world::{Outcome, RUNTIME, World, ago, docker, docker_bytes, docker_with, seal};
 
 /// A server of PostgreSQL 15 beside that of `[postgres]`, and a database on it.
 const LEGACY: &str = "[servers.legacy]\nimage = \"${DRILL_POSTGRES_15_IMAGE}\"\nmemory = \"512MiB\"\n\
@@ -140,4 +141,88 @@ fn a_dump_on_a_server_too_old_names_it_and_what_is_missing_on_the_other_server_i
     assert!(hint.contains("servers.legacy.image"), "{hint}");
     // What was kept is removed before the image is.
     drop(world);
+}
+
+/// A source whose application owns nothing. Its roles are called as those of the other one, and are not the same.
+fn source(name: &str, variable: &str, database: &str, app_may: &str, owner: &str) -> Site {
+    let fill = format!(
+        "CREATE ROLE app {app_may}; CREATE ROLE {owner};
+         CREATE TABLE items (id int PRIMARY KEY, word text);
+         INSERT INTO items VALUES (1, 'a'), (2, 'b'), (3, 'c');
+         ALTER TABLE items OWNER TO {owner};
+         GRANT SELECT, INSERT ON items TO app;"
+    );
+    let mut site = Site::filled(name, variable, &[(database, None, &fill)]);
+    site.world.rows("rows", database, "items", "exact = 3");
+    site
+}
+
+#[test]
+fn the_roles_of_each_source_come_back_on_its_own_server_and_are_compared_there() {
+    let mut new = source("servers-roles", "DRILL_POSTGRES_17_IMAGE", "orders", "LOGIN", "orders_owner");
+    let mut old =
+        source("servers-roles-15", "DRILL_POSTGRES_15_IMAGE", "archive", "CREATEDB", "archive_owner");
+    // Two templates back up into one store; the second says nothing of the first one's servers.
+    old.world.template.endpoint.clone_from(&new.world.template.endpoint);
+    old.world.template.identities.clone_from(&new.world.template.identities);
+    old.world.recipient.clone_from(&new.world.recipient);
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        old.world.environment.insert(name.to_owned(), new.world.environment[name].clone());
+    }
+    old.world.template.image = "${DRILL_POSTGRES_15_IMAGE}".to_owned();
+    old.aim("postgres");
+    for site in [&old, &new] {
+        let backup = site.backup(&[]);
+        assert_eq!(backup.code, 0, "{backup}");
+    }
+    let world = &mut new.world;
+    world.template.more.push_str(
+        "[servers.legacy]\nimage = \"${DRILL_POSTGRES_15_IMAGE}\"\nmemory = \"512MiB\"\naccess = \"restore\"\n\
+         [[databases]]\nname = \"archive\"\nserver = \"legacy\"\n",
+    );
+    world.template.checks.push("type = \"access\"\nname = \"access\"\nrequire_manifest = true".to_owned());
+    for (name, database, may) in
+        [("new", "orders", "login=f createdb=f"), ("old", "archive", "login=f createdb=t")]
+    {
+        world.sql(
+            name,
+            database,
+            "SELECT format('login=%s createdb=%s', rolcanlogin, rolcreatedb) FROM pg_roles WHERE rolname = 'app'",
+            &format!("expect = \"{may}\""),
+        );
+    }
+    let drill = new.world.drill(&[]);
+    let verdict = drill.passed();
+    for (access, owner) in
+        [(&verdict["access"], "orders_owner"), (&verdict["server_access"]["legacy"], "archive_owner")]
+    {
+        assert_eq!(
+            (&access["status"], &access["globals"]["in_manifest"]),
+            (&"restored".into(), &true.into()),
+            "{drill}"
+        );
+        assert!(
+            access["roles"].to_string().contains(owner) && access["made_up"] == serde_json::json!([]),
+            "{drill}"
+        );
+    }
+    let told = verdict["not_verified"].to_string();
+    assert!(told.contains("server postgres: passwords") && !told.contains("were not restored"), "{told}");
+    let summary = drill.check("access")["summary"].as_str().unwrap();
+    assert!(summary.contains("in 2 databases") && summary.contains("so are"), "{summary}");
+    let plan = new.world.run(&["plan", "-t", "./template.toml"]);
+    assert!(plan.stdout.contains("Globals    legacy: nightly/globals_"), "{plan}");
+
+    // A dump of the second source that lost a grant.
+    let container = &old.source.server.container;
+    RUNTIME.block_on(old.session("archive").execute("REVOKE INSERT ON items FROM app", "revoking")).unwrap();
+    let lost = docker_bytes(&["exec", container, "pg_dump", "-U", "postgres", "-Fc", "archive"], b"");
+    let objects = new.objects();
+    let key = objects.keys().find(|key| key.contains("/archive_")).expect("it was dumped");
+    std::fs::write(&objects[key], seal(&lost, &[&new.world.recipient])).unwrap();
+    let drill = new.world.drill(&[]);
+    drill.failed(1, "grant_missing");
+    let findings = drill.check("access")["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 1, "{drill}");
+    assert_eq!(findings[0]["subject"], "archive.public.items", "{drill}");
 }

@@ -12,6 +12,7 @@ mod faults;
 mod fetch;
 mod fetch_globals;
 mod fixtures;
+mod globals;
 mod health;
 mod network;
 mod odd_stores;

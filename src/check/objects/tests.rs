@@ -88,7 +88,7 @@ fn without_a_manifest_it_is_a_warning_unless_one_is_required() {
     for (required, status) in [(false, CheckStatus::Pass), (true, CheckStatus::Fail)] {
         let check = section(&format!("name = \"o\"\nrequire_manifest = {required}")).unwrap();
         let mut tally = Tally { objects: 3, by_archive: 1, ..Tally::default() };
-        let look = Look::Absent("there is no manifest m in the store".to_owned());
+        let look = ManifestLookup::Absent("there is no manifest m in the store".to_owned());
         assert!(matches!(check.source(look, &database, &mut tally.findings), Against::Archive));
         let outcome = tally.outcome();
         assert_eq!(outcome.status, status);

@@ -99,7 +99,7 @@ codes! {
         "`backup` only: these recipients cannot be encrypted to.",
         "Check `backup.recipients`.";
     ONLY_UNKNOWN = "only_unknown":
-        "`--only` names a database the template does not have.",
+        "An option names a database or a server that the template does not have.",
         "The hint lists them.";
     ONLY_UNCHECKED = "only_unchecked":
         "No check looks at what `--only` leaves.",

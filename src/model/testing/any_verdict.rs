@@ -128,7 +128,7 @@ enums! {
 structs! {
     Verdict {
         schema_version, drill_id, template, timestamp, project, status, operator, started_at, finished_at,
-        duration_seconds, at, tool, runner, recovery_set, plan, access, databases, stack, isolation, checks,
+        duration_seconds, at, tool, runner, recovery_set, plan, access, server_access, databases, stack, isolation, checks,
         verification_seconds, objectives, rows_verified, kept, teardown, phases, only, failure, warnings,
         not_verified,
     }

@@ -46,6 +46,7 @@ pub fn fresh() -> Verdict {
             ..PlanRecord::default()
         },
         access: None,
+        server_access: std::collections::BTreeMap::new(),
         databases: vec![
             DatabaseRecord::pending(&a, &[]),
             DatabaseRecord::pending(&b, std::slice::from_ref(&a)),

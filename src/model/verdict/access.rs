@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::names::{DatabaseName, ObjectKey};
+use super::Verdict;
+use crate::model::names::{DatabaseName, ObjectKey, ServerName};
 
 /// Whether roles, owners and privileges were restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -53,6 +54,38 @@ impl AccessRecord {
             memberships: 0,
             made_up: Vec::new(),
             left_out: Vec::new(),
+        }
+    }
+}
+
+impl Verdict {
+    /// The server of a database, if it is not the first.
+    fn further_server_of(&self, database: &DatabaseName) -> Option<&ServerName> {
+        let servers = self.stack.servers.iter().skip(1);
+        servers.filter(|server| server.databases.contains(database)).map(|server| &server.name).next()
+    }
+
+    /// What became of roles, owners and privileges on a server.
+    pub fn access_on(&self, server: &ServerName) -> Option<&AccessRecord> {
+        match self.stack.servers.first() {
+            Some(first) if first.name != *server => self.server_access.get(server.as_str()),
+            _ => self.access.as_ref(),
+        }
+    }
+
+    /// The same on the server of this database.
+    pub fn access_of(&self, database: &DatabaseName) -> Option<&AccessRecord> {
+        match self.further_server_of(database) {
+            Some(server) => self.server_access.get(server.as_str()),
+            None => self.access.as_ref(),
+        }
+    }
+
+    /// The same, to add to it.
+    pub fn access_of_mut(&mut self, database: &DatabaseName) -> Option<&mut AccessRecord> {
+        match self.further_server_of(database).cloned() {
+            Some(server) => self.server_access.get_mut(server.as_str()),
+            None => self.access.as_mut(),
         }
     }
 }

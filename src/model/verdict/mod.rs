@@ -13,6 +13,8 @@ mod points;
 mod stack;
 mod store;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -104,6 +106,9 @@ pub struct Verdict {
     /// What became of roles, owners and privileges. An early version did not write it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<AccessRecord>,
+    /// The same for the servers of `[servers]`, by name; `access` is about the first of `stack.servers`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub server_access: BTreeMap<String, AccessRecord>,
     /// What became of each database.
     pub databases: Vec<DatabaseRecord>,
     /// The stack that databases were restored into.

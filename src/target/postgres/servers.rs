@@ -35,11 +35,6 @@ impl Servers {
         Self { servers: shared, places }
     }
 
-    /// Whether a database was restored to the first server.
-    pub fn has_on_the_first(&self, database: &DatabaseName) -> bool {
-        self.place(database) == 0
-    }
-
     /// The server that a database was restored to.
     pub fn of(&self, database: &DatabaseName) -> &SharedServer {
         &self.servers[self.place(database)]

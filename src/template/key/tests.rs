@@ -142,21 +142,54 @@ fn a_manifest_lies_beside_the_dumps_and_is_not_taken_for_one() {
 #[test]
 fn globals_lie_beside_the_dumps_and_are_not_taken_for_one() {
     let taken = DateTime::from_timestamp(1_779_006_671, 0).unwrap();
-    let key = pattern().globals_key(taken);
+    let (server, legacy) = (ServerName::default(), "legacy".parse::<ServerName>().unwrap());
+    let key = pattern().globals_key(&server, taken);
     assert_eq!(key.as_str(), "backups/nightly/globals_20260517T083111Z.sql.age");
-    assert!(key.as_str().starts_with(&pattern().globals_prefix()));
-    assert_eq!(pattern().globals_taken_at(key.as_str()), Some(taken));
-    assert_eq!(pattern().globals_taken_at(pattern().manifest_key(taken).as_str()), None);
+    assert!(key.as_str().starts_with(&pattern().globals_prefix(&server)));
+    assert_eq!(pattern().globals_taken_at(&server, key.as_str()), Some(taken));
+    assert_eq!(pattern().globals_taken_at(&server, pattern().manifest_key(taken).as_str()), None);
+    let other = pattern().globals_key(&legacy, taken);
+    assert_eq!(other.as_str(), "backups/nightly/globals_legacy_20260517T083111Z.sql.age");
+    let read = |server, key: &ObjectKey| pattern().globals_taken_at(server, key.as_str());
+    assert_eq!(
+        (read(&legacy, &other), read(&server, &other), read(&legacy, &key)),
+        (Some(taken), None, None)
+    );
+    assert!(pattern().globals_boundary(&legacy, taken).as_str() < other.as_str());
     let globals: DatabaseName = "globals".parse().unwrap();
-    assert!(!pattern().confuses_globals_with(&globals));
+    assert!(!pattern().confuses_globals_with(&server, &globals));
     let alike = KeyPattern::new("", "{database}_{timestamp}.sql.age", "%Y%m%dT%H%M%SZ");
-    assert!(alike.confuses_globals_with(&globals));
-    assert!(!alike.confuses_globals_with(&"shop".parse().unwrap()));
-    assert_eq!(alike.taken_at(&globals, alike.globals_key(taken).as_str()), None);
-    assert_eq!(alike.read(alike.globals_key(taken).as_str()), None, "nor for one that nobody has named");
-    let own = pattern().with_globals("roles/{timestamp}.age");
-    assert_eq!(own.globals_key(taken).as_str(), "backups/nightly/roles/20260517T083111Z.age");
-    assert!(own.with_globals("manifest_{timestamp}.json.age").confuses_globals_with(&globals));
+    assert!(alike.confuses_globals_with(&server, &globals));
+    assert!(!alike.confuses_globals_with(&server, &"shop".parse().unwrap()));
+    assert!(alike.confuses_globals_with(&legacy, &"globals_legacy".parse().unwrap()));
+    let alike = alike.with_globals(legacy.clone(), "globals_legacy_{timestamp}.sql.age");
+    for server in [&server, &legacy] {
+        let key = alike.globals_key(server, taken);
+        assert_eq!(alike.taken_at(&globals, key.as_str()), None);
+        assert_eq!(alike.read(key.as_str()), None, "nor for one that nobody has named");
+    }
+    let own = pattern().with_globals(server.clone(), "roles/{timestamp}.age");
+    assert_eq!(own.globals_key(&server, taken).as_str(), "backups/nightly/roles/20260517T083111Z.age");
+    let own = own.with_globals(server.clone(), "manifest_{timestamp}.json.age");
+    assert!(own.confuses_globals_with(&server, &globals));
+}
+
+#[test]
+fn what_lay_beside_a_dump_lies_beside_it_in_a_copy_of_the_store() {
+    let (shop, taken) = ("shop".parse().unwrap(), DateTime::from_timestamp(1_779_006_671, 0).unwrap());
+    let beside = |dump: &str, object: &str| {
+        let (dump, object) = (ObjectKey::new(dump), ObjectKey::new(object));
+        pattern().beside(&shop, taken, &dump, &object).as_str().to_owned()
+    };
+    let dump = pattern().key(&shop, taken);
+    assert_eq!(beside(dump.as_str(), "backups/nightly/roles.age"), "backups/nightly/roles.age");
+    let was = dump.as_str().replace("backups/nightly/", "old/");
+    assert_eq!(beside(&was, "old/roles.age"), "backups/nightly/roles.age");
+    assert_eq!(
+        beside("old/another.name", "old/roles.age"),
+        "old/roles.age",
+        "it is not known where they lay"
+    );
 }
 
 #[test]

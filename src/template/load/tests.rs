@@ -52,7 +52,7 @@ fn an_unknown_key_is_shown_with_its_line() {
        |
     13 | memmory = "1GiB"
        | ^^^^^^^
-    unknown field `memmory`, expected one of `image`, `version`, `extensions`, `tuning`, `settings`, `password`, `roles`, `access`, `memory`, `locale`, `port`, `ready_timeout`
+    unknown field `memmory`, expected one of `image`, `version`, `extensions`, `tuning`, `settings`, `password`, `roles`, `access`, `globals`, `memory`, `locale`, `port`, `ready_timeout`
     "#);
 }
 

@@ -1,4 +1,4 @@
-//! The manifests of a drill's recovery points, each read once: by the time in a recovery point's key, without a listing.
+//! The manifests of recovery points, each read once: by the time in a recovery point's key, without a listing.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -7,16 +7,18 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 
-use super::stored_manifest::{StoredManifest, read_manifest};
-use crate::layer::Identities;
-use crate::model::failure::Result;
-use crate::model::manifest::{Database, FingerprintKey, Manifest, Recorded, Roles};
-use crate::model::names::DatabaseName;
-use crate::store::Store;
+use crate::layer::{self, Identities};
+use crate::model::codes;
+use crate::model::failure::{Failure, Result};
+use crate::model::manifest::{
+    Database, FingerprintKey, Manifest, ManifestError, Recorded, Roles, SIZE_LIMIT,
+};
+use crate::model::names::{DatabaseName, ObjectKey};
+use crate::store::{self, Store};
 use crate::template::KeyPattern;
 
 /// What there is for a database.
-pub enum Look {
+pub enum ManifestLookup {
     /// Its entry.
     Entry(ManifestEntry),
     /// Nothing, for this reason.
@@ -81,17 +83,61 @@ impl Manifests {
     ///
     /// # Errors
     /// As [`Manifests::of`].
-    pub async fn entry(&self, database: &DatabaseName, taken_at: DateTime<Utc>) -> Result<Look> {
+    pub async fn entry(&self, database: &DatabaseName, taken_at: DateTime<Utc>) -> Result<ManifestLookup> {
         let key = self.keys.manifest_key(taken_at);
         Ok(match self.of(taken_at).await? {
-            StoredManifest::Absent => Look::Absent(format!("there is no manifest {key} in the store")),
-            StoredManifest::Unreadable(why) => Look::Unreadable(why),
+            StoredManifest::Absent => {
+                ManifestLookup::Absent(format!("there is no manifest {key} in the store"))
+            }
+            StoredManifest::Unreadable(why) => ManifestLookup::Unreadable(why),
             StoredManifest::Read(manifest) => {
                 match manifest.databases.iter().position(|entry| entry.name == *database) {
-                    None => Look::Absent(format!("the manifest {key} does not have it")),
-                    Some(place) => Look::Entry(ManifestEntry { manifest, place }),
+                    None => ManifestLookup::Absent(format!("the manifest {key} does not have it")),
+                    Some(place) => ManifestLookup::Entry(ManifestEntry { manifest, place }),
                 }
             }
         })
+    }
+}
+
+/// What came of reading a manifest.
+#[derive(Clone)]
+pub enum StoredManifest {
+    /// It was read.
+    Read(Arc<Manifest>),
+    /// The store has none.
+    Absent,
+    /// It is there and cannot be read, for this reason.
+    Unreadable(String),
+}
+
+/// Reads the manifest under this key.
+///
+/// # Errors
+/// Those of the store; `manifest_unknown`, for a manifest of another version of this program.
+pub async fn read_manifest(
+    store: &Arc<dyn Store>,
+    identities: &Identities,
+    key: &ObjectKey,
+) -> Result<StoredManifest> {
+    let Some(sealed) = store::whole(store, key, SIZE_LIMIT).await? else {
+        return Ok(StoredManifest::Absent);
+    };
+    let json = match layer::open_whole(&format!("the manifest {key}"), &sealed, identities) {
+        Ok(json) => json,
+        Err(failure) => return Ok(StoredManifest::Unreadable(failure.message)),
+    };
+    match Manifest::parse(&json) {
+        Ok(manifest) => Ok(StoredManifest::Read(Arc::new(manifest))),
+        Err(error @ ManifestError::Malformed(_)) => {
+            Ok(StoredManifest::Unreadable(format!("the manifest {key} cannot be read: {error}")))
+        }
+        Err(error @ (ManifestError::UnknownVersion(_) | ManifestError::UnknownAlgorithm(_))) => {
+            Err(Failure::inconclusive(
+                codes::MANIFEST_UNKNOWN,
+                format!("the manifest {key} cannot be used: {error}"),
+            )
+            .hint("drill with the version of restore-drill that made the backup, or a later one"))
+        }
     }
 }
