@@ -13,8 +13,7 @@ use super::dump::{DumpTask, dump};
 use super::report::{SourceContent, Uploaded};
 use crate::model::codes;
 use crate::model::failure::{Class, Failure, Result};
-use crate::model::human;
-use crate::model::manifest::{FingerprintKey, Recorded};
+use crate::model::manifest::{Access, FingerprintKey, Recorded};
 use crate::target::postgres::snapshot::Snapshot;
 
 /// For how long a connection that was closed may still count on the server.
@@ -115,7 +114,7 @@ async fn dump_under(
         // changed.
         let objects = snapshot.objects().await;
         let access = match task.client.keeps_privileges() {
-            true => recorded(snapshot.access().await),
+            true => snapshot.access().await.into(),
             false => without_privileges(),
         };
         let collations = snapshot.collations().await.into();
@@ -151,18 +150,6 @@ async fn dump_under(
 }
 
 /// What a dump without privileges does not hold is not to be looked for in what is restored of it.
-fn without_privileges<A, B>() -> (Recorded<A>, Recorded<B>) {
-    let reason = || "backup.privileges = false, so the dump holds no privileges".to_owned();
-    (Recorded::Unread { reason: reason() }, Recorded::Unread { reason: reason() })
-}
-
-/// Both, or for both why they were not read.
-fn recorded<A, B>(read: Result<(A, B)>) -> (Recorded<A>, Recorded<B>) {
-    match read {
-        Ok((one, other)) => (Recorded::Read(one), Recorded::Read(other)),
-        Err(failure) => {
-            let reason = human::one_line(&failure.message, 300);
-            (Recorded::Unread { reason: reason.clone() }, Recorded::Unread { reason })
-        }
-    }
+fn without_privileges() -> Recorded<Access> {
+    Recorded::Unread { reason: "backup.privileges = false, so the dump holds no privileges".to_owned() }
 }

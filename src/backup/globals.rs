@@ -13,7 +13,7 @@ use super::small::Kind;
 use crate::format::pg_globals;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
-use crate::model::manifest;
+use crate::model::manifest::{self, Recorded, Roles};
 use crate::model::names::{DatabaseName, ObjectKey};
 
 impl WrittenGlobals {
@@ -64,14 +64,19 @@ impl Job {
     ) -> Result<()> {
         let began = Instant::now();
         let limit = usize::try_from(pg_globals::SIZE_LIMIT).unwrap_or(usize::MAX);
-        let said = client.engine.capture(client.pg_dumpall(database), limit).await?;
-        if !said.ok() {
-            return Err(pg_dumpall_failed(said.exit_code, &said.stderr));
-        }
-        if self.manifest.is_some() {
-            // At once: a role that is made or changed while databases are dumped is in both.
-            written.roles = Some(client.source().roles(database).await.into());
-        }
+        let dump = async || {
+            let said = client.engine.capture(client.pg_dumpall(database), limit).await?;
+            if said.ok() { Ok(said) } else { Err(pg_dumpall_failed(said.exit_code, &said.stderr)) }
+        };
+        let said = match self.manifest.is_some() {
+            true => {
+                let source = client.source();
+                let (said, roles) = with_roles(async || source.roles(database).await, dump).await?;
+                written.roles = Some(roles);
+                said
+            }
+            false => dump().await?,
+        };
         // What a drill could not read is no backup of the roles.
         pg_globals::Globals::read(said.stdout.as_bytes()).map_err(|error| {
             Failure::bad(
@@ -90,5 +95,83 @@ impl Job {
         });
         written.verified = self.read_back(&small, pg_globals::SIZE_LIMIT, |back| back == plaintext).await?;
         Ok(())
+    }
+}
+
+/// How often globals are written anew because roles changed meanwhile.
+const ATTEMPTS: usize = 2;
+
+/// The globals, and the roles as the catalogs have them, of one moment: the catalogs are read before and after. Services
+/// make roles by the hour, and a record of another moment would have a drill call this backup bad.
+async fn with_roles<T>(
+    read: impl AsyncFn() -> Result<Roles>,
+    dump: impl AsyncFn() -> Result<T>,
+) -> Result<(T, Recorded<Roles>)> {
+    let mut before = read().await;
+    let mut attempt = 1;
+    loop {
+        let dumped = dump().await?;
+        let after = read().await;
+        let is_same = matches!((&before, &after), (Ok(before), Ok(after)) if before == after);
+        if is_same || after.is_err() {
+            return Ok((dumped, after.into()));
+        }
+        if attempt == ATTEMPTS {
+            let reason =
+                format!("they were changed each of the {ATTEMPTS} times that the globals were written");
+            return Ok((dumped, Recorded::Unread { reason }));
+        }
+        (before, attempt) = (after, attempt + 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::model::manifest::Role;
+
+    fn roles(name: &str) -> Roles {
+        let role = Role {
+            name: name.to_owned(),
+            attributes: BTreeSet::new(),
+            connection_limit: -1,
+            settings: BTreeMap::new(),
+        };
+        Roles { roles: vec![role], memberships: Vec::new() }
+    }
+
+    /// What is recorded if the catalogs have these, one after the other; and how often globals were written.
+    fn recorded(catalogs: &[Result<&str>]) -> (usize, Recorded<Roles>) {
+        let left = RefCell::new(catalogs.iter());
+        let dumps = RefCell::new(0);
+        let read = async || left.borrow_mut().next().expect("it is read no more often").clone().map(roles);
+        let dump = async || {
+            *dumps.borrow_mut() += 1;
+            Ok(*dumps.borrow())
+        };
+        let done =
+            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(with_roles(read, dump));
+        let (which, recorded) = done.unwrap();
+        assert_eq!((which, left.borrow().len()), (*dumps.borrow(), 0), "those of the last time");
+        (which, recorded)
+    }
+
+    #[test]
+    fn roles_are_recorded_if_they_stayed_as_they_were_while_globals_were_written() {
+        let unread = |recorded: &Recorded<Roles>| match recorded {
+            Recorded::Read(_) => None,
+            Recorded::Unread { reason } => Some(reason.clone()),
+        };
+        assert_eq!(recorded(&[Ok("a"), Ok("a")]), (1, Recorded::Read(roles("a"))));
+        assert_eq!(recorded(&[Ok("a"), Ok("b"), Ok("b")]), (2, Recorded::Read(roles("b"))), "once more");
+        let (dumps, told) = recorded(&[Ok("a"), Ok("b"), Ok("c")]);
+        assert!(dumps == 2 && unread(&told).unwrap().contains("changed each of the 2 times"), "{told:?}");
+        let failed = || Err(Failure::inconclusive(codes::SOURCE_UNREACHABLE, "it is gone"));
+        let (dumps, told) = recorded(&[Ok("a"), failed()]);
+        assert_eq!((dumps, unread(&told).as_deref()), (1, Some("it is gone")));
+        assert_eq!(recorded(&[failed(), Ok("a"), Ok("a")]), (2, Recorded::Read(roles("a"))));
     }
 }

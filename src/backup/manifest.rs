@@ -25,7 +25,7 @@ fn entry(dump: &Dump) -> Option<Database> {
     let uploaded = dump.uploaded.as_ref()?;
     let SourceContent { source, tables, unread, access, objects, collations, .. } = dump.content.clone();
     let reason = unread.unwrap_or_else(|| "the backup was stopped before it was read".to_owned());
-    let access = access.map_or_else(|| Recorded::Unread { reason: reason.clone() }, |(access, _)| access);
+    let access = access.unwrap_or_else(|| Recorded::Unread { reason: reason.clone() });
     let content = tables.map_or_else(|| Content::Unread { reason }, |tables| Content::Read { tables });
     Some(Database {
         name: dump.database.clone(),
@@ -42,19 +42,13 @@ fn entry(dump: &Dump) -> Option<Database> {
     })
 }
 
-/// The roles, of the time at which the globals were written, if they were: a role may be made while databases are dumped.
-fn roles(dumps: &[Dump], globals: Option<&WrittenGlobals>) -> Recorded<Roles> {
-    globals.and_then(|globals| globals.roles.clone()).unwrap_or_else(|| of_dumps(dumps))
-}
-
-/// The roles, which are the same in every database of a server.
-fn of_dumps(dumps: &[Dump]) -> Recorded<Roles> {
-    let mut all = dumps.iter().filter_map(|dump| dump.content.access.as_ref()).map(|(_, roles)| roles);
-    let first = all.clone().next();
-    all.find(|roles| matches!(roles, Recorded::Read(_)))
-        .or(first)
-        .cloned()
-        .unwrap_or_else(|| Recorded::Unread { reason: "no database could be read".to_owned() })
+/// The roles, of the time at which the globals were written: without globals there is nothing to compare them with.
+fn roles(globals: Option<&WrittenGlobals>) -> Recorded<Roles> {
+    let unread = |reason: &str| Recorded::Unread { reason: reason.to_owned() };
+    match globals {
+        Some(globals) => globals.roles.clone().unwrap_or_else(|| unread("the globals could not be written")),
+        None => unread("the backup wrote no globals"),
+    }
 }
 
 impl Job {
@@ -92,7 +86,7 @@ impl Job {
             fingerprint_key: fingerprint_key.clone(),
             globals: globals.and_then(|globals| globals.entry(dumps)),
             databases,
-            roles: Some(roles(dumps, globals)),
+            roles: Some(roles(globals)),
         };
         manifest.leave_out_objects_beyond(FITS);
         let uploaded = tokio::select! {
@@ -158,17 +152,22 @@ mod tests {
 
     #[test]
     fn roles_are_of_the_time_of_the_globals() {
-        let dumps = [dump(true, None, None)];
-        assert!(matches!(roles(&dumps, None), Recorded::Unread { .. }));
-        let globals = WrittenGlobals {
+        assert_eq!(roles(None), Recorded::Unread { reason: "the backup wrote no globals".to_owned() });
+        let mut globals = WrittenGlobals {
             key: ObjectKey::new("g"),
             uploaded: None,
             verified: false,
             error: None,
-            roles: Some(Recorded::Read(Roles::default())),
+            roles: None,
             failure: None,
         };
-        assert_eq!(roles(&dumps, Some(&globals)), Recorded::Read(Roles::default()));
+        let told = roles(Some(&globals));
+        assert_eq!(told, Recorded::Unread { reason: "the globals could not be written".to_owned() });
+        assert_eq!(globals.warning(), None, "its failure says it");
+        globals.roles = Some(Recorded::Read(Roles::default()));
+        assert_eq!(roles(Some(&globals)), Recorded::Read(Roles::default()));
+        globals.roles = Some(Recorded::Unread { reason: "it changed".to_owned() });
+        assert!(globals.warning().unwrap().ends_with("cannot compare them: it changed"));
     }
 
     #[test]

@@ -214,7 +214,13 @@ impl Job {
             dumps.iter_mut().for_each(|dump| dump.blame_the_limit(limit));
             globals.iter_mut().for_each(|globals| globals.blame_the_limit(limit));
         }
-        let warnings = plan.warnings.into_iter().chain(dumps.iter().flat_map(Dump::warnings)).collect();
+        let of_globals = globals.iter().filter_map(WrittenGlobals::warning);
+        let warnings = plan
+            .warnings
+            .into_iter()
+            .chain(dumps.iter().flat_map(Dump::warnings))
+            .chain(of_globals)
+            .collect();
         let template = self.template.name.clone();
         Ok(BackupReport {
             schema_version: 1,

@@ -132,7 +132,7 @@ pub struct WrittenGlobals {
     pub verified: bool,
     /// What went wrong.
     pub error: Option<FailureRecord>,
-    /// The roles right after they were written.
+    /// The roles at the time at which they were written; absent if they were not to be read, or did not come to it.
     #[serde(skip)]
     pub(super) roles: Option<Recorded<Roles>>,
     #[serde(skip)]
@@ -163,8 +163,8 @@ pub(super) struct SourceContent {
     pub(super) tables: Option<Vec<Table>>,
     /// Why they could not be read.
     pub(super) unread: Option<String>,
-    /// Who may do what in it, and the roles; absent if the database could not be read at all.
-    pub(super) access: Option<(Recorded<Access>, Recorded<Roles>)>,
+    /// Who may do what in it; absent if the database could not be read at all.
+    pub(super) access: Option<Recorded<Access>>,
     /// Its indexes, constraints, views and the like; absent if it was not even asked for them.
     pub(super) objects: Option<Recorded<Objects>>,
     /// What reading took.
@@ -226,7 +226,7 @@ impl Dump {
         });
         let tables = self.fingerprinted.iter().flat_map(|read| &read.unread);
         let tables = tables.map(|table| format!("{}: not read for the manifest: {table}", self.database));
-        let access = self.content.access.iter().filter_map(|(access, _)| match access {
+        let access = self.content.access.iter().filter_map(|access| match access {
             Recorded::Read(_) => None,
             Recorded::Unread { reason } => Some(reason),
         });
@@ -248,6 +248,16 @@ impl Dump {
 }
 
 impl WrittenGlobals {
+    /// What the manifest does not have although it was asked for.
+    pub(super) fn warning(&self) -> Option<String> {
+        match self.roles.as_ref()? {
+            Recorded::Read(_) => None,
+            Recorded::Unread { reason } => Some(format!(
+                "the manifest does not have the roles, so a drill cannot compare them: {reason}"
+            )),
+        }
+    }
+
     pub(super) fn fail(&mut self, failure: Failure) {
         self.error = Some(failure.to_record(None));
         self.failure = Some(failure.context("the globals"));

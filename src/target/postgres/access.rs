@@ -37,11 +37,10 @@ impl Snapshot {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub async fn access(&self) -> Result<(Access, Roles)> {
+    pub async fn access(&self) -> Result<Access> {
         let failed = |error| own_failure("reading who may do what", &error);
         let client = self.client();
-        let asking = async { Ok((database(client, Side::Source).await?, roles(client).await?)) };
-        aside(client, ON_THE_SOURCE, failed, asking).await
+        aside(client, ON_THE_SOURCE, failed, database(client, Side::Source)).await
     }
 }
 
