@@ -115,7 +115,8 @@ async fn losses(job: &Job, report: &BackupReport) -> Vec<String> {
     if report.failure().is_some() {
         return Vec::new();
     }
-    let surveyor = Surveyor { store: Arc::clone(&job.store), identities: Arc::clone(identities), pattern };
+    let (store, identities) = (Arc::clone(&job.store), Arc::clone(identities));
+    let surveyor = Surveyor { store, identities, pattern, reads_globals: false };
     // The time as the keys have it: a format may leave some of it out.
     let taken_at = report.dumps.iter().find_map(|dump| {
         surveyor.pattern.taken_at(&dump.database, dump.key.as_str()).filter(|_| dump.uploaded.is_some())

@@ -11,7 +11,7 @@ use crate::evidence::{earlier_drills, past_drills};
 use crate::health::{self, HealthStatus};
 use crate::model::exit::ExitCode;
 use crate::model::failure::Result;
-use crate::survey;
+use crate::survey::Surveyor;
 use crate::view::health_text;
 
 const EXAMPLES: &str = "\
@@ -53,7 +53,11 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         let Opened { template, identities, store } = args.template.open(&[]).await?;
         let past = past_drills(&args.reports, &template);
         let earlier = earlier_drills(&args.reports, &template);
-        let plan = survey::make_plan(&template, &store, &identities, now, now, past, &earlier)
+        // Globals and manifests are read whole, and this is asked every minute.
+        let pattern = template.key_pattern()?;
+        let surveyor = Surveyor { store, identities, pattern, reads_globals: false };
+        let plan = surveyor
+            .plan(&template, now, now, past, &earlier)
             .await
             .map_err(|failure| template.hinted(failure))?;
         Ok((template, plan))

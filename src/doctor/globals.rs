@@ -19,7 +19,8 @@ pub(super) async fn examine(
 ) -> Vec<Item> {
     let surveyed = async {
         let pattern = template.key_pattern()?;
-        let surveyor = Surveyor { store: Arc::clone(store), identities: Arc::clone(identities), pattern };
+        let (store, identities) = (Arc::clone(store), Arc::clone(identities));
+        let surveyor = Surveyor { store, identities, pattern, reads_globals: true };
         surveyor.globals(template, set).await
     };
     match surveyed.await {

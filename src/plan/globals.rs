@@ -13,10 +13,10 @@ use crate::model::codes;
 use crate::model::failure::{Class, Failure, FailureRecord};
 use crate::model::human;
 use crate::model::manifest::{self, Manifest};
-use crate::model::names::{DatabaseName, ObjectKey, ServerName};
+use crate::model::names::{ObjectKey, ServerName};
 use crate::model::verdict::{Finding, GlobalsRecord, RecoverySet, Severity};
 use crate::store::ObjectMeta;
-use crate::template::{Access, KeyPattern, Template, TemplateServer};
+use crate::template::{Access, Database, KeyPattern, Template, TemplateServer};
 
 /// How far globals may be from the dumps that they go with, unless the template says how far these may be apart.
 const APART: TimeDelta = TimeDelta::hours(24);
@@ -50,13 +50,13 @@ pub enum Promise {
     None,
     /// It was a backup of another server's source, which may have written these.
     Elsewhere(Option<ObjectKey>),
-    /// There is no manifest, or one that an older version wrote, which knew of none.
+    /// There is no manifest; or one that an older version wrote, which knew of none; or none of its databases is the template's.
     Unknown,
 }
 
 impl Promise {
-    /// What a manifest says about the server of these databases.
-    pub fn of(manifest: &Manifest, databases: &BTreeSet<DatabaseName>, pattern: &KeyPattern) -> Self {
+    /// What a manifest says about a server. Databases that the template does not have say nothing of their source.
+    pub fn of(manifest: &Manifest, template: &Template, server: &ServerName, pattern: &KeyPattern) -> Self {
         let key = |globals: &manifest::Globals| {
             let beside = manifest.databases.first();
             beside.map_or_else(
@@ -65,8 +65,16 @@ impl Promise {
             )
         };
         let globals = manifest.globals.as_ref().map(|globals| (key(globals), globals.clone()));
-        if !manifest.databases.iter().any(|database| databases.contains(&database.name)) {
-            return Self::Elsewhere(globals.map(|(key, _)| key));
+        let sources: BTreeSet<ServerName> = template
+            .whole_file()
+            .filter(|database| manifest.database(&database.name).is_some())
+            .map(Database::server_name)
+            .collect();
+        if !sources.contains(server) {
+            return match sources.is_empty() {
+                true => Self::Unknown,
+                false => Self::Elsewhere(globals.map(|(key, _)| key)),
+            };
         }
         let knows = manifest.databases.iter().any(|database| database.access.is_some());
         match globals {

@@ -15,7 +15,7 @@ use crate::layer;
 use crate::model::codes;
 use crate::model::failure::{Class, Failure, Result};
 use crate::model::manifest;
-use crate::model::names::{DatabaseName, ServerName};
+use crate::model::names::ServerName;
 use crate::model::verdict::{GlobalsRecord, RecoverySet};
 use crate::plan::globals::{self, GlobalsChoice, GlobalsSurvey, Promise, ReadGlobals};
 use crate::store::{self, ObjectMeta};
@@ -40,11 +40,7 @@ impl Surveyor {
             let search = Search {
                 surveyor: self,
                 manifests: &manifests,
-                databases: template
-                    .whole_file()
-                    .filter(|database| database.server_name() == server.name)
-                    .map(|database| database.name.clone())
-                    .collect(),
+                template,
                 server: &server.name,
                 times: &times,
                 oldest: *oldest,
@@ -68,8 +64,7 @@ struct Search<'a> {
     surveyor: &'a Surveyor,
     manifests: &'a Manifests,
     server: &'a ServerName,
-    /// Databases of the server, also those that are left out.
-    databases: BTreeSet<DatabaseName>,
+    template: &'a Template,
     /// Times of the recovery points.
     times: &'a BTreeSet<DateTime<Utc>>,
     oldest: DateTime<Utc>,
@@ -111,7 +106,7 @@ impl Search<'_> {
     async fn promise(&self, time: DateTime<Utc>) -> Result<Promise> {
         match self.manifests.of(time).await {
             Ok(StoredManifest::Read(manifest)) => {
-                Ok(Promise::of(&manifest, &self.databases, &self.surveyor.pattern))
+                Ok(Promise::of(&manifest, self.template, self.server, &self.surveyor.pattern))
             }
             Ok(StoredManifest::Absent | StoredManifest::Unreadable(_)) => Ok(Promise::Unknown),
             Err(failure) if failure.code == codes::MANIFEST_UNKNOWN => Ok(Promise::Unknown),

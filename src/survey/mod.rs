@@ -11,7 +11,7 @@ mod listing;
 mod manifests;
 mod unnamed;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,10 +63,9 @@ pub async fn make_plan(
     earlier: &EarlierDrills,
 ) -> Result<DrillPlan> {
     let pattern = template.key_pattern()?;
-    let surveyor = Surveyor { store: Arc::clone(store), identities: Arc::clone(identities), pattern };
-    let mut survey = surveyor.survey(template, at, now, past).await?;
-    survey.earlier = earlier.clone();
-    Ok(plan::plan(template, &surveyor.pattern, &survey, at))
+    let (store, identities) = (Arc::clone(store), Arc::clone(identities));
+    let surveyor = Surveyor { store, identities, pattern, reads_globals: true };
+    surveyor.plan(template, at, now, past, earlier).await
 }
 
 /// Where a survey reads.
@@ -77,9 +76,28 @@ pub struct Surveyor {
     pub identities: Arc<Identities>,
     /// How keys are made.
     pub pattern: KeyPattern,
+    /// Whether a survey reads globals too, and the manifests that name them: both are read whole.
+    pub reads_globals: bool,
 }
 
 impl Surveyor {
+    /// Makes a plan of what it reads.
+    ///
+    /// # Errors
+    /// As [`Surveyor::survey`].
+    pub async fn plan(
+        &self,
+        template: &Template,
+        at: DateTime<Utc>,
+        now: DateTime<Utc>,
+        past: Vec<PastDrill>,
+        earlier: &EarlierDrills,
+    ) -> Result<DrillPlan> {
+        let mut survey = self.survey(template, at, now, past).await?;
+        survey.earlier = earlier.clone();
+        Ok(plan::plan(template, &self.pattern, &survey, at))
+    }
+
     /// Reads all that a plan of this template for this point in time needs.
     ///
     /// # Errors
@@ -112,11 +130,13 @@ impl Surveyor {
             })
             .buffer_unordered(AT_ONCE)
             .try_collect();
-        let (looks, unnamed, globals) = tokio::try_join!(
-            looks,
-            find_unnamed(&*self.store, &self.pattern, &known, at - window),
-            self.globals(template, &set)
-        )?;
+        let (looks, unnamed, globals) =
+            tokio::try_join!(looks, find_unnamed(&*self.store, &self.pattern, &known, at - window), async {
+                match self.reads_globals {
+                    true => self.globals(template, &set).await,
+                    false => Ok(BTreeMap::new()),
+                }
+            })?;
         let disk = free_disk(&past);
         let traffic = self.store.traffic().since(before);
         Ok(Survey {

@@ -82,6 +82,9 @@ fn a_plan_shows_the_globals_that_a_drill_would_use_or_that_there_are_none() {
             (&code.into(), &Value::Null)
         );
     }
+    let reads = s3.asked.lock().unwrap().reads;
+    let health = world.run(&["health", "-t", "./template.toml"]);
+    assert_eq!((health.code, s3.asked.lock().unwrap().reads), (0, reads + 1), "the dump alone\n{health}");
     world.template.postgres = "access = \"skip\"".to_owned();
     let (outcome, plan) = planned(&world);
     assert_eq!((outcome.code, &plan["globals"][0]["status"]), (0, &"skipped".into()), "{outcome}");

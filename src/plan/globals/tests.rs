@@ -2,14 +2,16 @@ use super::super::testing::{good, hours_ago, now, object, pattern, template};
 use super::*;
 use crate::model::manifest::Recorded;
 use crate::model::manifest::tests::of_rows;
+use crate::model::names::DatabaseName;
 use crate::plan::{DrillPlan, Survey, plan};
 use crate::template::testing::minimal_with;
 use crate::template::{Environment, Purpose, parse};
 
 const OLD: &str = "[servers.old]\nimage = \"postgres:15\"\n[[databases]]\nname = \"archive\"\nserver = \"old\"\n\n[[checks]]";
 
-fn names(names: &[&str]) -> BTreeSet<DatabaseName> {
-    names.iter().map(|name| name.parse().unwrap()).collect()
+/// Of the databases `shop` and, on another server, `archive`.
+fn two_servers() -> Template {
+    parse(&minimal_with("[[checks]]", OLD), "t.toml", &Environment::default(), Purpose::Drill).unwrap()
 }
 
 fn globals(hours: i64) -> (DateTime<Utc>, ObjectMeta) {
@@ -79,21 +81,25 @@ fn those_of_another_source_are_not_taken() {
 
 #[test]
 fn a_manifest_says_which_globals_are_of_the_source_of_its_databases() {
-    let (shop, other) = (names(&["shop"]), names(&["billing"]));
-    let mut manifest = of_rows(&[]);
-    let of = |manifest: &Manifest, databases| Promise::of(manifest, databases, &pattern());
-    assert_eq!(of(&manifest, &shop), Promise::Unknown, "an older version knew of none");
+    let (shop, other) = (&ServerName::default(), &"old".parse().unwrap());
+    let (mut manifest, template) = (of_rows(&[]), two_servers());
+    let of = |manifest: &Manifest, server| Promise::of(manifest, &template, server, &pattern());
+    assert_eq!(of(&manifest, shop), Promise::Unknown, "an older version knew of none");
     manifest.databases[0].access = Some(Recorded::Unread { reason: "x".to_owned() });
-    assert_eq!(of(&manifest, &shop), Promise::None);
-    assert_eq!(of(&manifest, &other), Promise::Elsewhere(None));
+    assert_eq!(of(&manifest, shop), Promise::None);
+    assert_eq!(of(&manifest, other), Promise::Elsewhere(None));
     let key = ObjectKey::new("nightly/roles.age");
     manifest.globals = Some(named(&key));
-    assert_eq!(of(&manifest, &shop), Promise::Globals(key.clone(), named(&key)));
-    assert_eq!(of(&manifest, &other), Promise::Elsewhere(Some(key.clone())));
+    assert_eq!(of(&manifest, shop), Promise::Globals(key.clone(), named(&key)));
+    assert_eq!(of(&manifest, other), Promise::Elsewhere(Some(key.clone())));
+    // Databases that the template does not have may be of any source.
+    manifest.databases[0].name = "unknown".parse().unwrap();
+    assert_eq!((of(&manifest, shop), of(&manifest, other)), (Promise::Unknown, Promise::Unknown));
+    manifest.databases[0].name = "shop".parse().unwrap();
     // The store was copied.
     manifest.databases[0].key = ObjectKey::new("was/shop_20260517T083111Z.dump.age");
     manifest.globals = Some(named(&ObjectKey::new("was/roles.age")));
-    assert!(matches!(of(&manifest, &shop), Promise::Globals(now, _) if now == key));
+    assert!(matches!(of(&manifest, shop), Promise::Globals(now, _) if now == key));
 }
 
 fn read(hours: i64) -> Result<Arc<ReadGlobals>, Failure> {
