@@ -31,7 +31,7 @@ use crate::target::postgres::database_settings::is_kept_of_role;
 use crate::target::postgres::{MAINTENANCE, SUPERUSER};
 use crate::template::{KeyPattern, Template};
 
-/// What `psql` is told by the file itself, since August 2025.
+/// How the command for `psql` begins that such a file has since August 2025.
 const RESTRICT: &[u8] = b"\\restrict ";
 
 /// Globals to fetch, and where to.

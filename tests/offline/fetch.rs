@@ -67,7 +67,12 @@ impl Site {
         point["ciphertext_sha256"] = json!(sha256(&self.sealed));
         point["plaintext_sha256"] = json!(sha256(&self.dump));
         verdict["recovery_set"]["points"] = json!([point]);
-        verdict["databases"][1]["name"] = json!(FIXTURE);
+        let database = &mut verdict["databases"][1];
+        database["name"] = json!(FIXTURE);
+        database["left_out"] = json!([]);
+        database["hooks"] = json!([]);
+        database["pg_restore"] =
+            json!({ "exit_code": 0, "outcome": "clean", "jobs": 2, "stderr": [], "stderr_lines_dropped": 0 });
         verdict
     }
 
@@ -342,6 +347,47 @@ fn a_drill_of_the_same_point_that_failed_later_and_a_verdict_that_is_cut_off_are
     ] {
         assert!(outcome.stdout.contains(said), "{outcome}");
     }
+}
+
+#[test]
+fn what_the_drill_repaired_has_a_run_of_its_own_and_what_is_not_known_of_it_is_told() {
+    let site = site("fetch-repaired");
+    let mut verdict = site.drilled("PASS", 30);
+    let database = &mut verdict["databases"][1];
+    database["pg_restore"]["exit_code"] = json!(1);
+    database["pg_restore"]["outcome"] = json!("repaired");
+    database["pg_restore"]["repaired"] =
+        json!([{ "entry": 3042, "what": "INDEX app.i", "how": "run_again" }]);
+    site.leave(&verdict);
+    let outcome = site.fetch(&["--last-passed", "-o", "a"]);
+    for line in [
+        "  pg_restore --list a | grep -vE -e '^(3042);' | pg_restore --dbname=",
+        "  pg_restore --list a | grep -E -e '^(3042);' | pg_restore --dbname=",
+        " --enable-row-security --use-list=/dev/stdin a && \\\n",
+    ] {
+        assert!(outcome.stdout.contains(line), "{line}\n{outcome}");
+    }
+    assert!(!outcome.stdout.contains("Warning"), "{outcome}");
+    // Read twice, it is no pipe.
+    let piped = site.world.command(&site.arguments(&["--last-passed", "-o", "-"])).output().unwrap();
+    let said = String::from_utf8(piped.stderr).unwrap();
+    assert!(said.contains("pg_restore --list DUMP_FILE | ") && said.contains("write it to a file"), "{said}");
+    // An early version wrote the exit status alone; and the template had a part in the restore that it has not today.
+    let database = &mut verdict["databases"][1];
+    database["pg_restore"] = json!({ "exit_code": 1, "jobs": 2, "stderr": [], "stderr_lines_dropped": 0 });
+    database["left_out"] = json!([{ "what": "TABLE DATA public.big", "why": "ignore has it" }]);
+    database["hooks"] =
+        json!([{ "at": "before_restore", "begins": "SELECT 1", "sha256": "00", "seconds": 0.1 }]);
+    site.leave(&verdict);
+    let outcome = site.fetch(&["--last-passed", "-o", "b"]);
+    for warning in [
+        "its verdict does not say what was done about them",
+        "before_restore of the template is another than in the drill that passed",
+        "the template leaves out other entries of the archive than in the drill that passed",
+    ] {
+        assert!(outcome.stdout.contains(warning), "{warning}\n{outcome}");
+    }
+    assert_eq!(outcome.stdout.matches("Warning ").count(), 3, "{outcome}");
 }
 
 /// Nobody drills a point that was uploaded again, in other objects, by its old tags.
