@@ -158,6 +158,7 @@ impl DatabaseRestore {
         let (counted, made_room) = tokio::join!(self.count(&left_out), making_room);
         let (contents, counting) = counted?;
         made_room?;
+        self.record_counted(&contents, counting).await;
         seconds.count = Some(counting);
         let BackupContents::PgCustom(toc) = &arrived.contents;
         if self.roles.is_some() && !toc.holds_privileges() {
@@ -196,7 +197,11 @@ impl DatabaseRestore {
         self.record(DatabaseEvent::Counting).await;
         let began = Instant::now();
         let contents = self.fetcher.server.contents(&self.point.database, left_out).await?;
-        let seconds = began.elapsed().as_secs_f64();
+        Ok((contents, began.elapsed().as_secs_f64()))
+    }
+
+    /// It is restored.
+    async fn record_counted(&self, contents: &RestoredContents, seconds: f64) {
         if let Some(restored_bytes) = contents.bytes {
             self.record(DatabaseEvent::Measured { restored_bytes }).await;
         }
@@ -206,7 +211,6 @@ impl DatabaseRestore {
             seconds,
         })
         .await;
-        Ok((contents, seconds))
     }
 
     /// Restores what arrived.

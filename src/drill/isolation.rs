@@ -2,6 +2,7 @@
 //! the last check.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use futures_util::future::{Either, join, select};
 
@@ -55,6 +56,9 @@ pub async fn prove(
     }
 }
 
+/// The last attempt to connect to a server may begin just before its time is up, and the control must not give up earlier.
+const LAST_ATTEMPT: Duration = Duration::from_secs(15);
+
 /// Waits until the stack is up, while it is inspected and probed. The phase of isolation begins when only that is left.
 async fn while_starting(
     engine: &Engine,
@@ -63,7 +67,7 @@ async fn while_starting(
     images: &Images,
     journal: &Journal,
 ) -> Result<Result<(Vec<ReadyServer>, Probed), NotIsolated>> {
-    let starting = template.first_server().ready_timeout;
+    let starting = template.first_server().ready_timeout + LAST_ATTEMPT;
     let ready = pin!(started.ready(engine, template, images, journal));
     let probing = pin!(proof::probe(engine, &template.isolation, &started.stack, starting));
     Ok(match select(ready, probing).await {

@@ -121,11 +121,17 @@ impl Drill {
         // Another drill may have come between the first look and our first label.
         alone::require(self, engine, ownership).await?;
         let (target, proof) = isolation::prove(engine, &self.template, started, &images, journal).await?;
+        // And while it was slow to come up. Before any data is there.
+        alone::require(self, engine, ownership).await?;
 
         journal.record(Event::Phase(Phase::Restore)).await;
         let checked = restore::restore_and_check(self, &plan, &target, journal).await;
         let stayed_isolated = isolation::confirm(engine, &target.stack, proof, journal).await;
         let measured = isolation::graver(stayed_isolated, checked)?;
+        // What answered for a server that had ended was something else in its place.
+        for ready in &target.servers {
+            ready.server.require_running().await?;
+        }
 
         journal.record(Event::Phase(Phase::Objectives)).await;
         let objectives = objectives::judge(&self.template.objectives, &measured, journal.seconds());

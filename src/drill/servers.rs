@@ -77,7 +77,8 @@ impl PreparedServer<'_> {
         let mut server = Server::new(engine.clone(), container, self.password.clone())
             .known_as(self.template.name.clone(), self.template.port());
         // Each copy makes the server write out all it holds, twice: to the disk, unless the server is a throwaway.
-        server.copies_files = self.small && self.template.tuning == Tuning::Throwaway;
+        let syncs = self.settings.get("fsync").is_none_or(|value| value != "off");
+        server.copies_files = self.small && !syncs && self.template.tuning == Tuning::Throwaway;
         let version = server.wait_until_ready(self.template.ready_timeout).await;
         let version = version.map_err(|failure| failure.on_server(&server.name))?;
         if !self.template.roles.is_empty() {

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -17,6 +18,9 @@ use super::probe::BOOT_ID;
 
 /// The network namespace of a process (namespaces(7)): as a file it is the namespace itself, as a link it has its number.
 const NAMESPACE: &str = "/proc/self/ns/net";
+
+/// How long one connection may take. Whatever listens there may be a dump's.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// The network namespace of a container, held open.
 #[derive(Debug, Clone)]
@@ -47,9 +51,10 @@ impl ShortCut {
     /// Connects to a port of the stack's loopback.
     ///
     /// # Errors
-    /// If nothing listens there.
+    /// If nothing listens there, or does not answer in time.
     pub async fn connect(&self, port: u16) -> io::Result<TcpStream> {
-        let connect = move || std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port));
+        let connect =
+            move || std::net::TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), CONNECT);
         let stream = self.inside(connect).await?;
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;

@@ -26,7 +26,8 @@ pub const NO_RESOLVER: &str = "127.0.0.1";
 /// server does not start at all.
 ///
 /// Where the image has no files to set more up with, the cluster is made here, as the entrypoint makes it. The entrypoint
-/// would start a server for such files, and stop it again. It finds the cluster, and goes on to the server itself.
+/// would start a server for such files, and stop it again. It finds the cluster, and goes on to the server itself. An
+/// entrypoint of another name may do more the first time, and is left to it.
 const START: &str = r#"have=
 for library in $PRELOAD; do
     for place in "$(pg_config --pkglibdir 2>/dev/null)" /usr/lib/postgresql/*/lib /usr/local/lib/postgresql; do
@@ -35,8 +36,9 @@ for library in $PRELOAD; do
 done
 [ -z "$have" ] || set -- "$@" -c "shared_preload_libraries=${have#,}"
 files=$(ls -A /docker-entrypoint-initdb.d 2>/dev/null)
-if [ -z "$files" ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
-    initdb -D "$PGDATA" -U "$POSTGRES_USER" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") $POSTGRES_INITDB_ARGS &&
+if [ "${1##*/} $2" = 'docker-entrypoint.sh postgres' ] && [ -z "$files" ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
+    initdb -D "$PGDATA" -U "$POSTGRES_USER" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") \
+        ${POSTGRES_INITDB_WALDIR:+--waldir="$POSTGRES_INITDB_WALDIR"} $POSTGRES_INITDB_ARGS &&
         echo "host all all all $POSTGRES_HOST_AUTH_METHOD" >>"$PGDATA/pg_hba.conf"
 fi
 "$@" & wait $!"#;

@@ -300,18 +300,24 @@ mod tests {
     #[test]
     fn the_control_is_tried_again_and_no_other_probe() {
         // Has every host resolve from the second look-up on only.
-        let slow =
-            r#"timeout() { [ -e "$5" ] || { : >"$5"; echo 'Name or service not known' >&2; return 1; }; }"#;
+        let slow = r#"timeout() { printf x; [ -e "$5" ] || { : >"$5"; echo 'Name or service not known' >&2; return 1; }; }"#;
         assert_eq!(said(slow, "0"), [answer("unresolved"), answer("connected")]);
     }
 
     #[test]
     fn the_control_waits_for_a_server_that_is_starting_and_for_no_other_that_refuses() {
-        let starts = r#"timeout() { [ -e "$5" ] || { : >"$5"; echo 'Connection refused' >&2; return 1; }; }"#;
+        let starts = r#"timeout() { printf x; [ -e "$5" ] || { : >"$5"; echo 'Connection refused' >&2; return 1; }; }"#;
         assert_eq!(said(starts, "60"), [answer("refused"), answer("connected")]);
         assert_eq!(said(starts, "0"), [answer("refused"), answer("refused")]);
-        let never = "timeout() { echo 'Connection refused' >&2; return 1; }";
+        let never = "timeout() { printf x; echo 'Connection refused' >&2; return 1; }";
         assert_eq!(said(never, "1"), [answer("refused"), answer("refused")]);
+    }
+
+    #[test]
+    fn a_probe_that_never_began_has_shown_nothing() {
+        let words = |timeout| said(timeout, "0").into_iter().map(|said| said.unwrap().0).collect::<Vec<_>>();
+        assert_eq!(words("timeout() { return 124; }"), ["error", "error"]);
+        assert_eq!(words("timeout() { printf x; return 124; }"), ["timeout", "timeout"]);
     }
 
     fn attempts(targets: &Targets) -> Vec<Attempt> {

@@ -22,7 +22,12 @@ resolve() {
 }
 
 connect() {
-  said=$(timeout "$connect_seconds" bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1); status=$?
+  # It says `x` once it begins: one that was too late to begin has tried nothing.
+  said=$(timeout "$connect_seconds" bash -c 'printf x; exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1); status=$?
+  case $said in
+    x*) said=${said#x} ;;
+    *) printf 'error\tnot begun within %s s' "$connect_seconds"; return ;;
+  esac
   case $status in
     0) printf 'connected\t' ;;
     124|137|143) printf 'timeout\t' ;;
