@@ -1,38 +1,8 @@
-//! What a store reports about how it keeps objects: storage classes, locks, versions, lifecycle.
-//!
-//! A store reports different facts to different credentials. What it does not report is "not known", with the reason, and never
-//! taken for "not so".
+//! How an object is kept.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
-
-/// A fact that a store may report, or not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Fact<T> {
-    /// The value, if it is known.
-    pub value: Option<T>,
-    /// Why it is not known.
-    pub not_known: Option<String>,
-}
-
-impl<T> Fact<T> {
-    /// It told.
-    pub fn known(value: T) -> Self {
-        Self { value: Some(value), not_known: None }
-    }
-
-    /// It did not, for this reason.
-    pub fn unknown(why: impl Into<String>) -> Self {
-        Self { value: None, not_known: Some(why.into()) }
-    }
-}
-
-impl<T> Default for Fact<T> {
-    fn default() -> Self {
-        Self::unknown("not asked")
-    }
-}
 
 /// How an object is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -127,77 +97,6 @@ pub struct ObjectLock {
     pub mode: String,
     /// Until when.
     pub retain_until: Option<DateTime<Utc>>,
-}
-
-/// How a bucket keeps objects.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct BucketFacts {
-    /// `Enabled`, `Suspended`, or `Off`.
-    pub versioning: Fact<String>,
-    /// The lock new objects get.
-    pub object_lock: Fact<BucketLock>,
-    /// The encryption new objects get: `AES256`, `aws:kms`, or `none`.
-    pub encryption: Fact<String>,
-    /// What lifecycle rules do to objects with time.
-    pub lifecycle: Fact<Vec<LifecycleRule>>,
-}
-
-/// Object lock of a bucket.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct BucketLock {
-    /// Whether objects can be locked at all.
-    pub enabled: bool,
-    /// The mode new objects are locked in, if the bucket has a default.
-    pub mode: Option<String>,
-    /// For how many days.
-    pub days: Option<u32>,
-}
-
-/// One rule of a bucket's lifecycle that is in force.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct LifecycleRule {
-    /// Its name.
-    pub id: String,
-    /// What the keys it is for begin with; empty for all.
-    pub prefix: String,
-    /// It is for some of those objects only, by tags or size.
-    pub narrowed: bool,
-    /// Objects are deleted after so many days.
-    pub expires_after_days: Option<u32>,
-    /// Objects are deleted on this day.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires_on: Option<DateTime<Utc>>,
-    /// Objects are moved: days, and the storage class.
-    pub transitions: Vec<Transition>,
-}
-
-/// A move to another storage class.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Transition {
-    /// After so many days.
-    pub after_days: Option<u32>,
-    /// To this storage class.
-    pub storage_class: String,
-}
-
-/// What was moved between this program and a store.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Traffic {
-    /// Requests sent, retries included.
-    pub requests: u64,
-    /// Bytes received: bodies, and headers as text.
-    pub bytes: u64,
-}
-
-impl Traffic {
-    /// What was moved since an earlier reading.
-    #[must_use]
-    pub fn since(self, earlier: Self) -> Self {
-        Self {
-            requests: self.requests.saturating_sub(earlier.requests),
-            bytes: self.bytes.saturating_sub(earlier.bytes),
-        }
-    }
 }
 
 #[cfg(test)]
