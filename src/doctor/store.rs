@@ -11,9 +11,9 @@ use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::DatabaseName;
-use crate::model::verdict::{RecoveryPoint, RecoverySet};
+use crate::model::verdict::{RecoveryPoint, RecoverySet, Severity};
 use crate::plan;
-use crate::store::Store;
+use crate::store::{Store, StoreFacts};
 use crate::survey;
 use crate::template::{StoreUrl, Template};
 
@@ -40,8 +40,8 @@ pub(super) async fn examine(
     identities: Option<&Arc<Identities>>,
     at: DateTime<Utc>,
 ) -> Stored {
-    // One that cannot be read as a URL of S3 may hold anything, a password as well.
-    let url = StoreUrl::parse(&template.store.url).map_or("", |_| template.store.url.as_str());
+    // One that cannot be read as the URL of a store may hold anything, a password as well.
+    let url = StoreUrl::parse(&template.store.url).map(|url| url.to_string()).unwrap_or_default();
     let what = format!("store {url}").trim_end().to_owned();
     let failed =
         |failure| Stored { items: vec![Item::failure(what.clone(), failure)], set: RecoverySet::default() };
@@ -75,12 +75,34 @@ pub(super) async fn examine(
         }
     }];
     items.extend(store.clock_ahead().map(judge_skew));
+    items.extend(kept(template, &**store, &set).await);
     if let Some(identities) = identities {
         let opened = points.iter().map(|point| open(&**store, point, identities));
         items.extend(join_all(opened).await);
         items.extend(super::globals::examine(template, store, identities, &set).await);
     }
     Stored { items, set }
+}
+
+/// How a directory keeps the recovery points. What only a plan judges of a bucket is not repeated here.
+async fn kept(template: &Template, store: &dyn Store, set: &RecoverySet) -> Vec<Item> {
+    let Some(StoreFacts::Directory(facts)) = store.facts().await else { return Vec::new() };
+    let looked = join_all(set.points.iter().map(|point| store.object_facts(&point.key))).await;
+    let files = set.points.iter().zip(&looked);
+    let files: Vec<_> =
+        files.filter_map(|(point, facts)| Some((point, facts.as_ref().ok()?.file.as_ref()?))).collect();
+    let mut items = vec![Item::ok("directory", facts.to_string())];
+    let prefixes: Vec<String> = template.key_pattern().map_or_else(
+        |_| Vec::new(),
+        |pattern| template.databases.iter().map(|database| pattern.listing_prefix(&database.name)).collect(),
+    );
+    let passed_over = plan::directory::passed_over(&store.passed_over(), &prefixes);
+    let found = plan::directory::warnings(&facts, &set.points, &files).into_iter().chain(passed_over);
+    items.extend(found.filter(|finding| finding.severity == Severity::Warning).map(|finding| {
+        Item::new(finding.subject, ItemStatus::Warning, finding.actual)
+            .advice(format!("expected {}", finding.expected))
+    }));
+    items
 }
 
 async fn recovery_set(template: &Template, store: &dyn Store, at: DateTime<Utc>) -> Result<RecoverySet> {

@@ -176,11 +176,11 @@ pub mod storage {
             "See below.",
             "shop: nightly/shop_20260517T083111Z.dump.age is in DEEP_ARCHIVE and cannot be read now";
         OBJECT_LOCK_MISSING = "object_lock_missing", "error, if `require_object_lock`":
-            "No lock and no legal hold is seen on a recovery point, or its lock has ended.",
-            "Set a default retention; grant `s3:GetObjectRetention`.",
+            "No lock and no legal hold is seen on a recovery point, or its lock has ended. Of a directory: the file is not immutable.",
+            "Set a default retention; grant `s3:GetObjectRetention`. Of a directory: `chattr +i`.",
             "shop: no lock is seen on nightly/shop_20260517T083111Z.dump.age";
         VERSIONING_MISSING = "versioning_missing", "error, if `require_versioning`":
-            "The bucket keeps no versions.",
+            "The bucket keeps no versions. A directory never does.",
             "Enable versioning.",
             "bucket: versioning is suspended";
         RETENTION_TOO_SHORT = "retention_too_short", "error, if `min_retention`; warning for a rule by tags or size":
@@ -191,6 +191,22 @@ pub mod storage {
             "The store does not report what the template demands.",
             "Grant the permission it names.",
             "bucket: lifecycle is not known: access denied; it needs s3:GetLifecycleConfiguration";
+        MOUNT_MISSING = "mount_missing", "warning":
+            "The directory is, or is below, a mount point of `/etc/fstab` where nothing is mounted.",
+            "Mount it. What was written meanwhile lies on the disk below it.",
+            "directory: nothing is mounted at /mnt/usb, which /etc/fstab has as a mount point; the directory is empty";
+        NEXT_BACKUP_MAY_NOT_FIT = "next_backup_may_not_fit", "warning":
+            "The directory has less room than the newest backups take, or one of them has four fifths of the largest file of the file system.",
+            "Make room, or use another file system: FAT takes files of up to 4 GiB.",
+            "directory: 1.5 GiB free, and the newest backups have 2 GiB";
+        BACKUPS_EXPOSED = "backups_exposed", "warning":
+            "Every user of the machine can read or change recovery points, or replace them.",
+            "`chmod o=` on the directory, or on its files.",
+            "directory: every user of the machine can read 9 of 9 recovery points, such as shop_20260517T083111Z.dump.age: its permissions are 0644";
+        ENTRY_PASSED_OVER = "entry_passed_over", "warning where a recovery point could stand, else info":
+            "Something in the directory that is no regular file, or has a name that is not UTF-8: it is neither listed nor read.",
+            "If it is a backup, put a regular file in its place.",
+            "shop_20260517T083111Z.dump.age: it is a symbolic link that leads out of the directory";
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod code;
 pub mod contents;
+pub mod directory;
 pub mod drift;
 pub mod forecast;
 pub mod globals;
@@ -33,7 +34,9 @@ use crate::model::names::{DatabaseName, ObjectKey};
 use crate::model::verdict::{
     Archive, Finding, Objective, PlanCost, RecoveryPoint, RecoverySet, Severity, Status,
 };
-use crate::store::{BucketFacts, Fact, ObjectFacts, ObjectMeta};
+use crate::store::{
+    BucketFacts, DirectoryFacts, Fact, FileFacts, ObjectFacts, ObjectMeta, PassedOver, StoreFacts,
+};
 use crate::template::{KeyPattern, Template};
 use contents::{Contents, ContentsRecord};
 use drift::DriftRecord;
@@ -73,8 +76,14 @@ pub struct DrillPlan {
     pub points: Vec<PointDetail>,
     /// Databases in the store that the template does not name.
     pub unnamed: Unnamed,
-    /// How the bucket keeps objects; absent if it was not asked.
+    /// How the bucket keeps objects; absent if it was not asked, or if the store is none.
     pub bucket: Option<BucketFacts>,
+    /// How the directory keeps files; absent if the store is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<DirectoryFacts>,
+    /// What is in the store and is no object.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<PassedOver>,
     /// What is known of the Postgres image; of several servers, that of the first.
     pub image: ImageFacts,
     /// The servers, where the template has more than that of `[postgres]`.
@@ -184,11 +193,23 @@ pub fn plan(template: &Template, pattern: &KeyPattern, survey: &Survey, at: Date
     findings.extend(versions::differ(template, &contents));
     let globals = globals::planned(template, &recovery_set, &survey.globals);
     findings.extend(globals.iter().flat_map(globals::findings));
-    if let Some(bucket) = &survey.bucket {
-        let prefixes: Vec<String> =
-            template.databases.iter().map(|database| pattern.listing_prefix(&database.name)).collect();
-        findings.extend(storage::bucket(bucket, &template.recovery_set, &prefixes, now));
+    let prefixes: Vec<String> =
+        template.databases.iter().map(|database| pattern.listing_prefix(&database.name)).collect();
+    let (mut bucket, mut directory) = (None, None);
+    match survey.facts.clone() {
+        Some(StoreFacts::Bucket(facts)) => {
+            findings.extend(storage::bucket(&facts, &template.recovery_set, &prefixes, now));
+            bucket = Some(facts);
+        }
+        Some(StoreFacts::Directory(facts)) => {
+            let files = files(&recovery_set, &points);
+            findings.extend(directory::warnings(&facts, &recovery_set.points, &files));
+            findings.extend(directory::demanded(&template.recovery_set));
+            directory = Some(facts);
+        }
+        None => {}
     }
+    findings.extend(directory::passed_over(&survey.passed_over, &prefixes));
     findings.extend(forecast.iter().flat_map(|forecast| forecast::at_risk(forecast, &template.objectives)));
     findings.extend(forecast::too_small(&room));
     findings.extend(survey.unnamed.databases.iter().map(unnamed));
@@ -197,7 +218,7 @@ pub fn plan(template: &Template, pattern: &KeyPattern, survey: &Survey, at: Date
         template: template.name.clone(),
         status: Status::DryRun,
         at,
-        store: template.store.url.clone(),
+        store: template.store.record().url,
         sound: !findings.iter().any(|finding| finding.severity == Severity::Error),
         recovery_set,
         waves,
@@ -205,7 +226,9 @@ pub fn plan(template: &Template, pattern: &KeyPattern, survey: &Survey, at: Date
         rpo,
         points,
         unnamed: survey.unnamed.clone(),
-        bucket: survey.bucket.clone(),
+        bucket,
+        directory,
+        passed_over: survey.passed_over.clone(),
         image: images[&template.first_server().name].clone(),
         servers,
         globals,
@@ -214,6 +237,14 @@ pub fn plan(template: &Template, pattern: &KeyPattern, survey: &Survey, at: Date
         cost: survey.cost,
         findings,
     }
+}
+
+/// The recovery points of a directory, with how each is kept as far as that is known.
+fn files<'a>(set: &'a RecoverySet, points: &'a [PointDetail]) -> Vec<(&'a RecoveryPoint, &'a FileFacts)> {
+    let of = |detail: &'a PointDetail| {
+        Some((set.point(&detail.database)?, detail.storage.value.as_ref()?.file.as_ref()?))
+    };
+    points.iter().filter_map(of).collect()
 }
 
 fn objects_of<'a>(listing: &'a Listing, name: &DatabaseName) -> &'a [ObjectMeta] {

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::code;
-use super::finding;
+use super::{code, directory, finding};
 use crate::model::codes;
 use crate::model::human;
 use crate::model::verdict::{Finding, RecoveryPoint, Severity};
@@ -65,6 +64,9 @@ pub fn lock_of_point(
     let error = |code, expected: String, actual| {
         Some(finding(Severity::Error, code, &point.database, expected, actual))
     };
+    if let Some(file) = &facts.file {
+        return directory::immutable(point, file);
+    }
     if facts.legal_hold == Some(true) {
         // It has no end.
         return None;

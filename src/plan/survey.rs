@@ -14,7 +14,7 @@ use crate::model::failure::Failure;
 use crate::model::names::{DatabaseName, ServerName};
 use crate::model::past::PastDrill;
 use crate::model::verdict::PlanCost;
-use crate::store::{BucketFacts, Fact, ObjectFacts, ObjectMeta};
+use crate::store::{Fact, ObjectFacts, ObjectMeta, PassedOver, StoreFacts};
 
 /// What the store holds for each database.
 pub type Listing = BTreeMap<DatabaseName, Vec<ObjectMeta>>;
@@ -30,8 +30,10 @@ pub struct Survey {
     pub globals: BTreeMap<ServerName, GlobalsSurvey>,
     /// Databases in the store that the template does not name.
     pub unnamed: Unnamed,
-    /// How the bucket keeps objects.
-    pub bucket: Option<BucketFacts>,
+    /// How the store keeps objects.
+    pub facts: Option<StoreFacts>,
+    /// What is in the store and is no object.
+    pub passed_over: Vec<PassedOver>,
     /// Earlier drills of the template, the newest first.
     pub past: Vec<PastDrill>,
     /// What those of them found that passed.

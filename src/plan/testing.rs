@@ -7,7 +7,7 @@ use crate::model::names::ObjectKey;
 use crate::model::past::{PastDatabase, PastDrill};
 use crate::model::phase::Phase;
 use crate::model::verdict::PlanCost;
-use crate::store::{BucketFacts, BucketLock, Fact, ObjectFacts, ObjectLock, ObjectMeta};
+use crate::store::{BucketFacts, BucketLock, Fact, ObjectFacts, ObjectLock, ObjectMeta, StoreFacts};
 use crate::template::{Environment, KeyPattern, Purpose, Template, parse};
 
 pub(crate) const PREFIX: &str = "nightly";
@@ -134,7 +134,7 @@ pub(crate) fn rich() -> Survey {
         key: "nightly/billing_20260517T043111Z.dump.age".to_owned(),
         recent: true,
     });
-    survey.bucket = Some(BucketFacts {
+    survey.facts = Some(StoreFacts::Bucket(BucketFacts {
         versioning: Fact::known("Enabled".to_owned()),
         object_lock: Fact::known(BucketLock {
             enabled: true,
@@ -143,7 +143,7 @@ pub(crate) fn rich() -> Survey {
         }),
         encryption: Fact::known("aws:kms".to_owned()),
         lifecycle: Fact::unknown("access denied; it needs s3:GetLifecycleConfiguration"),
-    });
+    }));
     let past = |name: &str, restore| {
         let stages = [Some(1.5), Some(0.5), Some(restore)];
         (

@@ -31,15 +31,7 @@ impl Gathered {
         if self.pages <= PAGES && self.bytes <= BYTES {
             return Ok(());
         }
-        let message = format!(
-            "the listing of {} did not end after {} in {}",
-            human::one_line(prefix, 200),
-            human::things(self.objects.len() as u64, "object"),
-            human::things(self.pages.into(), "page"),
-        );
-        Err(Failure::inconclusive(codes::LISTING_TOO_LONG, message).hint(
-            "put recovery points under a prefix of their own (store.url), and look at what answers at the endpoint",
-        ))
+        Err(too_long(prefix, self.objects.len(), self.pages))
     }
 
     /// The objects so far.
@@ -51,6 +43,19 @@ impl Gathered {
     pub fn into_objects(self) -> Vec<ObjectMeta> {
         self.objects
     }
+}
+
+/// A listing that is longer than one of recovery points can be.
+pub fn too_long(prefix: &str, objects: usize, pages: u32) -> Failure {
+    let message = format!(
+        "the listing of {} did not end after {} in {}",
+        human::one_line(prefix, 200),
+        human::things(objects as u64, "object"),
+        human::things(pages.into(), "page"),
+    );
+    Failure::inconclusive(codes::LISTING_TOO_LONG, message).hint(
+        "put recovery points under a prefix or in a directory of their own (store.url); at an endpoint, look at what answers there",
+    )
 }
 
 /// What an object takes in memory.

@@ -1,8 +1,9 @@
 //! Stores: where recovery points live.
 //!
 //! [`Store`] is the port. To add a store, implement it in a file or folder here, add its [`StoreKind`] to [`STORES`], and
-//! run the contract suite in `tests/it/store.rs` against it.
+//! run the contract suite in `tests/offline/contract.rs` against it.
 
+mod directory;
 mod facts;
 mod fetch;
 mod kind;
@@ -16,18 +17,19 @@ use crate::model::failure::Result;
 use crate::model::names::ObjectKey;
 use crate::template::{self, StoreUrl};
 
+pub use directory::DirectoryStore;
 pub use facts::{
-    ArchiveRestore, BucketFacts, BucketLock, Fact, LifecycleRule, ObjectFacts, ObjectLock, Traffic,
-    Transition,
+    Access, ArchiveRestore, BucketFacts, BucketLock, DirectoryFacts, Fact, FileFacts, LifecycleRule,
+    ObjectFacts, ObjectLock, StoreFacts, Traffic, Transition,
 };
 pub use fetch::{pump, pump_all, whole};
 pub use kind::StoreKind;
 pub use listing::Gathered;
-pub use port::{ObjectMeta, Page, PageRequest, RestoreTier, Store, Upload};
+pub use port::{ObjectMeta, Page, PageRequest, PassedOver, RestoreTier, Store, Upload};
 pub use s3::S3Store;
 
 /// Every kind of store. The scheme of `store.url` picks one.
-pub static STORES: &[StoreKind] = &[s3::KIND];
+pub static STORES: &[StoreKind] = &[directory::KIND, s3::KIND];
 
 /// Connects to the store of a template, with the credentials of the environment. No request is sent yet.
 ///

@@ -1,12 +1,14 @@
-//! What every store can do: [`Store`] is the port. The contract suite in `tests/it/store.rs` runs against each.
+//! What every store can do: [`Store`] is the port. The contract suite in `tests/offline/contract.rs` runs against each.
 
 use std::ops::Range;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::facts::{BucketFacts, ObjectFacts, Traffic};
+use super::facts::{ObjectFacts, StoreFacts, Traffic};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::ObjectKey;
@@ -18,7 +20,7 @@ pub struct ObjectMeta {
     pub key: ObjectKey,
     /// Its size in bytes.
     pub size_bytes: u64,
-    /// When it was uploaded.
+    /// When it was uploaded, or changed last.
     pub last_modified: Option<DateTime<Utc>>,
     /// Its storage class; `STANDARD` where the store has none.
     pub storage_class: String,
@@ -50,6 +52,15 @@ pub struct Page {
     pub more: bool,
 }
 
+/// Something in a store that is no object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct PassedOver {
+    /// Its name, as a key; what is not UTF-8 in it is replaced.
+    pub name: ObjectKey,
+    /// Why it was passed over, as in `it is a FIFO`.
+    pub why: String,
+}
+
 /// A place that holds recovery points. Calls retry what is worth retrying before they fail.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -69,9 +80,14 @@ pub trait Store: Send + Sync {
         Ok(ObjectFacts { storage_class: "STANDARD".to_owned(), ..ObjectFacts::default() })
     }
 
-    /// How the bucket keeps objects. What cannot be learnt is not known, and no failure.
-    async fn bucket_facts(&self) -> BucketFacts {
-        BucketFacts::default()
+    /// How the store keeps objects; none if it has no such facts. What cannot be learnt is not known, and no failure.
+    async fn facts(&self) -> Option<StoreFacts> {
+        None
+    }
+
+    /// What was met so far that is no object, and is neither listed nor read: links that lead out of the store, for example.
+    fn passed_over(&self) -> Vec<PassedOver> {
+        Vec::new()
     }
 
     /// Asks for a readable copy of an archived object, for so many days.

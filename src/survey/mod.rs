@@ -112,10 +112,8 @@ impl Surveyor {
         let began = Instant::now();
         let before = self.store.traffic();
         let window = window(template);
-        let (listed, bucket) = tokio::join!(
-            list_points(&*self.store, &self.pattern, template, at, window),
-            self.store.bucket_facts()
-        );
+        let (listed, facts) =
+            tokio::join!(list_points(&*self.store, &self.pattern, template, at, window), self.store.facts());
         let listed = listed?;
         let set = plan::choose(template, &self.pattern, &listed.listing, at);
         let known: BTreeSet<DatabaseName> =
@@ -144,7 +142,8 @@ impl Surveyor {
             looks,
             globals,
             unnamed,
-            bucket: Some(bucket),
+            facts,
+            passed_over: self.store.passed_over(),
             past,
             earlier: EarlierDrills::default(),
             disk,

@@ -126,16 +126,16 @@ impl Template {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
-    /// `s3://bucket` or `s3://bucket/prefix`.
+    /// `s3://bucket` or `s3://bucket/prefix`; or a directory, as `file:///path` or an absolute path, taken as it is written.
     pub url: String,
     /// An S3 endpoint other than AWS's, addressed by path: `https://HOST` or `http://HOST:PORT`, with a path if the
-    /// store has one (`https://HOST/storage/v1/s3`). Empty for AWS.
+    /// store has one (`https://HOST/storage/v1/s3`). Empty for AWS, and for a directory.
     #[serde(default)]
     pub endpoint: String,
-    /// The region. Empty for the region of the AWS default provider chain.
+    /// The region. Empty for the region of the AWS default provider chain, and for a directory.
     #[serde(default)]
     pub region: String,
-    /// How an object's key is made, below the prefix. Must hold `{database}` and `{timestamp}`, each once.
+    /// How an object's key is made, below the prefix or in the directory. Must hold `{database}` and `{timestamp}`, each once.
     #[serde(default = "defaults::key")]
     pub key: String,
     /// How `{timestamp}` is written: a strftime format, in UTC unless it has an offset (`%z`, `%:z`), which is heeded.
@@ -233,15 +233,15 @@ pub struct RecoverySetRules {
     pub shrunk_below: f64,
     /// How many recovery points before the chosen one are considered, for that median and for gaps: 1 to 365.
     pub history: u16,
-    /// Every member must be under an object lock, or a legal hold.
+    /// Every member must be under an object lock, or a legal hold. In a directory: must be immutable.
     pub require_object_lock: bool,
-    /// The bucket must keep versions.
+    /// The bucket must keep versions. A directory keeps none.
     pub require_versioning: bool,
     /// Every dump that has rows must have an index, a key, a constraint or a trigger. Otherwise a dump without any is a
     /// warning; it is always an error if that of an earlier drill had some.
     pub require_post_data: bool,
     /// How long recovery points must be kept: no lifecycle rule may delete them before, and a demanded lock must last
-    /// so long from when they were taken.
+    /// so long from when they were taken. Of a directory it is known only if `require_object_lock` is demanded too.
     #[serde(with = "humantime_serde")]
     pub min_retention: Option<Duration>,
     /// What a recovery point may not have lost since the one before it, by the tables of contents of both: `schemas`,

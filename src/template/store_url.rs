@@ -1,6 +1,6 @@
-//! The URL of a store, such as `s3://bucket/prefix`.
+//! The URL of a store, such as `s3://bucket/prefix` or `file:///path`.
 //!
-//! It is taken apart here and not by a library for URLs: a prefix may hold any text, such as `%`, `..` and spaces, and a
+//! It is taken apart here and not by a library for URLs: a prefix and a path may hold any text, such as `%` and spaces, and a
 //! library would rewrite it.
 
 use std::fmt;
@@ -13,15 +13,17 @@ use crate::model::failure::{Failure, Result};
 pub struct StoreUrl {
     /// Which kind of store it is, such as `s3`.
     pub scheme: String,
-    /// Where in it: of S3, the bucket.
+    /// Where in it: of S3, the bucket; of a directory, its absolute path.
     pub place: String,
-    /// What every key begins with, without slashes around it; may be empty.
+    /// What every key begins with, without slashes around it; may be empty. A directory has none.
     pub prefix: String,
 }
 
 /// The schemes that a store has. Any other URL is refused before it is shown or recorded: it may hold anything, such as a
 /// signed link.
-pub const SCHEMES: &[&str] = &["s3"];
+pub const SCHEMES: &[&str] = &[DIRECTORY, "s3"];
+/// The scheme of a directory.
+const DIRECTORY: &str = "file";
 
 impl StoreUrl {
     /// Reads a URL.
@@ -29,12 +31,22 @@ impl StoreUrl {
     /// # Errors
     /// `store_url_invalid`, a configuration error.
     pub fn parse(url: &str) -> Result<Self> {
-        let parts = url
-            .split_once("://")
-            .filter(|(scheme, rest)| SCHEMES.contains(scheme) && !rest.starts_with('/') && !rest.is_empty());
+        if url.starts_with('/') {
+            return Self::directory(url);
+        }
+        let parts =
+            url.split_once("://").filter(|(scheme, rest)| SCHEMES.contains(scheme) && !rest.is_empty());
         let Some((scheme, rest)) = parts else {
             return Err(Self::refuse("store.url is not the URL of a store"));
         };
+        match (scheme, rest.starts_with('/')) {
+            (DIRECTORY, true) => return Self::directory(rest),
+            (DIRECTORY, false) => {
+                return Err(Self::refuse("the path of store.url does not begin with a slash"));
+            }
+            (_, true) => return Err(Self::refuse("store.url is not the URL of a store")),
+            (_, false) => {}
+        }
         let (place, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         if let Some(sign) = place.chars().find(|c| matches!(c, '@' | ':' | '?')) {
             return Err(Self::refuse(&format!("the bucket of store.url has a `{sign}` in its name")));
@@ -43,10 +55,32 @@ impl StoreUrl {
         Ok(Self { scheme: scheme.to_owned(), place: place.to_owned(), prefix })
     }
 
+    /// The URL of a directory. However its path is written, the URL is the same.
+    fn directory(path: &str) -> Result<Self> {
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+        if parts.is_empty() {
+            return Err(Self::refuse("store.url is the root of all directories"));
+        }
+        if parts.contains(&"..") {
+            // Where that leads depends on symbolic links, and a verdict must name one place.
+            return Err(Self::refuse("the path of store.url has `..` in it"));
+        }
+        if path.contains('\0') {
+            return Err(Self::refuse("the path of store.url has a zero byte in it"));
+        }
+        let place = format!("/{}", parts.join("/"));
+        Ok(Self { scheme: DIRECTORY.to_owned(), place, prefix: String::new() })
+    }
+
+    /// Whether the store is a directory.
+    pub fn is_directory(&self) -> bool {
+        self.scheme == DIRECTORY
+    }
+
     /// Why a URL cannot be used. The value is not shown: people write keys and signatures into it.
     pub fn refuse(why: &str) -> Failure {
         Failure::config(codes::STORE_URL_INVALID, why)
-            .hint("write it as s3://bucket or s3://bucket/prefix; an endpoint belongs into store.endpoint, and credentials into variables")
+            .hint("write it as s3://bucket, s3://bucket/prefix or file:///directory; an endpoint belongs into store.endpoint, and credentials into variables")
     }
 }
 
@@ -76,7 +110,28 @@ mod tests {
         assert_eq!(url("s3://b/p/q/"), Ok(("b".to_owned(), "p/q".to_owned())));
         assert_eq!(StoreUrl::parse("s3://b/p/q/").unwrap().to_string(), "s3://b/p/q");
         assert_eq!(url("s3://b"), Ok(("b".to_owned(), String::new())));
-        for bad in ["", "b/p", "s3://", "s3:///p", "S3://b"] {
+        for directory in ["/srv/back ups%20", "file:///srv/back ups%20", "file:////srv//./back ups%20/"] {
+            let parsed = StoreUrl::parse(directory).unwrap();
+            assert_eq!(parsed.to_string(), "file:///srv/back ups%20");
+            assert_eq!((parsed.place.as_str(), parsed.is_directory()), ("/srv/back ups%20", true));
+        }
+        for bad in [
+            "",
+            "b/p",
+            "s3://",
+            "s3:///p",
+            "S3://b",
+            "/",
+            "file://",
+            "file:///",
+            "file://host/srv",
+            "file://srv",
+            "file:/srv",
+            "/srv/../etc",
+            "./srv",
+            "~/srv",
+            "/srv\0",
+        ] {
             assert_eq!(StoreUrl::parse(bad).unwrap_err().code, "store_url_invalid", "{bad}");
         }
     }

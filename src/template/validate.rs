@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chrono::format::{Item, StrftimeItems};
 
-use super::schema::{Database, RecoverySetRules, Template};
+use super::schema::{Database, RecoverySetRules, Store, Template};
+use super::store_url::StoreUrl;
 use super::{key, key_time, order, servers};
 use crate::model::names::DatabaseName;
 
@@ -21,6 +22,7 @@ pub(super) fn validate(template: &Template) -> Result<(), String> {
     validate_key_pattern(&template.store.key)?;
     validate_timestamp(&template.store.timestamp)?;
     validate_endpoint(&template.store.endpoint)?;
+    validate_directory(&template.store)?;
     let names = database_names(template)?;
     validate_manifest_keys(template, &names)?;
     validate_globals_keys(template, &names)?;
@@ -97,6 +99,29 @@ fn validate_endpoint(endpoint: &str) -> Result<(), String> {
     }
     // What was written there instead may hold a password.
     Err("store.endpoint is not a URL: write https://HOST or http://HOST:PORT".to_owned())
+}
+
+/// What only a bucket has is refused of a directory: whoever wrote it means another store than the one that is read.
+fn validate_directory(store: &Store) -> Result<(), String> {
+    // Whether it is a URL at all is a failure of its own, which does not show it.
+    if !StoreUrl::parse(&store.url).is_ok_and(|url| url.is_directory()) {
+        return Ok(());
+    }
+    for (key, value) in [("endpoint", &store.endpoint), ("region", &store.region)] {
+        if !value.is_empty() {
+            return Err(format!(
+                "store.{key} is of a store on the network, and store.url is a directory: leave it out or empty"
+            ));
+        }
+    }
+    for (key, pattern) in [("key", &store.key), ("globals", &store.globals)] {
+        if pattern.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            return Err(format!(
+                "store.{key} `{pattern}` is no path below the directory of store.url: it has an empty part, `.` or `..`"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A format that cannot be read back would find no recovery point, and blame the backup job.

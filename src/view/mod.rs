@@ -8,6 +8,7 @@ mod plain;
 mod plan_text;
 mod progress;
 pub mod stderr;
+mod store_text;
 mod summary;
 mod table;
 

@@ -1,6 +1,7 @@
 //! A plan for people: what would be restored, what is in it, how long it takes; what is wrong stands last.
 
 use super::page::Page;
+use super::store_text::{self, or_dash};
 use super::table::Table;
 use crate::model::human;
 use crate::model::names::DatabaseName;
@@ -9,7 +10,6 @@ use crate::plan::contents::ContentsRecord;
 use crate::plan::drift::{DriftRecord, KindRecord};
 use crate::plan::image::ImageFacts;
 use crate::plan::{DrillPlan, PlannedServer, PointDetail};
-use crate::store::{ArchiveRestore, BucketFacts, Fact, LifecycleRule, ObjectFacts};
 
 /// Characters of a restore order that are shown; the JSON has all of it.
 const ORDER_LENGTH: usize = 300;
@@ -41,7 +41,7 @@ pub fn plan_text(plan: &DrillPlan) -> String {
         ("Globals", format!("{place}{}", planned.in_words()))
     });
     let lines = [
-        ("Store", plan.bucket.as_ref().map_or_else(|| "not asked".to_owned(), bucket)),
+        ("Store", store_text::store(plan)),
         ("Room", room(plan)),
         ("Forecast", forecast(plan)),
         ("This plan", cost(plan)),
@@ -102,16 +102,16 @@ fn points(plan: &DrillPlan) -> Table {
     table
 }
 
-fn or_dash<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> String {
-    value.map_or_else(|| "—".to_owned(), show)
-}
-
 /// `17.12` of `17.12 (Debian 17.12-1.pgdg120+1)`.
 fn short_version(version: &str) -> String {
     version.split_whitespace().next().unwrap_or("—").to_owned()
 }
 
 fn class(point: &RecoveryPoint, detail: Option<&PointDetail>) -> String {
+    let storage = detail.and_then(|detail| detail.storage.value.as_ref());
+    if storage.is_some_and(|facts| facts.file.is_some()) {
+        return "—".to_owned();
+    }
     match detail.and_then(|detail| detail.readable) {
         Some(false) => format!("{} NOT READABLE", point.storage_class),
         _ => point.storage_class.clone(),
@@ -138,7 +138,7 @@ fn details(point: &RecoveryPoint, detail: &PointDetail, out: &mut Page) {
     if let Some(drift) = &detail.drift {
         writeln!(out, "  changed     {}", changed(drift));
     }
-    if let Some(facts) = detail.storage.value.as_ref().and_then(kept) {
+    if let Some(facts) = detail.storage.value.as_ref().and_then(store_text::kept) {
         writeln!(out, "  kept        {facts}");
     }
 }
@@ -180,29 +180,6 @@ fn inside(contents: &ContentsRecord, out: &mut Page) {
 /// `public` goes without saying.
 fn unqualified(name: &str) -> &str {
     name.strip_prefix("public.").unwrap_or(name)
-}
-
-fn kept(facts: &ObjectFacts) -> Option<String> {
-    let mut parts = Vec::new();
-    match facts.archive_restore {
-        ArchiveRestore::UnderWay => parts.push("restore from the archive under way".to_owned()),
-        ArchiveRestore::ReadableUntil(Some(end)) => {
-            parts.push(format!("readable copy until {}", human::moment(end)))
-        }
-        ArchiveRestore::ReadableUntil(None) => parts.push("readable copy".to_owned()),
-        ArchiveRestore::None => {}
-    }
-    if let Some(lock) = &facts.lock {
-        let until = or_dash(lock.retain_until, human::moment);
-        parts.push(format!("object lock {} until {until}", human::one_line(&lock.mode, 20)));
-    }
-    if facts.legal_hold == Some(true) {
-        parts.push("legal hold".to_owned());
-    }
-    if let Some(kind) = &facts.server_side_encryption {
-        parts.push(format!("server-side encryption {}", human::one_line(kind, 20)));
-    }
-    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn set(plan: &DrillPlan) -> String {
@@ -247,52 +224,6 @@ fn server(server: &PlannedServer) -> String {
         &format!("{}: {}; {} need {needs}", server.name, image(&server.image), databases.join(", ")),
         ORDER_LENGTH,
     )
-}
-
-fn bucket(facts: &BucketFacts) -> String {
-    let lock = show(&facts.object_lock, |lock| match (lock.enabled, &lock.mode, lock.days) {
-        (false, ..) => "off".to_owned(),
-        (true, Some(mode), Some(days)) => format!("{mode} for {days} days"),
-        (true, ..) => "on, no default".to_owned(),
-    });
-    let lifecycle = show(&facts.lifecycle, |rules| match rules.as_slice() {
-        [] => "none".to_owned(),
-        rules => rules.iter().map(rule).collect::<Vec<_>>().join("; "),
-    });
-    // Most stores that are not AWS tell nothing: one reason for all of it is enough.
-    if let (None, None, None, None, Some(why)) = (
-        &facts.versioning.value,
-        &facts.object_lock.value,
-        &facts.encryption.value,
-        &facts.lifecycle.value,
-        &facts.versioning.not_known,
-    ) {
-        return format!("versioning, object lock, encryption and lifecycle not known: {why}");
-    }
-    format!(
-        "versioning {} · object lock {lock} · encryption {} · lifecycle {lifecycle}",
-        show(&facts.versioning, |state| state.to_lowercase()),
-        show(&facts.encryption, Clone::clone)
-    )
-}
-
-fn show<T>(fact: &Fact<T>, show: impl FnOnce(&T) -> String) -> String {
-    match (&fact.value, &fact.not_known) {
-        (Some(value), _) => human::one_line(&show(value), ORDER_LENGTH),
-        (None, why) => format!("not known ({})", why.as_deref().unwrap_or("not told")),
-    }
-}
-
-fn rule(rule: &LifecycleRule) -> String {
-    let moves = rule.transitions.iter().map(|transition| {
-        format!(
-            "{} after {} days",
-            transition.storage_class,
-            or_dash(transition.after_days, |days| days.to_string())
-        )
-    });
-    let end = rule.expires_after_days.map(|days| format!("deleted after {days} days"));
-    format!("{}: {}", rule.id, moves.chain(end).collect::<Vec<_>>().join(", "))
 }
 
 fn room(plan: &DrillPlan) -> String {

@@ -1,6 +1,7 @@
 //! `restore-drill backup` against a real source server on a Docker network of its own.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -126,6 +127,8 @@ fn an_empty_database_is_backed_up_and_a_value_too_large_for_the_memory_allowed_i
     let large = "CREATE TABLE large AS SELECT repeat('x', 60000000) AS value";
     let databases = [("empty", None, "SELECT"), ("large", None, large)];
     let mut site = Site::filled("backup-sizes", "DRILL_POSTGRES_17_IMAGE", &databases);
+    // A backup to a directory, and a drill from it.
+    site.world.in_directory();
     site.world.rows("rows", "large", "large", "exact = 1");
     site.world.template.more.push_str("memory = \"96MiB\"\n");
     let outcome = site.backup(&["--format", "json"]);
@@ -139,6 +142,9 @@ fn an_empty_database_is_backed_up_and_a_value_too_large_for_the_memory_allowed_i
     let outcome = site.backup(&[]);
     assert_eq!(outcome.code, 0, "{outcome}");
     assert!(outcome.stdout.contains("read back: an empty database"), "{outcome}");
+    assert_eq!(site.leftovers(), Vec::<PathBuf>::new());
+    let private = |path: &PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777 == 0o600;
+    assert!(site.objects().values().all(private));
     site.world.drill(&[]).passed();
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::fixtures::{dump, dump_of_15, large_dump};
-use super::world::{Outcome, PREFIX, World, ago, seal};
+use super::world::{Outcome, World, ago, seal};
 
 /// Every key of the verdict that scripts and auditors may rely on, as JSON pointers, of a drill that passed.
 const CONTRACT: &[&str] = &[
@@ -298,6 +298,8 @@ fn only_the_named_databases_are_drilled() {
 #[test]
 fn the_newest_recovery_point_is_chosen_by_its_key_and_at_goes_back_in_time() {
     let mut world = World::new("newest");
+    // Whichever store it is: this time a directory.
+    let directory = world.in_directory();
     let (older, newer) = (ago(180), ago(60));
     let key = |taken_at| world.key("books", taken_at);
     let (older_key, newer_key) = (key(older), key(newer));
@@ -310,15 +312,18 @@ fn the_newest_recovery_point_is_chosen_by_its_key_and_at_goes_back_in_time() {
     upload(&newer_key, "ledger", 3000);
     upload(&older_key, "quiet", 10);
     for other in ["books_20260101T000000Z.dump", "books_late_20990101T000000Z.dump.age", "books_.dump.age"] {
-        world.put(&format!("{PREFIX}/{other}"), b"not one of this database's recovery points");
+        world.put(other, b"not one of this database's recovery points");
     }
+    std::os::unix::fs::symlink("/etc/hostname", directory.join("books_20990101T000000Z.dump.age")).unwrap();
     world.database("books", &[]).rows("entries", "books", "entries", "exact = 11");
     let outcome = world.drill(&[]);
     outcome.passed();
     assert_eq!(outcome.point("books")["key"], *newer_key);
     let warnings = outcome.verdict()["warnings"].as_array().unwrap();
     // The dump is of a table alone, and of another than the one before it.
-    let [bare, gone, stray, renamed] = warnings.as_slice() else { panic!("four warnings\n{outcome}") };
+    let [bare, gone, link, stray, renamed] = warnings.as_slice() else { panic!("five warnings\n{outcome}") };
+    assert!(link.as_str().unwrap().contains("symbolic link that leads out"), "{link}");
+    assert_eq!(outcome.verdict()["plan"]["store"], json!({ "url": world.template.url }));
     assert!(gone.as_str().unwrap().contains("public.letters"), "{gone}");
     assert!(bare.as_str().unwrap().contains("not one index"), "{bare}");
     assert!(

@@ -12,7 +12,7 @@ use restore_drill::sandbox::labels::Ownership;
 use restore_drill::sandbox::owner::Owner;
 use restore_drill::target::postgres::session::Session;
 
-use super::world::{BUCKET, Outcome, RUNTIME, World, docker, image};
+use super::world::{Outcome, RUNTIME, World, docker, image};
 
 /// A world and its source server, which goes with it: it carries the template's label.
 pub struct Site {
@@ -86,9 +86,9 @@ impl Site {
         self.world.run(&[&["backup", "-t", "./template.toml"], arguments].concat())
     }
 
-    /// Everything in the bucket, by key.
+    /// Everything in the store, by key.
     pub fn objects(&self) -> BTreeMap<String, PathBuf> {
-        let bucket = self.world.path("s3").join(BUCKET);
+        let bucket = self.world.path(&self.world.folder);
         let mut found = BTreeMap::new();
         let mut open = vec![bucket.clone()];
         while let Some(directory) = open.pop() {
@@ -104,11 +104,11 @@ impl Site {
         found
     }
 
-    /// What unfinished uploads occupy: the server keeps it beside the bucket.
+    /// What unfinished uploads occupy: the server keeps it beside the bucket, and a directory holds it.
     pub fn leftovers(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.world.path("s3")).unwrap();
-        let paths = entries.map(|entry| entry.unwrap().path());
-        paths.filter(|path| path.to_string_lossy().contains(".upload")).collect()
+        let paths = entries.map(|entry| entry.unwrap().path()).chain(self.objects().into_values());
+        paths.filter(|path| path.to_string_lossy().contains("upload")).collect()
     }
 
     /// A connection to a database of the source.

@@ -5,6 +5,8 @@
     reason = "clippy.toml allows it in test functions, and not in what they share"
 )]
 
+mod contract;
+mod directory;
 mod doctor;
 mod errors;
 mod evidence;

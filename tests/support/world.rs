@@ -110,6 +110,10 @@ pub struct World {
     pub recipient: String,
     /// Texts that must not show up anywhere.
     pub secrets: Vec<String>,
+    /// What every key begins with.
+    pub prefix: String,
+    /// The folder of the working directory that objects lie in, by key.
+    pub folder: String,
     /// What happens when the world ends.
     pub at_end: fn(&World),
     /// Serves for as long as the world lasts.
@@ -173,6 +177,8 @@ impl World {
             environment,
             recipient,
             secrets,
+            prefix: format!("{PREFIX}/"),
+            folder: format!("s3/{BUCKET}"),
             at_end: |_| {},
             _s3: s3,
             directory,
@@ -180,6 +186,17 @@ impl World {
         let identity = world.write("age.key", format!("# a test's key\n{}\n", secret.expose()));
         world.template.identities.push(identity);
         world
+    }
+
+    /// Makes a directory the store, from now on. Its path.
+    pub fn in_directory(&mut self) -> PathBuf {
+        (self.prefix, self.folder) = (String::new(), "backups".to_owned());
+        let directory = self.path(&self.folder);
+        fs::create_dir_all(&directory).expect("it can be made");
+        self.template.url = format!("file://{}", directory.display());
+        self.template.endpoint = String::new();
+        self.environment.retain(|name, _| !name.starts_with("AWS_"));
+        directory
     }
 
     /// The program's working directory, where reports and the drill log go.
@@ -237,25 +254,25 @@ impl World {
 
     /// The key of a dump taken at this time.
     pub fn key(&self, database: &str, taken_at: DateTime<Utc>) -> String {
-        format!("{PREFIX}/{database}_{}.dump.age", compact(taken_at))
+        format!("{}{database}_{}.dump.age", self.prefix, compact(taken_at))
     }
 
     /// The key of the manifest of a backup taken at this time.
     pub fn manifest_key(&self, taken_at: DateTime<Utc>) -> String {
-        format!("{PREFIX}/manifest_{}.json.age", compact(taken_at))
+        format!("{}manifest_{}.json.age", self.prefix, compact(taken_at))
     }
 
     /// The key of the globals of a backup taken at this time.
     pub fn globals_key(&self, taken_at: DateTime<Utc>) -> String {
-        format!("{PREFIX}/globals_{}.sql.age", compact(taken_at))
+        format!("{}globals_{}.sql.age", self.prefix, compact(taken_at))
     }
 
-    /// Puts an object into the bucket, as it is.
+    /// Puts an object into the store, as it is.
     pub fn put(&self, key: &str, bytes: &[u8]) -> PathBuf {
-        self.write(&format!("s3/{BUCKET}/{key}"), bytes)
+        self.write(&format!("{}/{key}", self.folder), bytes)
     }
 
-    /// Puts a dump into the bucket, encrypted for the world's key. Returns the object as it lies there.
+    /// Puts a dump into the store, encrypted for the world's key. Returns the object as it lies there.
     pub fn put_dump(&self, database: &str, taken_at: DateTime<Utc>, dump: &[u8]) -> Vec<u8> {
         let sealed = seal(dump, &[&self.recipient]);
         self.put(&self.key(database, taken_at), &sealed);

@@ -47,9 +47,18 @@ codes! {
         "`verify-chain` only: no certificate authority can be read.",
         "Check `sslrootcert` or `PGSSLROOTCERT`.";
     STORE_URL_INVALID = "store_url_invalid":
-        "`store.url` is not an S3 URL, or its bucket has `@`, `:` or `?` in it. It is not shown, as \
-         there may be a password in it.",
-        "Write `s3://bucket` or `s3://bucket/prefix`.";
+        "`store.url` is not the URL of a store: its bucket has `@`, `:` or `?` in it, or its path is not absolute or has `..` in \
+         it. It is not shown, as there may be a password in it.",
+        "Write `s3://bucket`, `s3://bucket/prefix` or `file:///directory`.";
+    NO_SUCH_DIRECTORY = "no_such_directory":
+        "The directory of `store.url` does not exist, or is no directory.",
+        "Check `store.url`, and whether the disk is mounted.";
+    KEY_INVALID = "key_invalid":
+        "`backup` only: a key that is no path below the directory of `store.url`.",
+        "Check `store.key` and `store.timestamp`.";
+    FILE_TOO_LARGE = "file_too_large":
+        "`backup` only: the file system of the directory takes no file that large.",
+        "FAT ends at 4 GiB: use another file system.";
     NO_SUCH_BUCKET = "no_such_bucket":
         "The bucket does not exist.",
         "Check `store.url` and `store.endpoint`.";

@@ -10,12 +10,21 @@ codes! {
         "A snapshot has more than a million roots.",
         "Name a narrower prefix.";
     STORE_UNREACHABLE = "store_unreachable":
-        "The store cannot be reached.",
-        "Check the network, `store.endpoint` and `store.region`.";
+        "The store cannot be reached. A directory did not answer in time, or the server of its mount is gone.",
+        "Check the network, `store.endpoint` and `store.region`. Of a directory: its mount.";
+    STORE_READ_ONLY = "store_read_only":
+        "`backup` only: the file system of the directory is mounted read-only.",
+        "Mount it for writing. A disk with errors becomes read-only by itself.";
+    STORE_FULL = "store_full":
+        "`backup` only: no room is left in the directory.",
+        "Remove old backups, or add room. Nothing of this one is left there.";
+    NOT_A_FILE = "not_a_file":
+        "The directory has no regular file under the key: a FIFO, a device, or a symbolic link that leads out of it.",
+        "Put a regular file in its place.";
     ACCESS_DENIED = "access_denied":
         "The store denied access.",
         "The credentials need `s3:ListBucket` and `s3:GetObject`; a backup also `s3:PutObject` and \
-         `s3:AbortMultipartUpload`.";
+         `s3:AbortMultipartUpload`. Of a directory: the message says whose it is; its files must be readable.";
     CREDENTIALS_EXPIRED = "credentials_expired":
         "The store says that the credentials have expired.",
         "Get new ones. Check the machine's clock, too.";
@@ -44,7 +53,7 @@ codes! {
         "The transfer broke off.",
         "Check the network between this machine and the store.";
     OBJECT_CHANGED = "object_changed":
-        "The object was replaced while the drill used it.",
+        "The object was changed or replaced while the drill used it.",
         "Find out what writes to its key. Recovery points must never be overwritten.";
     ENGINE_UNREACHABLE = "engine_unreachable":
         "The Docker engine cannot be reached.",

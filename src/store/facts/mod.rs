@@ -1,16 +1,24 @@
-//! What a store reports about how it keeps objects: storage classes, locks, versions, lifecycle.
+//! What a store reports about how it keeps objects: a bucket's locks, versions and lifecycle, a directory's file system and
+//! permissions.
 //!
 //! A store reports different facts to different credentials. What it does not report is "not known", with the reason, and never
 //! taken for "not so".
 
 mod bucket;
+mod directory;
 mod object;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::model::human;
+
 pub use bucket::{BucketFacts, BucketLock, LifecycleRule, Transition};
+pub use directory::{Access, DirectoryFacts, FileFacts};
 pub use object::{ArchiveRestore, ObjectFacts, ObjectLock};
+
+/// Characters of a fact that are shown.
+const SHOWN: usize = 300;
 
 /// A fact that a store may report, or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -31,6 +39,14 @@ impl<T> Fact<T> {
     pub fn unknown(why: impl Into<String>) -> Self {
         Self { value: None, not_known: Some(why.into()) }
     }
+
+    /// The value as this shows it, or that it is not known, and why.
+    pub fn shown(&self, show: impl FnOnce(&T) -> String) -> String {
+        match (&self.value, &self.not_known) {
+            (Some(value), _) => human::one_line(&show(value), SHOWN),
+            (None, why) => format!("not known ({})", why.as_deref().unwrap_or("not told")),
+        }
+    }
 }
 
 impl<T> Default for Fact<T> {
@@ -39,12 +55,21 @@ impl<T> Default for Fact<T> {
     }
 }
 
+/// How a store keeps objects, by its kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreFacts {
+    /// A bucket.
+    Bucket(BucketFacts),
+    /// A directory.
+    Directory(DirectoryFacts),
+}
+
 /// What was moved between this program and a store.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Traffic {
-    /// Requests sent, retries included.
+    /// Requests sent, retries included. Of a directory: what was asked of it.
     pub requests: u64,
-    /// Bytes received: bodies, and headers as text.
+    /// Bytes received: bodies, and headers as text. Of a directory: bytes read.
     pub bytes: u64,
 }
 

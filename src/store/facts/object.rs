@@ -4,6 +4,8 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::directory::FileFacts;
+
 /// How an object is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ObjectFacts {
@@ -21,6 +23,9 @@ pub struct ObjectFacts {
     pub server_side_encryption: Option<String>,
     /// Its version.
     pub version_id: Option<String>,
+    /// How it is kept as a file, if the store is a directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileFacts>,
 }
 
 /// Storage classes whose objects cannot be read until they are restored.

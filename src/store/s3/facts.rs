@@ -37,6 +37,7 @@ pub(super) fn of_head(head: &HeadObjectOutput) -> ObjectFacts {
         legal_hold: head.object_lock_legal_hold_status().map(|hold| *hold == ObjectLockLegalHoldStatus::On),
         server_side_encryption: head.server_side_encryption().map(|kind| kind.as_str().to_owned()),
         version_id: head.version_id().map(str::to_owned),
+        file: None,
     }
 }
 

@@ -34,7 +34,7 @@ use self::network::Network;
 use self::proxy::Variable;
 use self::redact::Redactor;
 use self::traffic::Meter;
-use super::facts::{BucketFacts, ObjectFacts, Traffic};
+use super::facts::{ObjectFacts, StoreFacts, Traffic};
 use super::kind::StoreKind;
 use super::port::{ObjectMeta, Page, PageRequest, RestoreTier, Store, Upload};
 use crate::model::failure::Result;
@@ -179,8 +179,8 @@ impl Store for S3Store {
         head.map(|head| facts::of_head(&head)).ok_or_else(|| self.gone(&format!("looking at {key}")))
     }
 
-    async fn bucket_facts(&self) -> BucketFacts {
-        self.read_bucket_facts().await
+    async fn facts(&self) -> Option<StoreFacts> {
+        Some(StoreFacts::Bucket(self.read_bucket_facts().await))
     }
 
     async fn request_restore(&self, key: &ObjectKey, days: Option<u16>, tier: RestoreTier) -> Result<()> {
