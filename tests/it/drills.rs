@@ -321,7 +321,10 @@ fn the_newest_recovery_point_is_chosen_by_its_key_and_at_goes_back_in_time() {
     assert_eq!(outcome.point("books")["key"], *newer_key);
     let warnings = outcome.verdict()["warnings"].as_array().unwrap();
     // The dump is of a table alone, and of another than the one before it.
-    let [bare, gone, link, stray, renamed] = warnings.as_slice() else { panic!("five warnings\n{outcome}") };
+    let [bare, gone, exposed, link, stray, renamed] = warnings.as_slice() else {
+        panic!("six warnings\n{outcome}")
+    };
+    assert!(exposed.as_str().unwrap().contains("every user of the machine can read"), "{exposed}");
     assert!(link.as_str().unwrap().contains("symbolic link that leads out"), "{link}");
     assert_eq!(outcome.verdict()["plan"]["store"], json!({ "url": world.template.url }));
     assert!(gone.as_str().unwrap().contains("public.letters"), "{gone}");

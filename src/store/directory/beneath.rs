@@ -39,23 +39,33 @@ pub(super) struct Seen {
     pub size_bytes: u64,
     /// Seconds since 1970, and nanoseconds.
     pub modified: (i64, u32),
+    /// Whether its file system keeps the number of a file.
+    keeps_inode: bool,
 }
 
 impl Seen {
     #[expect(clippy::useless_conversion, reason = "on other systems these fields have other types")]
     pub fn of(stat: &Stat) -> Self {
         Self {
-            device: u64::from(stat.st_dev),
+            keeps_inode: true,
+            device: u64::try_from(stat.st_dev).unwrap_or(0),
             inode: u64::from(stat.st_ino),
             size_bytes: u64::try_from(stat.st_size).unwrap_or(0),
             modified: (i64::from(stat.st_mtime), u32::try_from(stat.st_mtime_nsec).unwrap_or(0)),
         }
     }
 
-    /// Distinguishes it from any other file, and from itself after a change.
+    /// Distinguishes it from another file of its name, and from itself after a change. A device is numbered anew when it is
+    /// mounted again, and some file systems number a file anew each time that they look at it.
     pub fn etag(&self) -> String {
-        let Self { device, inode, size_bytes, modified: (seconds, nanoseconds), .. } = self;
-        format!("\"{device:x}-{inode:x}-{size_bytes:x}-{seconds:x}.{nanoseconds:x}\"")
+        let Self { inode, size_bytes, modified: (seconds, nanoseconds), .. } = self;
+        let inode = if self.keeps_inode { *inode } else { 0 };
+        format!("\"{inode:x}-{size_bytes:x}-{seconds:x}.{nanoseconds:x}\"")
+    }
+
+    /// Whether the same file was written to since.
+    pub fn was_written_since(&self, before: &Self) -> bool {
+        (self.size_bytes, self.modified) != (before.size_bytes, before.modified)
     }
 
     /// Whether it is the same file, whatever was written to it since.
@@ -66,7 +76,26 @@ impl Seen {
 
 /// The directory, open.
 #[derive(Debug)]
-pub(super) struct Root(OwnedFd);
+pub(super) struct Root {
+    directory: OwnedFd,
+    keeps_inodes: bool,
+}
+
+/// File systems that number a file anew whenever they forgot it: FAT, exFAT, what runs through FUSE, and shares of Windows, by the
+/// numbers of linux/magic.h.
+#[cfg(target_os = "linux")]
+const FORGETFUL: [u32; 5] = [0x4d44, 0x2011_bab0, 0x6573_5546, 0xff53_4d42, 0xfe53_4d42];
+
+#[cfg(target_os = "linux")]
+fn keeps_inodes(directory: BorrowedFd<'_>) -> bool {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the numbers have 32 bits")]
+    rustix::fs::fstatfs(directory).is_ok_and(|known| !FORGETFUL.contains(&(known.f_type as u32)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn keeps_inodes(_: BorrowedFd<'_>) -> bool {
+    false
+}
 
 /// Flags that no opening goes without.
 const ALWAYS: OFlags = OFlags::CLOEXEC.union(OFlags::NOCTTY).union(OFlags::NONBLOCK);
@@ -75,13 +104,19 @@ const DIRECTORY: OFlags = ALWAYS.union(OFlags::RDONLY).union(OFlags::DIRECTORY);
 impl Root {
     /// Opens it. It may itself be a symbolic link: whoever wrote the template named it.
     pub fn open(path: &Path) -> Result<Self, Errno> {
-        open(path, DIRECTORY, Mode::empty()).map(Self)
+        let directory = open(path, DIRECTORY, Mode::empty())?;
+        let keeps_inodes = keeps_inodes(directory.as_fd());
+        Ok(Self { directory, keeps_inodes })
+    }
+
+    fn seen(&self, stat: &Stat) -> Seen {
+        Seen { keeps_inode: self.keeps_inodes, ..Seen::of(stat) }
     }
 
     /// The directory of this path below it, whose parts were checked by [`parts`].
     pub fn directory(&self, path: &str) -> Result<OwnedFd, Trouble> {
         let mut current = self
-            .0
+            .directory
             .try_clone()
             .map_err(|error| Trouble::System(Errno::from_io_error(&error).unwrap_or(Errno::MFILE)))?;
         for (name, before) in steps(path) {
@@ -98,11 +133,11 @@ impl Root {
     pub fn look(&self, directory: BorrowedFd<'_>, name: &str, key: &str) -> Result<Seen, Trouble> {
         let stat = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Ok(Seen::of(&stat)),
+            FileType::RegularFile => Ok(self.seen(&stat)),
             FileType::Symlink => {
                 let stat = fstat(self.follow(key, Follow::Look)?)?;
                 match FileType::from_raw_mode(stat.st_mode) {
-                    FileType::RegularFile => Ok(Seen::of(&stat)),
+                    FileType::RegularFile => Ok(self.seen(&stat)),
                     other => Err(Trouble::NotAFile(format!("it is a symbolic link to {}", noun(other)))),
                 }
             }
@@ -120,7 +155,7 @@ impl Root {
             Err(Errno::LOOP) => self.follow(key, Follow::Open)?,
             opened => opened?,
         };
-        let seen = Seen::of(&fstat(&opened)?);
+        let seen = self.seen(&fstat(&opened)?);
         // Between the two it may have become anything.
         if !seen.is_file_of(&looked) {
             return Err(Trouble::NotAFile("it was replaced while it was opened".to_owned()));
@@ -140,7 +175,7 @@ impl Root {
         // It is refused now and then while other directories are renamed.
         let mut opened = Err(Errno::AGAIN);
         for _ in 0..16 {
-            opened = openat2(&self.0, key, flags, Mode::empty(), within);
+            opened = openat2(&self.directory, key, flags, Mode::empty(), within);
             if !matches!(opened, Err(Errno::AGAIN | Errno::INTR)) {
                 break;
             }
@@ -222,4 +257,25 @@ pub(super) fn steps(path: &str) -> impl Iterator<Item = (&str, &str)> {
         start += part.len() + 1;
         (part, before)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_a_file_system_forgets_distinguishes_nothing_and_what_was_written_does() {
+        let seen = |inode, size_bytes, keeps_inode| Seen {
+            device: 1,
+            inode,
+            size_bytes,
+            modified: (5, 7),
+            keeps_inode,
+        };
+        assert_ne!(seen(1, 9, true).etag(), seen(2, 9, true).etag());
+        assert_eq!(seen(1, 9, false).etag(), seen(2, 9, false).etag());
+        assert_ne!(seen(1, 9, false).etag(), seen(1, 8, false).etag());
+        assert_eq!(seen(1, 9, true).etag(), Seen { device: 2, ..seen(1, 9, true) }.etag(), "mounted again");
+        assert!(seen(1, 9, true).was_written_since(&seen(1, 8, true)));
+    }
 }

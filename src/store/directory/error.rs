@@ -20,6 +20,23 @@ impl DirectoryStore {
         Root::open(&self.path).map_err(|errno| self.unopened(errno))
     }
 
+    /// The same, unless the disk that belongs there is away: then an empty directory is in its place, and shows nothing of
+    /// the backups.
+    pub(super) fn mounted_root(&self) -> Result<Root> {
+        let root = self.root()?;
+        let is_empty = std::fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_none());
+        match is_empty.then(|| mounts::unmounted_on(&self.path)).flatten() {
+            Some(place) => Err(self.away(&place)),
+            None => Ok(root),
+        }
+    }
+
+    fn away(&self, place: &str) -> Failure {
+        let what = format!("{} is empty, and nothing is mounted at {place}", self.path.display());
+        Failure::config(codes::NO_SUCH_DIRECTORY, what)
+            .hint(format!("/etc/fstab has {place} as a mount point: mount it; or put a file into the directory if backups go there"))
+    }
+
     /// Why it cannot be opened.
     fn unopened(&self, errno: Errno) -> Failure {
         let path = self.path.display();

@@ -102,13 +102,13 @@ impl DirectoryStore {
 impl Store for DirectoryStore {
     async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>> {
         // That it answers at all shows within the shorter limit.
-        self.blocking(PATIENCE, |store| store.root().map(drop)).await?;
+        self.blocking(PATIENCE, |store| store.mounted_root().map(drop)).await?;
         let prefix = prefix.to_owned();
         self.blocking(LONG_PATIENCE, move |store| walk::list(store, &prefix)).await
     }
 
     async fn page(&self, request: &PageRequest) -> Result<Page> {
-        self.blocking(PATIENCE, |store| store.root().map(drop)).await?;
+        self.blocking(PATIENCE, |store| store.mounted_root().map(drop)).await?;
         let request = request.clone();
         self.blocking(LONG_PATIENCE, move |store| walk::page(store, &request)).await
     }

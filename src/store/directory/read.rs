@@ -75,7 +75,7 @@ pub(super) fn read(
         }
     }
     let after = Seen::of(&fstat(&file).map_err(|errno| store.failure(&doing, errno))?);
-    if after.etag() != before.etag() {
+    if after.was_written_since(&before) {
         return Err(changed(&doing, "the file was changed while it was read"));
     }
     Ok(bytes.into())

@@ -35,7 +35,7 @@ pub(super) fn begin(store: &DirectoryStore, key: &ObjectKey) -> Result<FileUploa
         return Err(Failure::config(codes::KEY_INVALID, message)
             .hint("look at store.key and store.timestamp: no part may be empty, `.` or `..`"));
     };
-    let root = store.root()?;
+    let root = store.mounted_root()?;
     let refused = |trouble| store.trouble(&doing, trouble);
     let mut directory = root.directory("").map_err(refused)?;
     let mut made = Vec::new();
