@@ -110,13 +110,24 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         let (text, last) = (fetch_globals::text(&report), fetch_globals::last_line(&report));
         return Ok(printed(args.format, to_stdout, &report, text, &last, report.is_proved()));
     };
-    let mut arguments = vec!["-t".to_owned(), args.template.template];
-    if args.reports != Path::new(common::DEFAULT_REPORTS) {
-        arguments.extend(["--reports".to_owned(), args.reports.display().to_string()]);
-    }
+    let arguments = vec!["-t".to_owned(), args.template.template];
     let reports = args.reports;
-    let task =
-        FetchTask { template, arguments, database, store, identities, reports, choice, unproved, file };
+    let reports_arguments = match reports == Path::new(common::DEFAULT_REPORTS) {
+        true => Vec::new(),
+        false => vec!["--reports".to_owned(), reports.display().to_string()],
+    };
+    let task = FetchTask {
+        template,
+        arguments,
+        reports_arguments,
+        database,
+        store,
+        identities,
+        reports,
+        choice,
+        unproved,
+        file,
+    };
     let report = task.run(&stop.token, &super::backup::narrate).await.map_err(hinted)?;
     let (text, last) = (text(&report), last_line(&report));
     Ok(printed(args.format, to_stdout, &report, text, &last, report.is_proved()))
@@ -177,8 +188,18 @@ fn text(report: &FetchReport) -> String {
     }
     out.blank();
     if let Some(globals) = &report.globals {
-        writeln!(out, "Roles come first; {} has them:", globals.key);
-        writeln!(out, "  {}", globals.command);
+        match &globals.command {
+            Some(command) => {
+                writeln!(out, "Roles come first; {} has them:", globals.key);
+                writeln!(out, "  {command}");
+            }
+            None => writeln!(
+                out,
+                "Roles come first; {} has them. `fetch --globals` does not find it: the template calls the globals of this \
+                 server otherwise. Take it from the store, open it with age, and restore it with psql",
+                globals.key
+            ),
+        }
     }
     if !report.roles.is_empty() {
         writeln!(out, "Roles that must be there first: {}", human::one_line(&report.roles.join(", "), 400));

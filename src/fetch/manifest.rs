@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::FetchTask;
 use super::report::{Digests, ManifestComparison};
 use crate::layer::Identities;
@@ -19,8 +21,25 @@ pub(super) struct Manifest {
     pub(super) comparison: ManifestComparison,
     /// Of the dump.
     pub(super) digests: Option<Digests>,
-    /// The object with the server's roles, and its SHA-256.
-    pub(super) globals: Option<(ObjectKey, String)>,
+    /// The object with the server's roles.
+    pub(super) globals: Option<NamedGlobals>,
+}
+
+/// Globals that a verdict or a manifest names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NamedGlobals {
+    pub(super) key: ObjectKey,
+    pub(super) taken_at: DateTime<Utc>,
+    pub(super) ciphertext_sha256: String,
+}
+
+/// The key of the globals that a manifest names, in the store as it is now: it may have been copied to another prefix since.
+pub(super) fn globals_key(manifest: &manifest::Manifest, pattern: &KeyPattern) -> Option<ObjectKey> {
+    let globals = manifest.globals.as_ref()?;
+    Some(manifest.databases.first().map_or_else(
+        || globals.key.clone(),
+        |dump| pattern.beside(&dump.name, manifest.taken_at, &dump.key, &globals.key),
+    ))
 }
 
 /// What the store has in the place of a manifest.
@@ -67,8 +86,12 @@ impl FetchTask {
             Found::Nothing(why) => return Ok(not_compared(why)),
             Found::Read(manifest) => manifest,
         };
-        let globals = manifest.globals.clone();
-        let globals = globals.map(|globals| (globals.key, globals.ciphertext_sha256));
+        let globals = globals_key(&manifest, pattern).zip(manifest.globals.as_ref());
+        let globals = globals.map(|(key, globals)| NamedGlobals {
+            key,
+            taken_at: manifest.taken_at,
+            ciphertext_sha256: globals.ciphertext_sha256.clone(),
+        });
         Ok(match manifest.database(&point.database) {
             // Its globals may be of another server.
             None => not_compared("the manifest does not have this database".to_owned()),

@@ -34,7 +34,7 @@ use crate::survey;
 use crate::target::postgres::restore::Kept;
 use crate::template::{Access, KeyPattern, Template};
 use command::{How, restore_steps};
-use manifest::Manifest;
+use manifest::{Manifest, NamedGlobals};
 use output::Output;
 use proof::{Proof, Proofs};
 use report::Digests;
@@ -57,8 +57,10 @@ pub enum PointChoice {
 pub struct FetchTask {
     /// The template; of its databases only this one matters.
     pub template: Template,
-    /// The template, and where verdicts are, as the command line names them: for commands that run this program again.
+    /// The template, as the command line names it: for commands that run this program again.
     pub arguments: Vec<String>,
+    /// Where verdicts are, as the command line names it: for those commands that read them.
+    pub reports_arguments: Vec<String>,
     /// The database.
     pub database: DatabaseName,
     /// Its store.
@@ -126,7 +128,7 @@ impl FetchTask {
             how.template.map(|template| toc.leave_out(&template.ignore, &template.ignore_extensions));
         let left_out = left_out.unwrap_or_default();
         let steps = restore_steps(&point.database, &arrived.contents, &left_out, &how);
-        let globals = proof.and_then(|proof| proof.globals.clone()).or(manifest.globals);
+        let globals = self.globals(&pattern, proof, manifest.globals);
         Ok(FetchReport {
             schema_version: 1,
             template: self.template.name.clone(),
@@ -135,16 +137,7 @@ impl FetchTask {
             manifest: manifest.comparison,
             warnings: self.warnings(&proofs, proof, &point, &arrived.contents, &left_out),
             output: place.map_or_else(|| "-".to_owned(), |place| place.display().to_string()),
-            globals: globals.map(|(key, ciphertext_sha256)| {
-                let server = self.template.server_of(&self.database).name;
-                let taken_at = pattern.globals_taken_at(&server, key.as_str());
-                let mut arguments = self.arguments.clone();
-                if server != self.template.first_server().name {
-                    arguments.extend(["--server".to_owned(), server.to_string()]);
-                }
-                let command = fetch_globals(&arguments, &key, taken_at, proof.is_some());
-                GlobalsToRestore { key, ciphertext_sha256, command }
-            }),
+            globals,
             roles: steps.roles,
             commands: steps.commands,
             notes: steps.notes,
@@ -153,6 +146,27 @@ impl FetchTask {
             seconds: began.elapsed().as_secs_f64(),
             point,
         })
+    }
+
+    /// The roles that the drill used, or else those that the manifest names, which no drill has proved then.
+    fn globals(
+        &self,
+        pattern: &KeyPattern,
+        proof: Option<&Proof>,
+        of_manifest: Option<NamedGlobals>,
+    ) -> Option<GlobalsToRestore> {
+        let used = proof.and_then(|proof| proof.globals.clone());
+        let proved = used.is_some() && proof.is_some_and(|proof| proof.kept.access);
+        let NamedGlobals { key, taken_at, ciphertext_sha256 } = used.or(of_manifest)?;
+        let server = self.template.server_of(&self.database).name;
+        let mut arguments = [&self.arguments[..], &self.reports_arguments].concat();
+        if server != self.template.first_server().name {
+            arguments.extend(["--server".to_owned(), server.to_string()]);
+        }
+        // By their time others would come, if those of this server are called otherwise.
+        let command = (pattern.globals_key(&server, taken_at) == key)
+            .then(|| fetch_globals(&arguments, &key, taken_at, proved));
+        Some(GlobalsToRestore { key, ciphertext_sha256, command })
     }
 
     /// How it is restored: as that drill did, or as one would.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
+use super::manifest::NamedGlobals;
 use super::report::{Digests, ProvedBy};
 use crate::evidence::{Lineage, UnreadReason, VerdictRead, Verdicts};
 use crate::format::pg_custom::LeftOut;
@@ -11,7 +12,9 @@ use crate::model::codes;
 use crate::model::failure::Failure;
 use crate::model::human;
 use crate::model::names::{DatabaseName, ObjectKey};
-use crate::model::verdict::{AccessStatus, DatabaseRecord, HookPoint, RecoveryPoint, Status, Verdict};
+use crate::model::verdict::{
+    AccessStatus, DatabaseRecord, GlobalsRecord, HookPoint, RecoveryPoint, Status, Verdict,
+};
 use crate::plan::ignored;
 use crate::target::postgres::hooks;
 use crate::target::postgres::restore::Kept;
@@ -29,8 +32,8 @@ pub(super) struct Proof {
     pub(super) record: DatabaseRecord,
     /// What it restored besides objects and rows.
     pub(super) kept: Kept,
-    /// The object that it took the roles from, and its SHA-256.
-    pub(super) globals: Option<(ObjectKey, String)>,
+    /// The object that it took the roles from.
+    pub(super) globals: Option<NamedGlobals>,
     /// Its place among all drills of this database, the newest first.
     nth: usize,
     digests: Digests,
@@ -240,7 +243,8 @@ impl Proof {
             kept: Kept { access: had_access(verdict, &point.database), labels: false },
             globals: verdict.access_of(&point.database).and_then(|access| {
                 let globals = access.globals.as_ref()?;
-                Some((globals.key.clone(), globals.ciphertext_sha256.clone()))
+                let GlobalsRecord { key, taken_at, ciphertext_sha256, .. } = globals.clone();
+                Some(NamedGlobals { key, taken_at, ciphertext_sha256 })
             }),
             point: point.clone(),
             nth,
@@ -302,6 +306,7 @@ impl Proof {
 mod tests {
     use super::*;
     use crate::evidence::put_verdict;
+    use crate::model::names::ServerName;
     use crate::model::testing::{passing, start};
     use crate::model::verdict::{AccessRecord, StackServer};
     use crate::template::testing::template;
@@ -347,24 +352,32 @@ mod tests {
     }
 
     #[test]
+    fn a_verdict_that_names_no_server_is_about_that_of_the_first_section() {
+        let restored = AccessRecord::without(AccessStatus::Restored);
+        let mut verdict = Verdict { access: Some(restored.clone()), ..passed(0) };
+        let (default, old) = (&ServerName::default(), &"old".parse().unwrap());
+        assert_eq!((verdict.access_on(default), verdict.access_on(old)), (Some(&restored), None));
+        verdict.stack.servers = vec![server("old", "a")];
+        assert_eq!((verdict.access_on(default), verdict.access_on(old)), (None, Some(&restored)));
+    }
+
+    /// A server that has this database.
+    fn server(name: &str, database: &str) -> StackServer {
+        serde_json::from_value(serde_json::json!({
+            "name": name, "port": 5432, "image": "x", "image_id": "x", "version": "17", "tuning": "throwaway",
+            "settings": {}, "memory_bytes": 0, "databases": [database]
+        }))
+        .unwrap()
+    }
+
+    #[test]
     fn owners_and_privileges_came_back_if_they_did_on_the_server_of_the_database() {
         let name = "a".parse().unwrap();
         let mut verdict = passed(0);
         assert!(!had_access(&verdict, &name));
         verdict.access = Some(AccessRecord::without(AccessStatus::Restored));
         assert!(had_access(&verdict, &name));
-        let server = |database: &str| {
-            StackServer {
-            databases: vec![database.parse().unwrap()],
-            ..serde_json::from_value(serde_json::json!({
-                "name": "old", "port": 5432, "image": "x", "image_id": "x", "version": "17", "tuning": "throwaway",
-                "settings": {}, "memory_bytes": 0, "databases": []
-            }))
-            .unwrap()
-        }
-        };
-        let second = StackServer { name: "older".parse().unwrap(), ..server("a") };
-        verdict.stack.servers = vec![server("b"), second];
+        verdict.stack.servers = vec![server("old", "b"), server("older", "a")];
         assert!(!had_access(&verdict, &name), "it was restored on the first one alone");
         let restored = AccessRecord::without(AccessStatus::Restored);
         verdict.server_access.insert("older".to_owned(), restored);

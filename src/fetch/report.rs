@@ -59,8 +59,8 @@ pub struct GlobalsToRestore {
     pub key: ObjectKey,
     /// Its SHA-256.
     pub ciphertext_sha256: String,
-    /// What fetches and restores them, for a shell.
-    pub command: String,
+    /// What fetches and restores them, for a shell; absent if their key is none that the template gives to globals of this server.
+    pub command: Option<String>,
 }
 
 /// The drill that proved a recovery point.

@@ -21,24 +21,21 @@ pub(super) fn psql(database: &str, sql: &str) -> String {
     line(&["psql", "--no-psqlrc", &format!("--dbname={database}"), &format!("--command={sql}")])
 }
 
-/// The command that fetches these globals to a file, and restores the roles in them. `arguments` name the template. Without a
-/// drill that used them they are not proved, and have to be asked for as such.
+/// The command that fetches the globals of this time to a file, and restores the roles in them. `arguments` name the template.
+/// Without a drill that used them they are not proved, and have to be asked for as such.
 pub(super) fn fetch_globals(
     arguments: &[String],
     key: &ObjectKey,
-    taken_at: Option<DateTime<Utc>>,
+    taken_at: DateTime<Utc>,
     proved: bool,
 ) -> String {
     let name = key.as_str().rsplit('/').next().unwrap_or_default();
     let file = Path::new(name.strip_suffix(".age").unwrap_or(name));
     let mut words = ["restore-drill", "fetch"].map(str::to_owned).to_vec();
     words.extend_from_slice(arguments);
-    words.push("--globals".to_owned());
-    match taken_at {
-        Some(time) => words.extend(["--at".to_owned(), time.to_rfc3339_opts(SecondsFormat::Secs, true)]),
-        None => words.push("--last-passed".to_owned()),
-    }
-    words.extend((!proved && taken_at.is_some()).then(|| "--unproved".to_owned()));
+    let at = taken_at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    words.extend(["--globals".to_owned(), "--at".to_owned(), at]);
+    words.extend((!proved).then(|| "--unproved".to_owned()));
     words.extend(["-o".to_owned(), path_word(file)]);
     format!("{} && {}", line(&words), psql_file(file))
 }
@@ -53,12 +50,13 @@ pub(super) fn run_hooks(arguments: &[String], database: &DatabaseName, at: HookP
     format!("sql=$({}) && printf '%s\\n' \"$sql\" | {psql}", line(&words))
 }
 
-/// Entries of an archive as a filter of what `pg_restore --list` prints: with `-v` those that it has not.
+/// Entries of an archive as a filter of what `pg_restore --list` prints: with `-v` those that it has not. The list is in the
+/// encoding of the dump. A line that is not text in the locale would be dropped, and its entry not restored.
 pub(super) fn grep(ids: &BTreeSet<i32>, inverted: bool) -> String {
     let ids: Vec<String> = ids.iter().map(i32::to_string).collect();
     // One argument has at most 128 KiB.
     let patterns = ids.chunks(10_000).flat_map(|ids| ["-e".to_owned(), format!("^({});", ids.join("|"))]);
-    let grep = if inverted { "grep -vE" } else { "grep -E" };
+    let grep = if inverted { "LC_ALL=C grep -vE" } else { "LC_ALL=C grep -E" };
     format!("{grep} {}", line(&patterns.collect::<Vec<_>>()))
 }
 
@@ -85,7 +83,7 @@ mod tests {
         let ids = BTreeSet::from([7, 12]);
         assert_eq!(
             (grep(&ids, false), grep(&ids, true)),
-            (r"grep -E -e '^(7|12);'".to_owned(), r"grep -vE -e '^(7|12);'".to_owned())
+            (r"LC_ALL=C grep -E -e '^(7|12);'".to_owned(), r"LC_ALL=C grep -vE -e '^(7|12);'".to_owned())
         );
         let many = grep(&(0..25_000).collect(), true);
         assert_eq!(many.matches(" -e ").count(), 3);
@@ -94,6 +92,21 @@ mod tests {
             run_hooks(&arguments, &"shop".parse().unwrap(), HookPoint::AfterRestore),
             r#"sql=$(restore-drill hooks -t 'it'\''s.toml' --database shop after_restore) && printf '%s\n' "$sql" | psql --no-psqlrc --quiet --dbname=shop"#
         );
+    }
+
+    #[test]
+    fn entries_whose_names_are_no_text_in_the_locale_are_restored_all_the_same() {
+        let list = r"printf '7; 0 1 TABLE public stra\337e o\n8; 0 2 TABLE public stra\337e o\n9; 0 3 TABLE public a o\n'";
+        for (inverted, kept) in [(true, &b"89"[..]), (false, b"7")] {
+            let filter = grep(&BTreeSet::from([7]), inverted);
+            let output = said_by(&format!("{list} | {filter} | LC_ALL=C cut -c 1 | tr -d '\\n'"));
+            assert_eq!(output, kept, "{filter}");
+        }
+    }
+
+    fn said_by(script: &str) -> Vec<u8> {
+        let shell = std::process::Command::new("sh").args(["-c", script]).env("LC_ALL", "C.UTF-8").output();
+        shell.unwrap().stdout
     }
 
     #[test]

@@ -54,13 +54,13 @@ fn what_a_drill_leaves_out_is_left_out_and_may_come_after() {
     let made = restore_steps(&name, &contents, &left_out, &how(Some("d"), true));
     let options = what_is_restored(Kept { access: true, labels: false }).join(" ");
     let run = format!(
-        "pg_restore --list d | grep -vE -e '^({id});' | pg_restore --dbname=shop --jobs=4 {options} --use-list=/dev/stdin d"
+        "pg_restore --list d | LC_ALL=C grep -vE -e '^({id});' | pg_restore --dbname=shop --jobs=4 {options} --use-list=/dev/stdin d"
     );
     assert!(made.commands.contains(&run), "{made:?}");
     assert_eq!(
         made.later[0].commands,
         [format!(
-            "pg_restore --list d | grep -E -e '^({id});' | env 'PGOPTIONS=-c session_replication_role=replica' pg_restore \
+            "pg_restore --list d | LC_ALL=C grep -E -e '^({id});' | env 'PGOPTIONS=-c session_replication_role=replica' pg_restore \
              --dbname=shop {options} --use-list=/dev/stdin d"
         )]
     );

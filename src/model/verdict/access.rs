@@ -68,8 +68,10 @@ impl Verdict {
     /// What became of roles, owners and privileges on a server.
     pub fn access_on(&self, server: &ServerName) -> Option<&AccessRecord> {
         match self.stack.servers.first() {
-            Some(first) if first.name != *server => self.server_access.get(server.as_str()),
-            _ => self.access.as_ref(),
+            Some(first) if first.name == *server => self.access.as_ref(),
+            // An earlier version, which knew of one server, did not name it.
+            None if server.is_default() => self.access.as_ref(),
+            _ => self.server_access.get(server.as_str()),
         }
     }
 
