@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use restore_drill::model::names::compact;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -123,7 +123,9 @@ fn what_a_drill_has_proved_is_fetched_and_the_line_that_restores_it_is_printed()
         let line = line.trim_end_matches(r" && \");
         // From the verdict: that drill restored roles.
         assert!(
-            outcome.stdout.contains("Roles come first; globals_20260517T043111Z.sql.age has them:"),
+            outcome.stdout.contains(
+                "Roles come first; globals_20260517T043111Z.sql.age has them. `fetch --globals` does"
+            ),
             "{outcome}"
         );
         assert!(line.contains(&format!("--dbname={FIXTURE} --jobs=2 --no-")), "{outcome}");
@@ -287,21 +289,50 @@ fn the_manifest_of_the_backup_is_compared_too() {
     }
     // It names the server's roles.
     manifest["globals"] = json!({
-        "key": site.world.globals_key("2026-05-17T04:31:11Z".parse().unwrap()), "size_bytes": 1, "ciphertext_sha256": "ab".repeat(32),
+        "key": site.world.globals_key(site.taken_at), "size_bytes": 1, "ciphertext_sha256": "ab".repeat(32),
         "plaintext_bytes": 1, "plaintext_sha256": "cd".repeat(32),
     });
     put(&manifest.to_string());
     fs::rename(&reports, &away).unwrap();
     let outcome = site.fetch(&["--unproved", "-o", "f"]);
+    let (name, at) = (compact(site.taken_at), site.taken_at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+    let command = |arguments: &str| {
+        format!(
+            "  restore-drill fetch {arguments} --globals --at {at} --unproved -o globals_{name}.sql && \
+             psql --no-psqlrc --quiet --dbname=postgres --file=globals_{name}.sql\n"
+        )
+    };
     for told in [
-        "Roles come first; nightly/globals_20260517T043111Z.sql.age has them:",
-        "  restore-drill fetch -t ./template.toml --globals --at 2026-05-17T04:31:11Z --unproved -o globals_20260517T043111Z.sql && \
-         psql --no-psqlrc --quiet --dbname=postgres --file=globals_20260517T043111Z.sql\n",
+        &format!("Roles come first; nightly/globals_{name}.sql.age has them:"),
+        &command("-t ./template.toml"),
         "To restore it as a drill would:",
     ] {
         assert!(outcome.stdout.contains(told), "{outcome}");
     }
     fs::rename(&away, &reports).unwrap();
+    // A drill that passed, and restored no roles, proves none.
+    let mut verdict = site.drilled("PASS", 5);
+    verdict["access"] = Value::Null;
+    site.leave(&verdict);
+    let outcome = site.fetch(&["--last-passed", "-o", "g"]);
+    assert!(outcome.stdout.contains(&command("-t ./template.toml")), "{outcome}");
+    // Its store was copied to here, and to another server's names.
+    let copied = |globals: &str| {
+        let mut manifest = manifest.clone();
+        manifest["databases"][0]["key"] = json!(site.key.replace("nightly/", "was/"));
+        manifest["globals"]["key"] = json!(format!("was/{globals}_{name}.sql.age"));
+        put(&manifest.to_string());
+        let _ = fs::remove_file(site.world.path("g"));
+        site.fetch(&["--last-passed", "-o", "g"])
+    };
+    let outcome = copied("globals");
+    assert!(outcome.stdout.contains(&command("-t ./template.toml")), "{outcome}");
+    let outcome = copied("globals_other");
+    let told =
+        format!("Roles come first; nightly/globals_other_{name}.sql.age has them. `fetch --globals` does");
+    assert!(outcome.stdout.contains(&told) && !outcome.stdout.contains("--globals --"), "{outcome}");
+    fs::remove_file(site.world.path("g")).unwrap();
+    put(&manifest.to_string());
     fs::remove_file(site.world.path("f")).unwrap();
     manifest["databases"][0]["plaintext_sha256"] = json!("0".repeat(64));
     put(&manifest.to_string());
@@ -361,8 +392,8 @@ fn what_the_drill_repaired_has_a_run_of_its_own_and_what_is_not_known_of_it_is_t
     site.leave(&verdict);
     let outcome = site.fetch(&["--last-passed", "-o", "a"]);
     for line in [
-        "  pg_restore --list a | grep -vE -e '^(3042);' | pg_restore --dbname=",
-        "  pg_restore --list a | grep -E -e '^(3042);' | pg_restore --dbname=",
+        "  pg_restore --list a | LC_ALL=C grep -vE -e '^(3042);' | pg_restore --dbname=",
+        "  pg_restore --list a | LC_ALL=C grep -E -e '^(3042);' | pg_restore --dbname=",
         " --enable-row-security --use-list=/dev/stdin a && \\\n",
     ] {
         assert!(outcome.stdout.contains(line), "{line}\n{outcome}");
@@ -388,6 +419,28 @@ fn what_the_drill_repaired_has_a_run_of_its_own_and_what_is_not_known_of_it_is_t
         assert!(outcome.stdout.contains(warning), "{warning}\n{outcome}");
     }
     assert_eq!(outcome.stdout.matches("Warning ").count(), 3, "{outcome}");
+}
+
+#[test]
+fn the_commands_that_it_prints_are_taken() {
+    let mut site = site("fetch-commands");
+    site.world.keys(FIXTURE, "after_restore = \"SELECT 1\"");
+    site.world.write_template();
+    let mut verdict = site.drilled("PASS", 30);
+    let globals = site.world.globals_key(site.taken_at);
+    verdict["access"]["globals"]["key"] = json!(globals);
+    verdict["access"]["globals"]["taken_at"] = json!(site.taken_at);
+    site.leave(&verdict);
+    let outcome = site.fetch(&["--last-passed", "--reports", "./reports", "-o", "a"]);
+    let hooks =
+        format!("sql=$(restore-drill hooks -t ./template.toml --database {FIXTURE} after_restore) && ");
+    assert!(outcome.stdout.contains(&hooks), "{outcome}");
+    let taken = site.world.run(&["hooks", "-t", "./template.toml", "--database", FIXTURE, "after_restore"]);
+    assert_eq!(taken.code, 0, "{taken}");
+    let at = site.taken_at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    let roles =
+        format!("  restore-drill fetch -t ./template.toml --reports ./reports --globals --at {at} -o ");
+    assert!(outcome.stdout.contains(&roles), "{outcome}");
 }
 
 /// Nobody drills a point that was uploaded again, in other objects, by its old tags.
