@@ -106,7 +106,11 @@ impl ServerRoles<'_> {
 
     async fn record_restored(&self, read: &ReadGlobals, left_out: Vec<String>) {
         let record = record(read, left_out);
-        for sentence in sentences(&read.globals, &record).into_iter().chain(of_another_time(self.planned)) {
+        for sentence in sentences(&read.globals, &record)
+            .into_iter()
+            .chain(of_another_time(self.planned))
+            .chain(self.planned.passed_over.clone())
+        {
             let several = self.drill.template.has_several_servers();
             let place = if several { format!("server {}: ", self.server.name) } else { String::new() };
             self.journal.record(Event::NotVerified(format!("{place}{sentence}"))).await;
@@ -122,7 +126,13 @@ impl ServerRoles<'_> {
             template.databases_on(&self.server.name).map(DatabaseName::as_str).collect();
         let several = template.has_several_servers();
         let sentence = without(status, &self.server.name, several.then_some(databases.as_slice()));
-        self.journal.record(Event::NotVerified(sentence)).await;
+        let passed_over = self.planned.passed_over.iter().map(|said| match several {
+            true => format!("server {}: {said}", self.server.name),
+            false => said.clone(),
+        });
+        for sentence in std::iter::once(sentence).chain(passed_over) {
+            self.journal.record(Event::NotVerified(sentence)).await;
+        }
     }
 }
 

@@ -28,8 +28,19 @@ pub struct GlobalsSurvey {
     pub promises: BTreeMap<DateTime<Utc>, Promise>,
     /// Objects that may be its globals, with the times of their backups.
     pub objects: Vec<(DateTime<Utc>, ObjectMeta)>,
+    /// Objects that were not looked at, since so many nearer ones are of other backups.
+    pub not_looked_at: usize,
     /// What is in the chosen one; or why that, or which one it is, is not known.
     pub read: Option<Result<Arc<ReadGlobals>, Failure>>,
+}
+
+/// The key of the globals that a manifest names, in the store as it is now: it may have been copied to another prefix since.
+pub fn named_key(manifest: &Manifest, pattern: &KeyPattern) -> Option<ObjectKey> {
+    let globals = manifest.globals.as_ref()?;
+    Some(manifest.databases.first().map_or_else(
+        || globals.key.clone(),
+        |dump| pattern.beside(&dump.name, manifest.taken_at, &dump.key, &globals.key),
+    ))
 }
 
 /// Globals that were read whole.
@@ -55,16 +66,14 @@ pub enum Promise {
 }
 
 impl Promise {
+    /// Whether no object of its time is of the server's source, unless a manifest names it.
+    pub fn bars(&self) -> bool {
+        matches!(self, Self::None | Self::Elsewhere(_))
+    }
+
     /// What a manifest says about a server. Databases that the template does not have say nothing of their source.
     pub fn of(manifest: &Manifest, template: &Template, server: &ServerName, pattern: &KeyPattern) -> Self {
-        let key = |globals: &manifest::Globals| {
-            let beside = manifest.databases.first();
-            beside.map_or_else(
-                || globals.key.clone(),
-                |dump| pattern.beside(&dump.name, manifest.taken_at, &dump.key, &globals.key),
-            )
-        };
-        let globals = manifest.globals.as_ref().map(|globals| (key(globals), globals.clone()));
+        let globals = named_key(manifest, pattern).zip(manifest.globals.clone());
         let sources: BTreeSet<ServerName> = template
             .whole_file()
             .filter(|database| manifest.database(&database.name).is_some())
@@ -117,18 +126,14 @@ pub fn apart(template: &Template) -> TimeDelta {
 
 /// Chooses globals for dumps of these times: those of the time of the newest dump that has any, or else the nearest.
 pub fn choose(times: &BTreeSet<DateTime<Utc>>, survey: &GlobalsSurvey, apart: TimeDelta) -> GlobalsChoice {
-    let of_others: BTreeSet<&ObjectKey> = survey
-        .promises
-        .values()
-        .filter_map(|promise| match promise {
-            Promise::Elsewhere(key) => key.as_ref(),
-            _ => None,
-        })
-        .collect();
+    let of_others = survey.of_others();
     let found = |(taken_at, object): &(DateTime<Utc>, ObjectMeta), promised: Option<&manifest::Globals>| {
         GlobalsChoice::Found { taken_at: *taken_at, object: object.clone(), promised: promised.cloned() }
     };
-    let own = || survey.objects.iter().filter(|(_, object)| !of_others.contains(&object.key));
+    let own = || {
+        let objects = survey.objects.iter();
+        objects.filter(|(time, object)| !of_others.contains(&object.key) && !survey.has_none_of(*time))
+    };
     let mut names_none = false;
     for time in times.iter().rev() {
         let of_its_time = own().find(|(taken_at, _)| taken_at == time);
@@ -198,6 +203,9 @@ pub struct PlannedGlobals {
     /// Why they cannot be used.
     #[serde(skip)]
     pub failure: Option<Failure>,
+    /// What was passed over.
+    #[serde(skip)]
+    pub passed_over: Option<String>,
     /// Times of the dumps that they go with.
     #[serde(skip)]
     pub dumps: BTreeSet<DateTime<Utc>>,
@@ -220,6 +228,7 @@ impl PlannedGlobals {
             error: None,
             read: None,
             failure: None,
+            passed_over: None,
             dumps: BTreeSet::new(),
             subject: if several { format!("globals of {}", server.name) } else { "globals".to_owned() },
         }
@@ -255,7 +264,8 @@ impl PlannedGlobals {
             }
             (GlobalsStatus::Found, None) => format!("{key}, which cannot be used: {why}"),
             (GlobalsStatus::Absent, _) => {
-                "none: a drill restores without roles, owners and privileges".to_owned()
+                let passed_over = self.passed_over.iter().map(|said| format!("; {said}")).collect::<String>();
+                format!("none: a drill restores without roles, owners and privileges{passed_over}")
             }
             (GlobalsStatus::Missing, _) => format!("{key} is MISSING, and the manifest names it"),
             (GlobalsStatus::Skipped, _) => {
@@ -282,6 +292,7 @@ pub fn planned(
         }
         let survey = surveys.get(&server.name)?;
         let mut planned = PlannedGlobals::new(&server, template, GlobalsStatus::Absent);
+        planned.passed_over = survey.passed_over(&dumps);
         match choose(&dumps, survey, apart(template)) {
             GlobalsChoice::Found { taken_at, object, promised } => {
                 planned.status = GlobalsStatus::Found;
@@ -316,7 +327,10 @@ pub fn planned(
             {
                 let is_one_of_several = template.has_several_servers() && server.name.is_default();
                 let of = if is_one_of_several { " of the server of [postgres]" } else { "" };
-                planned.fail(template, missing(format!("the recovery set has no globals{of}")));
+                let passed_over = planned.passed_over.iter().map(|said| format!("; {said}"));
+                let message =
+                    format!("the recovery set has no globals{of}{}", passed_over.collect::<String>());
+                planned.fail(template, missing(message));
             }
             None => {}
         }
@@ -361,5 +375,6 @@ pub(super) fn findings(planned: &PlannedGlobals) -> Vec<Finding> {
     failed.into_iter().chain(apart).collect()
 }
 
+mod passed_over;
 #[cfg(test)]
 mod tests;

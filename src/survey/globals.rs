@@ -21,6 +21,9 @@ use crate::plan::globals::{self, GlobalsChoice, GlobalsSurvey, Promise, ReadGlob
 use crate::store::{self, ObjectMeta};
 use crate::template::{Access, Template};
 
+/// Manifests that are read for globals near the dumps, and are of other backups.
+const FOREIGN: usize = 100;
+
 impl Surveyor {
     /// Reads what a plan needs of the globals of each server whose roles are restored. What goes wrong stands in its survey.
     ///
@@ -74,32 +77,71 @@ struct Search<'a> {
 
 impl Search<'_> {
     async fn run(&self, survey: &mut GlobalsSurvey) -> Result<()> {
-        survey.objects = self.listed().await?;
+        let Surveyor { store, pattern, .. } = self.surveyor;
+        // A credential may read these keys and list nothing. So a listing comes last.
+        let mut known = true;
         for time in self.times {
             let promise = self.promise(*time).await?;
-            if let Promise::Globals(key, _) = &promise
-                && !survey.objects.iter().any(|(_, object)| object.key == *key)
-                && let Some(object) = self.surveyor.store.stat(key).await?
-            {
-                survey.objects.push((*time, object));
-            }
+            let own = pattern.globals_key(self.server, *time);
+            let named = match &promise {
+                Promise::Globals(key, _) => store.stat(key).await?,
+                _ => None,
+            };
+            let object = match named {
+                Some(object) => Some(object),
+                None => store.stat(&own).await.unwrap_or_else(|_| {
+                    known &= promise != Promise::Unknown;
+                    None
+                }),
+            };
+            survey.objects.extend(object.map(|object| (*time, object)));
             survey.promises.insert(*time, promise);
         }
+        let wrote_none = self.times.iter().any(|time| survey.promises.get(time) == Some(&Promise::None));
+        let mut is_listed = wrote_none && known;
+        if !known {
+            self.list(survey).await?;
+            is_listed = true;
+        }
+        let mut foreign = 0;
         loop {
             let choice = globals::choose(self.times, survey, self.apart);
+            if choice == GlobalsChoice::Absent && !is_listed {
+                self.list(survey).await?;
+                is_listed = true;
+                continue;
+            }
             let GlobalsChoice::Found { taken_at, object, promised } = choice else { return Ok(()) };
             // Found by its time alone, it may be of another source: the manifest of that time knows.
             if promised.is_none() && !survey.promises.contains_key(&taken_at) {
+                if foreign == FOREIGN {
+                    let all = survey.objects.len();
+                    let GlobalsSurvey { objects, promises, .. } = survey;
+                    objects.retain(|(time, _)| promises.contains_key(time));
+                    survey.not_looked_at = all - survey.objects.len();
+                    continue;
+                }
                 let promise = self.promise(taken_at).await?;
-                let of_another = promise == Promise::Elsewhere(Some(object.key.clone()));
+                let bars = promise.bars();
                 survey.promises.insert(taken_at, promise);
-                if of_another {
+                if bars {
+                    foreign += 1;
                     continue;
                 }
             }
             survey.read = Some(Ok(Arc::new(self.read(&object, taken_at, promised.as_ref()).await?)));
             return Ok(());
         }
+    }
+
+    /// Adds the objects that may be its globals, by their keys.
+    async fn list(&self, survey: &mut GlobalsSurvey) -> Result<()> {
+        for (time, object) in self.listed().await? {
+            if !survey.objects.iter().any(|(_, known)| known.key == object.key) {
+                survey.objects.push((time, object));
+            }
+        }
+        Ok(())
     }
 
     /// What the manifest of this time says. What is wrong with it is for the checks that need it.

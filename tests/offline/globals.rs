@@ -187,6 +187,41 @@ fn the_globals_of_a_server_are_those_that_the_manifest_of_its_dumps_names() {
 }
 
 #[test]
+fn globals_of_the_time_of_a_dump_are_found_without_a_listing_and_others_are_not_looked_for_without_end() {
+    let (world, s3, key) = sound("globals-unlisted");
+    let deny = |unlisted| s3.bucket.lock().unwrap().unlisted = unlisted;
+    deny(Some("nightly/globals_"));
+    let (outcome, plan) = planned(&world);
+    assert_eq!(plan["globals"][0]["status"], "unknown", "nobody can say that there are none\n{outcome}");
+    let (own, sealed) = (beside(&key, "globals_"), seal(ROLES, &[&world.recipient]));
+    s3.put(&own, sealed.clone());
+    let (outcome, plan) = planned(&world);
+    assert_eq!((outcome.code, &plan["globals"][0]["key"]), (0, &own.as_str().into()), "{outcome}");
+    // A manifest may call them otherwise.
+    let odd = own.replace("globals_", "roles-of-");
+    s3.put(&odd, sealed.clone());
+    let manifest_key = own.replace("globals_", "manifest_").replace(".sql.age", ".json.age");
+    let text = manifest(FIXTURE, &key, &odd, hex::encode(Sha256::digest(&sealed)));
+    s3.put(&manifest_key, seal(&text, &[&world.recipient]));
+    let (outcome, plan) = planned(&world);
+    assert_eq!((outcome.code, &plan["globals"][0]["key"]), (0, &odd.as_str().into()), "{outcome}");
+    deny(None);
+
+    // Backups nearby that wrote none.
+    s3.objects.lock().unwrap().retain(|key, _| !key.contains("globals_") && !key.contains("manifest_"));
+    let mut none: Value = serde_json::from_slice(&manifest(FIXTURE, &key, "", String::new())).unwrap();
+    none["globals"] = Value::Null;
+    let none = seal(none.to_string().as_bytes(), &[&world.recipient]);
+    for minutes in 200..303 {
+        s3.put(&world.globals_key(ago(minutes)), sealed.clone());
+        s3.put(&world.manifest_key(ago(minutes)), none.clone());
+    }
+    let (outcome, plan) = planned(&world);
+    assert_eq!((outcome.code, &plan["globals"][0]["status"]), (0, &"absent".into()), "{outcome}");
+    assert!(line(&world).ends_with("; 3 objects that may be globals were not looked at, since so many nearer ones are of other backups"), "{}", line(&world));
+}
+
+#[test]
 fn a_doctor_looks_for_globals_and_opens_them() {
     let world = backed_up("globals-doctor");
     let examined = || {

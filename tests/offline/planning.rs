@@ -179,6 +179,7 @@ fn how_the_bucket_keeps_objects_is_shown_and_judged_where_the_template_demands_i
             lock_days: Some(90),
             expires_after_days: Some(expires),
             encrypted: Some(true),
+            unlisted: None,
         };
     };
     set(false, 7);

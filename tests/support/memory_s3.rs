@@ -40,6 +40,8 @@ pub struct Bucket {
     pub expires_after_days: Option<i32>,
     /// Whether new objects are encrypted.
     pub encrypted: Option<bool>,
+    /// Listings of keys that begin like this are denied.
+    pub unlisted: Option<&'static str>,
 }
 
 /// The requests so far.
@@ -103,6 +105,9 @@ impl S3 for MemoryS3 {
         self.asked.lock().unwrap().pages += 1;
         let input = req.input;
         let prefix = input.prefix.unwrap_or_default();
+        if self.bucket.lock().unwrap().unlisted.is_some_and(|unlisted| prefix.starts_with(unlisted)) {
+            return Err(s3_error!(AccessDenied));
+        }
         let after = input.continuation_token.or(input.start_after).unwrap_or_default();
         let limit = usize::try_from(input.max_keys.unwrap_or(1000)).unwrap();
         let mut output = ListObjectsV2Output { prefix: Some(prefix.clone()), ..Default::default() };

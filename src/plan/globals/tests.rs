@@ -40,7 +40,7 @@ fn chosen(dumps: &[i64], objects: &[i64], promises: Vec<(DateTime<Utc>, Promise)
     let survey = GlobalsSurvey {
         promises: promises.into_iter().collect(),
         objects: objects.iter().map(|hours| globals(*hours)).collect(),
-        read: None,
+        ..GlobalsSurvey::default()
     };
     match choose(&dumps.iter().map(|hours| hours_ago(*hours)).collect(), &survey, APART) {
         GlobalsChoice::Found { taken_at, promised, .. } => {
@@ -68,7 +68,11 @@ fn those_of_the_newest_dump_that_has_any_are_chosen_or_else_the_nearest() {
     assert_eq!(chosen(&[4], &[5], vec![promise(4)]), Some((-1, true)), "no others take their place");
     assert_eq!(chosen(&[4, 6], &[6], vec![(hours_ago(4), Promise::Unknown), promise(6)]), Some((6, true)));
     // A backup that wrote none has none.
-    assert_eq!(chosen(&[4], &[5], vec![(hours_ago(4), Promise::None)]), None);
+    let none = |hours| (hours_ago(hours), Promise::None);
+    assert_eq!(chosen(&[4], &[5], vec![none(4)]), None);
+    assert_eq!(chosen(&[4], &[4], vec![none(4)]), None, "nor one of its time");
+    assert_eq!(chosen(&[4], &[5, 6], vec![none(5)]), Some((6, false)), "nor one of a time nearby");
+    assert_eq!(chosen(&[4, 6], &[4, 6], vec![none(4), promise(6)]), Some((6, true)));
 }
 
 #[test]
@@ -77,6 +81,11 @@ fn those_of_another_source_are_not_taken() {
     assert_eq!(chosen(&[4], &[5], vec![elsewhere(5)]), None);
     assert_eq!(chosen(&[4], &[5, 6], vec![elsewhere(5)]), Some((6, false)));
     assert_eq!(chosen(&[4], &[4], vec![elsewhere(4)]), None);
+    for other in [None, Some(ObjectKey::new("nightly/other.age"))] {
+        let elsewhere = |hours| (hours_ago(hours), Promise::Elsewhere(other.clone()));
+        assert_eq!(chosen(&[4], &[4], vec![elsewhere(4)]), None, "no manifest names it");
+        assert_eq!(chosen(&[4], &[5, 6], vec![elsewhere(5)]), Some((6, false)));
+    }
 }
 
 #[test]
@@ -128,6 +137,7 @@ fn a_plan_says_where_the_roles_come_from() {
         promises: [promise(hours)].into(),
         objects: vec![globals(hours)],
         read: Some(read),
+        ..GlobalsSurvey::default()
     };
     let plan = planned_with(&template(), found(4, read(4)));
     assert!(plan.sound && plan.findings.is_empty(), "{:?}", plan.findings);
@@ -164,7 +174,18 @@ fn without_globals_a_plan_says_what_a_drill_will_do() {
     let plan = planned_with(&template, GlobalsSurvey::default());
     assert!(plan.sound && plan.findings.is_empty());
     assert_eq!(plan.globals[0].in_words(), "none: a drill restores without roles, owners and privileges");
+    let barred = || GlobalsSurvey {
+        promises: [(hours_ago(4), Promise::None)].into(),
+        objects: vec![globals(4)],
+        ..GlobalsSurvey::default()
+    };
+    let passed_over = "; nightly/globals_20260517T043111Z.sql.age was passed over: by the manifest of its time, the backup \
+                       did not write it";
+    let said = planned_with(&template, barred()).globals[0].in_words();
+    assert_eq!(said, format!("none: a drill restores without roles, owners and privileges{passed_over}"));
     template.postgres.as_mut().unwrap().access = Some(Access::Restore);
+    let said = planned_with(&template, barred()).findings[0].actual.clone();
+    assert_eq!(said, format!("the recovery set has no globals{passed_over}"));
     let plan = planned_with(&template, GlobalsSurvey::default());
     assert_eq!((plan.sound, plan.findings[0].code.as_str()), (false, "globals_missing"));
     assert_eq!(plan.findings[0].actual, "the recovery set has no globals");
