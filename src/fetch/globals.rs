@@ -24,13 +24,17 @@ use crate::layer::{self, Identities};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
+use crate::model::manifest::Manifest;
 use crate::model::names::{ObjectKey, ServerName};
 use crate::model::verdict::{AccessStatus, GlobalsRecord};
+use crate::plan::globals::{Promise, named_key};
 use crate::store::{self, Store};
 use crate::target::postgres::database_settings::is_kept_of_role;
 use crate::target::postgres::{MAINTENANCE, SUPERUSER};
 use crate::template::{KeyPattern, Template};
 
+/// Globals, the newest first, whose manifests are asked of which server they are.
+const LOOKED_AT: usize = 100;
 /// How the command for `psql` begins that such a file has since August 2025.
 const RESTRICT: &[u8] = b"\\restrict ";
 
@@ -160,7 +164,7 @@ impl GlobalsTask {
         let (key, taken_at, proof) = self.choose(&pattern, &drills).await?;
         let manifest_key = pattern.manifest_key(taken_at);
         let manifest = manifest::find(&self.store, &self.identities, &manifest_key, proof.is_some()).await?;
-        let (manifest, recorded) = compared_with(manifest, &manifest_key, &key);
+        let (manifest, recorded) = self.compared_with(manifest, &pattern, &manifest_key, &key);
         let expected: Vec<Digests> =
             proof.iter().map(|proof| proof.digests.clone()).chain(recorded).collect();
         let sealed = store::whole(&self.store, &key, SIZE_LIMIT).await?.ok_or_else(|| {
@@ -244,8 +248,26 @@ impl GlobalsTask {
             let taken_at = pattern.globals_taken_at(&self.server, object.key.as_str())?;
             (taken_at <= at).then_some((taken_at, object.key))
         });
-        let (taken_at, key) = times.max_by_key(|(taken_at, _)| *taken_at).ok_or_else(|| {
-            let message = format!("the store has no globals taken at or before {}", human::moment(at));
+        let mut times: Vec<(DateTime<Utc>, ObjectKey)> = times.collect();
+        times.sort_unstable_by_key(|(taken_at, _)| std::cmp::Reverse(*taken_at));
+        let (mut newest, mut of_others) = (None, 0);
+        for (taken_at, key) in times.into_iter().take(LOOKED_AT) {
+            if !self.is_of_another_server(pattern, taken_at).await? {
+                newest = Some((taken_at, key));
+                break;
+            }
+            of_others += 1;
+        }
+        let (taken_at, key) = newest.ok_or_else(|| {
+            let of_others = match of_others {
+                0 => String::new(),
+                count => format!(
+                    "; the newest {} of those by key are of other servers, by their manifests",
+                    human::count(count)
+                ),
+            };
+            let message =
+                format!("the store has no globals taken at or before {}{of_others}", human::moment(at));
             Failure::bad(codes::GLOBALS_MISSING, message).hint(format!(
                 "they are an object like {}, which `restore-drill backup` writes; without them, create the roles that \
                  `fetch --database` names by hand",
@@ -258,30 +280,53 @@ impl GlobalsTask {
         }
         Ok((key, taken_at, proof))
     }
-}
 
-/// What the manifest says of the globals.
-fn compared_with(
-    found: Found,
-    manifest_key: &ObjectKey,
-    key: &ObjectKey,
-) -> (ManifestComparison, Option<Digests>) {
-    let not_compared = |why: &str| (ManifestComparison::not_compared(manifest_key, why.to_owned()), None);
-    let manifest = match found {
-        Found::Nothing(why) => return not_compared(&why),
-        Found::Read(manifest) => manifest,
-    };
-    match &manifest.globals {
-        None => not_compared("the manifest names no globals"),
-        Some(globals) if globals.key != *key => not_compared("the manifest names other globals"),
-        Some(globals) => {
-            let digests = Digests {
-                source: format!("the manifest {manifest_key}"),
-                size_bytes: globals.size_bytes,
-                ciphertext_sha256: globals.ciphertext_sha256.clone(),
-                plaintext_sha256: globals.plaintext_sha256.clone(),
-            };
-            (ManifestComparison::equal(manifest_key), Some(digests))
+    /// Whether the backup of this time was of another server's databases. Whether its manifest can be had is for who needs it.
+    async fn is_of_another_server(&self, pattern: &KeyPattern, taken_at: DateTime<Utc>) -> Result<bool> {
+        if !self.template.has_several_servers() {
+            return Ok(false);
+        }
+        let key = pattern.manifest_key(taken_at);
+        Ok(match manifest::find(&self.store, &self.identities, &key, true).await? {
+            Found::Read(manifest) => self.is_about_another_server(&manifest, pattern),
+            Found::Nothing(_) => false,
+        })
+    }
+
+    fn is_about_another_server(&self, manifest: &Manifest, pattern: &KeyPattern) -> bool {
+        matches!(Promise::of(manifest, &self.template, &self.server, pattern), Promise::Elsewhere(_))
+    }
+
+    /// What the manifest says of the globals.
+    fn compared_with(
+        &self,
+        found: Found,
+        pattern: &KeyPattern,
+        manifest_key: &ObjectKey,
+        key: &ObjectKey,
+    ) -> (ManifestComparison, Option<Digests>) {
+        let not_compared = |why: &str| (ManifestComparison::not_compared(manifest_key, why.to_owned()), None);
+        let manifest = match found {
+            Found::Nothing(why) => return not_compared(&why),
+            Found::Read(manifest) => manifest,
+        };
+        if self.is_about_another_server(&manifest, pattern) {
+            return not_compared("the manifest is about the globals of another server");
+        }
+        match &manifest.globals {
+            None => not_compared("the manifest names no globals"),
+            Some(_) if named_key(&manifest, pattern).as_ref() != Some(key) => {
+                not_compared("the manifest names other globals")
+            }
+            Some(globals) => {
+                let digests = Digests {
+                    source: format!("the manifest {manifest_key}"),
+                    size_bytes: globals.size_bytes,
+                    ciphertext_sha256: globals.ciphertext_sha256.clone(),
+                    plaintext_sha256: globals.plaintext_sha256.clone(),
+                };
+                (ManifestComparison::equal(manifest_key), Some(digests))
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::model::failure::{Class, Result};
 use crate::model::manifest;
 use crate::model::names::ObjectKey;
 use crate::model::verdict::RecoveryPoint;
+use crate::plan::globals::named_key;
 use crate::store::Store;
 use crate::survey::{StoredManifest, read_manifest};
 use crate::template::KeyPattern;
@@ -31,15 +32,6 @@ pub(super) struct NamedGlobals {
     pub(super) key: ObjectKey,
     pub(super) taken_at: DateTime<Utc>,
     pub(super) ciphertext_sha256: String,
-}
-
-/// The key of the globals that a manifest names, in the store as it is now: it may have been copied to another prefix since.
-pub(super) fn globals_key(manifest: &manifest::Manifest, pattern: &KeyPattern) -> Option<ObjectKey> {
-    let globals = manifest.globals.as_ref()?;
-    Some(manifest.databases.first().map_or_else(
-        || globals.key.clone(),
-        |dump| pattern.beside(&dump.name, manifest.taken_at, &dump.key, &globals.key),
-    ))
 }
 
 /// What the store has in the place of a manifest.
@@ -86,7 +78,7 @@ impl FetchTask {
             Found::Nothing(why) => return Ok(not_compared(why)),
             Found::Read(manifest) => manifest,
         };
-        let globals = globals_key(&manifest, pattern).zip(manifest.globals.as_ref());
+        let globals = named_key(&manifest, pattern).zip(manifest.globals.as_ref());
         let globals = globals.map(|(key, globals)| NamedGlobals {
             key,
             taken_at: manifest.taken_at,

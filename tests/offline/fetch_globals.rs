@@ -213,3 +213,50 @@ fn the_manifest_of_the_backup_has_a_say_and_a_store_without_globals_is_told() {
     site.world.run(&both).refused(2, &["cannot be used with"]);
     site.world.run(&["fetch", "-t", "./template.toml", "-o", "g.sql"]).refused(2, &["--database"]);
 }
+
+#[test]
+fn globals_of_another_server_are_passed_over() {
+    let mut site = site("globals-elsewhere");
+    site.world.tables("legacy", "legacy_db", &["app.account"]);
+    site.world.template.more = "[servers.legacy]\nimage = \"postgres:15\"\n\
+        [[databases]]\nname = \"legacy_db\"\nserver = \"legacy\"\n"
+        .to_owned();
+    site.world.write_template();
+    // Newer ones, by the same pattern.
+    let taken_at = ago(30);
+    let other = site.world.globals_key(taken_at);
+    let sealed = seal(b"CREATE ROLE other;\n", &[&site.world.recipient]);
+    site.s3.put(&other, sealed.clone());
+    let manifest = json!({
+        "schema_version": 1, "template": "legacy", "taken_at": taken_at, "tool_version": "0",
+        "algorithm": "blake3-keyed-sum256", "fingerprint_key": "00".repeat(32),
+        "databases": [{
+            "name": "legacy_db", "key": site.world.key("legacy_db", taken_at), "size_bytes": 1,
+            "ciphertext_sha256": "", "plaintext_bytes": 1, "plaintext_sha256": "", "source": null,
+            "content": { "status": "unread", "reason": "a test's" },
+        }],
+        "globals": {
+            "key": other, "size_bytes": sealed.len(), "ciphertext_sha256": sha256(&sealed),
+            "plaintext_bytes": 1, "plaintext_sha256": "",
+        },
+    });
+    let manifest = seal(manifest.to_string().as_bytes(), &[&site.world.recipient]);
+    site.s3.put(&site.world.manifest_key(taken_at), manifest);
+    let outcome = site.fetch(&["--unproved", "-o", "g.sql"]);
+    assert_eq!(outcome.code, 0, "{outcome}");
+    assert_eq!(fs::read_to_string(site.world.path("g.sql")).unwrap(), SQL);
+    // One that was drilled all the same is not compared with that manifest.
+    site.drilled("PASS", 5, |verdict| {
+        verdict["access"]["globals"]["key"] = json!(other);
+        verdict["access"]["globals"]["taken_at"] = json!(taken_at);
+        verdict["access"]["globals"]["size_bytes"] = json!(sealed.len());
+        verdict["access"]["globals"]["ciphertext_sha256"] = json!(sha256(&sealed));
+        verdict["access"]["globals"]["plaintext_sha256"] = json!(sha256(b"CREATE ROLE other;\n"));
+    });
+    let outcome = site.fetch(&["--last-passed", "-o", "h.sql"]);
+    let told = "not compared: the manifest is about the globals of another server";
+    assert!(outcome.stdout.contains(told), "{outcome}");
+    site.s3.objects.lock().unwrap().remove(&site.key);
+    fs::remove_file(site.world.path("g.sql")).unwrap();
+    site.refused(&["--unproved"], 1, &["; the newest 1 of those by key are of other servers"]);
+}
