@@ -102,12 +102,15 @@ pub(super) fn restore_steps(
             Some(NO_FILE.to_owned())
         }
     };
-    let shown = |step: &Step| command(database, file.as_deref(), how, step);
-    steps.commands.extend(runs.steps.iter().map(shown));
-    let later = |Later { what, steps }: &Later| LaterCommands {
-        what: what.clone(),
-        commands: steps.iter().map(shown).collect(),
+    let all = runs.steps.iter().chain(runs.later.iter().flat_map(|later| &later.steps));
+    let unshown: BTreeSet<&str> = all.filter_map(Step::unshown).collect();
+    steps.caveats.extend(unshown.into_iter().map(|sql| not_shown(sql)));
+    let shown = |all: &[Step]| -> Vec<String> {
+        let all = all.iter().filter(|step| step.unshown().is_none());
+        all.map(|step| command(database, file.as_deref(), how, step)).collect()
     };
+    steps.commands.extend(shown(&runs.steps));
+    let later = |Later { what, steps }: &Later| LaterCommands { what: what.clone(), commands: shown(steps) };
     steps.later = runs.later.iter().map(later).collect();
     steps.run_template(database, HookPoint::AfterRestore, how);
     if how.kept.access {
@@ -129,6 +132,11 @@ pub(super) fn restore_steps(
     steps
 }
 
+/// That something is left out because it would not be shown as it is.
+fn not_shown(what: &str) -> String {
+    format!("{}: it holds characters that are not shown", human::one_line(what, 400))
+}
+
 impl Steps {
     /// Runs statements. One that would not be shown as it is, since it holds characters that a terminal acts on, is left out.
     fn run(&mut self, statements: Vec<Statement>) {
@@ -136,8 +144,7 @@ impl Steps {
             if human::inert(&sql) == sql {
                 self.commands.push(psql(MAINTENANCE, &sql));
             } else {
-                let what = human::one_line(&what, 200);
-                self.caveats.push(format!("{what}: it holds characters that are not shown"));
+                self.caveats.push(not_shown(&what));
             }
         }
     }

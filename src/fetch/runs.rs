@@ -43,6 +43,16 @@ pub(super) enum Step {
     Sql(String),
 }
 
+impl Step {
+    /// Its SQL, if that would not be shown as it is, since it holds characters that a terminal acts on.
+    pub(super) fn unshown(&self) -> Option<&str> {
+        match self {
+            Self::Sql(sql) => Some(sql.as_str()).filter(|sql| human::inert(sql) != *sql),
+            Self::Run { .. } => None,
+        }
+    }
+}
+
 /// What the drill did not restore, and the steps that restore it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Later {

@@ -189,3 +189,31 @@ fn hostile_names_stay_words() {
         "--encoding=UTF8 --lc-collate=C '--lc-ctype=C; rm -rf /' --locale-provider=icu --icu-locale=und"
     );
 }
+
+#[test]
+fn sql_that_would_not_be_shown_as_it_is_is_not_printed() {
+    let BackupContents::PgCustom(mut toc) = contents("pg17-gzip");
+    let entries = [(9001, "bell", "o\u{7}"), (9002, "plain", "o")].map(|(dump_id, tag, owner)| Entry {
+        dump_id,
+        desc: "EVENT TRIGGER".to_owned(),
+        tag: tag.to_owned(),
+        owner: Some(owner.to_owned()),
+        ..Entry::default()
+    });
+    toc.entries.extend(entries);
+    let repaired = [9001, 9002]
+        .map(|entry| serde_json::json!({ "entry": entry, "what": "EVENT TRIGGER", "how": "given_to_owner" }));
+    let recorded: PgRestore = serde_json::from_value(serde_json::json!({
+        "exit_code": 1, "outcome": "repaired", "repaired": repaired, "jobs": 1, "stderr": [], "stderr_lines_dropped": 0
+    }))
+    .unwrap();
+    let how = How { recorded: Some(&recorded), ..how(Some("d"), true) };
+    let made =
+        restore_steps(&"shop".parse().unwrap(), &BackupContents::PgCustom(toc), &LeftOut::default(), &how);
+    let gives = |name: &str| made.commands.iter().any(|one| one.contains("OWNER TO") && one.contains(name));
+    assert!(gives("plain") && !gives("bell"), "{made:?}");
+    assert!(
+        made.caveats.iter().any(|told| told.contains("\"bell\"") && told.contains("not shown")),
+        "{made:?}"
+    );
+}

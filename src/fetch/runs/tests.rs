@@ -58,7 +58,9 @@ fn short(steps: &[Step]) -> Vec<String> {
     steps.iter().map(one).collect()
 }
 
-const GIVE: &str = "BEGIN; ALTER ROLE \"o\" SUPERUSER; ALTER EVENT TRIGGER \"e\" OWNER TO \"o\"; ALTER ROLE \"o\" NOSUPERUSER; COMMIT";
+const GIVE: &str = "DO 'BEGIN IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) ''o''::pg_catalog.name) \
+    THEN ALTER EVENT TRIGGER \"e\" OWNER TO \"o\"; ELSE ALTER ROLE \"o\" SUPERUSER; ALTER EVENT TRIGGER \"e\" OWNER TO \"o\"; \
+    ALTER ROLE \"o\" NOSUPERUSER; END IF; END'";
 
 #[test]
 fn a_restore_that_went_in_one_go_is_one_run() {

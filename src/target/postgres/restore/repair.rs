@@ -16,7 +16,7 @@ use crate::model::human::one_line;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Repair, RepairedEntry};
 use crate::target::postgres::failures::own_failure;
-use crate::target::postgres::quote::quote_identifier;
+use crate::target::postgres::quote::{quote_identifier, quote_literal};
 use crate::target::postgres::server::Server;
 
 /// What a server of PostgreSQL 15 and 17 says to who lacks a right.
@@ -37,14 +37,19 @@ pub fn is_of_superusers(entry: &Entry) -> bool {
     OF_SUPERUSERS.contains(&entry.desc.as_str())
 }
 
-/// The statements that give an entry to its owner, who is no superuser: it is one for this one transaction, which nobody else
-/// sees. None if the entry has no owner, or can be given to anybody. Whoever restores for real (`fetch` prints them) uses the same.
+/// The statement that gives an entry to its owner. One who is no superuser is one for this one transaction, which nobody else
+/// sees; one who is stays one, as on a server that has others already. None if the entry has no owner, or can be given to
+/// anybody. Whoever restores for real (`fetch` prints it) uses the same.
 pub fn give_to_owner(entry: &Entry) -> Option<String> {
     let owner = entry.owner.as_deref().filter(|owner| !owner.is_empty() && is_of_superusers(entry))?;
     let (kind, name, role) = (&entry.desc, quote_identifier(&entry.tag), quote_identifier(owner));
-    Some(format!(
-        "BEGIN; ALTER ROLE {role} SUPERUSER; ALTER {kind} {name} OWNER TO {role}; ALTER ROLE {role} NOSUPERUSER; COMMIT"
-    ))
+    let give = format!("ALTER {kind} {name} OWNER TO {role}");
+    let block = format!(
+        "BEGIN IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) {}::pg_catalog.name) THEN \
+         {give}; ELSE ALTER ROLE {role} SUPERUSER; {give}; ALTER ROLE {role} NOSUPERUSER; END IF; END",
+        quote_literal(owner)
+    );
+    Some(format!("DO {}", quote_literal(&block)))
 }
 
 /// What was done after `pg_restore`.
@@ -208,6 +213,18 @@ mod tests {
         assert_eq!(decided(&[(9002, OWNER)]), Some((vec![9002], vec![])));
         // What needs the index fails with it.
         assert_eq!(decided(&[(9001, UTIL), (9000, "no such index")]), Some((vec![], vec![9001, 9000])));
+    }
+
+    #[test]
+    fn an_owner_who_is_a_superuser_stays_one() {
+        let desc = "EVENT TRIGGER".to_owned();
+        let entry = Entry { desc, tag: "e".to_owned(), owner: Some("o'".to_owned()), ..Entry::default() };
+        assert_eq!(
+            give_to_owner(&entry).unwrap(),
+            "DO 'BEGIN IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) \
+             ''o''''''::pg_catalog.name) THEN ALTER EVENT TRIGGER \"e\" OWNER TO \"o''\"; ELSE ALTER ROLE \"o''\" SUPERUSER; \
+             ALTER EVENT TRIGGER \"e\" OWNER TO \"o''\"; ALTER ROLE \"o''\" NOSUPERUSER; END IF; END'"
+        );
     }
 
     #[test]
