@@ -104,7 +104,7 @@ findings! {
         "Whether it should be there is for the other checks.",
         "shop.public.orders_view: the view is not in the restored database";
     ACCESS_LEFT_OUT = "access_left_out", "warning":
-        "`ignore` or `ignore_extensions` of the database leaves out the entry of the archive that says the owner, the privileges or a policy, so it was not compared. What was restored all the same is: nobody may do more than in the source.",
+        "`ignore` or `ignore_extensions` of the database leaves out the entry of the archive that says the owner, the privileges or a policy, so it was not compared. What was restored all the same is. Where the entry takes something away (a `RESTRICTIVE` policy, `ROW SECURITY`, an `ACL` that revokes what everybody has by default), somebody may do more than in the source, and that is not seen.",
         "Leave out less, if that matters.",
         "shop.public.big: privileges as in the source: left out";
     EXPRESSIONS_NOT_COMPARED = "expressions_not_compared", "warning":
