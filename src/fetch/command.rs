@@ -104,7 +104,7 @@ pub(super) fn restore_steps(
     };
     let all = runs.steps.iter().chain(runs.later.iter().flat_map(|later| &later.steps));
     let unshown: BTreeSet<&str> = all.filter_map(Step::unshown).collect();
-    steps.caveats.extend(unshown.into_iter().map(|sql| not_shown(sql)));
+    steps.caveats.extend(unshown.into_iter().map(not_shown));
     let shown = |all: &[Step]| -> Vec<String> {
         let all = all.iter().filter(|step| step.unshown().is_none());
         all.map(|step| command(database, file.as_deref(), how, step)).collect()
