@@ -61,7 +61,7 @@ pub async fn probe(
 /// loopback have a listener before any data is in it.
 ///
 /// # Errors
-/// Those of [`probe`].
+/// Those of [`probe()`].
 pub async fn complete(
     engine: &Engine,
     stack: &RunningStack,

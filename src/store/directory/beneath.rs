@@ -113,7 +113,7 @@ impl Root {
         Seen { keeps_inode: self.keeps_inodes, ..Seen::of(stat) }
     }
 
-    /// The directory of this path below it, whose parts were checked by [`parts`].
+    /// The directory of this path below it, whose parts were checked by `split`.
     pub fn directory(&self, path: &str) -> Result<OwnedFd, Trouble> {
         let mut current = self
             .directory
