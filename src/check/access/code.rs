@@ -59,7 +59,7 @@ findings! {
         "A setting of the role is not as in the source. Values are not shown.",
         "Compare `\\drds` in the source.",
         "role app: search_path has another value";
-    MEMBERSHIP_MISSING = "membership_missing", "error; warning if the backup's own globals lack it":
+    MEMBERSHIP_MISSING = "membership_missing", "error":
         "The role was a member of another in the source. It lacks what that one may do.",
         "Compare `\\du` in the source.",
         "role app: it is not a member of readers";
@@ -67,7 +67,7 @@ findings! {
         "The role is a member of one that it was not in the source, and may do what that one may.",
         "Treat it as an intrusion until it is explained: find out who wrote the globals.",
         "role app: it is a member of admins, which it was not";
-    MEMBERSHIP_DIFFERS = "membership_differs", "error; warning if the backup's own globals say so":
+    MEMBERSHIP_DIFFERS = "membership_differs", "error":
         "The membership has another ADMIN, INHERIT or SET option.",
         "Compare `pg_auth_members` in the source.",
         "role app: member of readers with ADMIN, which it had not";

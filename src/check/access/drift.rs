@@ -60,17 +60,9 @@ fn plain(value: &str) -> String {
     value.replace('"', "").split(',').map(str::trim).collect::<Vec<_>>().join(",")
 }
 
-/// Whether the globals, too, have this membership otherwise than the record.
+/// Whether the globals, too, have a membership that the record does not have. One that the record has was there before the
+/// globals were written and afterwards, so that globals without it lost it.
 pub fn membership(globals: &RestoredRoles, was: Option<&Membership>, member: &str, role: &str) -> bool {
-    let of = || globals.memberships.iter().filter(move |one| one.member == member && one.role == role);
-    let inherits = globals.roles.get(member).is_some_and(|role| role.inherit);
-    let has = of().next().map(|_| {
-        // A role that was granted twice has what both give.
-        (
-            of().any(|one| one.admin),
-            of().any(|one| one.inherit.unwrap_or(inherits)),
-            of().any(|one| one.set.unwrap_or(true)),
-        )
-    });
-    globals.in_manifest && has != was.map(|was| (was.admin, was.inherit, was.set))
+    let has = globals.memberships.iter().any(|one| one.member == member && one.role == role);
+    globals.in_manifest && was.is_none() && has
 }

@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use crate::layer::{self, Identities, Recipients, generate_key};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
@@ -32,7 +34,7 @@ pub enum ObjectChange {
     Swap(&'static str, &'static str),
     /// A role is taken out of the globals, and the manifest that has their hash is removed.
     LoseRole(&'static str),
-    /// A membership is taken out of the globals, and the manifest does not name them, as if another job had written them.
+    /// A membership is taken out of the globals, and the manifest names what is left, as if the backup had lost it.
     LoseMembership {
         /// The role.
         role: &'static str,
@@ -61,8 +63,8 @@ pub fn apply(
         }
         ObjectChange::LoseMembership { role, member } => {
             let grant = format!("GRANT {role} TO {member}");
-            rewrite_globals(directory, identities, recipients, &|line| !line.starts_with(&grant))?;
-            unname_globals(directory, identities, recipients)?;
+            let left = rewrite_globals(directory, identities, recipients, &|line| !line.starts_with(&grant))?;
+            name_globals(directory, identities, recipients, &left)?;
             return Ok(format!("role {member}"));
         }
         _ => {}
@@ -115,31 +117,50 @@ pub fn apply(
     Ok(database.to_owned())
 }
 
+/// Globals that were written anew.
+struct Rewritten {
+    object: Vec<u8>,
+    sql: String,
+}
+
 /// Writes the globals anew, with the lines that are kept.
 fn rewrite_globals(
     directory: &Path,
     identities: &Identities,
     recipients: &Recipients,
     is_kept: &dyn Fn(&str) -> bool,
-) -> Result<()> {
+) -> Result<Rewritten> {
     let path = newest(directory, "globals")?;
     let object = fs::read(&path).map_err(|error| failed(&error))?;
     let file = layer::open_whole("the globals", &object, identities)?;
     let lines = String::from_utf8_lossy(&file);
-    let kept: String = lines.lines().filter(|line| is_kept(line)).map(|line| format!("{line}\n")).collect();
-    if kept.len() == file.len() {
+    let sql: String = lines.lines().filter(|line| is_kept(line)).map(|line| format!("{line}\n")).collect();
+    if sql.len() == file.len() {
         return Err(failed(&io::Error::from(io::ErrorKind::NotFound)));
     }
-    fs::write(&path, layer::seal_whole(kept.as_bytes(), recipients)?).map_err(|error| failed(&error))
+    let object = layer::seal_whole(sql.as_bytes(), recipients)?;
+    fs::write(&path, &object).map_err(|error| failed(&error))?;
+    Ok(Rewritten { object, sql })
 }
 
-/// Writes the manifest anew, without the globals.
-fn unname_globals(directory: &Path, identities: &Identities, recipients: &Recipients) -> Result<()> {
+/// Writes the manifest anew, with these globals.
+fn name_globals(
+    directory: &Path,
+    identities: &Identities,
+    recipients: &Recipients,
+    globals: &Rewritten,
+) -> Result<()> {
     let path = newest(directory, "manifest")?;
     let object = fs::read(&path).map_err(|error| failed(&error))?;
     let file = layer::open_whole("the manifest", &object, identities)?;
-    let manifest = Manifest::parse(&file).map_err(|error| failed(&io::Error::other(error.to_string())))?;
-    let manifest = Manifest { globals: None, ..manifest };
+    let mut manifest =
+        Manifest::parse(&file).map_err(|error| failed(&io::Error::other(error.to_string())))?;
+    if let Some(named) = &mut manifest.globals {
+        named.size_bytes = globals.object.len() as u64;
+        named.ciphertext_sha256 = hex::encode(Sha256::digest(&globals.object));
+        named.plaintext_bytes = globals.sql.len() as u64;
+        named.plaintext_sha256 = hex::encode(Sha256::digest(&globals.sql));
+    }
     fs::write(&path, layer::seal_whole(&manifest.to_json(), recipients)?).map_err(|error| failed(&error))
 }
 

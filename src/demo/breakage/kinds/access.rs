@@ -54,7 +54,7 @@ pub(super) static KINDS: &[Breakage] = &[
     },
     Breakage {
         name: "lost-membership",
-        about: "another job wrote the globals, in which the application is not in the group that may read",
+        about: "the globals lack the membership of the application in the group that may read",
         how: Objects(ObjectChange::LoseMembership { role: "aegis_readers", member: "aegis_app" }),
         expect: Findings(&[("access", "membership_missing")]),
     },
