@@ -4,9 +4,8 @@ SHELL := bash
 .PHONY: help demo docs check test soak bench fuzz lint spelling deny advisories images clean
 
 target := $(or $(CARGO_TARGET_DIR),target)
-# A drill waits as often as it works, so there are more tests at once than processors. An engine has addresses for some thirty
-# networks, and a test may need three.
-export RUST_TEST_THREADS ?= $(shell n=$$(nproc 2>/dev/null || echo 4); n=$$((n + (n + 1) / 2)); echo $$((n < 8 ? n : 8)))
+# An engine has addresses for some thirty networks, and a test may need three.
+export RUST_TEST_THREADS ?= $(shell n=$$(nproc 2>/dev/null || echo 4); echo $$((n < 8 ? n : 8)))
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

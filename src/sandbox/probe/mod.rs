@@ -316,8 +316,8 @@ mod tests {
     #[test]
     fn a_probe_that_never_began_has_shown_nothing() {
         let words = |timeout| said(timeout, "0").into_iter().map(|said| said.unwrap().0).collect::<Vec<_>>();
-        assert_eq!(words("timeout() { return 124; }"), ["error", "error"]);
-        assert_eq!(words("timeout() { printf x; return 124; }"), ["timeout", "timeout"]);
+        assert_eq!(words("SECONDS=60; timeout() { return 124; }"), ["error", "error"]);
+        assert_eq!(words("SECONDS=60; timeout() { printf x; return 124; }"), ["timeout", "timeout"]);
     }
 
     fn attempts(targets: &Targets) -> Vec<Attempt> {
