@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::common::{self, TemplateArg};
 use super::fetch_globals;
+use super::fetch_proofs::proofs;
 use super::output::{self, Format};
 use super::signals::{Interrupted, Stop};
 use crate::check;
@@ -100,13 +101,11 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         Identities::load(&template.encryption.identities).map_err(|failure| template.hinted(failure))?;
     let (identities, unproved, to_stdout) = (Arc::new(identities), args.unproved, file.is_none());
     let store = store::connect(&template.store).await.map_err(|failure| template.hinted(failure))?;
-    let hints = template.clone();
-    let hinted = |failure| hints.hinted(failure);
     let Some(database) = args.database else {
         let reports = args.reports;
         let server = server(&template, args.server)?;
         let task = GlobalsTask { template, store, identities, server, reports, choice, unproved, file };
-        let report = task.run(&stop.token).await.map_err(hinted)?;
+        let report = task.run(&stop.token).await.map_err(|failure| task.template.hinted(failure))?;
         let (text, last) = (fetch_globals::text(&report), fetch_globals::last_line(&report));
         return Ok(printed(args.format, to_stdout, &report, text, &last, report.is_proved()));
     };
@@ -128,7 +127,8 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         unproved,
         file,
     };
-    let report = task.run(&stop.token, &super::backup::narrate).await.map_err(hinted)?;
+    let fetched = task.run(&stop.token, &super::backup::narrate).await;
+    let report = fetched.map_err(|failure| task.template.hinted(failure))?;
     let (text, last) = (text(&report), last_line(&report));
     Ok(printed(args.format, to_stdout, &report, text, &last, report.is_proved()))
 }
@@ -136,10 +136,10 @@ pub async fn run(args: Args) -> Result<ExitCode> {
 /// The server whose roles are asked for.
 fn server(template: &Template, named: Option<ServerName>) -> Result<ServerName> {
     let Some(named) = named else { return Ok(template.first_server().name) };
-    let known: Vec<String> = template.servers().map(|server| server.name.to_string()).collect();
-    if known.contains(&named.to_string()) {
+    if template.servers().any(|server| server.name == named) {
         return Ok(named);
     }
+    let known: Vec<String> = template.servers().map(|server| server.name.to_string()).collect();
     let message = format!("--server names {named}, which the template does not have");
     Err(Failure::config(codes::ONLY_UNKNOWN, message).hint(format!("its servers are {}", known.join(", "))))
 }
@@ -170,22 +170,7 @@ fn text(report: &FetchReport) -> String {
     for (what, digest) in [("Object", &point.ciphertext_sha256), ("Dump", &point.plaintext_sha256)] {
         writeln!(out, "{what:<15} SHA-256 {}", digest.as_deref().unwrap_or("not known"));
     }
-    match &report.proved_by {
-        Some(drill) => writeln!(
-            out,
-            "Proved by       the drill of {}, {}",
-            human::moment(drill.started_at),
-            drill.verdict
-        ),
-        None => writeln!(out, "Proved by       no drill"),
-    }
-    match &report.manifest.not_compared {
-        None => writeln!(out, "Manifest        the same digests, {}", report.manifest.key),
-        Some(why) => writeln!(out, "Manifest        not compared: {why}"),
-    }
-    for warning in &report.warnings {
-        writeln!(out, "Warning         {warning}");
-    }
+    proofs(&mut out, report.proved_by.as_ref(), &report.manifest, &report.warnings);
     out.blank();
     if let Some(globals) = &report.globals {
         match &globals.command {

@@ -1,5 +1,6 @@
 //! What `fetch --globals` prints.
 
+use super::fetch_proofs::proofs;
 use crate::fetch::GlobalsReport;
 use crate::model::human;
 use crate::view::Page;
@@ -12,24 +13,7 @@ pub fn text(report: &GlobalsReport) -> String {
     writeln!(out, "Taken           {}", human::moment(globals.taken_at));
     writeln!(out, "Object          SHA-256 {}", globals.ciphertext_sha256);
     writeln!(out, "SQL             SHA-256 {}", globals.plaintext_sha256);
-    match &report.proved_by {
-        Some(drill) => {
-            writeln!(
-                out,
-                "Proved by       the drill of {}, {}",
-                human::moment(drill.started_at),
-                drill.verdict
-            );
-        }
-        None => writeln!(out, "Proved by       no drill"),
-    }
-    match &report.manifest.not_compared {
-        None => writeln!(out, "Manifest        the same digests, {}", report.manifest.key),
-        Some(why) => writeln!(out, "Manifest        not compared: {why}"),
-    }
-    for warning in &report.warnings {
-        writeln!(out, "Warning         {warning}");
-    }
+    proofs(&mut out, report.proved_by.as_ref(), &report.manifest, &report.warnings);
     for what in &report.beyond {
         writeln!(out, "Not in a drill  {what}");
     }

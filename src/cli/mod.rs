@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod fetch;
 mod fetch_globals;
+mod fetch_proofs;
 mod health;
 mod hooks;
 mod limit;

@@ -246,9 +246,7 @@ impl PlannedGlobals {
         let other = self.dumps.iter().filter(|time| **time != own).min_by_key(|time| (**time - own).abs())?;
         Some((own, *other))
     }
-}
 
-impl PlannedGlobals {
     /// What a drill will do about roles, and where it has them from.
     pub fn in_words(&self) -> String {
         let key = self.key.as_ref().map(|key| human::one_line(key.as_str(), 300)).unwrap_or_default();

@@ -17,20 +17,15 @@ use restore_drill::model::secret::Secret;
 use restore_drill::store::S3Store;
 use restore_drill::template::{self, Environment, Purpose};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::cancel::Running;
 use super::site::{Site, opened};
 use super::support::wait::{wait_for, wait_until};
-use super::world::{BUCKET, Outcome, PREFIX, RUNTIME, World, ago, docker, docker_bytes, docker_with};
+use super::world::{BUCKET, Outcome, PREFIX, RUNTIME, World, ago, docker, docker_bytes, docker_with, sha256};
 
 fn report(outcome: &Outcome) -> Value {
     serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{error}\n{outcome}"))
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
 }
 
 #[test]

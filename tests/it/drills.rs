@@ -9,10 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use restore_drill::layer;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::fixtures::{dump, dump_of_15, large_dump};
-use super::world::{Outcome, World, ago, seal};
+use super::world::{Outcome, World, ago, seal, sha256};
 
 /// Every key of the verdict that scripts and auditors may rely on, as JSON pointers, of a drill that passed.
 const CONTRACT: &[&str] = &[
@@ -84,10 +83,6 @@ const LOG: &str = "# Restoring\n\nOur own words.\n\n| a | b |\n|---|---|\n| 1 | 
     | Date | Operator | Backup Date | Duration | Row Counts | Result |\n\
     |------|----------|-------------|----------|------------|--------|\n\
     | 2026-05-17 | ops | 2026-05-16 | 8m | users=12 | PASS |\n\n## After\n\nMore | words.\n";
-
-fn sha256(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
-}
 
 /// Where a line that ends so stands in the narration.
 fn line_of(outcome: &Outcome, words: &str) -> usize {

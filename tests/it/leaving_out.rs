@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::real_server::{RealServer, lines_below};
+use super::real_server::{RealServer, fetched, lines_below};
 use super::site::Site;
 use super::world::{Outcome, World};
 
@@ -204,17 +204,7 @@ fn what_is_left_out_is_listed_and_no_check_takes_it_for_empty() {
 
 /// On a server that is no drill's; what was left out may come after it.
 fn the_lines_of_fetch_leave_out_what_the_drill_left_out(world: &World) {
-    let fetched = world.run(&[
-        "fetch",
-        "-t",
-        "./template.toml",
-        "--database",
-        "shop",
-        "--last-passed",
-        "-o",
-        "shop.dump",
-    ]);
-    assert_eq!(fetched.code, 0, "{fetched}");
+    let fetched = fetched(world, "shop");
     for told in [
         "Note            before_restore of the template: CREATE ROLE hooked …",
         "of the template: INSERT INTO noted SELECT …",

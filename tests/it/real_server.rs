@@ -54,6 +54,15 @@ impl RealServer {
     }
 }
 
+/// The output of a `fetch` of the dump of this database that a drill has proved, to `NAME.dump`.
+pub fn fetched(world: &World, database: &str) -> Outcome {
+    let file = format!("{database}.dump");
+    let fetched =
+        world.run(&["fetch", "-t", "./template.toml", "--database", database, "--last-passed", "-o", &file]);
+    assert_eq!(fetched.code, 0, "{fetched}");
+    fetched
+}
+
 /// The lines to run that stand below the line which begins with these words.
 pub fn lines_below(outcome: &Outcome, words: &str) -> String {
     let mut lines = outcome.stdout.lines().skip_while(|line| !line.starts_with(words));

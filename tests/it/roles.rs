@@ -6,7 +6,7 @@ use std::process::Command;
 use restore_drill::format::pg_globals::Globals;
 use serde_json::{Value, json};
 
-use super::real_server::{RealServer, dumped, lines_below};
+use super::real_server::{RealServer, dumped, fetched, lines_below};
 use super::site::{Site, opened};
 use super::world::{Outcome, World, docker_with, seal};
 
@@ -241,17 +241,7 @@ fn an_application_that_owns_nothing_may_do_in_the_drill_what_it_may_and_no_more(
 
 /// On a server that is no drill's: every object, owner, privilege, policy and row is as in the drill.
 fn the_lines_of_fetch_restore_what_the_drill_restored(world: &World, drilled: &str) {
-    let fetched = world.run(&[
-        "fetch",
-        "-t",
-        "./template.toml",
-        "--database",
-        "shop",
-        "--last-passed",
-        "-o",
-        "shop.dump",
-    ]);
-    assert_eq!(fetched.code, 0, "{fetched}");
+    let fetched = fetched(world, "shop");
     let real = RealServer::start(world);
     let (_, said) = real.run(world, &lines_below(&fetched, "Roles come first; "));
     let errors: Vec<&str> = said.lines().filter(|line| line.contains("ERROR")).collect();

@@ -8,13 +8,12 @@ use std::process::Command;
 use chrono::{DateTime, SecondsFormat, Utc};
 use restore_drill::model::names::compact;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::fixtures::{FIXTURE, archive};
 use super::support::memory_s3::{MemoryS3, Object};
 use super::support::stdout::{closed_pipe, full_disk, full_pipe, unheard};
 use super::support::wait::wait_for;
-use super::support::world::{Outcome, World, ago, seal};
+use super::support::world::{Outcome, World, ago, seal, sha256};
 
 /// A dump of several chunks: what follows the contents is rows, as far as this program reads.
 fn dump() -> Vec<u8> {
@@ -43,10 +42,6 @@ fn site(name: &str) -> Site {
     let key = world.key(FIXTURE, taken_at);
     s3.put(&key, sealed.clone());
     Site { world, s3, dump, sealed, taken_at, key }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
 }
 
 impl Site {

@@ -6,11 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use chrono::{DateTime, Utc};
 use restore_drill::model::names::compact;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::fixtures::FIXTURE;
 use super::support::memory_s3::MemoryS3;
-use super::support::world::{Outcome, World, ago, seal};
+use super::support::world::{Outcome, World, ago, seal, sha256};
 
 const SQL: &str = "\\restrict abc\n\
     CREATE ROLE postgres;\nALTER ROLE postgres WITH SUPERUSER LOGIN;\n\
@@ -36,10 +35,6 @@ fn site(name: &str) -> Site {
     let key = world.globals_key(taken_at);
     s3.put(&key, sealed.clone());
     Site { world, s3, sealed, taken_at, key }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
 }
 
 impl Site {

@@ -16,6 +16,7 @@ use restore_drill::model::names::compact;
 use restore_drill::model::secret::Secret;
 use restore_drill::template;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -46,6 +47,11 @@ pub fn store_settings(bucket: &str, endpoint: &str) -> template::Store {
 /// Now, and before.
 pub fn ago(minutes: i64) -> DateTime<Utc> {
     Clock::system().now() - TimeDelta::minutes(minutes)
+}
+
+/// The SHA-256 of these bytes, as verdicts and manifests write it.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// Encrypts for these recipients, by the library that `age` files of other programs come from too.

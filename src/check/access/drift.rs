@@ -2,7 +2,7 @@
 //!
 //! Services make roles by the hour, so that the two may differ in a sound backup. That is said, and is no error, as far as
 //! the globals are those that the manifest names: nobody else wrote them. What a drill made otherwise than its globals say
-//! is an error.
+//! is an error, and so is a membership that only the record has.
 
 use crate::format::pg_globals;
 use crate::model::manifest::{Membership, Role};
