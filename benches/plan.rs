@@ -24,7 +24,7 @@ use restore_drill::layer::{Identities, Recipients, encrypt, generate_key};
 use restore_drill::model::earlier::EarlierDrills;
 use restore_drill::model::names::compact;
 use restore_drill::store::{S3Store, Store};
-use restore_drill::survey;
+use restore_drill::survey::{self, Manifests};
 use restore_drill::template::{Environment, Purpose, parse};
 use restore_drill::view::plan_text;
 
@@ -80,18 +80,12 @@ async fn measure() {
         // A store of its own for each run: no connection is open yet.
         let store = S3Store::connect_with(&template.store, server.access_key(), server.secret_key());
         let store: Arc<dyn Store> = Arc::new(store.await.expect("a store"));
+        let keys = template.key_pattern().expect("a pattern");
+        let manifests = Arc::new(Manifests::new(store, Arc::clone(&identities), keys));
         let began = Instant::now();
-        let plan = survey::make_plan(
-            &template,
-            &store,
-            &identities,
-            now,
-            now,
-            Vec::new(),
-            &EarlierDrills::default(),
-        )
-        .await
-        .expect("a plan");
+        let plan = survey::make_plan(&template, &manifests, now, now, Vec::new(), &EarlierDrills::default())
+            .await
+            .expect("a plan");
         let seconds = began.elapsed().as_secs_f64();
         let cost = plan.cost;
         println!(

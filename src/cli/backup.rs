@@ -116,7 +116,7 @@ async fn losses(job: &Job, report: &BackupReport) -> Vec<String> {
         return Vec::new();
     }
     let (store, identities) = (Arc::clone(&job.store), Arc::clone(identities));
-    let surveyor = Surveyor { store, identities, pattern, reads_globals: false };
+    let surveyor = Surveyor { store, identities, pattern, manifests: None };
     // The time as the keys have it: a format may leave some of it out.
     let taken_at = report.dumps.iter().find_map(|dump| {
         surveyor.pattern.taken_at(&dump.database, dump.key.as_str()).filter(|_| dump.uploaded.is_some())

@@ -55,7 +55,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         let earlier = earlier_drills(&args.reports, &template);
         // Globals and manifests are read whole, and this is asked every minute.
         let pattern = template.key_pattern()?;
-        let surveyor = Surveyor { store, identities, pattern, reads_globals: false };
+        let surveyor = Surveyor { store, identities, pattern, manifests: None };
         let plan = surveyor
             .plan(&template, now, now, past, &earlier)
             .await

@@ -1,6 +1,7 @@
 //! `plan`, and `run --dry-run`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -15,7 +16,7 @@ use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
 use crate::plan::DrillPlan;
 use crate::store::{ArchiveRestore, ObjectFacts, RestoreTier, Store};
-use crate::survey;
+use crate::survey::{self, Manifests};
 use crate::view::plan_text;
 
 const EXAMPLES: &str = "\
@@ -99,7 +100,8 @@ pub async fn show(request: &Request<'_>) -> Result<ExitCode> {
         let Opened { template, identities, store } = request.template.open(request.only).await?;
         let past = past_drills(reports, &template);
         let earlier = earlier_drills(reports, &template);
-        let plan = survey::make_plan(&template, &store, &identities, at, now, past, &earlier)
+        let manifests = Arc::new(Manifests::new(Arc::clone(&store), identities, template.key_pattern()?));
+        let plan = survey::make_plan(&template, &manifests, at, now, past, &earlier)
             .await
             .map_err(|failure| template.hinted(failure))?;
         Ok((store, plan))

@@ -7,7 +7,7 @@ use crate::layer::Identities;
 use crate::model::verdict::RecoverySet;
 use crate::plan::globals::{GlobalsStatus, PlannedGlobals, planned};
 use crate::store::Store;
-use crate::survey::Surveyor;
+use crate::survey::{Manifests, Surveyor};
 use crate::template::Template;
 
 /// Looks for the globals of each server, as a plan does.
@@ -20,8 +20,9 @@ pub(super) async fn examine(
     let surveyed = async {
         let pattern = template.key_pattern()?;
         let (store, identities) = (Arc::clone(store), Arc::clone(identities));
-        let surveyor = Surveyor { store, identities, pattern, reads_globals: true };
-        surveyor.globals(template, set).await
+        let manifests = Manifests::new(Arc::clone(&store), Arc::clone(&identities), pattern.clone());
+        let surveyor = Surveyor { store, identities, pattern, manifests: None };
+        surveyor.globals(&manifests, template, set).await
     };
     match surveyed.await {
         Ok(surveys) => planned(template, set, &surveys).iter().map(judge).collect(),

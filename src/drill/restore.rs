@@ -40,22 +40,21 @@ type Waiting = BTreeMap<DatabaseName, watch::Receiver<RestoreProgress>>;
 pub async fn restore_and_check(
     drill: &Drill,
     plan: &DrillPlan,
+    manifests: &Arc<Manifests>,
     target: &RestoreTarget,
     journal: &Journal,
 ) -> Result<Measured> {
     let mut tasks = JoinSet::new();
     let jobs = drill.jobs(target.first().engine.info());
-    let (store, identities) = (Arc::clone(&drill.store), Arc::clone(&drill.identities));
-    let manifests = Arc::new(Manifests::new(store, identities, drill.template.key_pattern()?));
     let access = restore_roles(drill, plan, target, journal).await;
     let roles = access.restored;
-    let waiting = spawn_databases(drill, plan, target, jobs, (&roles, &manifests), journal, &mut tasks);
+    let waiting = spawn_databases(drill, plan, target, jobs, (&roles, manifests), journal, &mut tasks);
     let tools = Arc::new(check::Tools {
         servers: servers(drill, target, jobs),
         points: plan.recovery_set.clone(),
         store: Arc::clone(&drill.store),
         identities: Arc::clone(&drill.identities),
-        manifests,
+        manifests: Arc::clone(manifests),
         jobs,
         earlier: Arc::clone(&drill.earlier),
         stack: target.for_checks(),

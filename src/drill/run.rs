@@ -1,6 +1,7 @@
 //! The phases of a drill, in order, with teardown at the end whatever happens.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,7 @@ use crate::sandbox::docker::{Engine, EngineInfo};
 use crate::sandbox::labels::Ownership;
 use crate::sandbox::shared_ports;
 use crate::sandbox::teardown::{self, teardown};
-use crate::survey::make_plan;
+use crate::survey::{Manifests, make_plan};
 
 /// A drill that has ended.
 #[derive(Debug)]
@@ -98,8 +99,9 @@ impl Drill {
         journal.record(Event::Phase(Phase::Plan)).await;
         let (at, now) = (self.options.at.unwrap_or(journal.began()), self.clock.now());
         // Without a forecast: a drill measures.
-        let (template, store, identities) = (&self.template, &self.store, &self.identities);
-        let plan = make_plan(template, store, identities, at, now, Vec::new(), &self.earlier).await?;
+        let (store, identities) = (Arc::clone(&self.store), Arc::clone(&self.identities));
+        let manifests = Arc::new(Manifests::new(store, identities, self.template.key_pattern()?));
+        let plan = make_plan(&self.template, &manifests, at, now, Vec::new(), &self.earlier).await?;
         journal.record(Event::Planned(Box::new(planned(&plan)))).await;
         if let Some(obstacle) = plan.obstacle() {
             return Err(obstacle);
@@ -125,7 +127,7 @@ impl Drill {
         alone::require(self, engine, ownership).await?;
 
         journal.record(Event::Phase(Phase::Restore)).await;
-        let checked = restore::restore_and_check(self, &plan, &target, journal).await;
+        let checked = restore::restore_and_check(self, &plan, &manifests, &target, journal).await;
         let stayed_isolated = isolation::confirm(engine, &target.stack, proof, journal).await;
         let measured = isolation::graver(stayed_isolated, checked)?;
         // What answered for a server that had ended was something else in its place.

@@ -31,18 +31,20 @@ impl Surveyor {
     /// That it was interrupted.
     pub async fn globals(
         &self,
+        manifests: &Manifests,
         template: &Template,
         set: &RecoverySet,
     ) -> Result<BTreeMap<ServerName, GlobalsSurvey>> {
         let (store, identities) = (Arc::clone(&self.store), Arc::clone(&self.identities));
-        let manifests = Manifests::new(store, identities, self.pattern.clone());
+        let foreign = Manifests::new(store, identities, self.pattern.clone());
         let mut surveys = BTreeMap::new();
         for server in template.servers().filter(|server| server.settings.access != Some(Access::Skip)) {
             let times = globals::times(template, set, &server.name);
             let (Some(oldest), Some(newest)) = (times.first(), times.last()) else { continue };
             let search = Search {
                 surveyor: self,
-                manifests: &manifests,
+                manifests,
+                foreign: &foreign,
                 template,
                 server: &server.name,
                 times: &times,
@@ -66,6 +68,8 @@ impl Surveyor {
 struct Search<'a> {
     surveyor: &'a Surveyor,
     manifests: &'a Manifests,
+    /// Those of other backups, which nothing reads later.
+    foreign: &'a Manifests,
     server: &'a ServerName,
     template: &'a Template,
     /// Times of the recovery points.
@@ -146,7 +150,8 @@ impl Search<'_> {
 
     /// What the manifest of this time says. What is wrong with it is for the checks that need it.
     async fn promise(&self, time: DateTime<Utc>) -> Result<Promise> {
-        match self.manifests.of(time).await {
+        let manifests = if self.times.contains(&time) { self.manifests } else { self.foreign };
+        match manifests.of(time).await {
             Ok(StoredManifest::Read(manifest)) => {
                 Ok(Promise::of(&manifest, self.template, self.server, &self.surveyor.pattern))
             }

@@ -52,10 +52,9 @@ impl ManifestEntry {
 
 /// The manifests of a store. Recovery points of one set may be of several backups.
 pub struct Manifests {
-    store: Arc<dyn Store>,
-    identities: Arc<Identities>,
-    /// How keys of the store are made.
-    pub keys: KeyPattern,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) identities: Arc<Identities>,
+    pub(super) keys: KeyPattern,
     read: Mutex<BTreeMap<DateTime<Utc>, StoredManifest>>,
 }
 

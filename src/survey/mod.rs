@@ -49,22 +49,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const OF_THE_POINT: [Code; 3] =
     [codes::OBJECT_ARCHIVED, codes::DUMP_NEWER_THAN_IMAGE, codes::ARCHIVE_TOO_LARGE];
 
-/// Looks at the store and makes the plan. No Docker, no writes.
+/// Looks at the store of these manifests and makes the plan. No Docker, no writes.
 ///
 /// # Errors
-/// Those of the store, and `store_url_invalid`.
+/// Those of the store.
 pub async fn make_plan(
     template: &Template,
-    store: &Arc<dyn Store>,
-    identities: &Arc<Identities>,
+    manifests: &Arc<Manifests>,
     at: DateTime<Utc>,
     now: DateTime<Utc>,
     past: Vec<PastDrill>,
     earlier: &EarlierDrills,
 ) -> Result<DrillPlan> {
-    let pattern = template.key_pattern()?;
-    let (store, identities) = (Arc::clone(store), Arc::clone(identities));
-    let surveyor = Surveyor { store, identities, pattern, reads_globals: true };
+    let (store, identities) = (Arc::clone(&manifests.store), Arc::clone(&manifests.identities));
+    let pattern = manifests.keys.clone();
+    let surveyor = Surveyor { store, identities, pattern, manifests: Some(Arc::clone(manifests)) };
     surveyor.plan(template, at, now, past, earlier).await
 }
 
@@ -76,8 +75,8 @@ pub struct Surveyor {
     pub identities: Arc<Identities>,
     /// How keys are made.
     pub pattern: KeyPattern,
-    /// Whether a survey reads globals too, and the manifests that name them: both are read whole.
-    pub reads_globals: bool,
+    /// The manifests that name globals. Without them a survey reads no globals: both are read whole.
+    pub manifests: Option<Arc<Manifests>>,
 }
 
 impl Surveyor {
@@ -130,9 +129,9 @@ impl Surveyor {
             .try_collect();
         let (looks, unnamed, globals) =
             tokio::try_join!(looks, find_unnamed(&*self.store, &self.pattern, &known, at - window), async {
-                match self.reads_globals {
-                    true => self.globals(template, &set).await,
-                    false => Ok(BTreeMap::new()),
+                match &self.manifests {
+                    Some(manifests) => self.globals(manifests, template, &set).await,
+                    None => Ok(BTreeMap::new()),
                 }
             })?;
         let disk = free_disk(&past);
