@@ -78,12 +78,18 @@ const WITHOUT_PRIVILEGES: &str = "backup.privileges = false: no roles, owners an
 pub fn databases(template: &Template, only: &[DatabaseName]) -> Result<Vec<DatabaseName>> {
     template.require_known(only, "--only")?;
     let wanted = |name: &DatabaseName| only.is_empty() || only.contains(name);
-    let databases: Vec<DatabaseName> = template.database_names().into_iter().filter(wanted).collect();
+    let is_dumped = |name: &DatabaseName| wanted(name) && template.server_of(name).is_some();
+    if let Some(file) = only.iter().find(|name| template.is_sqlite(name)) {
+        let message = format!("{file} is of SQLite, and `backup` dumps databases of PostgreSQL only");
+        return Err(Failure::config(codes::NOT_OF_POSTGRES, message)
+            .hint("make backups of it with `VACUUM INTO`, or with `.backup` of the sqlite3 shell"));
+    }
+    let databases: Vec<DatabaseName> = template.database_names().into_iter().filter(is_dumped).collect();
     // Another database of the same name may be on the one source that the template names.
     let source = source_server(template)?.name;
-    let elsewhere = |name: &&DatabaseName| template.server_of(name).name != source;
-    if let Some(name) = databases.iter().find(elsewhere) {
-        let server = template.server_of(name).name.section();
+    let server = |name: &DatabaseName| template.server_name_of(name).unwrap_or_default();
+    if let Some(name) = databases.iter().find(|name| server(name) != source) {
+        let server = server(name).section();
         return Err(Failure::config(
             codes::BACKUP_MISSING,
             format!("the template does not say where to dump {name}: it is of [{server}], and [backup] names the source of [{}]", source.section()),

@@ -21,6 +21,7 @@ use crate::survey::{ManifestLookup, Manifests};
 use crate::target::postgres::catalog::RestoredContents;
 use crate::target::postgres::globals::RestoredRoles;
 use crate::target::postgres::{Servers, SharedServer};
+use crate::target::sqlite::Workbench;
 
 /// What the restored databases hold.
 pub type Restored<'a> = BTreeMap<&'a DatabaseName, &'a RestoredContents>;
@@ -29,6 +30,8 @@ pub type Restored<'a> = BTreeMap<&'a DatabaseName, &'a RestoredContents>;
 pub struct Tools {
     /// The servers that databases were restored to, with the connections that checks may hold.
     pub servers: Servers,
+    /// Where databases of SQLite are opened, if there are any.
+    pub workbench: Option<Workbench>,
     /// The recovery points they were restored from.
     pub points: RecoverySet,
     /// The store they came from.
@@ -97,6 +100,11 @@ pub(super) async fn each_database<'a, T: Send + 'a>(
 }
 
 impl Context<'_> {
+    /// Where a database was opened, if it is of SQLite.
+    pub fn workbench_of(&self, database: &DatabaseName) -> Option<&Workbench> {
+        self.tools.workbench.as_ref().filter(|_| !self.tools.servers.has(database))
+    }
+
     /// The source's roles, if owners and privileges of this database were restored.
     ///
     /// # Errors

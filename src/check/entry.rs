@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::context::Context;
 use super::findings::Outcome;
+use crate::model::dataset::DatabaseSystem;
 use crate::model::failure::Result;
 use crate::model::finding_code::FindingCode;
 use crate::model::names::DatabaseName;
@@ -73,6 +74,11 @@ pub trait Check: Debug + Send + Sync {
     /// Narrows it to the databases that `--only` names. A check that cannot do with less than it names is left as it
     /// is, and left out if it looks at another database.
     fn narrow(&mut self, _wanted: &dyn Fn(&DatabaseName) -> bool) {}
+
+    /// Whether it works on databases of this system.
+    fn works_on(&self, system: DatabaseSystem) -> bool {
+        system.is_postgres()
+    }
 
     /// Whether it holds though there is nothing that it could verify.
     fn allow_empty(&self) -> bool {

@@ -7,7 +7,7 @@ use super::aegis::transparency_roots;
 use super::entry::{Check, Entry};
 use super::{
     access, amcheck, command, constraints, fingerprint, http, objects, reconcile, required_tables,
-    row_counts, sequences, sql, verify_chain,
+    row_counts, sequences, sql, sqlite_integrity, verify_chain,
 };
 use crate::model::code::Code;
 use crate::model::codes;
@@ -26,6 +26,7 @@ pub const CHECKS: &[&Entry] = &[
     &fingerprint::ENTRY,
     &objects::ENTRY,
     &sql::ENTRY,
+    &sqlite_integrity::ENTRY,
     &constraints::ENTRY,
     &amcheck::ENTRY,
     &sequences::ENTRY,
@@ -162,11 +163,27 @@ fn validate(checks: &[Box<dyn Check>], template: &Template) -> std::result::Resu
         }
         for database in databases {
             template.require_database(database, &format!("check {name}"))?;
+            require_system(&**check, database, template)?;
         }
         check.tables().iter().try_for_each(|needed| refuse_ignored(needed, template))?;
         check.validate(template)?;
     }
     validate_ports(checks, template)
+}
+
+/// What a check asks is mostly asked of PostgreSQL.
+fn require_system(
+    check: &dyn Check,
+    database: &DatabaseName,
+    template: &Template,
+) -> std::result::Result<(), String> {
+    if template.database(database).is_none_or(|database| check.works_on(database.system)) {
+        return Ok(());
+    }
+    let (name, kind) = (check.name(), check.entry().kind);
+    Err(format!(
+        "check {name}: {database} is of SQLite, and a check of the type {kind} is only for PostgreSQL"
+    ))
 }
 
 /// Hints are for codes that there are: those of failures, and those of findings.

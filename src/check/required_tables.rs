@@ -8,11 +8,13 @@ use serde::Deserialize;
 use super::context::{Context, Restored};
 use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
+use crate::model::dataset::DatabaseSystem;
 use crate::model::failure::Result;
 use crate::model::finding_code::findings;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
-use crate::template::{NeededTable, TableName};
+use crate::target::sqlite;
+use crate::template::{NeededTable, TableName, Template};
 
 findings! {
     TABLE_MISSING = "table_missing", "error":
@@ -66,6 +68,18 @@ impl Check for RequiredTables {
             .iter()
             .flat_map(|(database, tables)| tables.iter().map(move |table| needed(database, table)))
             .collect()
+    }
+
+    fn works_on(&self, _: DatabaseSystem) -> bool {
+        true
+    }
+
+    fn complete(&mut self, template: &Template) {
+        for (database, tables) in &mut self.tables {
+            if template.is_sqlite(database) {
+                tables.iter_mut().for_each(|table| *table = sqlite::table_name(table));
+            }
+        }
     }
 
     fn narrow(&mut self, wanted: &dyn Fn(&DatabaseName) -> bool) {

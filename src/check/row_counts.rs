@@ -11,12 +11,14 @@ use serde::Deserialize;
 use super::context::{Context, Restored};
 use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
+use crate::model::dataset::DatabaseSystem;
 use crate::model::earlier::{EarlierDrill, EarlierDrills};
 use crate::model::failure::Result;
 use crate::model::finding_code::findings;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
+use crate::target::sqlite;
 use crate::template::{NeededTable, TableName, Template};
 use share::Share;
 
@@ -128,6 +130,16 @@ impl Check for RowCounts {
             rows: rule.exact.or(rule.min).unwrap_or(0),
         };
         self.rules.iter().map(needed).collect()
+    }
+
+    fn works_on(&self, _: DatabaseSystem) -> bool {
+        true
+    }
+
+    fn complete(&mut self, template: &Template) {
+        for rule in self.rules.iter_mut().filter(|rule| template.is_sqlite(&rule.database)) {
+            rule.table = sqlite::table_name(&rule.table);
+        }
     }
 
     fn narrow(&mut self, wanted: &dyn Fn(&DatabaseName) -> bool) {

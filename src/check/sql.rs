@@ -12,6 +12,7 @@ use super::entry::{Check, Entry, keys, read};
 use super::findings::{Findings, Outcome, Verified};
 use super::valid::{positive, subquery};
 use crate::model::code::Code;
+use crate::model::dataset::DatabaseSystem;
 use crate::model::failure::Result;
 use crate::model::finding_code::findings;
 use crate::model::human;
@@ -19,6 +20,7 @@ use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 use crate::target::postgres::SharedServer;
 use crate::target::postgres::assertion::{Answer, Moment};
+use crate::target::sqlite::Workbench;
 use crate::template::Template;
 
 findings! {
@@ -145,6 +147,10 @@ impl Check for Sql {
         [&self.database].into()
     }
 
+    fn works_on(&self, _: DatabaseSystem) -> bool {
+        true
+    }
+
     fn validate(&self, _: &Template) -> std::result::Result<(), String> {
         let place = format!("check {}", self.name);
         let rules = [
@@ -195,6 +201,9 @@ const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 /// If it cannot be judged.
 async fn run(check: &Sql, context: &Context<'_>) -> Result<Outcome> {
     let (database, query) = (&check.database, &check.query);
+    if let Some(workbench) = context.workbench_of(database) {
+        return run_in_sqlite(check, workbench, context).await;
+    }
     let SharedServer { server, connections } = context.tools.servers.of(database);
     let _permit = connections.hold(1).await;
     if let Some(max_age) = check.max_age {
@@ -208,6 +217,22 @@ async fn run(check: &Sql, context: &Context<'_>) -> Result<Outcome> {
         return Ok(judge_empty(check, count, &keys));
     }
     Ok(judge_value(check, &server.answer(database, query, check.timeout).await?))
+}
+
+/// As [`run`], of a database of SQLite.
+async fn run_in_sqlite(check: &Sql, workbench: &Workbench, context: &Context<'_>) -> Result<Outcome> {
+    let (database, query, limit) = (&check.database, &check.query, check.timeout);
+    if let Some(max_age) = check.max_age {
+        let moments = workbench.moments(database, query, limit).await?;
+        let max_age = TimeDelta::from_std(max_age).unwrap_or(TimeDelta::MAX);
+        return Ok(judge_age(check, max_age, &moments, context.taken_at(database)));
+    }
+    if check.empty {
+        let key = check.key.as_deref();
+        let (count, keys) = workbench.rows_returned(database, query, key, NAMED, limit).await?;
+        return Ok(judge_empty(check, count, &keys));
+    }
+    Ok(judge_value(check, &workbench.answer(database, query, limit).await?))
 }
 
 /// No row may be there.

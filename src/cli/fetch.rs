@@ -135,7 +135,10 @@ pub async fn run(args: Args) -> Result<ExitCode> {
 
 /// The server whose roles are asked for.
 fn server(template: &Template, named: Option<ServerName>) -> Result<ServerName> {
-    let Some(named) = named else { return Ok(template.first_server().name) };
+    let Some(named) = named.or_else(|| template.first_server().map(|server| server.name)) else {
+        let message = "the template has no PostgreSQL server, so there are no roles to fetch";
+        return Err(Failure::config(codes::NOT_OF_POSTGRES, message).hint("leave --globals out"));
+    };
     if template.servers().any(|server| server.name == named) {
         return Ok(named);
     }

@@ -129,7 +129,8 @@ impl Stage {
 
     async fn fill(&self, engine: &Engine, ownership: &mut Ownership) -> Result<Source> {
         self.say("starting a source server");
-        let source = Source::start(engine, &self.template.first_server().image, ownership).await?;
+        let server = self.template.first_server().expect("the template of the demo has a server");
+        let source = Source::start(engine, &server.image, ownership).await?;
         self.say(&format!("filling it with {} sample databases", self.data.databases.len()));
         source.fill(&self.data, |name| self.say(&format!("{name}: loading"))).await?;
         Ok(source)

@@ -1,23 +1,22 @@
 //! One database of a drill: fetched, restored, counted.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 use super::access::left_out_sentence;
 use super::fetch::{Arrived, Fetcher};
-use super::journal::Journal;
-use crate::check::DrillTemplate;
+use super::turn::{RestoredDatabase, Turn};
 use crate::format::BackupContents;
-use crate::format::pg_custom::{LeftOut, NamedRoles, Promised};
+use crate::format::pg_custom::{LeftOut, NamedRoles};
 use crate::model::codes;
 use crate::model::event::{DatabaseEvent, Event};
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::manifest::Recorded;
-use crate::model::names::DatabaseName;
-use crate::model::verdict::{MadeUpRole, RecoveryPoint, StageSeconds};
+use crate::model::verdict::{MadeUpRole, StageSeconds};
 use crate::plan::ignored;
 use crate::survey::{ManifestLookup, Manifests};
 use crate::target::postgres::catalog::RestoredContents;
@@ -27,66 +26,20 @@ use crate::target::{self, Restoration, RestoreEvent};
 /// Dumps of at least this size are restored by several workers; for smaller ones starting them costs more.
 const LARGE_DUMP: u64 = 32 * 1024 * 1024;
 
-/// How far a database is, for the parts that wait for it.
-#[derive(Debug, Clone)]
-pub enum RestoreProgress {
-    /// Not yet restored.
-    Pending,
-    /// Restored and counted.
-    Restored(Arc<RestoredDatabase>),
-    /// It will not be.
-    Lost,
-}
-
-/// A database that was restored, and what is known of it.
-#[derive(Debug)]
-pub struct RestoredDatabase {
-    /// Its tables and their rows.
-    pub contents: RestoredContents,
-    /// What its dump promised.
-    pub promised: Promised,
-    /// The recovery point it was restored from, with its hashes.
-    pub point: RecoveryPoint,
-    /// What each stage took.
-    pub seconds: StageSeconds,
-    /// Roles that own something in it or that policies are for, and that the globals do not have.
-    pub missing_roles: Vec<String>,
-}
-
-/// Waits until a database is restored, or will not be.
-pub async fn settled(mut progress: watch::Receiver<RestoreProgress>) -> Option<Arc<RestoredDatabase>> {
-    let end = progress.wait_for(|progress| !matches!(progress, RestoreProgress::Pending)).await;
-    match end.as_deref() {
-        Ok(RestoreProgress::Restored(restored)) => Some(Arc::clone(restored)),
-        // The sender is dropped without a result when a database was given up.
-        Ok(RestoreProgress::Lost | RestoreProgress::Pending) | Err(_) => None,
-    }
-}
-
 /// The restore of one database, and what it shares with the others.
 pub struct DatabaseRestore {
-    /// Its recovery point.
-    pub point: RecoveryPoint,
-    /// The databases that must be restored first.
-    pub parents: Vec<(DatabaseName, watch::Receiver<RestoreProgress>)>,
-    /// Where the result is sent.
-    pub done: watch::Sender<RestoreProgress>,
+    /// What it has in common with whatever else is restored.
+    pub turn: Turn,
     /// Fetches recovery points.
     pub fetcher: Fetcher,
-    /// Permits to fetch.
-    pub fetching: Arc<Semaphore>,
     /// Permits of restore workers, shared by all databases.
     pub workers: Arc<Semaphore>,
     /// The number of restore workers.
     pub jobs: usize,
-    /// The template. It names the locale to use where the image lacks the database's own, and hints of its system.
-    pub template: Arc<DrillTemplate>,
     /// The roles that are there, if owners and privileges are restored.
     pub roles: Option<Arc<RestoredRoles>>,
     /// What backups found in the source.
     pub manifests: Arc<Manifests>,
-    /// Where events are recorded.
-    pub journal: Journal,
 }
 
 /// What restoring a dump came to.
@@ -100,50 +53,17 @@ impl DatabaseRestore {
     /// Restores the database and records how it went. Returns the failure for the drill.
     pub async fn run(self) -> Option<Failure> {
         let began = Instant::now();
-        match self.restore().await {
-            Ok(Some(restored)) => {
-                self.done.send_replace(RestoreProgress::Restored(Arc::new(restored)));
-                None
-            }
-            // Skipped: the parent's failure is the cause.
-            Ok(None) => {
-                self.done.send_replace(RestoreProgress::Lost);
-                None
-            }
-            Err(failure) => {
-                let server = &self.fetcher.server;
-                let failure = server.blame(failure, began).await.on_server(&server.name);
-                let failure = self.template.hinted(failure);
-                self.record(DatabaseEvent::Failed(failure.clone())).await;
-                self.done.send_replace(RestoreProgress::Lost);
-                Some(failure.context(&self.point.database))
-            }
+        let mut restored = self.restore().await;
+        if let Err(failure) = restored {
+            let server = &self.fetcher.server;
+            restored = Err(server.blame(failure, began).await.on_server(&server.name));
         }
+        self.turn.end(restored).await
     }
 
     async fn restore(&self) -> Result<Option<RestoredDatabase>> {
-        let fetched = {
-            let _permit = self.fetching.acquire().await.expect("never closed");
-            if self.parents.iter().any(|(_, parent)| matches!(*parent.borrow(), RestoreProgress::Lost)) {
-                None
-            } else {
-                self.record(DatabaseEvent::Fetching).await;
-                Some(self.fetcher.fetch(&self.point, &self.journal).await?)
-            }
-        };
-        self.record(DatabaseEvent::Waiting).await;
-        for (name, parent) in &self.parents {
-            if settled(parent.clone()).await.is_none() {
-                let failure = Failure::bad(
-                    codes::PARENT_FAILED,
-                    format!("not restored, because its parent {name} was not"),
-                )
-                .hint(format!("see the error of {name}"));
-                self.record(DatabaseEvent::Skipped(failure)).await;
-                return Ok(None);
-            }
-        }
-        let Some(arrived) = fetched else { return Ok(None) };
+        let fetching = self.fetcher.fetch(&self.point, &self.journal);
+        let Some(arrived) = self.turn.fetch(fetching).await? else { return Ok(None) };
         self.require_own_dump(&arrived).await?;
         self.warn_of_empty_tables(&arrived).await;
         let left_out = Arc::new(self.leave_out(&arrived).await?);
@@ -200,25 +120,13 @@ impl DatabaseRestore {
         Ok((contents, began.elapsed().as_secs_f64()))
     }
 
-    /// It is restored.
-    async fn record_counted(&self, contents: &RestoredContents, seconds: f64) {
-        if let Some(restored_bytes) = contents.bytes {
-            self.record(DatabaseEvent::Measured { restored_bytes }).await;
-        }
-        self.record(DatabaseEvent::Restored {
-            table_rows: contents.rows.iter().map(|(table, rows)| (table.key(), *rows)).collect(),
-            total_rows: contents.total_rows,
-            seconds,
-        })
-        .await;
-    }
-
     /// Restores what arrived.
     async fn restore_contents(&self, arrived: &Arrived, left_out: &LeftOut) -> Result<Restored> {
         let jobs = if arrived.transfer.plaintext_bytes >= LARGE_DUMP { self.jobs } else { 1 };
         let permits = u32::try_from(jobs).unwrap_or(u32::MAX);
         let _permits = self.workers.acquire_many(permits).await.expect("never closed");
         let database = self.template.database(&self.point.database);
+        let server = self.template.server_of(&self.point.database);
         // A handful: one for each step of the restore.
         let (events, mut reported) = mpsc::unbounded_channel();
         let restoring = async move {
@@ -231,7 +139,7 @@ impl DatabaseRestore {
                 before_restore: database.map_or(&[], |database| &database.before_restore),
                 after_restore: database.map_or(&[], |database| &database.after_restore),
                 jobs,
-                locale: self.template.server_of(&self.point.database).settings.locale.as_deref(),
+                locale: server.as_ref().and_then(|server| server.settings.locale.as_deref()),
                 roles: self.roles.as_deref(),
                 report: &report,
             };
@@ -346,12 +254,12 @@ impl DatabaseRestore {
             self.journal.record(Event::Warning(text)).await;
         }
     }
+}
 
-    async fn warn(&self, text: &str) {
-        self.journal.record(Event::Warning(format!("{}: {text}", self.point.database))).await;
-    }
+impl Deref for DatabaseRestore {
+    type Target = Turn;
 
-    async fn record(&self, event: DatabaseEvent) {
-        self.journal.record(Event::Database(self.point.database.clone(), event)).await;
+    fn deref(&self) -> &Turn {
+        &self.turn
     }
 }

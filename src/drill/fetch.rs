@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use super::journal::Journal;
 use crate::format::pg_custom::{Toc, newer_than_image};
+use crate::format::sqlite::{HeaderReader, SqliteHeader};
 use crate::format::{BackupContents, Inspector, NoContents};
 use crate::layer::Identities;
 use crate::layer::pipe::{CHANNEL_DEPTH, PARTS_WAITING, decrypt_blocking};
@@ -16,8 +17,9 @@ use crate::model::failure::{Failure, Result};
 use crate::model::transfer::TransferStats;
 use crate::model::verdict::RecoveryPoint;
 use crate::plan;
+use crate::sandbox::{self, docker::Engine};
 use crate::store::{self, Store};
-use crate::target::postgres::Server;
+use crate::target::postgres::{Server, scratch};
 
 /// Between two reports of how much has arrived.
 const SHOW_EVERY: Duration = Duration::from_millis(100);
@@ -45,48 +47,99 @@ pub struct Arrived {
     pub transfer: TransferStats,
 }
 
+/// Reads what passes on its way into the stack.
+pub(super) trait Passing: Send + 'static {
+    /// What it finds out.
+    type Contents: Send + 'static;
+
+    /// Takes the next bytes.
+    fn push(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// What it has found out, when all has passed.
+    fn finish(self) -> Result<Self::Contents>;
+}
+
+impl Passing for Inspector {
+    type Contents = BackupContents;
+
+    fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        Inspector::push(self, bytes).map(drop)
+    }
+
+    fn finish(self) -> Result<BackupContents> {
+        Inspector::finish(self).map_err(NoContents::into_failure)
+    }
+}
+
+impl Passing for HeaderReader {
+    type Contents = SqliteHeader;
+
+    fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        HeaderReader::push(self, bytes);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<SqliteHeader> {
+        HeaderReader::finish(self)
+    }
+}
+
+/// Streams a recovery point through its layers into a file of a container: its engine, its id, the file's path.
+pub(super) async fn stream<P: Passing>(
+    store: &Arc<dyn Store>,
+    identities: &Arc<Identities>,
+    point: &RecoveryPoint,
+    (engine, container, path): (&Engine, &str, &str),
+    journal: &Journal,
+    mut reader: P,
+) -> Result<(TransferStats, P::Contents)> {
+    let (ciphertext_in, ciphertext_out) = mpsc::channel(PARTS_WAITING);
+    let (plaintext_in, plaintext_out) = mpsc::channel(CHANNEL_DEPTH);
+    let feeding = store::pump_all(Arc::clone(store), point.objects(), ciphertext_in);
+    let identities = Arc::clone(identities);
+    let decrypting = tokio::task::spawn_blocking(move || {
+        let transfer =
+            decrypt_blocking(ciphertext_out, &plaintext_in, &identities, |chunk| reader.push(chunk))?;
+        Ok((transfer, reader.finish()?))
+    });
+    let (mut done, mut shown) = (0, None::<Instant>);
+    let writing = sandbox::scratch::write(engine, container, path, plaintext_out, |bytes| {
+        done += bytes;
+        // The first bytes are always shown.
+        if shown.is_none_or(|shown| shown.elapsed() >= SHOW_EVERY) {
+            shown = Some(Instant::now());
+            journal.show(Event::Database(point.database.clone(), DatabaseEvent::Bytes(done)));
+        }
+    });
+    let ((), decrypted, written) = tokio::join!(feeding, decrypting, writing);
+    // A writer that stopped taking makes the decryption break off, so its reason comes first.
+    let written = written?;
+    let (transfer, contents): (TransferStats, P::Contents) = decrypted.expect("decryption does not panic")?;
+    if written != transfer.plaintext_bytes {
+        return Err(Failure::inconclusive(
+            codes::SCRATCH_FAILED,
+            format!(
+                "the container has {written} bytes of the dump, and {} were sent",
+                transfer.plaintext_bytes
+            ),
+        ));
+    }
+    Ok((transfer, contents))
+}
+
 impl Fetcher {
     /// Streams a recovery point into the scratch volume. Only a dump that decrypted to its very end, and that begins
     /// with a readable table of contents, counts as arrived.
     pub async fn fetch(&self, point: &RecoveryPoint, journal: &Journal) -> Result<Arrived> {
-        let (ciphertext_in, ciphertext_out) = mpsc::channel(PARTS_WAITING);
-        let (plaintext_in, plaintext_out) = mpsc::channel(CHANNEL_DEPTH);
-        let feeding = store::pump_all(Arc::clone(&self.store), point.objects(), ciphertext_in);
-        let identities = Arc::clone(&self.identities);
-        let decrypting = tokio::task::spawn_blocking(move || {
-            let mut inspector = Inspector::default();
-            let transfer = decrypt_blocking(ciphertext_out, &plaintext_in, &identities, |chunk| {
-                inspector.push(chunk).map(drop)
-            })?;
-            Ok((transfer, inspector.finish().map_err(NoContents::into_failure)?))
-        });
+        let path = scratch::path(&point.database);
+        let place = (&self.server.engine, &*self.server.container, &*path);
+        let reader = Inspector::default();
+        let (transfer, contents) =
+            stream(&self.store, &self.identities, point, place, journal, reader).await?;
         let of_database = |event| Event::Database(point.database.clone(), event);
-        let (mut done, mut shown) = (0, None::<Instant>);
-        let writing = self.server.write_scratch(&point.database, plaintext_out, |bytes| {
-            done += bytes;
-            // The first bytes are always shown.
-            if shown.is_none_or(|shown| shown.elapsed() >= SHOW_EVERY) {
-                shown = Some(Instant::now());
-                journal.show(of_database(DatabaseEvent::Bytes(done)));
-            }
-        });
-        let ((), decrypted, written) = tokio::join!(feeding, decrypting, writing);
-        // A writer that stopped taking makes the decryption break off, so its reason comes first.
-        let written = written?;
-        let (transfer, contents): (TransferStats, BackupContents) =
-            decrypted.expect("decryption does not panic")?;
-        if written != transfer.plaintext_bytes {
-            return Err(Failure::inconclusive(
-                codes::SCRATCH_FAILED,
-                format!(
-                    "the container has {written} bytes of the dump, and {} were sent",
-                    transfer.plaintext_bytes
-                ),
-            ));
-        }
         let BackupContents::PgCustom(toc) = &contents;
         let archive = plan::contents::archive(toc);
-        let fetched = Fetched { transfer: transfer.clone(), archive };
+        let fetched = Fetched { transfer: transfer.clone(), archive: Some(archive), sqlite: None };
         journal.record(of_database(DatabaseEvent::Fetched(Box::new(fetched)))).await;
         self.require_restorable(toc)?;
         Ok(Arrived { contents, transfer })

@@ -17,6 +17,7 @@ use crate::model::verdict::{Isolation, IsolationStatus};
 use crate::sandbox::docker::Engine;
 use crate::sandbox::image::Images;
 use crate::sandbox::proof::{self, NotIsolated, Probed};
+use crate::sandbox::scratch;
 use crate::sandbox::stack::RunningStack;
 use crate::template::Template;
 
@@ -35,7 +36,8 @@ pub async fn prove(
     let proved = match while_starting(engine, template, &started, images, journal).await? {
         Ok((servers, probed)) => {
             let completing = proof::complete(engine, &started.stack, probed);
-            let (completed, free_bytes) = join(completing, servers[0].server.disk_free()).await;
+            let (completed, free_bytes) =
+                join(completing, scratch::disk_free(engine, &started.stack.first().id)).await;
             journal.record(Event::Disk { free_bytes }).await;
             completed.map(|(proof, listening)| (servers, proof, listening))
         }
@@ -45,7 +47,9 @@ pub async fn prove(
         Ok((servers, proof, listening)) => {
             journal.record(Event::Isolation(proof.clone())).await;
             started.stack.listening = listening;
-            Ok((RestoreTarget { servers, stack: started.stack }, proof))
+            let workbench = started.workbench(engine);
+            let target = RestoreTarget { engine: engine.clone(), servers, workbench, stack: started.stack };
+            Ok((target, proof))
         }
         Err(NotIsolated { seen, failure }) => {
             if let Some(seen) = seen {
@@ -59,6 +63,9 @@ pub async fn prove(
 /// The last attempt to connect to a server may begin just before its time is up, and the control must not give up earlier.
 const LAST_ATTEMPT: Duration = Duration::from_secs(15);
 
+/// How long the workbench may take until it listens, where it is the control.
+const WORKBENCH_STARTS: Duration = Duration::from_secs(60);
+
 /// Waits until the stack is up, while it is inspected and probed. The phase of isolation begins when only that is left.
 async fn while_starting(
     engine: &Engine,
@@ -67,7 +74,8 @@ async fn while_starting(
     images: &Images,
     journal: &Journal,
 ) -> Result<Result<(Vec<ReadyServer>, Probed), NotIsolated>> {
-    let starting = template.first_server().ready_timeout + LAST_ATTEMPT;
+    let first = template.first_server().map_or(WORKBENCH_STARTS, |server| server.ready_timeout);
+    let starting = first + LAST_ATTEMPT;
     let ready = pin!(started.ready(engine, template, images, journal));
     let probing = pin!(proof::probe(engine, &template.isolation, &started.stack, starting));
     Ok(match select(ready, probing).await {

@@ -13,8 +13,10 @@ mod record;
 mod restore;
 mod run;
 mod servers;
+mod sqlite;
 mod stack;
 mod task;
+mod turn;
 
 pub use run::Ended;
 pub use task::{Drill, Options};

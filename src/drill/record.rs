@@ -139,7 +139,8 @@ fn database(verdict: &mut Verdict, name: &DatabaseName, event: &DatabaseEvent) {
         | DatabaseEvent::AccessLeftOut(_)
         | DatabaseEvent::Counting => {}
         DatabaseEvent::Fetched(fetched) => {
-            database.archive = Some(fetched.archive.clone());
+            database.archive.clone_from(&fetched.archive);
+            database.sqlite.clone_from(&fetched.sqlite);
             database.seconds.was_read(&fetched.transfer);
             if let Some(point) = verdict.recovery_set.points.iter_mut().find(|point| point.database == *name)
             {
@@ -154,6 +155,7 @@ fn database(verdict: &mut Verdict, name: &DatabaseName, event: &DatabaseEvent) {
             });
             database.seconds.restore = Some(database.seconds.restore.unwrap_or_default() + seconds);
         }
+        DatabaseEvent::Intact { seconds } => database.seconds.restore = Some(*seconds),
         DatabaseEvent::LeftOut { entries, .. } => database.left_out = entries.clone(),
         DatabaseEvent::Hook(hook) => database.hooks.push(hook.clone()),
         DatabaseEvent::Restored { table_rows, total_rows, seconds } => {
@@ -358,7 +360,11 @@ mod tests {
             &mut verdict,
             &[
                 Event::Planned(Box::new(planned(&[]))),
-                of_b(DatabaseEvent::Fetched(Box::new(Fetched { transfer, archive }))),
+                of_b(DatabaseEvent::Fetched(Box::new(Fetched {
+                    transfer,
+                    archive: Some(archive),
+                    sqlite: None,
+                }))),
                 of_b(DatabaseEvent::PgRestore { outcome, seconds: 4.0 }),
                 of_b(DatabaseEvent::Failed(Failure::bad(codes::RESTORE_FAILED, "broken"))),
                 Event::Database(

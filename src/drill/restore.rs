@@ -9,13 +9,15 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::access::restore_roles;
-use super::database::{DatabaseRestore, RestoreProgress, settled};
+use super::database::DatabaseRestore;
 use super::fetch::Fetcher;
 use super::journal::Journal;
 use super::objectives::Measured;
 use super::servers::ReadyServer;
+use super::sqlite::SqliteRestore;
 use super::stack::RestoreTarget;
 use super::task::Drill;
+use super::turn::{RestoreProgress, Turn, settled};
 use crate::check;
 use crate::model::codes;
 use crate::model::event::Event;
@@ -45,12 +47,13 @@ pub async fn restore_and_check(
     journal: &Journal,
 ) -> Result<Measured> {
     let mut tasks = JoinSet::new();
-    let jobs = drill.jobs(target.first().engine.info());
+    let jobs = drill.jobs(target.engine.info());
     let access = restore_roles(drill, plan, target, journal).await;
     let roles = access.restored;
     let waiting = spawn_databases(drill, plan, target, jobs, (&roles, manifests), journal, &mut tasks);
     let tools = Arc::new(check::Tools {
         servers: servers(drill, target, jobs),
+        workbench: target.workbench.clone(),
         points: plan.recovery_set.clone(),
         store: Arc::clone(&drill.store),
         identities: Arc::clone(&drill.identities),
@@ -166,8 +169,9 @@ fn covered(mut intervals: Vec<(Instant, Instant)>) -> Duration {
 fn servers(drill: &Drill, target: &RestoreTarget, jobs: usize) -> Servers {
     let names = || drill.template.databases.iter().map(|database| &database.name);
     let of = |ready: &ReadyServer| {
-        let own =
-            names().filter(|name| target.server_of(&drill.template, name).server.name == ready.server.name);
+        let is_on_it =
+            |name: &&DatabaseName| drill.template.server_name_of(name).as_ref() == Some(&ready.server.name);
+        let own = names().filter(is_on_it);
         (ready.server.clone(), own.cloned().collect())
     };
     Servers::new(target.servers.iter().map(of), jobs)
@@ -193,29 +197,36 @@ fn spawn_databases(
         let (done, progress) = watch::channel(RestoreProgress::Pending);
         let parents =
             database.after.iter().filter_map(|parent| Some((parent.clone(), waiting.get(parent)?.clone())));
-        let ready = target.server_of(&drill.template, name);
-        let fetcher = Fetcher {
-            store: Arc::clone(&drill.store),
-            identities: Arc::clone(&drill.identities),
-            server: ready.server.clone(),
-            image: drill.template.server_of(name).image.clone(),
-            server_major: ready.version.major,
-        };
-        let task = DatabaseRestore {
+        let turn = Turn {
             point: point.clone(),
             parents: parents.collect(),
             done,
-            fetcher,
             fetching: Arc::clone(&fetching),
-            workers: Arc::clone(&workers),
-            jobs,
             template: Arc::clone(&drill.template),
-            roles: roles.get(&ready.server.name).cloned(),
-            manifests: Arc::clone(manifests),
             journal: journal.clone(),
         };
+        let (store, identities) = (Arc::clone(&drill.store), Arc::clone(&drill.identities));
         waiting.insert(name.clone(), progress);
-        tasks.spawn(task.run());
+        match (target.server_of(&drill.template, name), &target.workbench) {
+            (Some(ready), _) => {
+                let server = drill.template.server_of(name).expect("it was started");
+                let fetcher = Fetcher {
+                    store,
+                    identities,
+                    server: ready.server.clone(),
+                    image: server.image.clone(),
+                    server_major: ready.version.major,
+                };
+                let (workers, roles) = (Arc::clone(&workers), roles.get(&ready.server.name).cloned());
+                let manifests = Arc::clone(manifests);
+                tasks.spawn(DatabaseRestore { turn, fetcher, workers, jobs, roles, manifests }.run());
+            }
+            (None, Some(workbench)) => {
+                let workbench = workbench.clone();
+                tasks.spawn(SqliteRestore { turn, store, identities, workbench }.run());
+            }
+            (None, None) => unreachable!("validation demands a server or a workbench for every database"),
+        }
     }
     waiting
 }

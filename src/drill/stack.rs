@@ -14,8 +14,9 @@ use crate::sandbox::docker::Engine;
 use crate::sandbox::image::Images;
 use crate::sandbox::labels::Ownership;
 use crate::sandbox::memory;
-use crate::sandbox::stack::{self, RunningStack};
-use crate::target::postgres::Server;
+use crate::sandbox::stack::{self, RunningStack, ServerNeeds};
+use crate::sandbox::workbench::{self, WorkbenchNeeds};
+use crate::target::sqlite::Workbench;
 use crate::template::Template;
 
 /// A recovery set below this is small: a server holds no more of it than is written out in a moment.
@@ -24,8 +25,12 @@ const SMALL_SET: u64 = 64 * 1024 * 1024;
 /// What dumps are restored to: a stack whose servers answer.
 #[derive(Debug)]
 pub struct RestoreTarget {
+    /// The engine that it runs on.
+    pub(super) engine: Engine,
     /// Its servers, in the template's order.
     pub(super) servers: Vec<ReadyServer>,
+    /// Where files are opened, if there are any to open.
+    pub(super) workbench: Option<Workbench>,
     /// Its containers, and how they reach each other.
     pub stack: RunningStack,
 }
@@ -35,7 +40,7 @@ impl RestoreTarget {
     pub fn for_checks(&self) -> check::Stack {
         let containers = self.stack.containers.iter();
         check::Stack {
-            engine: self.first().engine.clone(),
+            engine: self.engine.clone(),
             ownership: self.stack.ownership.clone(),
             network: self.stack.network.clone(),
             listening: self.stack.listening.clone(),
@@ -43,16 +48,10 @@ impl RestoreTarget {
         }
     }
 
-    /// The first of its servers.
-    pub fn first(&self) -> &Server {
-        &self.servers[0].server
-    }
-
-    /// The server that a database is restored to.
-    pub(super) fn server_of(&self, template: &Template, database: &DatabaseName) -> &ReadyServer {
-        let name = template.server_of(database).name;
-        let ready = self.servers.iter().find(|ready| ready.server.name == name);
-        ready.expect("every server of the template was started")
+    /// The server that a database is restored to, if it is restored to one.
+    pub(super) fn server_of(&self, template: &Template, database: &DatabaseName) -> Option<&ReadyServer> {
+        let name = template.server_name_of(database)?;
+        self.servers.iter().find(|ready| ready.server.name == name)
     }
 }
 
@@ -88,14 +87,18 @@ pub async fn start<'a>(
     }
     let small = plan.recovery_set.points.iter().map(|point| point.size_bytes).sum::<u64>() < SMALL_SET;
     let prepared = template.servers().zip(memory).map(|(server, bytes)| {
-        let needs = plan.needs(|database| template.server_of(database).name == server.name);
+        let needs = plan.needs(|database| template.server_name_of(database).as_ref() == Some(&server.name));
         let name = server.name.clone();
         let prepared = PreparedServer::new(server, bytes, jobs, &needs, images, small);
         prepared.map_err(|failure| failure.on_server(&name))
     });
     let prepared = prepared.collect::<Result<Vec<_>>>()?;
     // First the servers: others may join the network namespace of the first.
-    let needs: Vec<_> = prepared.iter().map(PreparedServer::needs).collect();
+    let mut needs: Vec<_> = prepared.iter().map(|server| ServerNeeds::Postgres(server.needs())).collect();
+    needs.extend(template.workbench().map(|workbench| {
+        let memory_bytes = workbench.memory.as_u64().min(engine.facts().memory_bytes);
+        ServerNeeds::Workbench(WorkbenchNeeds { image: &workbench.image, memory_bytes })
+    }));
     let mut stack = stack::start_servers(engine, template, ownership, &needs).await?;
     journal.record(Event::Project(ownership.project.clone())).await;
     stack.start_services(engine, template, images).await?;
@@ -103,6 +106,12 @@ pub async fn start<'a>(
 }
 
 impl StartedStack<'_> {
+    /// Where files are opened, if there are any to open.
+    pub(super) fn workbench(&self, engine: &Engine) -> Option<Workbench> {
+        let made = self.stack.containers.iter().find(|made| made.spec.service == workbench::NAME)?;
+        Some(Workbench { engine: engine.clone(), container: made.id.clone() })
+    }
+
     /// Waits until its servers and services are ready.
     pub(super) async fn ready(
         &self,
@@ -134,7 +143,6 @@ fn describe(
         image_id: images[&made.spec.image].id.clone(),
         container: made.spec.name.clone(),
     });
-    let first = &prepared[0];
     let servers = prepared.iter().zip(ready).map(|(server, ready)| StackServer {
         name: server.template.name.clone(),
         port: server.template.port(),
@@ -148,9 +156,9 @@ fn describe(
     });
     let servers = if template.has_only_the_default_server() { Vec::new() } else { servers.collect() };
     Stack {
-        tuning: Some(first.template.tuning),
-        settings: ready[0].settings.clone(),
-        postgres_version: Some(ready[0].version.text.clone()),
+        tuning: prepared.first().map(|first| first.template.tuning),
+        settings: ready.first().map(|first| first.settings.clone()).unwrap_or_default(),
+        postgres_version: ready.first().map(|first| first.version.text.clone()),
         services: services.collect(),
         servers,
     }

@@ -87,7 +87,7 @@ impl Drill {
             databases: template
                 .databases
                 .iter()
-                .map(|d| verdict::DatabaseRecord::pending(&d.name, &d.after))
+                .map(|d| verdict::DatabaseRecord::pending(&d.name, &d.after, d.system))
                 .collect(),
             stack: Stack::default(),
             isolation: verdict::Isolation::default(),

@@ -98,6 +98,13 @@ impl FetchTask {
 
     async fn fetch(&self, progress: &(dyn Fn(&str) + Sync)) -> Result<FetchReport> {
         let began = Instant::now();
+        if self.template.is_sqlite(&self.database) {
+            let message =
+                format!("{} is of SQLite, and `fetch` gives out dumps of PostgreSQL only", self.database);
+            return Err(Failure::config(codes::NOT_OF_POSTGRES, message).hint(
+                "the recovery point is the file itself, in its layers: move `-wal` and `-shm` away before it takes its place",
+            ));
+        }
         // First what costs nothing: a name that is taken.
         let output = Output::open(self.file.as_deref())?;
         let pattern = self.template.key_pattern()?;
@@ -158,9 +165,9 @@ impl FetchTask {
         let used = proof.and_then(|proof| proof.globals.clone());
         let proved = used.is_some() && proof.is_some_and(|proof| proof.kept.access);
         let NamedGlobals { key, taken_at, ciphertext_sha256 } = used.or(of_manifest)?;
-        let server = self.template.server_of(&self.database).name;
+        let server = self.template.server_name_of(&self.database)?;
         let mut arguments = [&self.arguments[..], &self.reports_arguments].concat();
-        if server != self.template.first_server().name {
+        if self.template.first_server().is_none_or(|first| first.name != server) {
             arguments.extend(["--server".to_owned(), server.to_string()]);
         }
         // By their time others would come, if those of this server are called otherwise.
@@ -171,7 +178,8 @@ impl FetchTask {
 
     /// How it is restored: as that drill did, or as one would.
     fn how<'a>(&'a self, proof: Option<&'a Proof>, manifest: &Manifest, file: Option<&'a Path>) -> How<'a> {
-        let server = self.template.server_of(&self.database);
+        let server =
+            self.template.server_of(&self.database).expect("it is of PostgreSQL, as was asked first");
         let with_roles = manifest.globals.is_some() && server.settings.access != Some(Access::Skip);
         How {
             file,

@@ -8,6 +8,7 @@ mod inspector;
 mod kind;
 pub mod pg_custom;
 pub mod pg_globals;
+pub mod sqlite;
 
 pub use inspector::{FORMATS, Inspector};
 pub use kind::{BackupContents, FormatKind, Inspect, NoContents, Progress};

@@ -1,5 +1,8 @@
 //! What is recovered as one.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// A kind of dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DatasetKind {
@@ -12,9 +15,11 @@ pub enum DatasetKind {
 }
 
 /// What a database runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum DatabaseSystem {
     /// PostgreSQL: a server in the sandbox.
+    #[default]
     Postgres,
     /// SQLite: a file.
     Sqlite,
@@ -27,5 +32,12 @@ impl DatasetKind {
             Self::Database(DatabaseSystem::Postgres) | Self::Cluster => true,
             Self::Database(DatabaseSystem::Sqlite) | Self::FileSet => false,
         }
+    }
+}
+
+impl DatabaseSystem {
+    /// Whether it is PostgreSQL.
+    pub fn is_postgres(&self) -> bool {
+        *self == Self::Postgres
     }
 }

@@ -8,7 +8,7 @@ use crate::model::phase::Phase;
 use crate::model::transfer::TransferStats;
 use crate::model::verdict::{
     AccessRecord, Archive, Check, Finding, HookRecord, Isolation, LeftOutRecord, MadeUpRole, Objective,
-    Objectives, PgRestore, PlanCost, RecoverySet, Stack, Teardown, Verdict,
+    Objectives, PgRestore, PlanCost, RecoverySet, SqliteRecord, Stack, Teardown, Verdict,
 };
 
 /// Something that happened.
@@ -88,6 +88,11 @@ pub enum DatabaseEvent {
         /// The exit status and messages.
         outcome: PgRestore,
         /// The seconds it took.
+        seconds: f64,
+    },
+    /// Its file was found whole.
+    Intact {
+        /// The seconds that the look at it took.
         seconds: f64,
     },
     /// Roles that its dump names and that the globals do not have were made up.
@@ -171,8 +176,10 @@ pub struct PullProgress {
 pub struct Fetched {
     /// Hashes, sizes and times of the transfer.
     pub transfer: TransferStats,
-    /// What the dump's header and table of contents say.
-    pub archive: Archive,
+    /// What the header and the table of contents of an archive say.
+    pub archive: Option<Archive>,
+    /// What the header of an SQLite database says.
+    pub sqlite: Option<SqliteRecord>,
 }
 
 /// A consumer of events, such as the terminal or the verdict file.

@@ -210,6 +210,22 @@ pub mod storage {
     }
 }
 
+/// What the header of an SQLite database shows.
+pub mod sqlite {
+    use crate::model::finding_code::findings;
+
+    findings! {
+        SQLITE_IN_USE = "sqlite_in_use", "warning":
+            "The file of an SQLite database is in the mode of a write-ahead log: it was copied while it was in use.",
+            "Make backups with `VACUUM INTO`, or with `.backup` of the `sqlite3` shell.",
+            "gateway: daily/gateway.db is in the mode of a write-ahead log";
+        WAL_BESIDE_DATABASE = "wal_beside_database", "warning":
+            "The write-ahead log of an SQLite database is beside it in the store. SQLite replays it into the file when it opens it there.",
+            "Move `-wal` and `-shm` away before a restore. A drill opens a copy without them.",
+            "gateway: daily/gateway.db-wal is beside daily/gateway.db";
+    }
+}
+
 /// Time and room.
 pub mod room {
     use crate::model::finding_code::findings;
@@ -230,6 +246,7 @@ pub mod room {
 pub static GROUPS: &[(&str, &[FindingCode])] = &[
     ("The recovery set", set::FINDINGS),
     ("What is inside", inside::FINDINGS),
+    ("SQLite", sqlite::FINDINGS),
     ("Roles", globals::FINDINGS),
     ("Storage", storage::FINDINGS),
     ("Time and room", room::FINDINGS),

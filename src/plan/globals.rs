@@ -77,7 +77,7 @@ impl Promise {
         let sources: BTreeSet<ServerName> = template
             .whole_file()
             .filter(|database| manifest.database(&database.name).is_some())
-            .map(Database::server_name)
+            .filter_map(Database::server_name)
             .collect();
         if !sources.contains(server) {
             return match sources.is_empty() {
@@ -114,7 +114,8 @@ pub enum GlobalsChoice {
 
 /// The times of the recovery points of a server's databases.
 pub fn times(template: &Template, set: &RecoverySet, server: &ServerName) -> BTreeSet<DateTime<Utc>> {
-    let of_it = set.points.iter().filter(|point| template.server_of(&point.database).name == *server);
+    let of_it =
+        set.points.iter().filter(|point| template.server_name_of(&point.database).as_ref() == Some(server));
     of_it.map(|point| point.taken_at).collect()
 }
 

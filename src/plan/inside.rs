@@ -291,7 +291,7 @@ fn missing_extensions(
     point: &RecoveryPoint,
     contents: &Contents,
 ) -> Option<Finding> {
-    let server = template.server_of(&point.database);
+    let server = template.server_of(&point.database)?;
     let more = &server.extensions;
     let missing: Vec<&String> = contents
         .extensions
@@ -320,7 +320,7 @@ fn missing_extensions(
 /// The drill loads what extensions need by itself, but for a template that says what is loaded.
 fn missing_libraries(template: &Template, point: &RecoveryPoint, contents: &Contents) -> Option<Finding> {
     let extensions = contents.extensions.iter().map(String::as_str);
-    let server = template.server_of(&point.database);
+    let server = template.server_of(&point.database)?;
     let (lacking, all) = needs::lacking_libraries(&server.settings.settings, extensions)?;
     Some(finding(
         Severity::Warning,

@@ -17,6 +17,7 @@ mod obstacle;
 mod point;
 mod servers;
 pub mod set;
+mod sqlite;
 mod storage;
 pub mod survey;
 mod versions;
@@ -32,7 +33,7 @@ use crate::model::codes;
 use crate::model::failure::FailureRecord;
 use crate::model::names::{DatabaseName, ObjectKey};
 use crate::model::verdict::{
-    Archive, Finding, Objective, PlanCost, RecoveryPoint, RecoverySet, Severity, Status,
+    Archive, Finding, Objective, PlanCost, RecoveryPoint, RecoverySet, Severity, SqliteRecord, Status,
 };
 use crate::store::{
     BucketFacts, DirectoryFacts, Fact, FileFacts, ObjectFacts, ObjectMeta, PassedOver, StoreFacts,
@@ -84,8 +85,9 @@ pub struct DrillPlan {
     /// What is in the store and is no object.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<PassedOver>,
-    /// What is known of the Postgres image; of several servers, that of the first.
-    pub image: ImageFacts,
+    /// What is known of the Postgres image; of several servers, that of the first. Absent without a server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageFacts>,
     /// The servers, where the template has more than that of `[postgres]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub servers: Vec<PlannedServer>,
@@ -123,6 +125,9 @@ pub struct PointDetail {
     pub archive: Option<Archive>,
     /// What is inside.
     pub contents: Option<ContentsRecord>,
+    /// What the header of an SQLite database says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sqlite: Option<SqliteRecord>,
     /// What changed since the recovery point before it; absent if there is none.
     pub drift: Option<DriftRecord>,
     /// Why it is not known what is inside.
@@ -229,7 +234,7 @@ pub fn plan(template: &Template, pattern: &KeyPattern, survey: &Survey, at: Date
         bucket,
         directory,
         passed_over: survey.passed_over.clone(),
-        image: images[&template.first_server().name].clone(),
+        image: template.first_server().map(|server| images[&server.name].clone()),
         servers,
         globals,
         room,

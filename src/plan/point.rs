@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 use super::image::ImageFacts;
 use super::set::{self, Past};
 use super::survey::Survey;
-use super::{PointDetail, drift, finding, inside, objects_of, storage};
+use super::{PointDetail, drift, finding, inside, objects_of, sqlite, storage};
 use crate::model::codes;
+use crate::model::failure::Failure;
 use crate::model::names::{DatabaseName, ServerName};
 use crate::model::verdict::{Finding, RecoveryPoint, Severity};
 use crate::store::{Fact, ObjectMeta};
@@ -41,6 +42,7 @@ impl View<'_> {
             readable: None,
             archive: None,
             contents: None,
+            sqlite: None,
             drift: None,
             error: None,
         };
@@ -54,7 +56,9 @@ impl View<'_> {
         match &look.contents {
             Some(Ok(contents)) => {
                 detail.readable = Some(true);
-                findings.extend(inside::judge(self.template, self.image(&point.database), point, contents));
+                if let Some(image) = self.image(&point.database) {
+                    findings.extend(inside::judge(self.template, image, point, contents));
+                }
                 let before = self.survey.earlier.before(&point.database, point.taken_at);
                 findings.extend(inside::without_post_data(rules, point, contents, before));
                 detail.archive = Some(contents.archive.clone());
@@ -65,25 +69,37 @@ impl View<'_> {
                     detail.drift = Some(drift);
                 }
             }
-            Some(Err(failure)) => {
-                let failure = self.template.hinted(failure.clone());
-                let expected = failure.hint.clone().unwrap_or_else(|| "a dump that can be read".to_owned());
-                let actual = failure.message.clone();
-                findings.push(finding(Severity::Error, failure.code, &point.database, expected, actual));
-                // Where the store does not report how an object is kept, reading it shows whether it is archived.
-                if failure.code == codes::OBJECT_ARCHIVED {
-                    detail.readable = Some(false);
-                }
-                detail.error = Some(failure.to_record(None));
+            Some(Err(failure)) => findings.push(self.unreadable(failure, &mut detail)),
+            None => {}
+        }
+        match &look.sqlite {
+            Some(Ok(header)) => {
+                detail.readable = Some(true);
+                detail.sqlite = Some(header.record());
+                findings.extend(sqlite::judge(point, header, look.wal_beside));
             }
+            Some(Err(failure)) => findings.push(self.unreadable(failure, &mut detail)),
             None => {}
         }
         (detail, findings)
     }
 
+    /// What is inside cannot be read, which is what a drill would fail with.
+    fn unreadable(&self, failure: &Failure, detail: &mut PointDetail) -> Finding {
+        let failure = self.template.hinted(failure.clone());
+        let expected = failure.hint.clone().unwrap_or_else(|| "a backup that can be read".to_owned());
+        let actual = failure.message.clone();
+        // Where the store does not report how an object is kept, reading it shows whether it is archived.
+        if failure.code == codes::OBJECT_ARCHIVED {
+            detail.readable = Some(false);
+        }
+        detail.error = Some(failure.to_record(None));
+        finding(Severity::Error, failure.code, &detail.database, expected, actual)
+    }
+
     /// The image of a database's server.
-    fn image(&self, database: &DatabaseName) -> &ImageFacts {
-        &self.images[&self.template.server_of(database).name]
+    fn image(&self, database: &DatabaseName) -> Option<&ImageFacts> {
+        self.images.get(&self.template.server_name_of(database)?)
     }
 
     /// The youngest of a database's keys may be of a time that has not come.

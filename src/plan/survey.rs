@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::contents::Contents;
 use super::drift::Before;
 use super::globals::GlobalsSurvey;
+use crate::format::sqlite::SqliteHeader;
 use crate::model::earlier::EarlierDrills;
 use crate::model::failure::Failure;
 use crate::model::names::{DatabaseName, ServerName};
@@ -53,6 +54,10 @@ pub struct Look {
     pub facts: Fact<ObjectFacts>,
     /// What is inside, or why that is not known; absent if it was not read.
     pub contents: Option<Result<Contents, Failure>>,
+    /// What the header of an SQLite database says, or why that is not known; absent if it is none.
+    pub sqlite: Option<Result<SqliteHeader, Failure>>,
+    /// Whether the store has the write-ahead log of an SQLite database beside it.
+    pub wal_beside: bool,
     /// The recovery point before it; absent if there is none, or if this one was not read.
     pub before: Option<Before>,
 }

@@ -127,7 +127,7 @@ pub(crate) fn rich() -> Survey {
         ("shop_orders", facts("DEEP_ARCHIVE"), None),
         ("stock", facts("STANDARD_IA"), Some(Ok(stock))),
     ] {
-        survey.looks.insert(name.parse().unwrap(), Look { facts, contents, before: None });
+        survey.looks.insert(name.parse().unwrap(), Look { facts, contents, ..Look::default() });
     }
     survey.unnamed.databases.push(UnnamedDatabase {
         database: "billing".parse().unwrap(),

@@ -10,6 +10,7 @@ use super::docker::{Engine, ExecSpec};
 use super::image::Images;
 use super::labels::Ownership;
 use super::spec::{self, Attachment, ContainerSpec, PostgresNeeds, StackNetwork};
+use super::workbench::{self, WorkbenchNeeds};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
@@ -26,7 +27,7 @@ pub struct RunningStack {
     pub network: StackNetwork,
     /// The ports of its loopback that had a listener when isolation was proved. `None` on a bridge, or before that.
     pub listening: Option<BTreeSet<u16>>,
-    /// Its containers, Postgres servers first.
+    /// Its containers: PostgreSQL servers first, then the workbench.
     pub containers: Vec<RunningContainer>,
     /// The names of the servers, and the ports they listen on.
     pub servers: Vec<(ServerName, u16)>,
@@ -86,37 +87,69 @@ impl RunningStack {
     }
 }
 
+/// What the container of a server needs, or that of the workbench.
+#[derive(Debug)]
+pub enum ServerNeeds<'a> {
+    /// A PostgreSQL server.
+    Postgres(PostgresNeeds<'a>),
+    /// The workbench.
+    Workbench(WorkbenchNeeds<'a>),
+}
+
+impl ServerNeeds<'_> {
+    fn name(&self) -> ServerName {
+        match self {
+            Self::Postgres(needs) => needs.name.clone(),
+            Self::Workbench(_) => workbench::name(),
+        }
+    }
+
+    fn port(&self) -> u16 {
+        match self {
+            Self::Postgres(needs) => needs.port,
+            Self::Workbench(_) => workbench::PORT,
+        }
+    }
+
+    fn spec(&self, ownership: &Ownership, attachment: Attachment) -> ContainerSpec {
+        match self {
+            Self::Postgres(needs) => spec::postgres(ownership, attachment, needs),
+            Self::Workbench(needs) => workbench::workbench(ownership, attachment, needs),
+        }
+    }
+}
+
 /// Starts the first server in a network namespace of its own, which has nothing but a loopback, or on the network that the
 /// template asks for. It comes before all others: they join its namespace.
 pub async fn start_servers(
     engine: &Engine,
     template: &Template,
     ownership: &mut Ownership,
-    servers: &[PostgresNeeds<'_>],
+    servers: &[ServerNeeds<'_>],
 ) -> Result<RunningStack> {
-    let (needs, others) = servers.split_first().expect("a drill has a server");
-    let server_names = servers.iter().map(|needs| needs.name.as_str());
-    let names = server_names.chain(template.services.keys().map(String::as_str));
-    let loopback = Attachment::Loopback(names.map(str::to_owned).collect());
+    let (needs, others) = servers.split_first().expect("a drill has a server or a workbench");
+    let server_names = servers.iter().map(|needs| needs.name().to_string());
+    let names = server_names.chain(template.services.keys().cloned());
+    let loopback = Attachment::Loopback(names.collect());
     let made = ownership.under_a_free_name(async |ownership| match template.isolation.network {
         StackNetworkKind::Loopback => {
-            let spec = spec::postgres(ownership, loopback.clone(), needs);
+            let spec = needs.spec(ownership, loopback.clone());
             let id = engine.create_container(&spec).await?;
             Ok((StackNetwork::Loopback(id.clone()), RunningContainer { spec, id }))
         }
         StackNetworkKind::Bridge => {
             let network = spec::bridge(ownership, engine.facts());
-            let spec = spec::postgres(ownership, Attachment::Network(network.name.clone()), needs);
+            let spec = needs.spec(ownership, Attachment::Network(network.name.clone()));
             let (network_id, id) = engine.create_network_with(&network, &spec).await?;
             Ok((StackNetwork::Bridge(network, network_id), RunningContainer { spec, id }))
         }
     });
     let (network, postgres) = made.await?;
     engine.start_container(&postgres.id).await?;
-    let others = others.iter().map(|needs| start(engine, spec::postgres(ownership, network.joined(), needs)));
+    let others = others.iter().map(|needs| start(engine, needs.spec(ownership, network.joined())));
     let containers: Vec<RunningContainer> =
         [postgres].into_iter().chain(try_join_all(others).await?).collect();
-    let servers = servers.iter().map(|needs| (needs.name.clone(), needs.port)).collect();
+    let servers = servers.iter().map(|needs| (needs.name(), needs.port())).collect();
     let ownership = ownership.clone();
     Ok(RunningStack { network, listening: None, containers, servers, ownership })
 }

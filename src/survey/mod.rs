@@ -9,6 +9,7 @@ mod disk;
 mod globals;
 mod listing;
 mod manifests;
+mod sqlite;
 mod unnamed;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,8 +122,7 @@ impl Surveyor {
         let looks = stream::iter(set.points.iter())
             .map(async |point| {
                 let before = plan::point_before(&self.pattern, &listed.listing, point);
-                let ignore = ignored(template, &point.database);
-                let look = self.look_at(point, before.as_ref(), now, ignore, &turn).await?;
+                let look = self.look_at(template, point, before.as_ref(), now, &turn).await?;
                 Ok::<_, Failure>((point.database.clone(), look))
             })
             .buffer_unordered(AT_ONCE)
@@ -159,10 +159,10 @@ impl Surveyor {
     /// Looks at one recovery point: how it is kept, and if it can be read, what is inside, and inside the one before it.
     async fn look_at(
         &self,
+        template: &Template,
         point: &RecoveryPoint,
         before: Option<&RecoveryPoint>,
         now: DateTime<Utc>,
-        ignore: Ignore,
         turn: &Semaphore,
     ) -> Result<Look> {
         let facts = self.facts(point).await;
@@ -171,6 +171,18 @@ impl Surveyor {
         if !readable || point.size_bytes == 0 {
             return Ok(Look { facts, ..Look::default() });
         }
+        if template.is_sqlite(&point.database) {
+            let header = sqlite::read_header(&self.store, &self.identities, point).await;
+            let header = match header {
+                Err(failure) if failure.class != Class::Bad && !OF_THE_POINT.contains(&failure.code) => {
+                    return Err(failure.context(&point.database));
+                }
+                other => other,
+            };
+            let wal = self.store.stat(&sqlite::wal_beside(point)).await?;
+            return Ok(Look { facts, sqlite: Some(header), wal_beside: wal.is_some(), ..Look::default() });
+        }
+        let ignore = ignored(template, &point.database);
         let (contents, before) = tokio::join!(
             read_contents(&self.store, &self.identities, point, ignore, turn),
             self.inside_before(before, turn)
@@ -181,7 +193,7 @@ impl Surveyor {
             }
             other => other,
         };
-        Ok(Look { facts, contents: Some(contents), before })
+        Ok(Look { facts, contents: Some(contents), before, ..Look::default() })
     }
 
     /// What is in the recovery point before. That it cannot be read says nothing of the chosen one, and ends no plan.

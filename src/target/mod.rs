@@ -5,6 +5,7 @@
 mod dump;
 mod kind;
 pub mod postgres;
+pub mod sqlite;
 
 use crate::format::BackupContents;
 

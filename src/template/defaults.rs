@@ -16,6 +16,10 @@ pub fn service_memory() -> ByteSize {
     ByteSize::mib(512)
 }
 
+pub fn workbench_memory() -> ByteSize {
+    ByteSize::mib(1024)
+}
+
 pub fn key() -> String {
     "{database}_{timestamp}.dump.age".to_owned()
 }

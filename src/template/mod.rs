@@ -18,6 +18,7 @@ mod section;
 mod servers;
 mod service;
 mod source;
+mod sqlite;
 mod statements;
 mod store_record;
 mod store_url;
@@ -25,6 +26,7 @@ mod table;
 #[cfg(test)]
 pub mod testing;
 mod validate;
+mod workbench;
 
 pub use interpolate::{Environment, MissingVariable};
 pub use key::KeyPattern;
@@ -41,6 +43,7 @@ pub use statements::{Statement, Statements};
 pub use store_url::{SCHEMES, StoreUrl, without_user};
 pub use table::{NeededTable, TableName};
 pub(crate) use validate::split_target;
+pub use workbench::Sqlite;
 
 /// Which parts of a template a command needs; only their variables must be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+use crate::model::dataset::DatabaseSystem;
 use crate::model::entry_rule::EntryRule;
-use crate::model::failure::Failure;
 use crate::model::names::{DatabaseName, ProjectPrefix, ServerName};
 use crate::model::secret::Secret;
 use crate::model::verdict::Tuning;
@@ -21,6 +21,7 @@ use super::service::{Isolation, Service};
 use super::source::Source;
 use super::statements::Statements;
 use super::table::{NeededTable, TableName};
+use super::workbench::Sqlite;
 
 /// A whole template.
 #[derive(Debug, Clone, Deserialize)]
@@ -46,6 +47,9 @@ pub struct Template {
     /// The server that databases of PostgreSQL are restored to; see [`Template::servers`].
     #[serde(default)]
     pub postgres: Option<Postgres>,
+    /// Where databases of SQLite are opened.
+    #[serde(default)]
+    pub sqlite: Option<Sqlite>,
     /// Further servers, by name, for databases that ask for them.
     #[serde(default, rename = "servers")]
     pub named_servers: BTreeMap<ServerName, Postgres>,
@@ -90,36 +94,6 @@ pub struct Template {
     /// Where it was read.
     #[serde(skip)]
     pub(super) source: Arc<Source>,
-}
-
-impl Template {
-    /// The database of this name.
-    pub fn database(&self, name: &DatabaseName) -> Option<&Database> {
-        self.databases.iter().find(|database| database.name == *name)
-    }
-
-    /// The images of the servers and of the services.
-    pub fn images(&self) -> impl Iterator<Item = &str> {
-        self.servers()
-            .map(|server| server.settings.image.as_str())
-            .chain(self.services.values().map(|service| service.image.as_str()))
-    }
-
-    /// Checks that it has this database; an error is a sentence that begins with `place`.
-    ///
-    /// # Errors
-    /// If it has not.
-    pub fn require_database(&self, name: &DatabaseName, place: &str) -> Result<(), String> {
-        match self.database(name) {
-            Some(_) => Ok(()),
-            None => Err(format!("{place} names the database {name}, which is not among [[databases]]")),
-        }
-    }
-
-    /// The failure of a template whose parts contradict each other; `message` is a sentence for a person.
-    pub fn inconsistent(&self, message: &str) -> Failure {
-        self.source.inconsistent(message)
-    }
 }
 
 /// Where recovery points live.
@@ -308,6 +282,9 @@ pub struct Health {
 pub struct Database {
     /// Its name: in the object keys, and on the server it is restored to. Each only once.
     pub name: DatabaseName,
+    /// What it runs on: `"postgres"`, or `"sqlite"` for a file of SQLite. Default: `"postgres"`.
+    #[serde(default)]
+    pub system: DatabaseSystem,
     /// Its parents: the databases that must be restored before it. They may be on other servers.
     #[serde(default)]
     pub after: Vec<DatabaseName>,

@@ -1,9 +1,10 @@
-//! Narrowing a template to some of its databases (`--only`), and what is asked of one.
+//! What is asked of a template, and narrowing it to some of its databases (`--only`).
 
 use std::collections::BTreeSet;
 
 use super::schema::{Database, Template};
 use super::statements::Statement;
+use super::workbench::Sqlite;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
@@ -20,6 +21,47 @@ impl Database {
 }
 
 impl Template {
+    /// The database of this name.
+    pub fn database(&self, name: &DatabaseName) -> Option<&Database> {
+        self.databases.iter().find(|database| database.name == *name)
+    }
+
+    /// The images of the servers and of the services.
+    pub fn images(&self) -> impl Iterator<Item = &str> {
+        self.servers()
+            .map(|server| server.settings.image.as_str())
+            .chain(self.services.values().map(|service| service.image.as_str()))
+            .chain(self.workbench().map(|workbench| workbench.image.as_str()))
+    }
+
+    /// The container in which files are opened, if a drill of this template needs it.
+    pub fn workbench(&self) -> Option<&Sqlite> {
+        self.sqlite
+            .as_ref()
+            .filter(|_| self.databases.iter().any(|database| !database.kind().needs_postgres()))
+    }
+
+    /// Whether this database is of SQLite.
+    pub fn is_sqlite(&self, name: &DatabaseName) -> bool {
+        self.database(name).is_some_and(|database| !database.system.is_postgres())
+    }
+
+    /// Checks that it has this database; an error is a sentence that begins with `place`.
+    ///
+    /// # Errors
+    /// If it has not.
+    pub fn require_database(&self, name: &DatabaseName, place: &str) -> Result<(), String> {
+        match self.database(name) {
+            Some(_) => Ok(()),
+            None => Err(format!("{place} names the database {name}, which is not among [[databases]]")),
+        }
+    }
+
+    /// The failure of a template whose parts contradict each other; `message` is a sentence for a person.
+    pub fn inconsistent(&self, message: &str) -> Failure {
+        self.source.inconsistent(message)
+    }
+
     /// The databases in which SQL of the template runs: what only the restored one has may be its work.
     pub fn databases_with_own_sql(&self) -> BTreeSet<DatabaseName> {
         let runs_sql =

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
-use super::key;
 use super::schema::{Database, Postgres, Template};
-use crate::model::dataset::{DatabaseSystem, DatasetKind};
+use super::{key, sqlite};
+use crate::model::dataset::DatasetKind;
 use crate::model::names::{DatabaseName, ServerName};
 
 /// The port of the server of `[postgres]`. Those of the others follow.
@@ -38,12 +38,12 @@ impl Deref for TemplateServer<'_> {
 impl Database {
     /// The kind of dataset that it is.
     pub fn kind(&self) -> DatasetKind {
-        DatasetKind::Database(DatabaseSystem::Postgres)
+        DatasetKind::Database(self.system)
     }
 
-    /// The name of the server that it is restored to.
-    pub fn server_name(&self) -> ServerName {
-        self.server.clone().unwrap_or_default()
+    /// The name of the server that it is restored to, if it is restored to one.
+    pub fn server_name(&self) -> Option<ServerName> {
+        self.kind().needs_postgres().then(|| self.server.clone().unwrap_or_default())
     }
 }
 
@@ -55,21 +55,25 @@ impl Template {
         default.chain(named).map(|(name, settings)| TemplateServer { name, settings })
     }
 
-    /// The first of its servers.
-    pub fn first_server(&self) -> TemplateServer<'_> {
-        self.servers().next().expect("validation demands a server for every database")
+    /// The first of its servers; none, if none of its databases needs one.
+    pub fn first_server(&self) -> Option<TemplateServer<'_>> {
+        self.servers().next()
     }
 
-    /// The server that a database is restored to.
-    pub fn server_of(&self, database: &DatabaseName) -> TemplateServer<'_> {
-        let name = self.database(database).map(Database::server_name).unwrap_or_default();
-        let server = self.servers().find(|server| server.name == name);
-        server.expect("validation demands a server for every database")
+    /// The server that a database is restored to, if it is restored to one.
+    pub fn server_of(&self, database: &DatabaseName) -> Option<TemplateServer<'_>> {
+        let name = self.database(database)?.server_name()?;
+        self.servers().find(|server| server.name == name)
+    }
+
+    /// The name of the server that a database is restored to, if it is restored to one.
+    pub fn server_name_of(&self, database: &DatabaseName) -> Option<ServerName> {
+        self.server_of(database).map(|server| server.name)
     }
 
     /// The databases that are restored to a server.
     pub fn databases_on<'a>(&'a self, server: &'a ServerName) -> impl Iterator<Item = &'a DatabaseName> {
-        let on_it = |database: &&Database| database.server_name() == *server;
+        let on_it = |database: &&Database| database.server_name().as_ref() == Some(server);
         self.databases.iter().filter(on_it).map(|database| &database.name)
     }
 
@@ -85,7 +89,9 @@ impl Template {
         self.whole_file().any(|other| {
             other.name != *database
                 && other.name.as_str() == name
-                && own.is_some_and(|own| own.server_name() == other.server_name())
+                && own.is_some_and(|own| {
+                    own.server_name().is_some() && own.server_name() == other.server_name()
+                })
         })
     }
 
@@ -97,7 +103,7 @@ impl Template {
     /// The server whose source `[backup]` dumps: that of `[postgres]`, or the only one. None, if the file has several and no
     /// `[postgres]`.
     pub fn source_server(&self) -> Option<ServerName> {
-        let all: BTreeSet<ServerName> = self.whole_file().map(Database::server_name).collect();
+        let all: BTreeSet<ServerName> = self.whole_file().filter_map(Database::server_name).collect();
         let is_it = |server: &ServerName| server.is_default() || all.len() == 1;
         all.iter().find(|server| is_it(server)).cloned()
     }
@@ -134,7 +140,7 @@ impl Template {
         if !self.services.is_empty() {
             return;
         }
-        let used: BTreeSet<ServerName> = self.databases.iter().map(Database::server_name).collect();
+        let used: BTreeSet<ServerName> = self.databases.iter().filter_map(Database::server_name).collect();
         self.named_servers.retain(|name, _| used.contains(name));
         self.postgres = self.postgres.take().filter(|_| used.contains(&ServerName::default()));
     }
@@ -155,10 +161,13 @@ pub(super) fn validate(template: &Template) -> Result<(), String> {
     for database in template.databases.iter().filter(|database| database.kind().needs_postgres()) {
         require_server(template, database)?;
     }
+    sqlite::validate(template)?;
     let mut ports = BTreeMap::new();
     for server in template.servers() {
         let section = server.name.section();
-        if !template.has_only_the_default_server() && template.databases_on(&server.name).next().is_none() {
+        if (!template.has_only_the_default_server() || template.workbench().is_some())
+            && template.databases_on(&server.name).next().is_none()
+        {
             return Err(format!("no database is restored to the server of [{section}]: leave it out"));
         }
         if server.settings.settings.contains_key("port") {
@@ -176,11 +185,10 @@ pub(super) fn validate(template: &Template) -> Result<(), String> {
 }
 
 fn require_server(template: &Template, database: &Database) -> Result<(), String> {
-    let name = database.server_name();
-    if template.servers().any(|server| server.name == name) {
+    if template.server_of(&database.name).is_some() {
         return Ok(());
     }
-    if database.server.is_some() {
+    if let Some(name) = &database.server {
         return Err(format!(
             "database {} names the server {name}, which is not among [servers]",
             database.name
@@ -216,7 +224,7 @@ mod tests {
             template.servers().map(|server| (server.name.to_string(), server.port())).collect();
         let expected = [("postgres", 5432), ("cold", 5433), ("legacy", 5434)];
         assert_eq!(servers, expected.map(|(name, port)| (name.to_owned(), port)));
-        let image = |name: &str| template.server_of(&name.parse().unwrap()).image.clone();
+        let image = |name: &str| template.server_of(&name.parse().unwrap()).unwrap().image.clone();
         assert_eq!((image("shop"), image("old")), ("postgres:17".to_owned(), "postgres:15".to_owned()));
     }
 
@@ -239,7 +247,7 @@ mod tests {
             "name = \"shop\"\nserver = \"only\"\n\n[[checks]]",
             1,
         );
-        assert_eq!(parsed(&all).unwrap().first_server().port(), 5433);
+        assert_eq!(parsed(&all).unwrap().first_server().unwrap().port(), 5433);
         let said = parsed(&text).unwrap_err();
         assert!(said.contains("missing field `postgres`"), "{said}");
     }

@@ -117,12 +117,19 @@ fn database_text(event: &DatabaseEvent) -> Option<String> {
         // Warnings say these.
         DatabaseEvent::RolesMadeUp(_) | DatabaseEvent::AccessLeftOut(_) => return None,
         DatabaseEvent::Bytes(_) | DatabaseEvent::Measured { .. } => return None,
-        DatabaseEvent::Fetched(fetched) => format!(
-            "fetched {} (PostgreSQL {}, {} tables)",
-            human::bytes(fetched.transfer.ciphertext_bytes),
-            human::one_line(&fetched.archive.server_version, 40),
-            fetched.archive.tables
-        ),
+        DatabaseEvent::Fetched(fetched) => {
+            let size = human::bytes(fetched.transfer.ciphertext_bytes);
+            match (&fetched.archive, &fetched.sqlite) {
+                (Some(archive), _) => format!(
+                    "fetched {size} (PostgreSQL {}, {} tables)",
+                    human::one_line(&archive.server_version, 40),
+                    archive.tables
+                ),
+                (None, Some(sqlite)) => format!("fetched {size} (SQLite {})", sqlite.written_by),
+                (None, None) => format!("fetched {size}"),
+            }
+        }
+        DatabaseEvent::Intact { seconds } => format!("whole, looked at in {}", human::duration(*seconds)),
         DatabaseEvent::Waiting => "waiting for its turn".to_owned(),
         DatabaseEvent::Restoring { jobs: 1 } => "restoring".to_owned(),
         DatabaseEvent::Restoring { jobs } => format!("restoring with {jobs} workers"),

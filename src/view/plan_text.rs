@@ -33,7 +33,8 @@ pub fn plan_text(plan: &DrillPlan) -> String {
         }
     }
     let before = [("Set", set(plan)), ("RPO", rpo(plan))];
-    let image = plan.servers.is_empty().then(|| ("Image", image(&plan.image)));
+    let of_one = plan.image.as_ref().filter(|_| plan.servers.is_empty());
+    let image = of_one.map(|facts| ("Image", image(facts)));
     let servers = plan.servers.iter().map(|planned| ("Server", server(planned)));
     let globals = plan.globals.iter().map(|planned| {
         let several = plan.servers.len() > 1;

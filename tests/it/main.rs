@@ -37,6 +37,7 @@ mod roles;
 mod servers;
 mod site;
 mod soak;
+mod sqlite;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the tests without an engine use the rest")]
 mod support;

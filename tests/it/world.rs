@@ -7,11 +7,12 @@ use std::sync::OnceLock;
 pub use super::support::world::*;
 
 /// Variables that `make test` sets.
-const IMAGES: [&str; 5] = [
+const IMAGES: [&str; 6] = [
     "DRILL_POSTGRES_IMAGE",
     "DRILL_POSTGRES_15_IMAGE",
     "DRILL_POSTGRES_17_IMAGE",
     "DRILL_REDIS_IMAGE",
+    "DRILL_SQLITE_IMAGE",
     "DRILL_COMPOSE_IMAGE",
 ];
 

@@ -142,6 +142,7 @@ impl Sections {
             ("TableName", _) => "table name".to_owned(),
             ("PathBuf", _) => "path".to_owned(),
             ("LossKind", _) => "kind".to_owned(),
+            ("DatabaseSystem", _) => "`\"postgres\"` or `\"sqlite\"`".to_owned(),
             ("Statements", _) => "text or list of text, SQL".to_owned(),
             _ if self.structs.contains_key(&name) => "table".to_owned(),
             _ => match self.enums.get(&name) {

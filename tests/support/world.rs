@@ -80,7 +80,7 @@ pub fn age_file(encryptor: age::Encryptor, plaintext: &[u8]) -> Vec<u8> {
 
 /// What a template says; rendered anew for every run.
 pub struct Template {
-    /// The Postgres image.
+    /// The image of the server; empty for a template without one.
     pub image: String,
     /// Identity files.
     pub identities: Vec<PathBuf>,
@@ -309,15 +309,16 @@ impl World {
         );
         let _ = writeln!(
             text,
-            "[store]\nurl = \"{}\"\nendpoint = \"{}\"\n[encryption]\nidentities = {:?}\n[postgres]\nimage = \"{}\"\n\
-             password = \"${{RESTORE_DB_PASSWORD:-}}\"\nmemory = \"768MiB\"\n{}\n[objectives]\n{}",
-            template.url,
-            template.endpoint,
-            template.identities,
-            template.image,
-            template.postgres,
-            template.objectives
+            "[store]\nurl = \"{}\"\nendpoint = \"{}\"\n[encryption]\nidentities = {:?}\n[objectives]\n{}",
+            template.url, template.endpoint, template.identities, template.objectives
         );
+        if !template.image.is_empty() {
+            let _ = writeln!(
+                text,
+                "[postgres]\nimage = \"{}\"\npassword = \"${{RESTORE_DB_PASSWORD:-}}\"\nmemory = \"768MiB\"\n{}",
+                template.image, template.postgres
+            );
+        }
         for (name, after) in &template.databases {
             // A dollar sign begins a variable unless it is doubled.
             let name = name.replace('$', "$$");

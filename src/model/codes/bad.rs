@@ -42,6 +42,18 @@ codes! {
     NOT_AN_ARCHIVE = "not_an_archive":
         "The dump is not in pg_dump's custom format.",
         "Make dumps with `pg_dump --format=custom`; `restore-drill backup` does.";
+    SQLITE_INVALID = "sqlite_invalid":
+        "The recovery point is no SQLite database, or its header is damaged.",
+        "Check what the backup job copies, and `key` and `system` of the database.";
+    SQLITE_ENCRYPTED = "sqlite_encrypted":
+        "The recovery point may be an encrypted SQLite database: its bytes look random.",
+        "Back up a decrypted copy in a layer of age or gpg, whose key the drill has.";
+    SQLITE_TRUNCATED = "sqlite_truncated":
+        "The file of an SQLite database has another size than its header says.",
+        "It was cut off, or copied while it was written: make backups with `VACUUM INTO` or `.backup`.";
+    INTEGRITY_FAILED = "integrity_failed":
+        "`PRAGMA integrity_check` found an SQLite database damaged.",
+        "It was copied while it was written, or the disk damaged it: make backups with `VACUUM INTO` or `.backup`.";
     WRONG_DATABASE = "wrong_database":
         "The dump is of another of the template's databases.",
         "Compare the backup job's database names with its object names.";

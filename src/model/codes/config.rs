@@ -18,6 +18,12 @@ codes! {
     AT_IN_THE_FUTURE = "at_in_the_future":
         "`--at` names a day that has not come.",
         "Leave it out for the newest recovery points.";
+    IMAGE_NOT_SQLITE = "image_not_sqlite":
+        "The image of `[sqlite]` has no `sqlite3` shell, or no `timeout`.",
+        "`docker/build-images sqlite:3` makes one that has both.";
+    NOT_OF_POSTGRES = "not_of_postgres":
+        "The command works on databases of PostgreSQL only, and this one is of SQLite.",
+        "Read the hint.";
     CHAIN_ENCODING = "chain_encoding":
         "A `verify-chain` check: the hash columns are `bytea` and `encoding` is not, or the other way \
          round.",

@@ -209,6 +209,9 @@ codes! {
     MANIFEST_UNKNOWN = "manifest_unknown":
         "A manifest is of a later version, and this one cannot read it.",
         "Drill with the version of restore-drill that made the backup, or a later one.";
+    SQLITE_FAILED = "sqlite_failed":
+        "`sqlite3` failed in the sandbox, or its answer is not understood.",
+        "Read the message; the container may have run out of memory (`sqlite.memory`) or disk.";
     OBJECT_TOO_LARGE = "object_too_large":
         "An object that is read as a whole is over the limit for its kind.",
         "The limit guards against objects of another kind. Report a real one that is over it.";

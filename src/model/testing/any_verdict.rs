@@ -9,6 +9,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::model::code::Code;
+use crate::model::dataset::DatabaseSystem;
 use crate::model::failure::FailureRecord;
 use crate::model::names::{DatabaseName, DrillId, ObjectKey, ProjectName, ServerName};
 use crate::model::phase::Phase;
@@ -121,6 +122,7 @@ enums! {
     Tuning { Throwaway, Production }
     RestoreOutcome { Clean, Repaired, ViewsUnfilled, Failed }
     Repair { RunAgain, GivenToOwner, RolesMade }
+    DatabaseSystem { Postgres, Sqlite }
     BudgetedPhase { Download, Decrypt, Restore, Verification }
     Phase { Plan, Preflight, Stack, Isolation, Restore, Objectives, Teardown }
 }
@@ -150,8 +152,9 @@ structs! {
     PlanRecord { store, findings, cost }
     StoreRecord { url, endpoint }
     PlanCost { requests, bytes, objects_listed, seconds }
+    SqliteRecord { page_bytes, pages, wal, user_version, written_by }
     DatabaseRecord {
-        name, after, status, tables, rows, restored_bytes, table_rows, seconds, archive, pg_restore, left_out, hooks,
+        name, after, system, sqlite, status, tables, rows, restored_bytes, table_rows, seconds, archive, pg_restore, left_out, hooks,
         error,
     }
     LeftOutRecord { what, why }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::model::dataset::DatabaseSystem;
 use crate::model::event::PlannedDrill;
 use crate::model::names::{DatabaseName, DrillId, ObjectKey, ProjectName, compact};
 use crate::model::verdict::{
@@ -48,8 +49,8 @@ pub fn fresh() -> Verdict {
         access: None,
         server_access: std::collections::BTreeMap::new(),
         databases: vec![
-            DatabaseRecord::pending(&a, &[]),
-            DatabaseRecord::pending(&b, std::slice::from_ref(&a)),
+            DatabaseRecord::pending(&a, &[], DatabaseSystem::Postgres),
+            DatabaseRecord::pending(&b, std::slice::from_ref(&a), DatabaseSystem::Postgres),
         ],
         stack: Stack::default(),
         isolation: Isolation::default(),

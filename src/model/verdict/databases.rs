@@ -6,6 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::dataset::DatabaseSystem;
 use crate::model::failure::FailureRecord;
 use crate::model::human;
 use crate::model::names::DatabaseName;
@@ -48,6 +49,12 @@ pub struct DatabaseRecord {
     pub seconds: StageSeconds,
     /// What the dump says about itself.
     pub archive: Option<Archive>,
+    /// What it runs on; absent for PostgreSQL.
+    #[serde(default, skip_serializing_if = "DatabaseSystem::is_postgres")]
+    pub system: DatabaseSystem,
+    /// What the header of an SQLite database says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sqlite: Option<SqliteRecord>,
     /// How `pg_restore` went.
     pub pg_restore: Option<PgRestore>,
     /// Entries of the archive that the template leaves out: the first ones. `not_verified` counts all.
@@ -109,9 +116,11 @@ pub struct HookRecord {
 
 impl DatabaseRecord {
     /// A database nothing has happened to yet.
-    pub fn pending(name: &DatabaseName, after: &[DatabaseName]) -> Self {
+    pub fn pending(name: &DatabaseName, after: &[DatabaseName], system: DatabaseSystem) -> Self {
         Self {
             name: name.clone(),
+            system,
+            sqlite: None,
             after: after.to_vec(),
             status: DatabaseStatus::Pending,
             tables: None,
@@ -126,6 +135,21 @@ impl DatabaseRecord {
             error: None,
         }
     }
+}
+
+/// What the header of an SQLite database says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SqliteRecord {
+    /// Bytes of a page.
+    pub page_bytes: u32,
+    /// Pages of the file; 0 if the header does not say.
+    pub pages: u64,
+    /// Whether it is in the mode of a write-ahead log: then it is a copy of a file in use, or one that was not closed.
+    pub wal: bool,
+    /// The number that the application gave its schema (`PRAGMA user_version`).
+    pub user_version: u32,
+    /// The version of SQLite that wrote it last.
+    pub written_by: String,
 }
 
 /// Seconds that each stage took. Stages overlap.

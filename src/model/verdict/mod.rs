@@ -26,7 +26,7 @@ pub use access::{AccessRecord, AccessStatus, GlobalsRecord, MadeUpRole, RoleReco
 pub use checks::{Check, CheckStatus, Finding, Severity};
 pub use databases::{
     Archive, DatabaseRecord, DatabaseStatus, HookPoint, HookRecord, LeftOutRecord, PgRestore, Repair,
-    RepairedEntry, RestoreOutcome, StageSeconds, UnfilledView,
+    RepairedEntry, RestoreOutcome, SqliteRecord, StageSeconds, UnfilledView,
 };
 pub use heads::{ChainHead, ChainHeads};
 pub use objectives::{BudgetedPhase, Objective, Objectives, PhaseObjective, PhaseTime};

@@ -1,21 +1,11 @@
-//! The scratch volume: where a decrypted dump lies while it is restored. `pg_restore --jobs` needs a regular file,
-//! and this one exists only inside the drill's own anonymous volume.
-
-use bytes::Bytes;
-use tokio::io::AsyncWriteExt;
-use tokio::sync::mpsc;
+//! Where a decrypted dump lies while it is restored: in the scratch volume of the server's container. `pg_restore --jobs` needs a
+//! regular file, and this one exists only inside the drill's own anonymous volume.
 
 use super::server::Server;
-use crate::model::codes;
-use crate::model::failure::{Failure, Result};
+use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
-use crate::sandbox::docker::{Captured, Exec, ExecSpec};
+use crate::sandbox::scratch;
 use crate::sandbox::spec::SCRATCH;
-
-/// What programs in the container say of a full disk (`strerror` of ENOSPC).
-pub(super) const NO_SPACE: &str = "No space left on device";
-/// Bytes kept of what the container says about a write.
-const WORDS_LIMIT: usize = 4096;
 
 /// The path of a list of entries of a database's dump inside the container.
 pub fn list_path(database: &DatabaseName) -> String {
@@ -28,33 +18,6 @@ pub fn path(database: &DatabaseName) -> String {
 }
 
 impl Server {
-    /// Writes chunks to a file in the scratch volume, calling `progress` with each chunk's size. Returns the bytes
-    /// that the container says it wrote.
-    ///
-    /// # Errors
-    /// `disk_full`, `scratch_failed`.
-    pub async fn write_scratch(
-        &self,
-        database: &DatabaseName,
-        mut chunks: mpsc::Receiver<Bytes>,
-        mut progress: impl FnMut(u64),
-    ) -> Result<u64> {
-        // The volume belongs to root, and the container's own user only needs to read what is in it.
-        let script = r#"umask 022; cat > "$0" && wc -c < "$0""#;
-        let spec = ExecSpec::new(&self.container, ["sh", "-c", script, &path(database)]).user("0");
-        let mut exec = self.engine.exec(spec).await?;
-        while let Some(chunk) = chunks.recv().await {
-            if exec.input.write_all(&chunk).await.is_err() {
-                // `cat` has ended: its own words say why.
-                break;
-            }
-            progress(chunk.len() as u64);
-        }
-        // The sender must not wait for a reader that has stopped reading.
-        drop(chunks);
-        written(exec).await
-    }
-
     /// Writes the list of entries that `pg_restore --use-list` is to restore, in the order of the archive. Numbers only:
     /// names would be words of the dump.
     ///
@@ -67,103 +30,12 @@ impl Server {
     ) -> Result<String> {
         let path = list_path(database);
         let list: String = entries.into_iter().map(|entry| format!("{entry};\n")).collect();
-        let script = r#"umask 022; cat > "$0" && wc -c < "$0""#;
-        let spec = ExecSpec::new(&self.container, ["sh", "-c", script, &path]).user("0");
-        let mut exec = self.engine.exec(spec).await?;
-        // A container that stops reading says why.
-        let _ = exec.input.write_all(list.as_bytes()).await;
-        written(exec).await?;
+        scratch::write_whole(&self.engine, &self.container, &path, list.as_bytes()).await?;
         Ok(path)
-    }
-
-    /// Bytes free on the disk that the scratch volume and the databases are on. `None` if the image cannot tell: a
-    /// drill goes on without knowing.
-    pub async fn disk_free(&self) -> Option<u64> {
-        let spec = ExecSpec::new(&self.container, ["df", "-Pk", SCRATCH]);
-        let said = self.engine.capture(spec, WORDS_LIMIT).await.ok().filter(Captured::ok)?;
-        available(&said.stdout)
     }
 
     /// Removes a database's dump from the scratch volume.
     pub async fn remove_scratch(&self, database: &DatabaseName) -> Result<()> {
-        let remove = ["rm", "-f", &path(database), &list_path(database)];
-        let spec = ExecSpec::new(&self.container, remove).user("0");
-        self.engine.capture(spec, 1024).await.map(drop)
-    }
-}
-
-/// The least room that `df -Pk` saw, of all that it printed.
-#[derive(Debug, Default)]
-pub struct Room {
-    partial: Vec<u8>,
-    lowest: Option<u64>,
-}
-
-impl Room {
-    /// Takes in more of what it printed.
-    pub fn push(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            if *byte != b'\n' {
-                // A line of `df` is short, whatever else may be written there.
-                if self.partial.len() < WORDS_LIMIT {
-                    self.partial.push(*byte);
-                }
-                continue;
-            }
-            let seen = available_on(&String::from_utf8_lossy(&self.partial));
-            self.lowest = self.lowest.into_iter().chain(seen).min();
-            self.partial.clear();
-        }
-    }
-
-    /// The least bytes that were free; none if nothing was seen.
-    pub fn lowest(&self) -> Option<u64> {
-        self.lowest
-    }
-}
-
-/// The bytes available, from what `df -Pk` prints: a line of headings, then one line of which the fourth word counts.
-fn available(df: &str) -> Option<u64> {
-    available_on(df.lines().nth(1)?)
-}
-
-fn available_on(line: &str) -> Option<u64> {
-    let kibibytes: u64 = line.split_whitespace().nth(3)?.parse().ok()?;
-    kibibytes.checked_mul(1024)
-}
-
-async fn written(exec: Exec) -> Result<u64> {
-    let captured = exec.capture(WORDS_LIMIT).await?;
-    if let (true, Ok(bytes)) = (captured.ok(), captured.stdout.trim().parse()) {
-        return Ok(bytes);
-    }
-    let status = captured.exit_code;
-    let said = crate::model::human::one_line(captured.stderr.trim(), 300);
-    if said.contains(NO_SPACE) {
-        let message = "the engine's disk is full: the dump does not fit the scratch volume";
-        return Err(Failure::disk_full(message));
-    }
-    Err(Failure::inconclusive(
-        codes::SCRATCH_FAILED,
-        format!("the container did not take the dump in (status {status}): {said}"),
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_free_room_is_read_from_what_df_prints() {
-        let said = "Filesystem     1024-blocks     Used Available Capacity Mounted on\n\
-                    /dev/vda1        102400000 62400000  40000000      61% /scratch\n";
-        assert_eq!(available(said), Some(40_960_000_000));
-        assert_eq!(available("df: /scratch: No such file or directory\n"), None);
-        assert_eq!(available(""), None);
-        let mut room = Room::default();
-        for piece in said.replace("40000000", "7").as_bytes().chunks(5).chain(said.as_bytes().chunks(9)) {
-            room.push(piece);
-        }
-        assert_eq!((room.lowest(), Room::default().lowest()), (Some(7 * 1024), None));
+        scratch::remove(&self.engine, &self.container, &[&path(database), &list_path(database)]).await
     }
 }

@@ -35,14 +35,20 @@ impl Servers {
         Self { servers: shared, places }
     }
 
+    /// Whether a database was restored to one of them.
+    pub fn has(&self, database: &DatabaseName) -> bool {
+        self.places.contains_key(database)
+    }
+
     /// The server that a database was restored to.
     pub fn of(&self, database: &DatabaseName) -> &SharedServer {
         &self.servers[self.place(database)]
     }
 
-    /// The servers of these databases, each once.
+    /// The servers of these databases, each once. A database that is a file has none.
     pub fn of_all<'a>(&self, databases: impl IntoIterator<Item = &'a DatabaseName>) -> Vec<&Server> {
-        let places: BTreeSet<usize> = databases.into_iter().map(|database| self.place(database)).collect();
+        let of_it = |database: &DatabaseName| self.places.get(database).copied();
+        let places: BTreeSet<usize> = databases.into_iter().filter_map(of_it).collect();
         places.into_iter().map(|place| &self.servers[place].server).collect()
     }
 

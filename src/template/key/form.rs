@@ -81,7 +81,7 @@ impl KeyForm {
         self.counts().1 > 0
     }
 
-    /// Whether it names the database, so that the keys of others can be told by it.
+    /// Whether it names the database, so that the keys of others show theirs.
     pub(super) fn names_databases(&self) -> bool {
         self.counts().0 > 0
     }

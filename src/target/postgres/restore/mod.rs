@@ -18,6 +18,7 @@ use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
 use crate::model::secret::Secret;
 use crate::sandbox::docker::{ExecSpec, Output};
+use crate::sandbox::scratch::Room;
 use crate::sandbox::spec::SCRATCH;
 use words::Listener;
 
@@ -122,7 +123,7 @@ impl Server {
         spec.environment.push(("PGOPTIONS", Secret::new(self.options(&Pins::restore()))));
         let mut exec = self.engine.exec(spec).await?;
         let _ = exec.input.shutdown().await;
-        let (mut listener, mut room) = (Listener::default(), scratch::Room::default());
+        let (mut listener, mut room) = (Listener::default(), Room::default());
         while let Some(output) = exec.output.try_next().await? {
             match output {
                 Output::Stderr(bytes) => listener.push(&bytes),

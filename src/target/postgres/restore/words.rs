@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::target::postgres::scratch::NO_SPACE;
+use crate::sandbox::scratch::NO_SPACE;
 
 /// Errors that are kept; the others are counted.
 const KEPT: usize = 1000;
