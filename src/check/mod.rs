@@ -24,6 +24,7 @@ mod required_tables;
 mod row_counts;
 mod sequences;
 mod sql;
+mod stored;
 mod valid;
 pub mod verify_chain;
 
