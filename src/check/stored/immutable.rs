@@ -6,6 +6,7 @@
 mod judge;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,7 +18,7 @@ use serde_json::Value;
 use self::judge::{Claim, Kept, Object, judge};
 use super::key_glob::KeyGlob;
 use super::reading::{KEY, PARALLEL, Place, SmallFile, field, refused, small, validate_beside};
-use crate::check::context::{Context, Tools};
+use crate::check::context::Context;
 use crate::check::entry::{Check, Entry, keys, read};
 use crate::check::findings::Outcome;
 use crate::clock::Clock;
@@ -25,7 +26,8 @@ use crate::model::codes;
 use crate::model::failure::Result;
 use crate::model::finding_code::findings;
 use crate::model::names::{DatabaseName, ObjectKey};
-use crate::store::ObjectMeta;
+use crate::model::verdict::RecoverySet;
+use crate::store::{ObjectMeta, Store};
 use crate::template::Template;
 
 findings! {
@@ -163,10 +165,10 @@ impl Check for Immutable {
 
     async fn run(&self, context: &Context<'_>) -> Result<Outcome> {
         let tools = context.tools;
-        let (objects, missing) = self.objects(tools).await?;
+        let (objects, missing) = self.objects(&tools.store, &tools.points).await?;
         let total = objects.len();
         let looks: Vec<_> =
-            objects.into_iter().take(MOST).map(|object| self.look(tools, object).boxed()).collect();
+            objects.into_iter().take(MOST).map(|object| self.look(&tools.store, object).boxed()).collect();
         let looked: Vec<Object> = stream::iter(looks).buffered(PARALLEL).try_collect().await?;
         let needed = self.min_retention.map(|needed| TimeDelta::from_std(needed).unwrap_or(TimeDelta::MAX));
         Ok(judge(&looked, &missing, total - looked.len(), needed, Clock::system().now()))
@@ -175,14 +177,18 @@ impl Check for Immutable {
 
 impl Immutable {
     /// The objects to look at, the newest first; and keys of recovery points that are not there any more.
-    async fn objects(&self, tools: &Tools) -> Result<(Vec<ObjectMeta>, Vec<ObjectKey>)> {
+    async fn objects(
+        &self,
+        store: &Arc<dyn Store>,
+        points: &RecoverySet,
+    ) -> Result<(Vec<ObjectMeta>, Vec<ObjectKey>)> {
         let globs = self.place.globs(&self.keys, self.timestamp.as_deref()).map_err(refused)?;
-        let points = tools.points.points.iter().filter(|point| self.all.contains(&point.database));
+        let points = points.points.iter().filter(|point| self.all.contains(&point.database));
         let points: Vec<ObjectKey> =
             points.flat_map(|point| point.objects()).map(|object| object.key).collect();
         let prefixes =
             globs.iter().map(KeyGlob::prefix).chain(points.iter().map(|key| self.place.below(key)));
-        let listed = self.place.list(&tools.store, prefixes).await?;
+        let listed = self.place.list(store, prefixes).await?;
         let is_meant = |key: &str| {
             globs.iter().any(|glob| glob.fits(key))
                 || points.iter().any(|point| self.place.below(point) == key)
@@ -201,10 +207,10 @@ impl Immutable {
         Ok((objects, missing))
     }
 
-    async fn look(&self, tools: &Tools, meta: ObjectMeta) -> Result<Object> {
+    async fn look(&self, store: &Arc<dyn Store>, meta: ObjectMeta) -> Result<Object> {
         let (key, written) = (meta.key, meta.last_modified);
         let below = self.place.below(&key);
-        let facts = match tools.store.object_facts(&key).await {
+        let facts = match store.object_facts(&key).await {
             Ok(facts) => facts,
             // The retention job may remove it at any time.
             Err(failure) if failure.code == codes::OBJECT_GONE => {
@@ -214,14 +220,14 @@ impl Immutable {
         };
         let is_set = facts.file.as_ref().is_some_and(|file| file.immutable.value == Some(true));
         let opened = match is_set && self.try_append {
-            true => tools.store.opens_for_append(&key).await?.value,
+            true => store.opens_for_append(&key).await?.value,
             false => None,
         };
         let of_sidecar = self.sidecars.iter().any(|suffix| below.ends_with(suffix.as_str()));
         let claim = match &self.claim {
             Some(at) if !of_sidecar => {
                 let file = self.place.key(&at.file.replace(KEY, below));
-                claimed(&small(&tools.store, &file).await?, file, &at.field)
+                claimed(&small(store, &file).await?, file, &at.field)
             }
             _ => Claim::None,
         };
@@ -243,3 +249,6 @@ fn claimed(text: &SmallFile, file: ObjectKey, name: &str) -> Claim {
         None => Claim::Unreadable(file, "is no JSON".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests;

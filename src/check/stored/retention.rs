@@ -47,7 +47,7 @@ findings! {
         "The newest recovery point of a tier is much smaller than the median of the others.",
         "Check whether tables were left out of the dump, or much was deleted.",
         "daily: 2026-05-17.sql.gz has 1.0 MiB, and the median of the others is 9.8 MiB";
-    EMPTY_OBJECT = "empty_object", "error":
+    TIER_EMPTY_OBJECT = "tier_empty_object", "error":
         "A recovery point has no bytes.",
         "Check the disk of the backup job, and whether it verifies what it wrote.",
         "active/hourly/2026-05-17_03-00-00.sql.gz: it has no bytes";

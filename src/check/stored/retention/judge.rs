@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    EMPTY_OBJECT, LEFTOVER_TEMPORARY, STRAY_OBJECT, TIER_GAP, TIER_SHRUNK, TIER_STALE, TIER_TOO_FEW,
+    LEFTOVER_TEMPORARY, STRAY_OBJECT, TIER_EMPTY_OBJECT, TIER_GAP, TIER_SHRUNK, TIER_STALE, TIER_TOO_FEW,
     TIER_TOO_MANY, TIER_YOUNG,
 };
 use crate::check::findings::{Findings, Outcome, Verified};
@@ -93,7 +93,13 @@ fn points<'a>(
         let size = object.size_bytes;
         if size == 0 {
             let expected = format!("a recovery point of the tier {}", tier.name);
-            findings.push(finding(Severity::Error, EMPTY_OBJECT, &object.key, expected, "it has no bytes"));
+            findings.push(finding(
+                Severity::Error,
+                TIER_EMPTY_OBJECT,
+                &object.key,
+                expected,
+                "it has no bytes",
+            ));
         } else if at > now + tier.slack {
             // It would hide that backups have stopped.
             let actual = format!("its time is in the future: {}", human::moment(at));

@@ -140,7 +140,7 @@ fn what_is_empty_is_no_recovery_point_and_what_is_small_is_reported() {
     let outcome = judged(&objects, None);
     assert_eq!(
         (outcome.status, codes(&outcome)),
-        (CheckStatus::Fail, vec![("empty_object", Severity::Error)])
+        (CheckStatus::Fail, vec![("tier_empty_object", Severity::Error)])
     );
 }
 
