@@ -15,7 +15,7 @@ use serde::Deserialize;
 use self::fold::{Existing, HistoryFold, JudgedTier, Rules};
 use super::key_glob::KeyGlob;
 use super::reading::{
-    KEY, PARALLEL, Place, SmallFile, checksum_line, each_line, file_name, finding, refused, settling,
+    BATCH, KEY, PARALLEL, Place, SmallFile, checksum_line, each_line, file_name, finding, refused, settling,
     sha256_of, small, validate_beside,
 };
 use crate::check::context::{Context, Tools};
@@ -259,11 +259,13 @@ impl History {
                 file.hashes.push(("its content".to_owned(), hash.clone()));
             }
         }
-        let known: Vec<_> =
-            existing.iter().map(|file| self.hashes(store, &listed[&file.key], file).boxed()).collect();
-        let known: Vec<_> = stream::iter(known).buffered(PARALLEL).try_collect().await?;
-        for (file, hashes) in existing.iter_mut().zip(known) {
-            file.hashes = hashes;
+        for batch in existing.chunks_mut(BATCH) {
+            let known: Vec<_> =
+                batch.iter().map(|file| self.hashes(store, &listed[&file.key], file).boxed()).collect();
+            let known: Vec<_> = stream::iter(known).buffered(PARALLEL).try_collect().await?;
+            for (file, hashes) in batch.iter_mut().zip(known) {
+                file.hashes = hashes;
+            }
         }
         Ok(())
     }

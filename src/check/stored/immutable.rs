@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use self::judge::{Claim, Kept, Object, judge};
 use super::key_glob::KeyGlob;
-use super::reading::{KEY, PARALLEL, Place, SmallFile, field, refused, small, validate_beside};
+use super::reading::{BATCH, KEY, PARALLEL, Place, SmallFile, field, refused, small, validate_beside};
 use crate::check::context::Context;
 use crate::check::entry::{Check, Entry, keys, read};
 use crate::check::findings::Outcome;
@@ -167,9 +167,11 @@ impl Check for Immutable {
         let tools = context.tools;
         let (objects, missing) = self.objects(&tools.store, &tools.points).await?;
         let total = objects.len();
-        let looks: Vec<_> =
-            objects.into_iter().take(MOST).map(|object| self.look(&tools.store, object).boxed()).collect();
-        let looked: Vec<Object> = stream::iter(looks).buffered(PARALLEL).try_collect().await?;
+        let mut looked: Vec<Object> = Vec::new();
+        for batch in objects[..total.min(MOST)].chunks(BATCH) {
+            let looks: Vec<_> = batch.iter().map(|object| self.look(&tools.store, object).boxed()).collect();
+            looked.extend(stream::iter(looks).buffered(PARALLEL).try_collect::<Vec<_>>().await?);
+        }
         let needed = self.min_retention.map(|needed| TimeDelta::from_std(needed).unwrap_or(TimeDelta::MAX));
         Ok(judge(&looked, &missing, total - looked.len(), needed, Clock::system().now()))
     }
@@ -207,8 +209,8 @@ impl Immutable {
         Ok((objects, missing))
     }
 
-    async fn look(&self, store: &Arc<dyn Store>, meta: ObjectMeta) -> Result<Object> {
-        let (key, written) = (meta.key, meta.last_modified);
+    async fn look(&self, store: &Arc<dyn Store>, meta: &ObjectMeta) -> Result<Object> {
+        let (key, written) = (meta.key.clone(), meta.last_modified);
         let below = self.place.below(&key);
         let facts = match store.object_facts(&key).await {
             Ok(facts) => facts,

@@ -24,6 +24,8 @@ const SIDECAR_BYTES: u64 = 1 << 20;
 const LINE_BYTES: usize = 1 << 20;
 /// Objects that are asked about at once.
 pub const PARALLEL: usize = 8;
+/// Objects whose requests are made ready at once.
+pub const BATCH: usize = 256;
 /// What stands for the key of the object that another one lies beside.
 pub const KEY: &str = "{key}";
 

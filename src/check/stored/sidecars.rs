@@ -10,9 +10,11 @@ use chrono::{DateTime, Utc};
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
-use self::judge::{Looked, Orphan, judge};
+use self::judge::{Judging, Looked, Orphan};
 use super::key_glob::KeyGlob;
-use super::reading::{KEY, PARALLEL, Place, SmallFile, refused, settling, sha256_of, small, validate_beside};
+use super::reading::{
+    BATCH, KEY, PARALLEL, Place, SmallFile, refused, settling, sha256_of, small, validate_beside,
+};
 use crate::check::context::Context;
 use crate::check::entry::{Check, Entry, keys, read};
 use crate::check::findings::Outcome;
@@ -148,17 +150,25 @@ impl Check for Sidecars {
         let listed = self.place.list(store, prefixes).await?;
         let is_sidecar = |key: &str| self.patterns().any(|pattern| stem(pattern, key).is_some());
         let meant = |key: &str| points.contains_key(key) || globs.iter().any(|glob| glob.fits(key));
-        let mut looks = Vec::new();
-        for (key, object) in listed.iter().filter(|(key, _)| meant(key) && !is_sidecar(key)) {
-            let glob = globs.iter().find(|glob| glob.fits(key));
-            let point = points.get(key.as_str()).copied();
-            looks.push(self.look(store, key, object, point, glob, now).boxed());
+        let objects: Vec<(&String, &ObjectMeta)> =
+            listed.iter().filter(|(key, _)| meant(key) && !is_sidecar(key)).collect();
+        let mut judging = Judging::new(&self.fields);
+        for batch in objects.chunks(BATCH) {
+            let mut looks = Vec::new();
+            for (key, object) in batch {
+                let glob = globs.iter().find(|glob| glob.fits(key));
+                let point = points.get(key.as_str()).copied();
+                looks.push(self.look(store, key, object, point, glob, now).boxed());
+            }
+            let mut looks = stream::iter(looks).buffered(PARALLEL);
+            // One after another: what lies beside them is not held.
+            while let Some(looked) = looks.try_next().await? {
+                looked.iter().for_each(|looked| judging.object(looked));
+            }
         }
-        let looked: Vec<Option<Looked<'_>>> = stream::iter(looks).buffered(PARALLEL).try_collect().await?;
-        let looked: Vec<Looked<'_>> = looked.into_iter().flatten().collect();
         let lost: Vec<_> =
             points.iter().filter(|(key, _)| !listed.contains_key(**key)).map(|(_, point)| *point).collect();
-        Ok(judge(&self.fields, &looked, &self.orphans(&listed, &meant), &lost))
+        Ok(judging.finish(&self.orphans(&listed, &meant), &lost))
     }
 }
 

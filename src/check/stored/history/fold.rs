@@ -73,8 +73,8 @@ pub struct HistoryFold<'a> {
     gone: BTreeMap<(usize, String), At>,
     unremembered: u64,
     removals: u64,
-    newest_created: HashMap<Option<String>, u64>,
-    newest_failed: BTreeMap<Option<String>, At>,
+    newest_created: HashMap<Option<usize>, u64>,
+    newest_failed: BTreeMap<Option<usize>, At>,
     unreadable: (Vec<String>, u64),
     findings: Findings,
 }
@@ -118,21 +118,28 @@ impl<'a> HistoryFold<'a> {
             return;
         }
         let at = (number, logged.at);
+        let kind = match &logged.kind {
+            None => None,
+            Some(kind) => match self.rules.tiers.iter().position(|tier| tier.name == kind) {
+                // The template is not about this type.
+                None => return,
+                tier => tier,
+            },
+        };
         match (logged.what, &logged.file) {
             (What::Failed, _) => {
-                self.newest_failed.insert(logged.kind, at);
+                self.newest_failed.insert(kind, at);
             }
             (What::Created, Some(file)) => {
-                if let Some(tier) = self.tier(&logged.kind, file) {
+                let tier = kind.or_else(|| self.tier(file));
+                if let Some(tier) = tier {
                     self.created(tier, file, at, logged.sha256);
                 }
                 self.newest_created.insert(None, number);
-                if logged.kind.is_some() {
-                    self.newest_created.insert(logged.kind, number);
-                }
+                self.newest_created.insert(tier, number);
             }
             (What::Removed, Some(file)) => {
-                if let Some(tier) = self.tier(&logged.kind, file) {
+                if let Some(tier) = kind.or_else(|| self.tier(file)) {
                     self.removed(tier, file, at);
                 }
             }
@@ -140,11 +147,8 @@ impl<'a> HistoryFold<'a> {
         }
     }
 
-    /// The tier of a file: that of its type, or the one whose keys it has, if the log does not say.
-    fn tier(&self, kind: &Option<String>, file: &str) -> Option<usize> {
-        if let Some(kind) = kind {
-            return self.rules.tiers.iter().position(|tier| tier.name == kind);
-        }
+    /// The tier of a file whose type the log does not say.
+    fn tier(&self, file: &str) -> Option<usize> {
         let named =
             (0..self.rules.tiers.len()).find(|tier| self.by_name.contains_key(&(*tier, file_name(file))));
         named.or_else(|| {
@@ -258,7 +262,7 @@ impl<'a> HistoryFold<'a> {
             if self.newest_created.get(&kind).is_some_and(|created| *created > at.0) {
                 continue;
             }
-            let subject = kind.map_or("backups".to_owned(), |kind| human::one_line(&kind, 80));
+            let subject = kind.map_or("backups", |tier| self.rules.tiers[tier].name);
             let actual = format!("a backup failed at {}, and none was created since", shown(at));
             self.findings.push(finding(Severity::Error, FAILED_SINCE, subject, "a backup after it", actual));
         }

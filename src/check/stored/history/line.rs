@@ -6,6 +6,9 @@ use serde_json::Value;
 use super::Fields;
 use crate::check::stored::reading::field;
 
+/// The longest name of a file, as keys of S3 have it.
+const LONGEST: usize = 1024;
+
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
@@ -27,7 +30,7 @@ pub struct Logged {
 /// Reads a line: none for an event of another kind.
 ///
 /// # Errors
-/// If it cannot be read.
+/// If it cannot be read, or has no name of a file.
 pub fn read(line: &[u8], fields: &Fields) -> Result<Option<Logged>, ()> {
     let value: Value = serde_json::from_slice(line).map_err(drop)?;
     if !value.is_object() {
@@ -42,11 +45,12 @@ pub fn read(line: &[u8], fields: &Fields) -> Result<Option<Logged>, ()> {
     };
     let first = |names: &[String]| names.iter().find_map(|name| field(&value, name)).cloned();
     let text = |names: &[String]| first(names).and_then(|value| value.as_str().map(str::to_owned));
-    let file = text(&fields.file);
+    let file = text(&fields.file).filter(|file| file.len() <= LONGEST);
     if file.is_none() && what != What::Failed {
         return Err(());
     }
-    let sha256 = text(&fields.sha256).map(|hash| hash.to_ascii_lowercase());
+    let sha256 = text(&fields.sha256).filter(|hash| hash.len() <= LONGEST);
+    let sha256 = sha256.map(|hash| hash.to_ascii_lowercase());
     let at = first(&fields.timestamp).as_ref().and_then(moment);
     Ok(Some(Logged { what, at, file, sha256, kind: text(&fields.kind) }))
 }

@@ -62,7 +62,7 @@ async fn judged(section: &str, objects: &[&'static str], points: &RecoverySet) -
     let (objects, missing) = check.objects(&store, points).await.unwrap();
     let mut looked = Vec::new();
     for object in objects {
-        looked.push(check.look(&store, object).await.unwrap());
+        looked.push(check.look(&store, &object).await.unwrap());
     }
     judge(&looked, &missing, 0, None, start())
 }

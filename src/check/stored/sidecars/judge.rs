@@ -41,60 +41,44 @@ pub struct Orphan<'a> {
     pub of: &'a str,
 }
 
-/// Judges what was read; `lost` are recovery points that are not listed any more.
-pub fn judge(
-    fields: &Fields,
-    looked: &[Looked<'_>],
-    orphans: &[Orphan<'_>],
-    lost: &[&RecoveryPoint],
-) -> Outcome {
-    let mut judging = Judging { fields, findings: Findings::default(), contents: 0 };
-    let mut judged = 0;
-    for object in looked {
-        judged += u64::from(judging.object(object));
-    }
-    let mut findings = judging.findings;
-    for point in lost {
-        let expected = "the recovery point that was restored";
-        findings.push(finding(
-            Severity::Error,
-            SIDECAR_DISAGREES,
-            &point.key,
-            expected,
-            "it was removed meanwhile",
-        ));
-    }
-    for Orphan { shown, of } in orphans.iter().take(NAMED) {
-        let actual = format!("there is no {}", human::one_line(file_name(of), 200));
-        findings.push(finding(Severity::Warning, SIDECAR_ORPHAN, shown, "the object it belongs to", actual));
-    }
-    if let Some(more) = orphans.len().checked_sub(NAMED).filter(|more| *more > 0) {
-        let actual = format!("{more} more like these");
-        findings.push(finding(
-            Severity::Warning,
-            SIDECAR_ORPHAN,
-            "others",
-            "the objects they belong to",
-            actual,
-        ));
-    }
-    let summary = format!(
-        "{} with what belongs beside them, {} of these by their content",
-        human::things(looked.len() as u64, "object"),
-        judging.contents
-    );
-    findings.into_outcome(Verified::things(judged, 0), summary)
-}
-
-struct Judging<'a> {
+/// Judges objects one after another.
+pub struct Judging<'a> {
     fields: &'a Fields,
     findings: Findings,
+    objects: u64,
+    judged: u64,
     contents: u64,
 }
 
-impl Judging<'_> {
-    /// Judges an object; whether something lay beside it.
-    fn object(&mut self, object: &Looked<'_>) -> bool {
+impl<'a> Judging<'a> {
+    /// None yet.
+    pub fn new(fields: &'a Fields) -> Self {
+        Self { fields, findings: Findings::default(), objects: 0, judged: 0, contents: 0 }
+    }
+
+    /// What it comes to; `lost` are recovery points that are not listed any more.
+    pub fn finish(mut self, orphans: &[Orphan<'_>], lost: &[&RecoveryPoint]) -> Outcome {
+        for point in lost {
+            let (expected, actual) = ("the recovery point that was restored", "it was removed meanwhile");
+            self.findings.push(finding(Severity::Error, SIDECAR_DISAGREES, &point.key, expected, actual));
+        }
+        let expected = "the object it belongs to";
+        for Orphan { shown, of } in orphans.iter().take(NAMED) {
+            let actual = format!("there is no {}", human::one_line(file_name(of), 200));
+            self.findings.push(finding(Severity::Warning, SIDECAR_ORPHAN, shown, expected, actual));
+        }
+        if orphans.len() > NAMED {
+            let actual = format!("{} more like these", orphans.len() - NAMED);
+            self.findings.push(finding(Severity::Warning, SIDECAR_ORPHAN, "others", expected, actual));
+        }
+        let objects = human::things(self.objects, "object");
+        let summary =
+            format!("{objects} with what belongs beside them, {} of these by their content", self.contents);
+        self.findings.into_outcome(Verified::things(self.judged, 0), summary)
+    }
+
+    /// Judges an object.
+    pub fn object(&mut self, object: &Looked<'_>) {
         let mut hashes: Vec<(String, String)> = Vec::new();
         let mut read = false;
         if let Some((key, file)) = &object.sha256 {
@@ -142,7 +126,8 @@ impl Judging<'_> {
             let (one, other) = (human::one_line(one, 64), human::one_line(other, 64));
             self.disagrees(object, "one SHA-256", format!("{first} has {one}, and {second} has {other}"));
         }
-        read
+        self.objects += 1;
+        self.judged += u64::from(read);
     }
 
     fn disagrees(&mut self, object: &Looked<'_>, expected: &str, actual: String) {

@@ -3,6 +3,12 @@ use crate::model::verdict::CheckStatus;
 
 const KEY: &str = "active/daily/2026-05-17_08-31-11.sql.gz";
 
+fn judge(fields: &Fields, looked: &[Looked<'_>], orphans: &[Orphan<'_>], lost: &[&RecoveryPoint]) -> Outcome {
+    let mut judging = Judging::new(fields);
+    looked.iter().for_each(|looked| judging.object(looked));
+    judging.finish(orphans, lost)
+}
+
 fn fields() -> Fields {
     let name = |name: &str| Some(name.to_owned());
     Fields {
