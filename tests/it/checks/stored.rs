@@ -125,6 +125,34 @@ fn manifest(key: &str, minutes: i64, sealed: &[u8]) -> Value {
     })
 }
 
+/// Recovery points with what belongs beside them, and their log, with nothing wrong. Their keys, what they are, and the log.
+fn kept_well(world: &World, lock: bool) -> ([String; 4], Vec<u8>, String) {
+    let sealed = seal(dump("ledger"), &[&world.recipient]);
+    let keys = TAKEN.map(|minutes| world.key("ledger", at(minutes)));
+    let name = |key: &str| key.strip_prefix(&world.prefix).unwrap().to_owned();
+    let mut log = event("failed", 300, &json!({ "backup_type": "hourly", "error": "disk" }));
+    let old = name(&world.key("ledger", at(600)));
+    log += &event("created", 600, &json!({ "manifest": manifest(&old, 600, &sealed) }));
+    for (key, minutes) in keys.iter().zip(TAKEN).rev() {
+        let manifest = manifest(&name(key), minutes, &sealed);
+        let checksum = format!("{}  {}\n", sha256(&sealed), name(key));
+        for (suffix, bytes) in [
+            ("", &*sealed),
+            (".sha256", checksum.as_bytes()),
+            (".manifest.json", manifest.to_string().as_bytes()),
+        ] {
+            let path = world.put(&format!("{key}{suffix}"), bytes);
+            age(&path, minutes);
+            assert!(!lock || chattr("+i", &path), "{}", path.display());
+        }
+        log += &event("created", minutes, &json!({ "manifest": manifest }));
+    }
+    log +=
+        &event("removed", 300, &json!({ "filename": old, "type": "hourly", "reason": "retention_policy" }));
+    world.put(&format!("{}logs/audit.jsonl", world.prefix), log.as_bytes());
+    (keys, sealed, log)
+}
+
 /// The codes of a check's findings, with their subjects.
 fn findings<'a>(outcome: &'a Outcome, check: &str) -> BTreeSet<(&'a str, &'a str)> {
     let findings = outcome.check(check)["findings"].as_array().unwrap().iter();
@@ -145,21 +173,7 @@ fn a_directory_that_is_kept_well_passes_and_each_thing_that_is_wrong_has_its_fin
     world.database("ledger", &[]).rows("rows", "ledger", "entries", "exact = 11");
     world.template.checks.extend(CHECKS.map(str::to_owned));
 
-    let sealed = seal(dump("ledger"), &[&world.recipient]);
-    let keys = TAKEN.map(|minutes| world.key("ledger", at(minutes)));
-    let mut log = event("failed", 300, &json!({ "backup_type": "hourly", "error": "disk" }));
-    let old = world.key("ledger", at(600));
-    log += &event("created", 600, &json!({ "manifest": manifest(&old, 600, &sealed) }));
-    for (key, minutes) in keys.iter().zip(TAKEN).rev() {
-        let manifest = manifest(key, minutes, &sealed);
-        put(&world, key, &sealed, minutes);
-        put(&world, &format!("{key}.sha256"), format!("{}  {key}\n", sha256(&sealed)).as_bytes(), minutes);
-        put(&world, &format!("{key}.manifest.json"), manifest.to_string().as_bytes(), minutes);
-        log += &event("created", minutes, &json!({ "manifest": manifest }));
-    }
-    log +=
-        &event("removed", 300, &json!({ "filename": old, "type": "hourly", "reason": "retention_policy" }));
-    world.put("logs/audit.jsonl", log.as_bytes());
+    let (keys, sealed, mut log) = kept_well(&world, true);
 
     let outcome = world.drill(&[]);
     outcome.passed();
@@ -274,4 +288,23 @@ fn a_directory_that_is_kept_well_passes_and_each_thing_that_is_wrong_has_its_fin
         .into(),
         "{outcome}"
     );
+}
+
+#[test]
+fn a_bucket_that_is_kept_well_passes_but_for_the_locks_that_it_does_not_have() {
+    let mut world = World::new("stored-s3");
+    world.database("ledger", &[]).rows("rows", "ledger", "entries", "exact = 11");
+    world.template.checks.extend(CHECKS.map(str::to_owned));
+    let (keys, ..) = kept_well(&world, false);
+    let outcome = world.drill(&[]);
+    outcome.failed(1, "not_immutable");
+    world.assert_nothing_left();
+    for check in ["retention", "history", "sidecars"] {
+        assert_eq!(outcome.check(check)["status"], "pass", "{outcome}");
+        assert_eq!(findings(&outcome, check), BTreeSet::new(), "{outcome}");
+    }
+    let found = findings(&outcome, "immutable");
+    assert_eq!(found.len(), 16, "{outcome}");
+    assert!(keys.iter().all(|key| found.contains(&("immutability_claimed_not_held", &**key))), "{outcome}");
+    assert!(said(&outcome, "immutable", "not_immutable").contains("no lock and no legal hold"), "{outcome}");
 }
