@@ -83,6 +83,18 @@ fn a_check_of_the_store_needs_no_database_and_stands_for_none() {
     let template = parsed(&alone).unwrap();
     assert!(template.checks[0].databases().is_empty());
     assert_eq!(template.narrow(&only).unwrap_err().code, codes::ONLY_UNCHECKED);
+    // A check that also knows databases keeps what it verifies without them.
+    let sidecars = "[[checks]]\ntype = \"sidecars\"\nname = \"beside\"\nsha256 = \"{key}.sha256\"\n";
+    let other = "[[databases]]\nname = \"other\"\n";
+    let narrowed = |keys: &str| {
+        let tables =
+            "[[checks]]\ntype = \"required-tables\"\nname = \"more\"\ntables = { other = [\"t\"] }\n";
+        let template = parsed(&format!("{MINIMAL}{other}{sidecars}{keys}{tables}")).unwrap();
+        names(&template.narrow(&["other".parse().unwrap()]).unwrap())
+    };
+    assert_eq!(narrowed("databases = [\"shop\"]\n"), ["more"]);
+    assert_eq!(narrowed("databases = [\"shop\"]\nkeys = [\"*\"]\n"), ["beside", "more"]);
+    assert_eq!(narrowed(""), ["beside", "more"]);
     // Of the recovery points of databases that are left out nothing is asked.
     let of_shop = alone.replace("keys = [\"**\"]", "databases = [\"shop\"]");
     let others = ["other".parse().unwrap()];

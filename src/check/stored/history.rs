@@ -202,6 +202,10 @@ impl Check for History {
         Ok(())
     }
 
+    fn narrow(&mut self, wanted: &dyn Fn(&DatabaseName) -> bool) {
+        self.databases.retain(wanted);
+    }
+
     async fn run(&self, context: &Context<'_>) -> Result<Outcome> {
         let tools = context.tools;
         let now = Clock::system().now();

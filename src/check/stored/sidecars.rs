@@ -82,6 +82,9 @@ pub struct Sidecars {
     /// Whether the content of every object is read.
     #[serde(default)]
     pub hash_all: bool,
+    /// The one database that all of it is about.
+    #[serde(skip)]
+    only: Option<DatabaseName>,
     #[serde(skip)]
     place: Place,
 }
@@ -128,6 +131,7 @@ impl Check for Sidecars {
         if self.databases.is_empty() && self.keys.is_empty() {
             self.databases = template.databases.iter().map(|database| database.name.clone()).collect();
         }
+        self.only = Some(&self.databases).filter(|all| all.len() == 1).and_then(|all| all.first().cloned());
     }
 
     fn validate(&self, _: &Template) -> std::result::Result<(), String> {
@@ -139,6 +143,10 @@ impl Check for Sidecars {
             return Err(bad("it needs sha256, manifest, or both".to_owned()));
         }
         Ok(())
+    }
+
+    fn narrow(&mut self, wanted: &dyn Fn(&DatabaseName) -> bool) {
+        self.databases.retain(wanted);
     }
 
     async fn run(&self, context: &Context<'_>) -> Result<Outcome> {
@@ -206,10 +214,7 @@ impl Sidecars {
             // Clean-up removes all of them.
             return Ok(None);
         }
-        let database = match &self.databases[..] {
-            [only] => Some(only),
-            _ => point.map(|point| &point.database),
-        };
+        let database = point.map(|point| &point.database).or(self.only.as_ref());
         Ok(Some(Looked {
             key,
             shown: &object.key,
