@@ -80,7 +80,7 @@ fn every_section_of_a_template_has_its_table() {
 fn every_key_of_a_check_is_explained() {
     let templates = fs::read_to_string(root().join("docs/templates.md")).expect("documentation");
     let first_cell = Regex::new(r"(?m)^\|([^|]*)\|").expect("a pattern");
-    let name = Regex::new(r"`([a-z_]+)`").expect("a pattern");
+    let name = Regex::new(r"`([a-z0-9_]+)`").expect("a pattern");
     for entry in CHECKS {
         let heading = format!("### `type = \"{}\"`\n", entry.kind);
         let (_, section) =

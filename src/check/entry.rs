@@ -52,8 +52,13 @@ pub trait Check: Debug + Send + Sync {
     /// Its name in the verdict.
     fn name(&self) -> &str;
 
-    /// The databases it looks at.
+    /// The databases it looks at: it runs once they are restored. None, if it looks at the store alone.
     fn databases(&self) -> BTreeSet<&DatabaseName>;
+
+    /// Whether it looks at objects of the store: then it may name no database.
+    fn looks_at_store(&self) -> bool {
+        false
+    }
 
     /// The tables it cannot do without, as far as the template names them: SQL of a template is not read.
     fn tables(&self) -> Vec<NeededTable> {

@@ -7,7 +7,7 @@ use super::aegis::transparency_roots;
 use super::entry::{Check, Entry};
 use super::{
     access, amcheck, command, constraints, fingerprint, http, objects, reconcile, required_tables,
-    row_counts, sequences, sql, sqlite_integrity, verify_chain,
+    row_counts, sequences, sql, sqlite_integrity, stored, verify_chain,
 };
 use crate::model::code::Code;
 use crate::model::codes;
@@ -33,6 +33,10 @@ pub const CHECKS: &[&Entry] = &[
     &http::ENTRY,
     &command::ENTRY,
     &access::ENTRY,
+    &stored::retention::ENTRY,
+    &stored::immutable::ENTRY,
+    &stored::history::ENTRY,
+    &stored::sidecars::ENTRY,
 ];
 
 /// The checks of a template, in its order.
@@ -75,9 +79,9 @@ impl Checks {
         self.0.iter_mut().for_each(|check| check.narrow(&wanted));
         self.0.retain(|check| {
             let databases = check.databases();
-            !databases.is_empty() && databases.into_iter().all(wanted)
+            (!databases.is_empty() || check.looks_at_store()) && databases.into_iter().all(wanted)
         });
-        if self.is_empty() {
+        if self.iter().all(|check| check.databases().is_empty()) {
             return Err(Failure::config(
                 codes::ONLY_UNCHECKED,
                 "no check of the template looks at the databases that --only names",
@@ -158,7 +162,7 @@ fn validate(checks: &[Box<dyn Check>], template: &Template) -> std::result::Resu
             return Err(format!("check {name} is listed twice"));
         }
         let databases = check.databases();
-        if databases.is_empty() {
+        if databases.is_empty() && !check.looks_at_store() {
             return Err(format!("check {name} looks at nothing"));
         }
         for database in databases {

@@ -25,6 +25,7 @@ mod row_counts;
 mod sequences;
 mod sql;
 mod sqlite_integrity;
+mod stored;
 mod valid;
 pub mod verify_chain;
 

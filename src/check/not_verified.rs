@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 use super::entry::Check;
 use super::findings::Outcome;
 use super::list::DrillTemplate;
-use super::{access, amcheck, constraints, fingerprint, http, objects, reconcile, row_counts, verify_chain};
+use super::{
+    access, amcheck, constraints, fingerprint, http, objects, reconcile, row_counts, stored, verify_chain,
+};
 use crate::model::code::Code;
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::verdict::{CheckStatus, Finding, Severity};
 
 /// Codes of findings that say so, with what was not done to their subjects.
-const UNJUDGED: [(Code, &str); 20] = [
+const UNJUDGED: [(Code, &str); 23] = [
     (fingerprint::code::NO_MANIFEST, "not compared with the source"),
     (fingerprint::code::NO_FINGERPRINT, "not compared with the source"),
     (fingerprint::code::COLLATION_DIFFERS, "order and uniqueness of texts are not as in the source"),
@@ -36,6 +38,9 @@ const UNJUDGED: [(Code, &str); 20] = [
     (access::code::EXPRESSIONS_NOT_COMPARED, "expressions of policies not compared with the source"),
     (access::code::RULE_NOT_JUDGED, "a rule about privileges not judged"),
     (access::code::NOT_TRIED, "a privilege asked for, and not tried"),
+    (stored::immutable::IMMUTABILITY_NOT_CHECKED, "not asked whether they can be changed"),
+    (stored::history::HISTORY_LINE_UNREADABLE, "what happened to backups is not known in full"),
+    (stored::retention::TIER_YOUNG, "not known whether older recovery points were removed"),
 ];
 /// Subjects that a sentence names.
 const NAMED: usize = 5;

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::facts::{ObjectFacts, StoreFacts, Traffic};
+use super::facts::{Fact, ObjectFacts, StoreFacts, Traffic};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::names::ObjectKey;
@@ -78,6 +78,12 @@ pub trait Store: Send + Sync {
     /// How the object under this key is kept. A store without such facts keeps all in one way.
     async fn object_facts(&self, _key: &ObjectKey) -> Result<ObjectFacts> {
         Ok(ObjectFacts { storage_class: "STANDARD".to_owned(), ..ObjectFacts::default() })
+    }
+
+    /// Whether the object can be opened to append to it: it is opened and closed, and nothing is written. Of a store that is no
+    /// directory it is not known.
+    async fn opens_for_append(&self, _key: &ObjectKey) -> Result<Fact<bool>> {
+        Ok(Fact::unknown("only a file can be opened so"))
     }
 
     /// How the store keeps objects; none if it has no such facts. What cannot be learnt is not known, and no failure.

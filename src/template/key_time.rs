@@ -5,7 +5,7 @@ use chrono::{DateTime, FixedOffset, TimeZone, Utc};
 
 /// The moment that this text names, if it is just what this format writes. A format without an offset is of UTC; what is
 /// smaller than the smallest unit it names is zero.
-pub(super) fn read(text: &str, format: &str) -> Option<DateTime<Utc>> {
+pub fn read(text: &str, format: &str) -> Option<DateTime<Utc>> {
     let mut parsed = Parsed::new();
     parse(&mut parsed, text, StrftimeItems::new(format)).ok()?;
     let has_hour = parsed.hour_mod_12().is_some() || parsed.hour_div_12().is_some();
@@ -28,7 +28,7 @@ pub(super) fn read(text: &str, format: &str) -> Option<DateTime<Utc>> {
 }
 
 /// Whether whatever this format writes can be read back.
-pub(super) fn is_readable(format: &str) -> bool {
+pub fn is_readable(format: &str) -> bool {
     let moments = ["2026-05-17T00:00:00Z", "2026-11-08T20:41:09Z"];
     moments.into_iter().filter_map(|moment| moment.parse::<DateTime<Utc>>().ok()).all(|moment| {
         let text = moment.format(format).to_string();

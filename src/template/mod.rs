@@ -30,6 +30,7 @@ mod workbench;
 
 pub use interpolate::{Environment, MissingVariable};
 pub use key::KeyPattern;
+pub use key_time::{is_readable as is_time_format, read as read_time};
 pub use load::{load, parse};
 pub use loss::LossKind;
 pub use schema::{

@@ -20,7 +20,7 @@ fn an_unknown_type_and_an_unknown_key_are_shown_with_their_lines() {
        |
     18 | type = "required-table"
        |        ^^^^^^^^^^^^^^^^
-    unknown variant `required-table`, expected one of `required-tables`, `row-counts`, `verify-chain`, `reconcile`, `transparency-roots`, `fingerprint`, `objects`, `sql`, `constraints`, `amcheck`, `sequences`, `http`, `command`, `access`
+    unknown variant `required-table`, expected one of `required-tables`, `row-counts`, `verify-chain`, `reconcile`, `transparency-roots`, `fingerprint`, `objects`, `sql`, `constraints`, `amcheck`, `sequences`, `http`, `command`, `access`, `retention`, `immutable`, `history`, `sidecars`
     "#);
     let failure = error_with("name = \"tables\"", "name = \"tables\"\ncolour = 1");
     insta::assert_snapshot!(failure.message, @r"
@@ -64,6 +64,76 @@ fn checks_that_are_inconsistent_are_refused_in_words() {
     ] {
         let failure = error_with(from, to);
         assert_eq!((failure.class, failure.code), (Class::Config, codes::TEMPLATE_INVALID));
+        assert_eq!(failure.message, format!("shop.toml: {message}"));
+    }
+}
+
+#[test]
+fn a_check_of_the_store_needs_no_database_and_stands_for_none() {
+    let store = "[[checks]]\ntype = \"immutable\"\nname = \"locked\"\nkeys = [\"**\"]\n";
+    let names = |template: &DrillTemplate| -> Vec<String> {
+        template.checks.iter().map(|check| check.name().to_owned()).collect()
+    };
+    let only = ["shop".parse().unwrap()];
+    let both = parsed(&format!("{MINIMAL}{store}")).unwrap().narrow(&only).unwrap();
+    assert_eq!(names(&both), ["tables", "locked"]);
+    let alone =
+        minimal_with("type = \"required-tables\"\nname = \"tables\"\ntables = { shop = [\"t\"] }\n", "")
+            .replace("[[checks]]\n", store);
+    let template = parsed(&alone).unwrap();
+    assert!(template.checks[0].databases().is_empty());
+    assert_eq!(template.narrow(&only).unwrap_err().code, codes::ONLY_UNCHECKED);
+    // A check that also knows databases keeps what it verifies without them.
+    let sidecars = "[[checks]]\ntype = \"sidecars\"\nname = \"beside\"\nsha256 = \"{key}.sha256\"\n";
+    let other = "[[databases]]\nname = \"other\"\n";
+    let narrowed = |keys: &str| {
+        let tables =
+            "[[checks]]\ntype = \"required-tables\"\nname = \"more\"\ntables = { other = [\"t\"] }\n";
+        let template = parsed(&format!("{MINIMAL}{other}{sidecars}{keys}{tables}")).unwrap();
+        names(&template.narrow(&["other".parse().unwrap()]).unwrap())
+    };
+    assert_eq!(narrowed("databases = [\"shop\"]\n"), ["more"]);
+    assert_eq!(narrowed("databases = [\"shop\"]\nkeys = [\"*\"]\n"), ["beside", "more"]);
+    assert_eq!(narrowed(""), ["beside", "more"]);
+    // Of the recovery points of databases that are left out nothing is asked.
+    let of_shop = alone.replace("keys = [\"**\"]", "databases = [\"shop\"]");
+    let others = ["other".parse().unwrap()];
+    let kept = parsed(&of_shop).unwrap().checks.narrow(&others).unwrap_err();
+    assert_eq!(kept.code, codes::ONLY_UNCHECKED);
+}
+
+#[test]
+fn checks_of_the_store_that_cannot_hold_are_refused_in_words() {
+    let tier = "tiers = [{ name = \"h\", key = \"h/{timestamp}\", every = \"1h\", keep = 4 }]";
+    for (keys, message) in [
+        ("type = \"retention\"\ntiers = []".to_owned(), "check x has no tiers"),
+        (
+            format!("type = \"retention\"\n{}", tier.replace("{timestamp}", "")),
+            "check x: `h/` must hold {timestamp} once",
+        ),
+        (
+            format!("type = \"retention\"\n{}", tier.replace("keep = 4", "keep = 1")),
+            "check x: tier h needs a `tolerance` below its `keep`",
+        ),
+        (
+            format!("type = \"retention\"\n{}", tier.replace("\"1h\"", "\"1h\", timestamp = \"%H\"")),
+            "check x: `%H` must be a strftime format that names a day, at least",
+        ),
+        (
+            "type = \"immutable\"\ndatabases = [\"y\"]".to_owned(),
+            "check x names the database y, which is not among [[databases]]",
+        ),
+        (
+            "type = \"immutable\"\nclaim = { file = \"m.json\" }".to_owned(),
+            "check x: `m.json` must hold {key} once",
+        ),
+        ("type = \"sidecars\"".to_owned(), "check x: it needs sha256, manifest, or both"),
+        (
+            "type = \"history\"\nlog = \"l\"\ntiers = []".to_owned(),
+            "check x: it needs tiers, each with a name of its own",
+        ),
+    ] {
+        let failure = error_with("[[checks]]", &format!("[[checks]]\nname = \"x\"\n{keys}\n[[checks]]"));
         assert_eq!(failure.message, format!("shop.toml: {message}"));
     }
 }

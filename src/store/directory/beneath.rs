@@ -163,6 +163,20 @@ impl Root {
         Ok((File::from(opened), seen))
     }
 
+    /// Opens the file of this key to append to it, and closes it: no link is followed.
+    pub fn open_for_append(&self, key: &str) -> Result<(), Trouble> {
+        let (parent, name) = split(key).ok_or(Trouble::NotThere)?;
+        let directory = self.directory(parent)?;
+        let stat = statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => {}
+            other => return Err(Trouble::NotAFile(format!("it is {}", noun(other)))),
+        }
+        let flags = ALWAYS | OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW;
+        openat(&directory, name, flags, Mode::empty())?;
+        Ok(())
+    }
+
     /// Opens what a link leads to, if that is below.
     #[cfg(target_os = "linux")]
     fn follow(&self, key: &str, how: Follow) -> Result<OwnedFd, Trouble> {

@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::io::Errno;
 
 use super::DirectoryStore;
 use super::beneath::{Trouble, split};
@@ -98,11 +99,23 @@ pub(super) fn of_file(store: &DirectoryStore, key: &ObjectKey) -> Result<ObjectF
         Ok(real) => others_enter(&real),
         Err(error) => Fact::unknown(error.to_string()),
     };
-    let metadata = file.metadata().map_err(|error| {
-        refused(Trouble::System(rustix::io::Errno::from_io_error(&error).unwrap_or(rustix::io::Errno::IO)))
-    })?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| refused(Trouble::System(Errno::from_io_error(&error).unwrap_or(Errno::IO))))?;
     let file = FileFacts { access: access(&metadata, &way, false), immutable: immutable(&file) };
     Ok(ObjectFacts { file: Some(file), ..ObjectFacts::of_class("STANDARD") })
+}
+
+/// Whether a file can be opened to append to it. It is closed at once: nothing is written, and no time of it changes.
+pub(super) fn opens_for_append(store: &DirectoryStore, key: &ObjectKey) -> Result<Fact<bool>> {
+    let tried = store.root()?.open_for_append(key.as_str());
+    match tried {
+        Ok(()) => Ok(Fact::known(true)),
+        Err(Trouble::System(Errno::PERM | Errno::ACCESS)) => Ok(Fact::known(false)),
+        Err(Trouble::System(Errno::ROFS)) => Ok(Fact::unknown("its file system is mounted read-only")),
+        Err(Trouble::NotAFile(why)) => Ok(Fact::unknown(why)),
+        Err(trouble) => Err(store.trouble(&format!("opening {key}"), trouble)),
+    }
 }
 
 fn told<T>(answer: std::io::Result<T>) -> Fact<T> {
@@ -142,7 +155,6 @@ fn others_enter(real: &Path) -> Fact<bool> {
 #[cfg(target_os = "linux")]
 fn immutable(file: &fs::File) -> Fact<bool> {
     use rustix::fs::{IFlags, ioctl_getflags};
-    use rustix::io::Errno;
     match ioctl_getflags(file) {
         Ok(flags) => Fact::known(flags.contains(IFlags::IMMUTABLE)),
         Err(Errno::NOTTY | Errno::NOTSUP | Errno::INVAL | Errno::NOSYS) => {

@@ -22,7 +22,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
 
-use super::facts::{ObjectFacts, StoreFacts, Traffic};
+use super::facts::{Fact, ObjectFacts, StoreFacts, Traffic};
 use super::kind::StoreKind;
 use super::port::{ObjectMeta, Page, PageRequest, PassedOver, Store, Upload};
 use crate::model::failure::Result;
@@ -121,6 +121,11 @@ impl Store for DirectoryStore {
     async fn object_facts(&self, key: &ObjectKey) -> Result<ObjectFacts> {
         let key = key.clone();
         self.blocking(PATIENCE, move |store| facts::of_file(store, &key)).await
+    }
+
+    async fn opens_for_append(&self, key: &ObjectKey) -> Result<Fact<bool>> {
+        let key = key.clone();
+        self.blocking(PATIENCE, move |store| facts::opens_for_append(store, &key)).await
     }
 
     async fn facts(&self) -> Option<StoreFacts> {

@@ -3,6 +3,7 @@
 
 mod queries;
 mod stack;
+mod stored;
 
 use std::sync::LazyLock;
 

@@ -170,3 +170,22 @@ async fn what_others_may_do_is_known_by_the_whole_way() {
     assert_eq!(facts::of_directory(&inside).empty.value, Some(false));
     assert_eq!(facts::of_directory(Path::new("/nonexistent")).empty.value, None, "not known is not `no`");
 }
+
+#[tokio::test]
+async fn opening_to_append_changes_nothing_and_follows_no_link() {
+    let directory = world(&["file"]);
+    let inside = directory.path().join("store");
+    symlink("file", inside.join("link")).unwrap();
+    let store = store(&directory);
+    let file = inside.join("file");
+    let seen = || {
+        let metadata = fs::metadata(&file).unwrap();
+        (fs::read(&file).unwrap(), metadata.modified().unwrap())
+    };
+    let before = seen();
+    let opens = async |name: &str| store.opens_for_append(&key(name)).await.map(|fact| fact.value);
+    assert_eq!(opens("file").await.unwrap(), Some(true));
+    assert_eq!(opens("link").await.unwrap(), None);
+    assert_eq!(opens("none").await.unwrap_err().code, codes::OBJECT_GONE);
+    assert_eq!(seen(), before);
+}
