@@ -64,12 +64,12 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<ExitCode> {
     let purpose = if args.no_verify { Purpose::BackupWithoutVerify } else { Purpose::Backup };
     let template = check::load(&args.template.template, &Environment::of_process(), purpose)?.into_template();
-    let recipients = Recipients::parse(&backup::settings(&template)?.recipients)
+    let recipients = Recipients::of(backup::settings(&template)?, &template.encryption)
         .map_err(|failure| template.hinted(failure))?;
     let verify_with = if args.no_verify {
         None
     } else {
-        let identities = Identities::load(&template.encryption.identities);
+        let identities = Identities::of(&template);
         Some(Arc::new(identities.map_err(|failure| template.hinted(failure))?))
     };
     let databases = backup::databases(&template, &args.only)?;

@@ -17,8 +17,8 @@ use crate::store::{Store, StoreFacts};
 use crate::survey;
 use crate::template::{StoreUrl, Template};
 
-/// An age file's header is smaller than this, unless it has a hundred recipients.
-const HEADER: u64 = 16 * 1024;
+/// Room for a header, unless it has a hundred recipients, and for the first chunk: what is in it may be another layer.
+const HEADER: u64 = 96 * 1024;
 /// No header that is read is larger.
 const LARGE_HEADER: u64 = 2 * 1024 * 1024;
 /// A signature is refused when the clocks are 15 minutes apart; ages and objectives are wrong long before.
@@ -125,7 +125,7 @@ async fn header(store: &dyn Store, point: &RecoveryPoint, identities: &Identitie
         return Err(DecryptFailure::Empty.into_failure());
     }
     match open_range(store, point, identities, HEADER).await? {
-        Err(DecryptFailure::Truncated | DecryptFailure::BadHeader(_)) if point.size_bytes > HEADER => {
+        Err(failure) if failure.may_be_cut() && point.size_bytes > HEADER => {
             open_range(store, point, identities, LARGE_HEADER).await?
         }
         opened => opened,

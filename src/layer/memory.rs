@@ -3,7 +3,8 @@
 use std::io::{Read, Write};
 
 use super::failure::DecryptFailure;
-use super::identity::{Identities, Recipients};
+use super::identity::Identities;
+use super::recipient::Recipients;
 use super::stack::{encrypt, open};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};

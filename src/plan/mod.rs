@@ -289,6 +289,7 @@ fn newest(
             ciphertext_sha256: None,
             plaintext_sha256: None,
             plaintext_bytes: None,
+            layers: Vec::new(),
             objects: Vec::new(),
         })
 }

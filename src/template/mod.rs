@@ -31,8 +31,8 @@ pub use key::KeyPattern;
 pub use load::{load, parse};
 pub use loss::LossKind;
 pub use schema::{
-    Access, Backup, Database, Encryption, Log, LogCount, Objectives, Postgres, RecoverySetRules, Store,
-    Template,
+    Access, Backup, Database, Encryption, Layers, Log, LogCount, Objectives, Postgres, RecoverySetRules,
+    Store, Template,
 };
 pub use section::CheckSection;
 pub use servers::{DEFAULT_PORT, TemplateServer};

@@ -209,6 +209,15 @@ codes! {
     MANIFEST_UNKNOWN = "manifest_unknown":
         "A manifest is of a later version, and this one cannot read it.",
         "Drill with the version of restore-drill that made the backup, or a later one.";
+    GPG_FAILED = "gpg_failed":
+        "`gpg` failed for a reason that says nothing of the recovery point: it was killed, hung, or has no agent.",
+        "Read the message, and try `gpg` on this machine.";
+    LAYER_UNSUPPORTED = "layer_unsupported":
+        "The recovery point is in a layer that cannot be taken off here, or in more than eight layers.",
+        "Read the message. Make backups that are compressed or encrypted otherwise.";
+    EXPANSION_LIMIT = "expansion_limit":
+        "What came out of the layers of a recovery point is larger than the template allows.",
+        "Raise `layers.max_expansion` if backups compress so well. Else the object is not what the backup job wrote.";
     OBJECT_TOO_LARGE = "object_too_large":
         "An object that is read as a whole is over the limit for its kind.",
         "The limit guards against objects of another kind. Report a real one that is over it.";
