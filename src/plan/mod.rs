@@ -275,7 +275,9 @@ fn newest(
 ) -> Option<RecoveryPoint> {
     objects
         .iter()
-        .filter_map(|object| Some((pattern.taken_at(database, object.key.as_str())?, object)))
+        .filter_map(|object| {
+            Some((pattern.time_of(database, object.key.as_str(), object.last_modified)?, object))
+        })
         .filter(|(taken_at, _)| *taken_at <= at)
         .max_by_key(|(taken_at, _)| *taken_at)
         .map(|(taken_at, object)| RecoveryPoint {

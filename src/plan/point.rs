@@ -89,7 +89,8 @@ impl View<'_> {
     /// The youngest of a database's keys may be of a time that has not come.
     fn youngest(&self, point: &RecoveryPoint, objects: &[ObjectMeta]) -> Option<Finding> {
         let times = objects.iter().filter_map(|object| {
-            Some((self.pattern.taken_at(&point.database, object.key.as_str())?, object.key.as_str()))
+            let key = object.key.as_str();
+            Some((self.pattern.time_of(&point.database, key, object.last_modified)?, key))
         });
         let (taken_at, key) = times.max()?;
         set::from_the_future(&point.database, taken_at, key, self.now)
@@ -101,7 +102,7 @@ fn past(pattern: &KeyPattern, name: &DatabaseName, objects: &[ObjectMeta], at: D
     let mut past: Vec<Past> = objects
         .iter()
         .filter_map(|object| {
-            let taken_at = pattern.taken_at(name, object.key.as_str())?;
+            let taken_at = pattern.time_of(name, object.key.as_str(), object.last_modified)?;
             Some(Past { taken_at, size_bytes: object.size_bytes })
         })
         .filter(|past| past.taken_at <= at)

@@ -167,7 +167,7 @@ impl Search<'_> {
         let prefix = pattern.globals_prefix(self.server);
         let boundary = |time| pattern.globals_boundary(self.server, time);
         let mut objects = None;
-        if pattern.is_sorted() {
+        if pattern.globals_are_sorted(self.server) {
             let begin = self.oldest.min(self.newest - self.apart);
             let until = format!("{}{LAST}", boundary(self.newest.max(self.oldest + self.apart)));
             let after = (begin.timestamp() > 0).then(|| boundary(begin));

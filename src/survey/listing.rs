@@ -46,13 +46,15 @@ pub async fn list_points(
     window: TimeDelta,
 ) -> Result<Listed> {
     // Databases share a prefix where the time stands before the name.
-    let mut groups: BTreeMap<String, Vec<&DatabaseName>> = BTreeMap::new();
-    for database in &template.databases {
-        groups.entry(pattern.listing_prefix(&database.name)).or_default().push(&database.name);
+    let mut groups: BTreeMap<(String, Option<String>), Vec<&DatabaseName>> = BTreeMap::new();
+    for name in template.databases.iter().map(|database| &database.name) {
+        // A listing can begin in the middle for all of a group, if their keys are of one pattern.
+        let boundary = pattern.is_sorted(name).then(|| pattern.boundary(name, at));
+        groups.entry((pattern.listing_prefix(name), boundary)).or_default().push(name);
     }
     let history = usize::from(template.recovery_set.history);
     let found: Vec<(Vec<&DatabaseName>, Vec<ObjectMeta>)> = stream::iter(groups)
-        .map(|(prefix, names)| async move {
+        .map(|((prefix, _), names)| async move {
             let group = Group { store, pattern, prefix, names, history };
             let objects = group.list(at, window).await?;
             Ok::<_, crate::model::failure::Failure>((group.names, objects))
@@ -68,9 +70,12 @@ pub async fn list_points(
             continue;
         }
         for name in names {
-            let of_it =
-                |key: &str| pattern.taken_at(name, key).is_some() || pattern.has_unreadable_time(name, key);
-            let own = objects.iter().filter(|object| of_it(object.key.as_str()));
+            let of_it = |object: &&ObjectMeta| {
+                let key = object.key.as_str();
+                pattern.time_of(name, key, object.last_modified).is_some()
+                    || pattern.has_unreadable_time(name, key)
+            };
+            let own = objects.iter().filter(of_it);
             listed.listing.insert(name.clone(), own.cloned().collect());
         }
     }
@@ -88,7 +93,7 @@ struct Group<'a> {
 
 impl Group<'_> {
     async fn list(&self, at: DateTime<Utc>, window: TimeDelta) -> Result<Vec<ObjectMeta>> {
-        let Some(first) = self.names.first().filter(|_| self.pattern.is_sorted()) else {
+        let Some(first) = self.names.first().filter(|first| self.pattern.is_sorted(first)) else {
             return self.store.list(&self.prefix).await;
         };
         let mut until = format!("{}{LAST}", self.pattern.boundary(first, at));
@@ -115,7 +120,9 @@ impl Group<'_> {
     /// Every database has a recovery point, and its history too, or one more attempt did not find it.
     fn is_enough(&self, found: &[ObjectMeta], at: DateTime<Utc>, attempt: u32) -> bool {
         self.names.iter().all(|name| {
-            let times = found.iter().filter_map(|object| self.pattern.taken_at(name, object.key.as_str()));
+            let time =
+                |object: &ObjectMeta| self.pattern.time_of(name, object.key.as_str(), object.last_modified);
+            let times = found.iter().filter_map(time);
             let points = times.filter(|time| *time <= at).take(self.history + 1).count();
             points > self.history || (points > 0 && attempt > 0)
         })

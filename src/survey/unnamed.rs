@@ -32,16 +32,19 @@ pub async fn find_unnamed(
     known: &BTreeSet<DatabaseName>,
     recent: DateTime<Utc>,
 ) -> Result<Unnamed> {
-    if !pattern.is_sorted() {
+    if !pattern.is_used_by(known) {
+        return Ok(Unnamed::default());
+    }
+    if !pattern.names_are_sorted() {
         let why = "times in keys do not sort as text, so only the databases of the template were listed";
         return Ok(Unnamed { databases: Vec::new(), incomplete: Some(why.to_owned()) });
     }
+    let first = known.iter().find(|name| pattern.is_used_by([*name])).expect("one uses the common pattern");
     let mut search =
         Search { pattern, known, recent, found: BTreeMap::new(), cursor: String::new(), skipped: None };
     if pattern.separator().is_none() {
         // The time stands first: recent keys stand together, and older ones are not searched.
-        let name = known.first().expect("a template names a database");
-        search.cursor = pattern.boundary(name, recent);
+        search.cursor = pattern.boundary(first, recent);
     }
     let prefix = pattern.common_prefix();
     // Other folders are one entry each, unless the pattern itself goes into folders.

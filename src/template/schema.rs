@@ -140,6 +140,7 @@ pub struct Store {
     #[serde(default)]
     pub region: String,
     /// How an object's key is made, below the prefix or in the directory. Must hold `{database}` and `{timestamp}`, each once.
+    /// `*` stands for any text within a folder, and `{age,gpg}` for one of these texts.
     #[serde(default = "defaults::key")]
     pub key: String,
     /// How `{timestamp}` is written: a strftime format, in UTC unless it has an offset (`%z`, `%:z`), which is heeded.
@@ -347,6 +348,13 @@ pub struct Database {
     /// Its parents: the databases that must be restored before it. They may be on other servers.
     #[serde(default)]
     pub after: Vec<DatabaseName>,
+    /// How the keys of its recovery points are made, as `store.key`. It may lack `{database}`, and `{timestamp}` too: then the
+    /// time of an object's last change is that of the recovery point. Default: `store.key`.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// How `{timestamp}` is written in its keys. Default: `store.timestamp`.
+    #[serde(default)]
+    pub timestamp: Option<String>,
     /// The server it is restored to: a name of `[servers]`, or `postgres` for that of `[postgres]`. Default:
     /// `"postgres"`.
     #[serde(default)]

@@ -3,11 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use chrono::format::{Item, StrftimeItems};
-
 use super::schema::{Database, RecoverySetRules, Store, Template};
 use super::store_url::StoreUrl;
-use super::{key, key_time, order, servers};
+use super::{key, order, servers};
 use crate::model::names::DatabaseName;
 
 /// Checks a template's inner consistency; an error is a sentence for a person.
@@ -19,13 +17,10 @@ pub(super) fn validate(template: &Template) -> Result<(), String> {
         ));
     }
     servers::validate(template)?;
-    validate_key_pattern(&template.store.key)?;
-    validate_timestamp(&template.store.timestamp)?;
     validate_endpoint(&template.store.endpoint)?;
     validate_directory(&template.store)?;
     let names = database_names(template)?;
-    validate_manifest_keys(template, &names)?;
-    validate_globals_keys(template, &names)?;
+    key::validate(template, &names)?;
     order::waves(&template.databases)?;
     template.databases.iter().try_for_each(validate_restore)?;
     if template.sections.is_empty() {
@@ -48,47 +43,6 @@ pub(super) fn validate(template: &Template) -> Result<(), String> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
         if name == "postgres" || name.is_empty() || !name.chars().all(plain) {
             return Err(format!("service `{name}`: use a-z 0-9 _ -; `postgres` is the drill's own"));
-        }
-    }
-    Ok(())
-}
-
-fn validate_key_pattern(key: &str) -> Result<(), String> {
-    if key.matches("{timestamp}").count() != 1 || key.matches("{database}").count() != 1 {
-        return Err(format!("store.key `{key}` must hold {{database}} and {{timestamp}}, each once"));
-    }
-    Ok(())
-}
-
-/// A manifest that could be listed as a dump would be drilled as one.
-fn validate_manifest_keys(template: &Template, names: &BTreeSet<&DatabaseName>) -> Result<(), String> {
-    let store = &template.store;
-    let pattern = key::KeyPattern::new("", &store.key, &store.timestamp);
-    match names.iter().find(|name| pattern.confuses_manifests_with(name)) {
-        None => Ok(()),
-        Some(name) => Err(format!(
-            "store.key `{}` gives dumps of the database {name} the keys of manifests: choose another pattern",
-            store.key
-        )),
-    }
-}
-
-/// Globals that could be listed as a dump would be drilled as one, and a dump must not be read as globals.
-fn validate_globals_keys(template: &Template, names: &BTreeSet<&DatabaseName>) -> Result<(), String> {
-    let store = &template.store;
-    for (server, globals) in &template.globals_patterns {
-        let is_of_store = *globals == store.globals && template.source_server().as_ref() == Some(server);
-        let place =
-            if is_of_store { "store.globals".to_owned() } else { format!("{}.globals", server.section()) };
-        if globals.matches("{timestamp}").count() != 1 || globals.contains("{database}") {
-            return Err(format!("{place} `{globals}` must hold {{timestamp}} once, and no {{database}}"));
-        }
-        let pattern =
-            key::KeyPattern::new("", &store.key, &store.timestamp).with_globals(server.clone(), globals);
-        if let Some(name) = names.iter().find(|name| pattern.confuses_globals_with(server, name)) {
-            return Err(format!(
-                "{place} `{globals}` gives globals the key of the manifest, or of a dump of {name}: choose another pattern"
-            ));
         }
     }
     Ok(())
@@ -125,16 +79,6 @@ fn validate_directory(store: &Store) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// A format that cannot be read back would find no recovery point, and blame the backup job.
-fn validate_timestamp(format: &str) -> Result<(), String> {
-    let refuse =
-        || Err(format!("store.timestamp `{format}` must be a strftime format that names a day, at least"));
-    if StrftimeItems::new(format).any(|item| item == Item::Error) {
-        return refuse();
-    }
-    if key_time::is_readable(format) { Ok(()) } else { refuse() }
 }
 
 fn validate_recovery_set(rules: &RecoverySetRules) -> Result<(), String> {

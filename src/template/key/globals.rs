@@ -2,66 +2,78 @@
 
 use chrono::{DateTime, Utc};
 
-use super::super::key_time;
-use super::{KeyPattern, TIMESTAMP};
+use super::form::KeyForm;
+use super::{KeyPattern, USUAL_LAYER, parsed};
 use crate::model::names::{DatabaseName, ObjectKey, ServerName};
 
 /// How the keys of globals are made for a server that `store.globals` is not about.
 pub fn default_pattern(server: &ServerName) -> String {
-    format!("globals_{server}_{TIMESTAMP}.sql.age")
+    format!("globals_{server}_{{timestamp}}.sql.age")
 }
 
 impl KeyPattern {
     /// With another pattern of the keys of this server's globals.
     #[must_use]
     pub fn with_globals(mut self, server: ServerName, pattern: &str) -> Self {
-        self.globals.insert(server, pattern.to_owned());
+        self.globals.insert(server, parsed(pattern, &self.timestamp_format));
         self
     }
 
-    fn globals_pattern(&self, server: &ServerName) -> String {
-        self.globals.get(server).cloned().unwrap_or_else(|| default_pattern(server))
-    }
-
-    fn filled_in(&self, pattern: &str, taken_at: DateTime<Utc>) -> ObjectKey {
-        let timestamp = taken_at.format(&self.timestamp_format).to_string();
-        ObjectKey::new(format!("{}{}", self.prefix, pattern.replace(TIMESTAMP, &timestamp)))
+    fn globals_form(&self, server: &ServerName) -> KeyForm {
+        let by_default = || parsed(&default_pattern(server), &self.timestamp_format);
+        self.globals.get(server).cloned().unwrap_or_else(by_default)
     }
 
     /// The key of the globals that are restored to this server, written by a backup taken at this time.
     pub fn globals_key(&self, server: &ServerName, taken_at: DateTime<Utc>) -> ObjectKey {
-        self.filled_in(&self.globals_pattern(server), taken_at)
+        self.globals_key_in_layer(server, taken_at, USUAL_LAYER)
     }
 
-    /// The keys of the globals of this time, of all servers.
-    pub(super) fn all_globals_keys(&self, taken_at: DateTime<Utc>) -> impl Iterator<Item = ObjectKey> {
-        self.globals.values().map(move |pattern| self.filled_in(pattern, taken_at))
+    /// As [`KeyPattern::globals_key`]; of alternatives such as `{age,gpg}` the one with the name of this layer is taken, or the
+    /// first.
+    pub fn globals_key_in_layer(
+        &self,
+        server: &ServerName,
+        taken_at: DateTime<Utc>,
+        layer: &str,
+    ) -> ObjectKey {
+        let form = self.globals_form(server);
+        ObjectKey::new(format!("{}{}", self.prefix, form.fill(&nobody(), taken_at, layer)))
+    }
+
+    /// Whether this is the key of any server's globals.
+    pub(super) fn is_globals(&self, key: &str) -> bool {
+        self.globals.keys().any(|server| self.globals_taken_at(server, key).is_some())
     }
 
     /// What the keys of all globals of this server begin with.
     pub fn globals_prefix(&self, server: &ServerName) -> String {
-        let pattern = self.globals_pattern(server);
-        let end = pattern.find(TIMESTAMP).unwrap_or(pattern.len());
-        format!("{}{}", self.prefix, &pattern[..end])
+        format!("{}{}", self.prefix, self.globals_form(server).beginning(""))
+    }
+
+    /// Whether the order of the keys of this server's globals is that of time, so that a listing can begin anywhere.
+    pub fn globals_are_sorted(&self, server: &ServerName) -> bool {
+        self.globals_form(server).sorted_width().is_some()
     }
 
     /// Keys of earlier globals of this server come before this text, all others after it, if keys are sorted.
     pub fn globals_boundary(&self, server: &ServerName, time: DateTime<Utc>) -> String {
-        format!("{}{}", self.globals_prefix(server), time.format(&self.timestamp_format))
+        format!("{}{}", self.globals_prefix(server), self.globals_form(server).written(time))
     }
 
     /// The time in a key of this server's globals; `None` if the key is none of theirs.
     pub fn globals_taken_at(&self, server: &ServerName, key: &str) -> Option<DateTime<Utc>> {
-        let pattern = self.globals_pattern(server);
-        let (before, after) = pattern.split_once(TIMESTAMP)?;
-        let rest = key.strip_prefix(&self.prefix)?.strip_prefix(before)?.strip_suffix(after)?;
-        key_time::read(rest, &self.timestamp_format)
+        let form = self.globals_form(server);
+        let places = form.places(key.strip_prefix(&self.prefix)?, Some(""))?;
+        form.read_time(places.time)
     }
 
     /// Whether globals of this server have the key of the manifest of their time, or of a dump of this database.
     pub fn confuses_globals_with(&self, server: &ServerName, database: &DatabaseName) -> bool {
         let moment = DateTime::UNIX_EPOCH;
-        [self.key(database, moment), self.manifest_key(moment)].contains(&self.globals_key(server, moment))
+        let globals = self.globals_key(server, moment);
+        let below = globals.as_str().strip_prefix(&self.prefix).unwrap_or_default();
+        self.manifest_key(moment) == globals || self.form(database).is_key_of(database, below)
     }
 
     /// The key of an object that the backup put beside a dump: a store may have been copied to another prefix since.
@@ -80,4 +92,9 @@ impl KeyPattern {
             None => object_was.clone(),
         }
     }
+}
+
+/// Keys of globals name no database.
+fn nobody() -> DatabaseName {
+    "globals".parse().expect("it is the name of a database")
 }

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::form::sorted_width;
 use super::*;
 
 fn pattern() -> KeyPattern {
@@ -86,7 +87,7 @@ fn a_key_of_another_offset_is_the_moment_that_it_names() {
     assert_eq!(taken("shop_20260329T005959+0000.age").unwrap(), "2026-03-29T00:59:59+00:00");
     assert_eq!(taken("shop_20260329T030000+0200.age").unwrap(), "2026-03-29T01:00:00+00:00");
     assert_eq!(taken("shop_20260328T193000-0530.age").unwrap(), "2026-03-29T01:00:00+00:00");
-    assert!(!pattern.is_sorted(), "as text, keys of other offsets stand in another order");
+    assert!(!pattern.is_sorted(&database), "as text, keys of other offsets stand in another order");
     let key = pattern.key(&database, DateTime::from_timestamp(1_779_006_671, 0).unwrap());
     assert_eq!(key.as_str(), "shop_20260517T083111+0000.age");
 }
@@ -199,4 +200,71 @@ fn a_store_without_prefix_has_keys_without_slash() {
     assert_eq!(pattern.listing_prefix(&database), "a/");
     let day = DateTime::from_timestamp(1_778_976_000, 0).unwrap();
     assert_eq!(pattern.taken_at(&database, "a/2026-05-17.age"), Some(day), "a day is enough");
+}
+
+#[test]
+fn alternatives_and_wildcards_are_read_and_alternatives_written() {
+    let shop: DatabaseName = "shop".parse().unwrap();
+    let taken = DateTime::from_timestamp(1_779_006_671, 0).unwrap();
+    let either = KeyPattern::new("", "{database}_{timestamp}.dump.{age,gpg}", "%Y%m%dT%H%M%SZ");
+    for layer in ["age", "gpg"] {
+        let key = either.key_in_layer(&shop, taken, layer);
+        assert_eq!(key.as_str(), format!("shop_20260517T083111Z.dump.{layer}"));
+        assert_eq!(either.taken_at(&shop, key.as_str()), Some(taken));
+        assert_eq!(either.read(key.as_str()), Some((shop.clone(), taken)));
+    }
+    assert!(either.is_sorted(&shop), "what follows the time does not change its order");
+    assert_eq!(either.taken_at(&shop, "shop_20260517T083111Z.dump.zip"), None);
+
+    let any = KeyPattern::new("", "{database}-*-{timestamp}.tar.*.age", "%Y%m%d-%H%M%S");
+    let read = |key: &str| any.taken_at(&shop, key).map(|time| time.to_rfc3339());
+    let expected = Some("2026-05-17T08:31:11+00:00".to_owned());
+    assert_eq!(read("shop-host-a-1-20260517-083111.tar.zst.age"), expected);
+    assert_eq!(read("shop--20260517-083111.tar.gz.age"), expected, "`*` may stand for nothing");
+    assert_eq!(read("shop-host/20260517-083111.tar.gz.age"), None, "and not for another folder");
+    assert!(!any.is_sorted(&shop));
+    assert_eq!(any.listing_prefix(&shop), "shop-");
+}
+
+#[test]
+fn the_pattern_of_a_template_is_as_good_as_its_keys_can_be_told_apart() {
+    use crate::template::testing::minimal_with;
+    use crate::template::{Environment, Purpose, parse};
+    let parsed = |keys: &str| {
+        let text =
+            minimal_with("name = \"shop\"\n\n[[checks]]", &format!("name = \"shop\"\n{keys}\n\n[[checks]]"));
+        parse(&text, "t.toml", &Environment::default(), Purpose::Drill).map_err(|failure| failure.message)
+    };
+    let own = "key = \"active/{hourly,daily}/{timestamp}.sql.gz\"\ntimestamp = \"%Y-%m-%d_%H-%M-%S\"";
+    let pattern = parsed(own).unwrap().key_pattern().unwrap();
+    let shop: DatabaseName = "shop".parse().unwrap();
+    let time = pattern.taken_at(&shop, "active/daily/2026-05-17_00-00-00.sql.gz").unwrap();
+    assert_eq!(time.to_rfc3339(), "2026-05-17T00:00:00+00:00");
+    assert_eq!((pattern.is_sorted(&shop), pattern.is_used_by([&shop])), (false, false));
+
+    let pattern = parsed("key = \"*.db\"").unwrap().key_pattern().unwrap();
+    assert_eq!(pattern.time_of(&shop, "pre-migration.db", Some(time)), Some(time));
+    assert_eq!(pattern.time_of(&shop, "pre-migration.db-wal", Some(time)), None);
+    assert_eq!(pattern.time_of(&shop, "pre-migration.db", None), None, "a time is not made up");
+
+    let second = "\n[[databases]]\nname = \"other\"\nkey = \"*_{timestamp}.dump.age\"";
+    for (keys, words) in [
+        ("key = \"{base}.db\"", "database shop: key `{base}.db` has {base}, and only"),
+        ("key = \"x{timestamp\"", "has a `{` without its `}`"),
+        ("key = \"x}\"", "has a `}` without its `{`"),
+        ("key = \"{timestamp}{timestamp}\"", "once at most"),
+        ("key = \"*.db\"\ntimestamp = \"%F\"", "holds no {timestamp}, so leave `timestamp` out"),
+        (
+            "key = \"{timestamp}\"\ntimestamp = \"%H\"",
+            "database shop: timestamp `%H` must be a strftime format",
+        ),
+        (second, "the keys of shop and other cannot be told apart: shop_19700101T000000Z.dump.age"),
+        (
+            "key = \"*.db\"\n[backup]\nrecipients = []\nhost = \"h\"",
+            "database shop: key `*.db` leaves open how a key is written",
+        ),
+    ] {
+        let said = parsed(keys).expect_err(words);
+        assert!(said.contains(words), "{words}: {said}");
+    }
 }
