@@ -22,8 +22,9 @@ use crate::template::{Environment, Purpose};
 use crate::view::{Page, stderr};
 
 const EXAMPLES: &str = "\
-Each database is dumped with pg_dump --format=custom, encrypted with age and uploaded as one stream. A dump that fails
-or is empty leaves nothing in the store. Nothing is ever overwritten.
+Each database is dumped with pg_dump --format=custom, encrypted with age (or gpg, if the template has no
+recipient of age) and uploaded as one stream. A dump that fails or is empty leaves nothing in the store. Nothing is ever
+overwritten.
 
 Roles, memberships and role settings, which no dump holds, go into an object beside the dumps: the server's globals, by
 pg_dumpall --globals-only --no-role-passwords. `privileges = false` in [backup] leaves out roles and privileges.
@@ -75,7 +76,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let databases = backup::databases(&template, &args.only)?;
     let clock = Clock::system();
     if args.dry_run {
-        let plan = backup::plan(&template, &databases, !args.no_manifest, clock.now())?;
+        let plan = backup::plan(&template, &databases, !args.no_manifest, recipients.layer(), clock.now())?;
         let printed = match args.format {
             Format::Json => output::print_json(&plan),
             Format::Human => output::print(&plan_text(&plan)),

@@ -112,6 +112,11 @@ impl Identities {
         self.keyring.as_ref()
     }
 
+    /// The layers that small objects beside the dumps may be sealed with, in the order in which they are looked for.
+    pub fn seals(&self) -> &'static [&'static str] {
+        if self.keyring.is_some() { &["age", "gpg"] } else { &["age"] }
+    }
+
     /// Whether what is not encrypted is refused.
     pub fn require_encryption(&self) -> bool {
         self.require_encryption

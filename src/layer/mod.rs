@@ -6,6 +6,7 @@
 
 mod age;
 mod failure;
+pub mod fernet;
 mod gpg;
 mod gzip;
 mod identity;

@@ -66,6 +66,8 @@ pub struct Contents {
     pub read_bytes: u64,
     /// Everything in it that has a name.
     pub inventory: Inventory,
+    /// The layers around it, the outermost first.
+    pub layers: Vec<&'static str>,
 }
 
 impl Contents {
@@ -103,6 +105,7 @@ impl Contents {
             left_out,
             read_bytes,
             inventory: Inventory::of(whole),
+            layers: Vec::new(),
         }
     }
 

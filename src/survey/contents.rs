@@ -1,8 +1,8 @@
 //! What is inside a recovery point, from its first bytes: a ranged read, decrypted as far as it goes.
 //!
-//! The table of contents of a dump is never compressed and comes before the rows, and age encrypts in chunks of 64 KiB
-//! that each stand for themselves. So a dump of 10 GB costs as much as one of 10 MB: its table of contents. The range
-//! grows until that is whole.
+//! The table of contents of a dump is never compressed by pg_dump and comes before the rows, and age encrypts in chunks of 64
+//! KiB that each stand for themselves; other layers are read from their beginning, too. So a dump of 10 GB costs as much as
+//! one of 10 MB: its table of contents. The range grows until that is whole.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -84,7 +84,8 @@ pub fn peek(bytes: &[u8], whole: bool, identities: &Identities, ignore: &Ignore)
     match inspector.finish() {
         Ok(format::BackupContents::PgCustom(toc)) => {
             let left_out = toc.leave_out(&ignore.entries, &ignore.extensions);
-            FirstBytes::Contents(Box::new(Contents::of(&toc, left_out, bytes.len() as u64)))
+            let contents = Contents::of(&toc, left_out, bytes.len() as u64);
+            FirstBytes::Contents(Box::new(Contents { layers: plaintext.layers, ..contents }))
         }
         Err(NoContents::CutOff(_)) if !whole => FirstBytes::More(progress),
         Err(error) => FirstBytes::Failed(error.into_failure()),

@@ -44,6 +44,7 @@ pub fn sound(database: &str, created: DateTime<Utc>) -> Contents {
         left_out: LeftOut::default(),
         read_bytes: 262_144,
         inventory: crate::plan::drift::Inventory::default(),
+        layers: Vec::new(),
     }
 }
 
