@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use age::secrecy::ExposeSecret;
 
-use super::gpg::Keyring;
+use super::gnupg::Keyring;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::secret::Secret;

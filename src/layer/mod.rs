@@ -1,12 +1,13 @@
 //! Layers: what a backup is wrapped in. A layer turns one stream into another, and layers are stacked.
 //!
 //! To add a layer, write a file here with a [`LayerKind`], and add that to [`LAYERS`]. Only the files `age`, `identity` and
-//! `recipient` know age's library, and only `gpg` knows the program gpg. Everything is synchronous and works on [`std::io::Read`] and [`std::io::Write`]; [`pipe`] runs it
-//! between two asynchronous ends.
+//! `recipient` know age's library, and only `gnupg` knows the program gpg. Everything is synchronous and works on
+//! [`std::io::Read`] and [`std::io::Write`]; [`pipe`] runs it between two asynchronous ends.
 
 mod age;
 mod failure;
 pub mod fernet;
+mod gnupg;
 mod gpg;
 mod gzip;
 mod identity;
@@ -20,7 +21,7 @@ mod tests;
 mod zstd;
 
 pub use failure::DecryptFailure;
-pub use gpg::Keyring;
+pub use gnupg::Keyring;
 pub use identity::{Identities, generate_key};
 pub use kind::{LayerKind, Recognised, Seal};
 pub use memory::{open_whole, seal_whole};

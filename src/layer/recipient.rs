@@ -1,6 +1,6 @@
 //! What recovery points are sealed for.
 
-use super::gpg::GpgRecipient;
+use super::gnupg::GpgRecipient;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::template::{Backup, Encryption};

@@ -109,6 +109,12 @@ impl Contents {
         }
     }
 
+    /// Whether the dump may be longer than the object that it lies in. Of all layers only age keeps the length, and gpg
+    /// compresses too.
+    pub fn may_have_shrunk(&self) -> bool {
+        self.layers.iter().any(|layer| *layer != "age")
+    }
+
     /// Whether this table is in the dump.
     pub fn has(&self, table: &TableName) -> bool {
         self.tables.contains(&qualified(table))

@@ -98,6 +98,10 @@ pub struct Template {
     pub objectives: String,
     /// More lines below `[postgres]`.
     pub postgres: String,
+    /// More lines below `[store]`.
+    pub store: String,
+    /// More lines below `[encryption]`.
+    pub encryption: String,
     /// More keys at the top.
     pub top: String,
     /// More sections at the end.
@@ -156,6 +160,8 @@ impl World {
             checks: Vec::new(),
             objectives: String::new(),
             postgres: String::new(),
+            store: String::new(),
+            encryption: String::new(),
             top: String::new(),
             more: String::new(),
         };
@@ -309,11 +315,13 @@ impl World {
         );
         let _ = writeln!(
             text,
-            "[store]\nurl = \"{}\"\nendpoint = \"{}\"\n[encryption]\nidentities = {:?}\n[postgres]\nimage = \"{}\"\n\
+            "[store]\nurl = \"{}\"\nendpoint = \"{}\"\n{}\n[encryption]\nidentities = {:?}\n{}\n[postgres]\nimage = \"{}\"\n\
              password = \"${{RESTORE_DB_PASSWORD:-}}\"\nmemory = \"768MiB\"\n{}\n[objectives]\n{}",
             template.url,
             template.endpoint,
+            template.store,
             template.identities,
+            template.encryption,
             template.image,
             template.postgres,
             template.objectives

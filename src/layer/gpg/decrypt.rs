@@ -2,10 +2,9 @@
 
 use std::io::{self, Read};
 
-use super::keyring::Keyring;
-use super::process::{Moved, Process};
-use super::words;
 use crate::layer::failure::DecryptFailure;
+use crate::layer::gnupg::process::{Moved, Process};
+use crate::layer::gnupg::{Keyring, words};
 use crate::layer::identity::Identities;
 use crate::layer::kind::Stream;
 

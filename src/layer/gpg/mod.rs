@@ -2,27 +2,23 @@
 //!
 //! gpg reads ciphertext from a pipe and writes plaintext to one, so plaintext touches no disk. It writes what it has before it
 //! knows that the message is whole, and it may even succeed on a message that was cut off within its first bytes. So nothing
-//! counts before its exit status is 0 and its own words say that all of it was decrypted and is unaltered (`words`).
+//! counts before its exit status is 0 and its own words say that all of it was decrypted and is unaltered (`gnupg::words`).
 
 mod decrypt;
 mod encrypt;
-mod keyring;
 mod packet;
-mod process;
 #[cfg(test)]
 pub(super) mod testing;
 #[cfg(test)]
 mod tests;
-mod words;
 
 use std::io;
 
 use super::failure::DecryptFailure;
+use super::gnupg::words;
 use super::kind::LayerKind;
 
-pub use encrypt::GpgRecipient;
 pub(super) use encrypt::seal;
-pub use keyring::Keyring;
 
 /// OpenPGP, as the list of layers has it.
 pub(super) const KIND: LayerKind =

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use super::{GpgRecipient, Keyring};
+use crate::layer::gnupg::{GpgRecipient, Keyring};
 use crate::layer::identity::Identities;
 use crate::layer::recipient::Recipients;
 use crate::layer::seal_whole;

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 
 use super::testing::{TestKeyring, generate, gpg, keyring, sealed};
-use super::{GpgRecipient, Keyring};
+use crate::layer::gnupg::{GpgRecipient, Keyring, agent_runs};
 use crate::layer::testing::{gzipped, no_identities};
 use crate::layer::{DecryptFailure, Identities, open};
 use crate::model::failure::{Class, Failure};
@@ -219,7 +219,7 @@ fn keyrings_that_cannot_be_used_are_configuration() {
 fn an_agent_that_it_started_is_stopped_and_no_other() {
     let homedir = tempfile::tempdir().unwrap();
     generate(homedir.path(), "drill", "");
-    let runs = || super::keyring::agent_runs(homedir.path());
+    let runs = || agent_runs(homedir.path());
     assert!(runs(), "it was started to make the key");
     drop(Keyring::open(homedir.path()).unwrap());
     assert!(runs(), "it was there before");

@@ -74,7 +74,7 @@ impl Keyring {
     }
 
     /// The arguments that name it.
-    pub(super) fn arguments(&self) -> Vec<OsString> {
+    pub(in crate::layer) fn arguments(&self) -> Vec<OsString> {
         vec!["--homedir".into(), self.homedir.clone().into()]
     }
 }
@@ -89,7 +89,7 @@ impl Drop for Keyring {
 }
 
 /// Whether an agent of this directory answers.
-pub(super) fn agent_runs(homedir: &Path) -> bool {
+pub(in crate::layer) fn agent_runs(homedir: &Path) -> bool {
     gpgconf(homedir, &["--list-dirs", "agent-socket"])
         .is_some_and(|socket| UnixStream::connect(socket.trim_end_matches('\n')).is_ok())
 }

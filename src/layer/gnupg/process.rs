@@ -21,7 +21,7 @@ const LONGEST_LINE: usize = 4096;
 
 /// What moved.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Moved {
+pub(in crate::layer) enum Moved {
     /// So many bytes of its output.
     Out(usize),
     /// So many bytes of its input.
@@ -35,7 +35,7 @@ pub(super) enum Moved {
 }
 
 /// A program that runs. It is killed when it is dropped.
-pub(super) struct Process {
+pub(in crate::layer) struct Process {
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: Option<ChildStdout>,
@@ -46,7 +46,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts gpg with these arguments, and those that every call has: it asks nobody, and says what it does on stderr.
-    pub(super) fn gpg<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> io::Result<Self> {
+    pub(in crate::layer) fn gpg<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> io::Result<Self> {
         let mut command = Command::new("gpg");
         command
             .args(["--batch", "--yes", "--no-tty", "--pinentry-mode", "error", "--status-fd", "2"])
@@ -66,17 +66,22 @@ impl Process {
     }
 
     /// Whether it still takes input.
-    pub(super) fn takes_input(&self) -> bool {
+    pub(in crate::layer) fn takes_input(&self) -> bool {
         self.stdin.is_some()
     }
 
     /// Ends its input.
-    pub(super) fn end_input(&mut self) {
+    pub(in crate::layer) fn end_input(&mut self) {
         self.stdin = None;
     }
 
     /// Moves bytes in or out, whichever can; its output comes first. Waits until something can if `wait`.
-    pub(super) fn turn(&mut self, input: &[u8], output: &mut [u8], wait: bool) -> io::Result<Moved> {
+    pub(in crate::layer) fn turn(
+        &mut self,
+        input: &[u8],
+        output: &mut [u8],
+        wait: bool,
+    ) -> io::Result<Moved> {
         loop {
             let ready = self.poll(!input.is_empty(), true, if wait { PATIENCE } else { Duration::ZERO })?;
             if ready.stderr {
@@ -117,7 +122,7 @@ impl Process {
     }
 
     /// Waits until it has ended, and gives what it said.
-    pub(super) fn finish(mut self) -> io::Result<(ExitStatus, Said)> {
+    pub(in crate::layer) fn finish(mut self) -> io::Result<(ExitStatus, Said)> {
         self.stdin = None;
         let began = Instant::now();
         loop {
@@ -231,7 +236,7 @@ impl Ready {
 }
 
 /// Runs gpg on nothing, and gives its output, up to `limit` bytes.
-pub(super) fn output_of<I: AsRef<OsStr>>(
+pub(in crate::layer) fn output_of<I: AsRef<OsStr>>(
     arguments: impl IntoIterator<Item = I>,
     limit: usize,
 ) -> io::Result<(ExitStatus, String, Said)> {

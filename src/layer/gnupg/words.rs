@@ -21,7 +21,7 @@ const KEPT: usize = 20;
 
 /// What it has said so far.
 #[derive(Debug, Default)]
-pub(super) struct Said {
+pub(in crate::layer) struct Said {
     /// Ids of the keys that the message is encrypted to.
     encrypted_to: Vec<String>,
     /// Ids of those that have no secret key in the keyring.
@@ -47,7 +47,7 @@ pub(super) struct Said {
 
 impl Said {
     /// Takes a line.
-    pub(super) fn take(&mut self, line: &str) {
+    pub(in crate::layer) fn take(&mut self, line: &str) {
         let Some(status) = line.strip_prefix(STATUS) else {
             self.agent_trouble |= OF_THE_AGENT.iter().any(|words| line.contains(words));
             if self.talk.len() < KEPT && !line.trim().is_empty() {
@@ -84,7 +84,7 @@ impl Said {
     ///
     /// # Errors
     /// Why it does not count.
-    pub(super) fn judge_decryption(
+    pub(in crate::layer) fn judge_decryption(
         mut self,
         status: ExitStatus,
         homedir: &Path,
@@ -127,12 +127,12 @@ impl Said {
     ///
     /// # Errors
     /// `gpg_failed`.
-    pub(super) fn judge_encryption(self, status: ExitStatus) -> Result<(), Failure> {
+    pub(in crate::layer) fn judge_encryption(self, status: ExitStatus) -> Result<(), Failure> {
         if status.success() && self.encrypted { Ok(()) } else { Err(self.failed(status)) }
     }
 
     /// What it said for people.
-    pub(super) fn talk(&self) -> String {
+    pub(in crate::layer) fn talk(&self) -> String {
         human::one_line(&self.talk.join("; "), 400)
     }
 
@@ -148,7 +148,7 @@ impl Said {
 }
 
 /// The pipes to gpg broke, or it hangs.
-pub(super) fn broke_off(error: &std::io::Error) -> Failure {
+pub(in crate::layer) fn broke_off(error: &std::io::Error) -> Failure {
     Failure::inconclusive(codes::GPG_FAILED, format!("gpg broke off: {error}"))
         .hint("this says nothing of the backup: try gpg on this machine, and see whether its agent starts")
 }
@@ -165,14 +165,14 @@ fn passphrase(homedir: &Path) -> Failure {
 }
 
 /// The program is not there.
-pub(super) fn missing(error: &std::io::Error) -> Failure {
+pub(in crate::layer) fn missing(error: &std::io::Error) -> Failure {
     Failure::config(codes::GPG_MISSING, format!("the program gpg cannot be started: {error}"))
         .hint("install GnuPG (Debian, Ubuntu: `apt-get install gnupg`), or leave gpg_homedir and gpg_recipient empty")
 }
 
 /// The long key ids of keys that `--list-keys` or `--list-secret-keys` lists with colons, of those with their secret key here
 /// if `secret`, and of those that can be encrypted to.
-pub(super) fn listed_keys(listing: &str, secret: bool) -> Vec<String> {
+pub(in crate::layer) fn listed_keys(listing: &str, secret: bool) -> Vec<String> {
     listing
         .lines()
         .map(|line| line.split(':').collect::<Vec<_>>())
@@ -192,6 +192,6 @@ pub(super) fn listed_keys(listing: &str, secret: bool) -> Vec<String> {
 }
 
 /// Its version, as `--version` prints it first.
-pub(super) fn version(text: &str) -> String {
+pub(in crate::layer) fn version(text: &str) -> String {
     human::one_line(text.lines().next().unwrap_or_default(), 60)
 }
