@@ -85,7 +85,7 @@ pub fn encrypt<'a>(output: impl Write + 'a, recipients: &Recipients) -> Result<S
     }
 }
 
-/// The file itself: its bytes are counted, and its errors are told from those of layers.
+/// The file itself: its bytes are counted, and its errors are kept apart from those of layers.
 struct Object<R> {
     input: R,
     consumed: Rc<Cell<u64>>,
@@ -104,7 +104,7 @@ impl<R: Read> Read for Object<R> {
     }
 }
 
-/// What is in a layer: an error is told from those of the layers around it, and it ends where it expands too much.
+/// What is in a layer: its errors are kept apart from those of the layers around it, and it ends where it expands too much.
 struct Inside<'a> {
     kind: &'static LayerKind,
     inside: Stream<'a>,

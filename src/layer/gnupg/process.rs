@@ -14,7 +14,7 @@ use super::words::Said;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How long it may take to end once all was read.
 const END: Duration = Duration::from_secs(30);
-/// Between two looks whether it ended.
+/// How often it is asked whether it ended.
 const LOOK: Duration = Duration::from_millis(5);
 /// A line that is longer is cut: it is none for programs.
 const LONGEST_LINE: usize = 4096;

@@ -38,7 +38,7 @@ impl Write for Encrypting<'_> {
             match self.process.turn(buffer, &mut self.chunk, true)? {
                 Moved::In(count) => return Ok(count),
                 Moved::Out(count) => self.output.write_all(&self.chunk[..count])?,
-                // Why it ended is told by its end.
+                // Its exit status says why, and nothing after this is written.
                 Moved::Refused | Moved::Ended | Moved::Nothing => {
                     return Err(io::Error::new(
                         io::ErrorKind::BrokenPipe,

@@ -56,7 +56,7 @@ fn what_must_be_encrypted_is_refused_otherwise() {
     }
     let failure = open(&*gzipped(b"PGDMP"), &key.identities).err().unwrap().into_failure();
     assert!(failure.message.contains("it is gzip, and what is inside begins with `PGDMP`"), "{failure}");
-    // Without any identity it is told what is missing.
+    // Without any identity the message says what is missing.
     let failure = open(&*sealed(&key, b"x"), &none).err().unwrap().into_failure();
     assert_eq!(failure.code.as_str(), "no_identity_fits");
     assert!(failure.message.contains("names no identity"), "{failure}");

@@ -41,6 +41,11 @@ impl KeyPattern {
         ObjectKey::new(format!("{}{}", self.prefix, form.fill(&nobody(), taken_at, layer)))
     }
 
+    /// Whether this is the key of the globals of this server and time, whatever they are sealed with.
+    pub fn is_key_of_globals(&self, server: &ServerName, taken_at: DateTime<Utc>, key: &ObjectKey) -> bool {
+        SEALS.iter().any(|layer| self.globals_key_in_layer(server, taken_at, layer) == *key)
+    }
+
     /// Whether this is the key of any server's globals.
     pub(super) fn is_globals(&self, key: &str) -> bool {
         self.globals.keys().any(|server| self.globals_taken_at(server, key).is_some())
