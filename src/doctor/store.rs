@@ -157,7 +157,7 @@ async fn open_range(
             failure
         }
     })?;
-    Ok(layer::open(&*bytes, identities).map(|opened| opened.layers))
+    Ok(layer::blocking(|| layer::open(&*bytes, identities).map(|opened| opened.layers)))
 }
 
 /// `ahead` is how far the store's clock is in front of this machine's.

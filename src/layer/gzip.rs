@@ -21,7 +21,7 @@ fn recognise(start: &[u8]) -> Recognised {
 
 fn open<'a>(input: Stream<'a>, _: &Identities) -> Result<Stream<'a>, DecryptFailure> {
     let input = BufReader::with_capacity(BUFFER, input);
-    Ok(Box::new(Members { state: State::Inside(GzDecoder::new(input)) }))
+    Ok(Box::new(Members { state: State::Inside(Box::new(GzDecoder::new(input))) }))
 }
 
 /// The members of a file, one after another. flate2 has a reader of its own for several, which does not tell what follows
@@ -31,7 +31,7 @@ struct Members<'a> {
 }
 
 enum State<'a> {
-    Inside(GzDecoder<BufReader<Stream<'a>>>),
+    Inside(Box<GzDecoder<BufReader<Stream<'a>>>>),
     Ended,
     /// An error was given: nothing more comes.
     Broken,
@@ -61,9 +61,10 @@ impl Read for Members<'_> {
                 unreachable!("it was inside a member just now")
             };
             let mut input = member.into_inner();
-            self.state = next_member(&mut input)?
-                .then(|| State::Inside(GzDecoder::new(input)))
-                .unwrap_or(State::Ended);
+            self.state = match next_member(&mut input)? {
+                true => State::Inside(Box::new(GzDecoder::new(input))),
+                false => State::Ended,
+            };
         }
     }
 }

@@ -24,7 +24,7 @@ pub use failure::DecryptFailure;
 pub use gnupg::Keyring;
 pub use identity::{Identities, generate_key};
 pub use kind::{LayerKind, Recognised, Seal};
-pub use memory::{open_whole, seal_whole};
+pub use memory::{blocking, open_whole, seal_whole};
 pub use recipient::Recipients;
 pub use stack::{LAYERS, Opened, encrypt, open};
 

@@ -24,12 +24,9 @@ fn recovery_points_in_every_layer_are_restored_and_damaged_ones_are_told() {
         ("gzipped-twice", ".gz", gzip(&gzip(plain)), json!(["gzip", "gzip"])),
         ("inside-age", ".age", seal(&zstd(plain), &[&world.recipient]), json!(["age", "zstd"])),
     ];
-    let put = |world: &mut World, name: &str, ending: &str, object: &[u8]| {
+    for (name, ending, object, _) in &sound {
         world.put(&world.key(name, ago(60)).replace(".age", ending), object);
         world.database(name, &[]).rows(name, name, "entries", "exact = 11");
-    };
-    for (name, ending, object, _) in &sound {
-        put(&mut world, name, ending, object);
     }
     // An older one of the other kind is passed over.
     world.put(&world.key("by-gpg", ago(180)), &age);
@@ -57,7 +54,8 @@ fn recovery_points_in_every_layer_are_restored_and_damaged_ones_are_told() {
         ("gzip-altered", ".gz", flipped(gzip(dump("layers")), 5)),
         ("gzip-padded", ".gz", [gzip(dump("layers")), vec![0; 100]].concat()),
     ] {
-        put(&mut world, name, ending, &object);
+        world.put(&world.key(name, ago(60)).replace(".age", ending), &object);
+        world.database(name, &[]).rows(name, name, "a_first", "exact = 100");
     }
     let outcome = world.drill(&[]);
     let code = |name: &str| outcome.database(name)["error"]["code"].clone();
