@@ -1,4 +1,4 @@
-//! One dump on its way: `pg_dump` → age → store, all at once and in bounded memory.
+//! One dump on its way: `pg_dump` → age or gpg → store, all at once and in bounded memory.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! Backups: the way dumps are made. `pg_dump` → age → store, streamed, and read back afterwards. While a database is
+//! Backups: the way dumps are made. `pg_dump` → age or gpg → store, streamed, and read back afterwards. While a database is
 //! dumped it is also read, under the same snapshot, for a manifest that a drill can compare with what it restored.
 //!
 //! `pg_dump` and `pg_restore` run in a container of the template's Postgres image, so the host needs no client, and
@@ -111,7 +111,7 @@ fn source_server(template: &Template) -> Result<TemplateServer<'_>> {
     })
 }
 
-/// What a backup would write.
+/// What a backup would write that is sealed with this layer.
 ///
 /// # Errors
 /// `store_url_invalid`; `backup_missing`.
@@ -119,17 +119,21 @@ pub fn plan(
     template: &Template,
     databases: &[DatabaseName],
     manifest: bool,
+    layer: &str,
     now: DateTime<Utc>,
 ) -> Result<BackupPlan> {
     let pattern = template.key_pattern()?;
-    let planned = |name: &DatabaseName| PlannedDump { database: name.clone(), key: pattern.key(name, now) };
-    let manifest = manifest.then(|| pattern.manifest_key(now));
+    let planned = |name: &DatabaseName| {
+        let key = pattern.key_in_layer(name, now, layer);
+        PlannedDump { database: name.clone(), key }
+    };
+    let manifest = manifest.then(|| pattern.manifest_key_in_layer(now, layer));
     let privileges = settings(template)?.privileges;
     let source = source_server(template)?.name;
     Ok(BackupPlan {
         schema_version: 1,
         dumps: databases.iter().map(planned).collect(),
-        globals: privileges.then(|| pattern.globals_key(&source, now)),
+        globals: privileges.then(|| pattern.globals_key_in_layer(&source, now, layer)),
         manifest,
         warnings: (!privileges).then(|| WITHOUT_PRIVILEGES.to_owned()).into_iter().collect(),
     })
@@ -166,7 +170,8 @@ impl Job {
     ) -> Result<BackupReport> {
         let settings = settings(&self.template)?;
         let taken_at = self.clock.now();
-        let plan = plan(&self.template, &self.databases, self.manifest.is_some(), taken_at)?;
+        let layer = self.recipients.layer();
+        let plan = plan(&self.template, &self.databases, self.manifest.is_some(), layer, taken_at)?;
         let fingerprint_key = self.manifest.as_ref();
         let engine = Engine::connect().await?;
         let mut ownership = Ownership {

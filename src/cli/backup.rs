@@ -22,8 +22,9 @@ use crate::template::{Environment, Purpose};
 use crate::view::{Page, stderr};
 
 const EXAMPLES: &str = "\
-Each database is dumped with pg_dump --format=custom, encrypted with age and uploaded as one stream. A dump that fails
-or is empty leaves nothing in the store. Nothing is ever overwritten.
+Each database is dumped with pg_dump --format=custom, encrypted with age (or gpg, if the template has no
+recipient of age) and uploaded as one stream. A dump that fails or is empty leaves nothing in the store. Nothing is ever
+overwritten.
 
 Roles, memberships and role settings, which no dump holds, go into an object beside the dumps: the server's globals, by
 pg_dumpall --globals-only --no-role-passwords. `privileges = false` in [backup] leaves out roles and privileges.
@@ -64,18 +65,18 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<ExitCode> {
     let purpose = if args.no_verify { Purpose::BackupWithoutVerify } else { Purpose::Backup };
     let template = check::load(&args.template.template, &Environment::of_process(), purpose)?.into_template();
-    let recipients = Recipients::parse(&backup::settings(&template)?.recipients)
+    let recipients = Recipients::of(backup::settings(&template)?, &template.encryption)
         .map_err(|failure| template.hinted(failure))?;
     let verify_with = if args.no_verify {
         None
     } else {
-        let identities = Identities::load(&template.encryption.identities);
+        let identities = Identities::of(&template);
         Some(Arc::new(identities.map_err(|failure| template.hinted(failure))?))
     };
     let databases = backup::databases(&template, &args.only)?;
     let clock = Clock::system();
     if args.dry_run {
-        let plan = backup::plan(&template, &databases, !args.no_manifest, clock.now())?;
+        let plan = backup::plan(&template, &databases, !args.no_manifest, recipients.layer(), clock.now())?;
         let printed = match args.format {
             Format::Json => output::print_json(&plan),
             Format::Human => output::print(&plan_text(&plan)),

@@ -51,8 +51,7 @@ impl TemplateArg {
     pub async fn open(&self, only: &[DatabaseName]) -> Result<Opened> {
         let template = check::load(&self.template, &Environment::of_process(), Purpose::Drill)?;
         let template = template.narrow(only)?;
-        let identities =
-            Identities::load(&template.encryption.identities).map_err(|failure| template.hinted(failure))?;
+        let identities = Identities::of(&template).map_err(|failure| template.hinted(failure))?;
         let store = store::connect(&template.store).await.map_err(|failure| template.hinted(failure))?;
         Ok(Opened { template, identities: Arc::new(identities), store })
     }

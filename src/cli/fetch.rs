@@ -97,8 +97,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     let template = template.into_template();
     template.require_known(args.database.as_slice(), "--database")?;
     let stop = Stop::on_signal(Interrupted::Reads);
-    let identities =
-        Identities::load(&template.encryption.identities).map_err(|failure| template.hinted(failure))?;
+    let identities = Identities::of(&template).map_err(|failure| template.hinted(failure))?;
     let (identities, unproved, to_stdout) = (Arc::new(identities), args.unproved, file.is_none());
     let store = store::connect(&template.store).await.map_err(|failure| template.hinted(failure))?;
     let Some(database) = args.database else {

@@ -84,7 +84,7 @@ impl Stage {
 
     /// The identities that decrypt the dumps.
     pub fn identities(&self) -> Result<Identities> {
-        Identities::load(&self.template.encryption.identities)
+        Identities::of(&self.template)
     }
 
     /// Starts the source, fills it, backs it up and breaks the backup. The source is removed whatever happens in between.

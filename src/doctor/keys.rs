@@ -13,9 +13,9 @@ use crate::model::failure::Failure;
 pub(super) fn examine(template: &DrillTemplate) -> (Vec<Item>, Option<Identities>) {
     let paths = &template.encryption.identities;
     let mut items = Vec::new();
-    let identities = match Identities::load(paths) {
+    let identities = match Identities::of(template) {
         Ok(identities) => {
-            items.push(Item::ok("age identities", identities.public_keys().join(", ")));
+            items.extend(openers(&identities));
             if !identities.passed_over().is_empty() {
                 let advice =
                     "recovery points for these keys cannot be opened here: encrypt to a native key, too";
@@ -25,22 +25,41 @@ pub(super) fn examine(template: &DrillTemplate) -> (Vec<Item>, Option<Identities
             Some(identities)
         }
         Err(failure) => {
-            items.push(Item::failure("age identities", failure));
+            let of_gpg = [codes::GPG_MISSING, codes::GPG_HOMEDIR_UNUSABLE].contains(&failure.code);
+            items.push(Item::failure(if of_gpg { "gpg keyring" } else { "age identities" }, failure));
             None
         }
     };
     items.extend(paths.iter().filter(|path| !path.as_os_str().is_empty()).filter_map(|path| mode(path)));
+    items.extend(template.encryption.gpg_homedir().and_then(mode));
     items.extend(template.checks.iter().filter_map(|check| check.public_key()).map(public_key));
     (items, identities)
 }
 
-/// Who else may read a private key.
+/// What opens recovery points.
+fn openers(identities: &Identities) -> Vec<Item> {
+    let mut items = Vec::new();
+    if !identities.public_keys().is_empty() {
+        items.push(Item::ok("age identities", identities.public_keys().join(", ")));
+    }
+    if let Some(keyring) = identities.keyring() {
+        let seen = format!("{}; secret keys {}", keyring.version(), keyring.secret_keys().join(", "));
+        items.push(Item::ok(format!("gpg keyring {}", keyring.homedir().display()), seen));
+    }
+    if items.is_empty() {
+        let seen = "none: what is encrypted cannot be opened, and what is not is taken as it is";
+        items.push(Item::ok("identities", seen));
+    }
+    items
+}
+
+/// Who else may read a private key, or a directory of them.
 #[cfg(unix)]
 fn mode(path: &Path) -> Option<Item> {
     use std::os::unix::fs::PermissionsExt;
     // A file that cannot be read is reported already.
-    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
-    Some(judge_mode(path, mode))
+    let metadata = std::fs::metadata(path).ok()?;
+    Some(judge_mode(path, metadata.permissions().mode() & 0o777, metadata.is_dir()))
 }
 
 #[cfg(not(unix))]
@@ -48,7 +67,7 @@ fn mode(_: &Path) -> Option<Item> {
     None
 }
 
-fn judge_mode(path: &Path, mode: u32) -> Item {
+fn judge_mode(path: &Path, mode: u32, directory: bool) -> Item {
     let what = format!("mode of {}", path.display());
     if mode & 0o077 == 0 {
         return Item::ok(what, format!("{mode:04o}"));
@@ -58,7 +77,7 @@ fn judge_mode(path: &Path, mode: u32) -> Item {
         ItemStatus::Warning,
         format!("{mode:04o}: others on this machine may open the private key"),
     )
-    .advice(format!("chmod 600 {}", path.display()))
+    .advice(format!("chmod {} {}", if directory { "700" } else { "600" }, path.display()))
 }
 
 fn public_key(path: &Path) -> Item {
@@ -84,7 +103,7 @@ mod tests {
     fn a_key_that_others_may_open_is_a_warning() {
         for (mode, status) in [(0o600, ItemStatus::Ok), (0o400, ItemStatus::Ok), (0o640, ItemStatus::Warning)]
         {
-            assert_eq!(judge_mode(Path::new("k"), mode).status, status, "{mode:o}");
+            assert_eq!(judge_mode(Path::new("k"), mode, false).status, status, "{mode:o}");
         }
     }
 }

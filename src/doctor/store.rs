@@ -17,8 +17,8 @@ use crate::store::{Store, StoreFacts};
 use crate::survey;
 use crate::template::{StoreUrl, Template};
 
-/// An age file's header is smaller than this, unless it has a hundred recipients.
-const HEADER: u64 = 16 * 1024;
+/// Room for a header, unless it has a hundred recipients, and for the first chunk: what is in it may be another layer.
+const HEADER: u64 = 96 * 1024;
 /// No header that is read is larger.
 const LARGE_HEADER: u64 = 2 * 1024 * 1024;
 /// A signature is refused when the clocks are 15 minutes apart; ages and objectives are wrong long before.
@@ -115,17 +115,24 @@ async fn recovery_set(template: &Template, store: &dyn Store, at: DateTime<Utc>)
 async fn open(store: &dyn Store, point: &RecoveryPoint, identities: &Identities) -> Item {
     let what = format!("header of {}", point.key);
     match header(store, point, identities).await {
-        Ok(()) => Item::ok(what, format!("opens; {}", human::bytes(point.size_bytes))),
+        Ok(layers) => {
+            let layers = if layers.is_empty() { "in no layer".to_owned() } else { layers.join(" over ") };
+            Item::ok(what, format!("opens; {layers}; {}", human::bytes(point.size_bytes)))
+        }
         Err(failure) => Item::failure(what, failure),
     }
 }
 
-async fn header(store: &dyn Store, point: &RecoveryPoint, identities: &Identities) -> Result<()> {
+async fn header(
+    store: &dyn Store,
+    point: &RecoveryPoint,
+    identities: &Identities,
+) -> Result<Vec<&'static str>> {
     if point.size_bytes == 0 {
         return Err(DecryptFailure::Empty.into_failure());
     }
     match open_range(store, point, identities, HEADER).await? {
-        Err(DecryptFailure::Truncated | DecryptFailure::BadHeader(_)) if point.size_bytes > HEADER => {
+        Err(failure) if failure.may_be_cut() && point.size_bytes > HEADER => {
             open_range(store, point, identities, LARGE_HEADER).await?
         }
         opened => opened,
@@ -139,7 +146,7 @@ async fn open_range(
     point: &RecoveryPoint,
     identities: &Identities,
     length: u64,
-) -> Result<std::result::Result<(), DecryptFailure>> {
+) -> Result<std::result::Result<Vec<&'static str>, DecryptFailure>> {
     let range = 0..point.size_bytes.min(length);
     let bytes = store.read(&point.key, point.etag.as_deref(), range).await.map_err(|failure| {
         // As a drill says it: it does not begin with what it cannot read.
@@ -150,7 +157,7 @@ async fn open_range(
             failure
         }
     })?;
-    Ok(layer::open(&*bytes, identities).map(drop))
+    Ok(layer::blocking(|| layer::open(&*bytes, identities).map(|opened| opened.layers)))
 }
 
 /// `ahead` is how far the store's clock is in front of this machine's.

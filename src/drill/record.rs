@@ -326,6 +326,7 @@ mod tests {
     fn what_is_learnt_of_a_database_is_in_the_verdict() {
         let mut verdict = fresh();
         let transfer = TransferStats {
+            layers: vec!["age", "gzip"],
             ciphertext_sha256: "c".to_owned(),
             plaintext_sha256: "p".to_owned(),
             plaintext_bytes: 10,

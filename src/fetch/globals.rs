@@ -162,8 +162,8 @@ impl GlobalsTask {
         let look = |nth, read: &VerdictRead| GlobalsProof::look(&self.server, nth, read);
         let drills = Drills::look(&self.reports, &self.template, "with these globals", look);
         let (key, taken_at, proof) = self.choose(&pattern, &drills).await?;
-        let manifest_key = pattern.manifest_key(taken_at);
-        let manifest = manifest::find(&self.store, &self.identities, &manifest_key, proof.is_some()).await?;
+        let (manifest_key, manifest) =
+            manifest::find(&self.store, &self.identities, &pattern, taken_at, proof.is_some()).await?;
         let (manifest, recorded) = self.compared_with(manifest, &pattern, &manifest_key, &key);
         let expected: Vec<Digests> =
             proof.iter().map(|proof| proof.digests.clone()).chain(recorded).collect();
@@ -286,8 +286,7 @@ impl GlobalsTask {
         if !self.template.has_several_servers() {
             return Ok(false);
         }
-        let key = pattern.manifest_key(taken_at);
-        Ok(match manifest::find(&self.store, &self.identities, &key, true).await? {
+        Ok(match manifest::find(&self.store, &self.identities, pattern, taken_at, true).await?.1 {
             Found::Read(manifest) => self.is_about_another_server(&manifest, pattern),
             Found::Nothing(_) => false,
         })

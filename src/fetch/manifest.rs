@@ -42,22 +42,29 @@ pub(super) enum Found {
     Nothing(String),
 }
 
-/// Reads the manifest of this key. What a drill proved counts without it, so then one that cannot be had is reported, and
-/// stops nothing.
+/// Reads the manifest of this time, with its key. What a drill proved counts without it, so then one that cannot be had is
+/// reported, and stops nothing.
 pub(super) async fn find(
     store: &Arc<dyn Store>,
     identities: &Arc<Identities>,
-    key: &ObjectKey,
+    pattern: &KeyPattern,
+    taken_at: DateTime<Utc>,
     proved: bool,
-) -> Result<Found> {
-    Ok(match read_manifest(store, identities, key).await {
-        Ok(StoredManifest::Absent) => Found::Nothing("the store has no manifest of this backup".to_owned()),
-        Ok(StoredManifest::Unreadable(why)) => Found::Nothing(why),
+) -> Result<(ObjectKey, Found)> {
+    let (key, manifest) = match read_manifest(store, identities, pattern, taken_at).await {
+        Ok(found) => found,
         Err(failure) if failure.class == Class::Cancelled => return Err(failure),
-        Err(failure) if proved || failure.code == codes::MANIFEST_UNKNOWN => Found::Nothing(failure.message),
+        Err(failure) if proved || failure.code == codes::MANIFEST_UNKNOWN => {
+            return Ok((pattern.manifest_key(taken_at), Found::Nothing(failure.message)));
+        }
         Err(failure) => return Err(failure),
-        Ok(StoredManifest::Read(manifest)) => Found::Read(manifest),
-    })
+    };
+    let found = match manifest {
+        StoredManifest::Absent => Found::Nothing("the store has no manifest of this backup".to_owned()),
+        StoredManifest::Unreadable(why) => Found::Nothing(why),
+        StoredManifest::Read(manifest) => Found::Read(manifest),
+    };
+    Ok((key, found))
 }
 
 impl FetchTask {
@@ -68,13 +75,14 @@ impl FetchTask {
         point: &RecoveryPoint,
         proved: bool,
     ) -> Result<Manifest> {
-        let key = pattern.manifest_key(point.taken_at);
+        let (store, identities) = (&self.store, &self.identities);
+        let (key, found) = find(store, identities, pattern, point.taken_at, proved).await?;
         let not_compared = |why: String| Manifest {
             comparison: ManifestComparison::not_compared(&key, why),
             digests: None,
             globals: None,
         };
-        let manifest = match find(&self.store, &self.identities, &key, proved).await? {
+        let manifest = match found {
             Found::Nothing(why) => return Ok(not_compared(why)),
             Found::Read(manifest) => manifest,
         };

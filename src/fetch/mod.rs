@@ -171,7 +171,8 @@ impl FetchTask {
             arguments.extend(["--server".to_owned(), server.to_string()]);
         }
         // By their time others would come, if those of this server are called otherwise.
-        let command = (pattern.globals_key(&server, taken_at) == key)
+        let command = pattern
+            .is_key_of_globals(&server, taken_at, &key)
             .then(|| fetch_globals(&arguments, &key, taken_at, proved));
         Some(GlobalsToRestore { key, ciphertext_sha256, command })
     }

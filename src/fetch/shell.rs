@@ -30,7 +30,7 @@ pub(super) fn fetch_globals(
     proved: bool,
 ) -> String {
     let name = key.as_str().rsplit('/').next().unwrap_or_default();
-    let file = Path::new(name.strip_suffix(".age").unwrap_or(name));
+    let file = Path::new(name.strip_suffix(".age").or(name.strip_suffix(".gpg")).unwrap_or(name));
     let mut words = ["restore-drill", "fetch"].map(str::to_owned).to_vec();
     words.extend_from_slice(arguments);
     let at = taken_at.to_rfc3339_opts(SecondsFormat::AutoSi, true);

@@ -5,8 +5,9 @@ use std::io::{self, BufRead, BufReader, Cursor, Read, Write};
 use age::armor::ArmoredReader;
 
 use super::failure::DecryptFailure;
-use super::identity::{Identities, Recipients};
+use super::identity::Identities;
 use super::kind::{LayerKind, Recognised, Seal, Sealing, Stream};
+use super::recipient::AgeRecipients;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 
@@ -20,7 +21,7 @@ const BUFFER: usize = 128 * 1024;
 const HEADER_LIMIT: u64 = 1024 * 1024;
 
 /// age, as the list of layers has it.
-pub(super) const KIND: LayerKind = LayerKind { name: "age", recognise, open, seal };
+pub(super) const KIND: LayerKind = LayerKind { name: "age", encrypts: true, recognise, open, blame };
 
 fn recognise(start: &[u8]) -> Recognised {
     let intro = format!("{INTRO}\n");
@@ -40,10 +41,7 @@ fn open<'a>(input: Stream<'a>, identities: &Identities) -> Result<Stream<'a>, De
     let stanzas = stanza_types(&header);
     let decryptor =
         age::Decryptor::new_buffered(Cursor::new(header).chain(input)).map_err(|error| match error {
-            age::DecryptError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                DecryptFailure::Truncated
-            }
-            age::DecryptError::Io(error) => DecryptFailure::Source(error),
+            age::DecryptError::Io(error) => DecryptFailure::blame(error, blame),
             other => DecryptFailure::BadHeader(other.to_string()),
         })?;
     let plaintext = decryptor.decrypt(identities.keys()).map_err(|error| match error {
@@ -52,23 +50,36 @@ fn open<'a>(input: Stream<'a>, identities: &Identities) -> Result<Stream<'a>, De
             tried: identities.public_keys().to_vec(),
             passed_over: identities.passed_over().to_vec(),
         },
-        age::DecryptError::Io(error) => DecryptFailure::from_stream(error),
+        age::DecryptError::Io(error) => DecryptFailure::blame(error, blame),
         other => DecryptFailure::BadHeader(other.to_string()),
     })?;
     Ok(Box::new(plaintext))
 }
 
+/// What an error of age's reader means.
+fn blame(error: io::Error) -> DecryptFailure {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => DecryptFailure::Truncated,
+        io::ErrorKind::InvalidData => DecryptFailure::Corrupted,
+        _ => DecryptFailure::Source(error),
+    }
+}
+
 /// Takes the armor off, if there is any.
 fn without_armor(mut input: Stream<'_>) -> Result<Stream<'_>, DecryptFailure> {
     let mut start = Vec::new();
-    input.by_ref().take(ARMOR.len() as u64).read_to_end(&mut start).map_err(DecryptFailure::from_stream)?;
+    input
+        .by_ref()
+        .take(ARMOR.len() as u64)
+        .read_to_end(&mut start)
+        .map_err(|error| DecryptFailure::blame(error, blame))?;
     let armored = start == ARMOR;
     let whole = Cursor::new(start).chain(input);
     Ok(if armored { Box::new(ArmoredReader::new(whole)) } else { Box::new(whole) })
 }
 
 /// A writer that encrypts to `recipients`.
-fn seal<'a>(output: Box<dyn Write + 'a>, recipients: &Recipients) -> Result<Sealing<'a>> {
+pub(super) fn seal<'a>(output: Box<dyn Write + 'a>, recipients: &AgeRecipients) -> Result<Sealing<'a>> {
     let failed = |why: String| {
         Failure::config(codes::ENCRYPT_FAILED, format!("cannot encrypt to these recipients: {why}"))
     };
@@ -98,12 +109,16 @@ fn read_header(input: &mut impl BufRead) -> Result<Vec<u8>, DecryptFailure> {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 return Err(DecryptFailure::BadHeader("its armor is malformed".to_owned()));
             }
-            Err(error) => return Err(DecryptFailure::from_stream(error)),
+            Err(error) => return Err(DecryptFailure::blame(error, blame)),
         }
         let line = &header[line_start..];
         if line_start == 0 && line != format!("{INTRO}\n").as_bytes() {
             let cut_off = format!("{INTRO}\n").as_bytes().starts_with(line);
-            return Err(if cut_off { DecryptFailure::Truncated } else { DecryptFailure::not_age(line) });
+            return Err(if cut_off {
+                DecryptFailure::Truncated
+            } else {
+                DecryptFailure::not_encrypted(Vec::new(), line)
+            });
         }
         if line.starts_with(b"---") {
             return if line.ends_with(b"\n") { Ok(header) } else { Err(DecryptFailure::Truncated) };

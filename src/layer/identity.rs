@@ -1,4 +1,4 @@
-//! age keys: identities that open recovery points, recipients that recovery points are made for.
+//! What opens recovery points: age identities, a keyring of gpg, and what the template demands of layers.
 
 use std::fmt;
 use std::io::Read;
@@ -6,19 +6,23 @@ use std::path::{Path, PathBuf};
 
 use age::secrecy::ExposeSecret;
 
+use super::gnupg::Keyring;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::secret::Secret;
+use crate::template::{Layers, Template};
 
 /// An identity file larger than this is not one. (age itself draws the line at 16 MiB.)
 const SIZE_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// The private keys to try on a recovery point.
-#[derive(Default)]
+/// The private keys to try on a recovery point, and what its layers must be.
 pub struct Identities {
     keys: Vec<Box<dyn age::Identity + Send + Sync>>,
     public_keys: Vec<String>,
     passed_over: Vec<String>,
+    keyring: Option<Keyring>,
+    require_encryption: bool,
+    max_expansion: u64,
 }
 
 /// What identity files may hold beside keys that are used here: how a line begins, in capitals, and what it is.
@@ -32,30 +36,95 @@ impl fmt::Debug for Identities {
 }
 
 impl Identities {
+    /// What opens the recovery points of a template, and what it demands of their layers.
+    ///
+    /// # Errors
+    /// As [`Identities::load`]; `gpg_missing`, `gpg_homedir_unusable`. `identity_missing` only if encryption is demanded.
+    pub fn of(template: &Template) -> Result<Self> {
+        let encryption = &template.encryption;
+        let mut identities = Self::from_files(&encryption.identities)?;
+        identities.keyring = encryption.gpg_homedir().map(Keyring::open).transpose()?;
+        identities.require_encryption = encryption.is_required();
+        identities.max_expansion = template.layers.max_expansion;
+        identities.require_some()
+    }
+
     /// Reads identity files: native X25519 keys, any number to a file, or one unencrypted OpenSSH private key. Keys
-    /// of a kind that is not used here may stand beside them, and are passed over.
+    /// of a kind that is not used here may stand beside them, and are passed over. Encryption is demanded.
     ///
     /// # Errors
     /// Configuration errors that name the file: `identity_unreadable`, `identity_passphrase`, `identity_invalid`.
     /// Never shows what the file holds.
     pub fn load(paths: &[PathBuf]) -> Result<Self> {
-        let mut identities = Self::default();
+        Self::from_files(paths)?.require_some()
+    }
+
+    fn from_files(paths: &[PathBuf]) -> Result<Self> {
+        let mut identities = Self {
+            keys: Vec::new(),
+            public_keys: Vec::new(),
+            passed_over: Vec::new(),
+            keyring: None,
+            require_encryption: true,
+            max_expansion: Layers::default().max_expansion,
+        };
         for path in paths.iter().filter(|path| !path.as_os_str().is_empty()) {
             identities.add_file(path)?;
         }
-        if let (true, [first, ..]) = (identities.keys.is_empty(), identities.passed_over.as_slice()) {
+        Ok(identities)
+    }
+
+    /// None, for tests: what is not encrypted is taken as it is.
+    #[cfg(test)]
+    pub(super) fn none(max_expansion: u64) -> Self {
+        let none = Self::from_files(&[]).expect("there is no file to read");
+        Self { require_encryption: false, max_expansion, ..none }
+    }
+
+    /// Identities with a keyring, for tests.
+    #[cfg(test)]
+    pub(super) fn with_keyring(self, keyring: Keyring) -> Self {
+        Self { keyring: Some(keyring), ..self }
+    }
+
+    /// Demands that there is something that opens what must be encrypted.
+    fn require_some(self) -> Result<Self> {
+        if !self.keys.is_empty() || self.keyring.is_some() {
+            return Ok(self);
+        }
+        if let [first, ..] = self.passed_over.as_slice() {
             let message = format!("no age identity can be used here: there is only {first}");
             return Err(Failure::config(codes::IDENTITY_INVALID, message)
                 .hint("encrypt to a native key (age-keygen makes one) beside it, and name its file under encryption.identities"));
         }
-        if identities.keys.is_empty() {
+        if self.require_encryption {
             return Err(Failure::config(
                 codes::IDENTITY_MISSING,
-                "no age identity is given, so nothing can be decrypted",
+                "no age identity and no keyring of gpg is given, so nothing can be decrypted",
             )
-            .hint("name an identity file under encryption.identities"));
+            .hint("name an identity file under encryption.identities, or a keyring as encryption.gpg_homedir; without a section [encryption] files are taken as they are"));
         }
-        Ok(identities)
+        Ok(self)
+    }
+
+    /// The keyring that opens OpenPGP messages.
+    pub fn keyring(&self) -> Option<&Keyring> {
+        self.keyring.as_ref()
+    }
+
+    /// The layers that small objects beside the dumps may be sealed with, in the order in which they are looked for.
+    pub fn seals(&self) -> &'static [&'static str] {
+        if self.keyring.is_some() { &["age", "gpg"] } else { &["age"] }
+    }
+
+    /// Whether what is not encrypted is refused.
+    pub fn require_encryption(&self) -> bool {
+        self.require_encryption
+    }
+
+    /// How many times larger than the object what comes out of a layer may be.
+    pub(super) fn max_expansion(&self) -> u64 {
+        self.max_expansion
     }
 
     /// The public keys that belong to the identities.
@@ -166,43 +235,6 @@ fn passphrase_protected(path: &Path, command: &str) -> Failure {
     ))
 }
 
-/// The public keys a recovery point is made for.
-pub struct Recipients(Vec<Box<dyn age::Recipient + Send + Sync>>);
-
-impl Recipients {
-    /// Reads recipients: `age1…`, `ssh-ed25519 …`, `ssh-rsa …`.
-    ///
-    /// # Errors
-    /// `recipient_invalid`, a configuration error.
-    pub fn parse(texts: &[String]) -> Result<Self> {
-        let mut recipients: Vec<Box<dyn age::Recipient + Send + Sync>> = Vec::new();
-        for text in texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
-            if let Ok(native) = text.parse::<age::x25519::Recipient>() {
-                recipients.push(Box::new(native));
-            } else if let Ok(ssh) = text.parse::<age::ssh::Recipient>() {
-                recipients.push(Box::new(ssh));
-            } else {
-                // Somebody may have pasted the private key here, so the text is not shown.
-                return Err(Failure::config(codes::RECIPIENT_INVALID, "a recipient under backup.recipients is not an age public key")
-                    .hint("recipients begin with age1, ssh-ed25519 or ssh-rsa; `age-keygen -y KEY_FILE` prints yours"));
-            }
-        }
-        if recipients.is_empty() {
-            return Err(Failure::config(
-                codes::RECIPIENT_MISSING,
-                "no age recipient is given, so nothing can be encrypted",
-            )
-            .hint("name one under backup.recipients"));
-        }
-        Ok(Self(recipients))
-    }
-
-    /// The recipients, as age takes them.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &dyn age::Recipient> {
-        self.0.iter().map(|key| key.as_ref() as &dyn age::Recipient)
-    }
-}
-
 /// A fresh native key: the line of an identity file, and its recipient.
 pub fn generate_key() -> (Secret, String) {
     let identity = age::x25519::Identity::generate();
@@ -281,13 +313,5 @@ mod tests {
             ("identity_unreadable", crate::model::failure::Class::Config)
         );
         assert_eq!(Identities::load(&[]).unwrap_err().code.as_str(), "identity_missing");
-    }
-
-    #[test]
-    fn a_private_key_given_as_recipient_is_not_shown() {
-        let (secret, _) = generate_key();
-        let failure = Recipients::parse(&[secret.expose().to_owned()]).err().unwrap();
-        assert_eq!(failure.code.as_str(), "recipient_invalid");
-        assert!(!failure.to_string().contains("AGE-SECRET"));
     }
 }

@@ -3,7 +3,8 @@
 use std::io::{Read, Write};
 
 use super::failure::DecryptFailure;
-use super::identity::{Identities, Recipients};
+use super::identity::Identities;
+use super::recipient::Recipients;
 use super::stack::{encrypt, open};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
@@ -14,10 +15,12 @@ use crate::model::failure::{Failure, Result};
 /// `encrypt_failed`.
 pub fn seal_whole(plaintext: &[u8], recipients: &Recipients) -> Result<Vec<u8>> {
     let mut sealed = Vec::with_capacity(plaintext.len() + 1024);
-    let mut writer = encrypt(&mut sealed, recipients)?;
-    let written = writer.write_all(plaintext).and_then(|()| writer.finish());
-    written
-        .map_err(|error| Failure::inconclusive(codes::ENCRYPT_FAILED, format!("cannot encrypt: {error}")))?;
+    blocking(|| {
+        let mut writer = encrypt(&mut sealed, recipients)?;
+        let written = writer.write_all(plaintext).and_then(|()| writer.finish());
+        written
+            .map_err(|error| Failure::inconclusive(codes::ENCRYPT_FAILED, format!("cannot encrypt: {error}")))
+    })?;
     Ok(sealed)
 }
 
@@ -26,9 +29,20 @@ pub fn seal_whole(plaintext: &[u8], recipients: &Recipients) -> Result<Vec<u8>> 
 /// # Errors
 /// Whatever is wrong with the file or the identities.
 pub fn open_whole(name: &str, ciphertext: &[u8], identities: &Identities) -> Result<Vec<u8>> {
-    let failed = |failure: DecryptFailure| failure.into_failure_of(name);
     let mut plaintext = Vec::new();
-    let mut reader = open(ciphertext, identities).map_err(failed)?;
-    reader.read_to_end(&mut plaintext).map_err(|error| failed(DecryptFailure::from_stream(error)))?;
+    let opened = blocking(|| {
+        let mut reader = open(ciphertext, identities)?;
+        reader.read_to_end(&mut plaintext).map_err(DecryptFailure::from_stream)
+    });
+    opened.map_err(|failure| failure.into_failure_of(name))?;
     Ok(plaintext)
+}
+
+/// Does what may take long where it stands, without keeping other tasks of the thread waiting: gpg is another program.
+pub fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    let handle = tokio::runtime::Handle::try_current();
+    match handle.map(|handle| handle.runtime_flavor()) {
+        Ok(tokio::runtime::RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
 }

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use super::failure::DecryptFailure;
-use super::identity::{Identities, Recipients};
+use super::identity::Identities;
+use super::recipient::Recipients;
 use super::stack::{encrypt, open};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
@@ -40,8 +41,10 @@ pub fn decrypt_blocking(
     let mut plaintext_bytes = 0;
     let mut waited_for_output = Duration::ZERO;
     let mut objection = None;
+    let mut layers = Vec::new();
     let outcome = (|| {
         let mut plaintext = open(&mut source, identities)?;
+        layers.clone_from(&plaintext.layers);
         loop {
             let mut chunk = BytesMut::zeroed(CHUNK);
             let filled = fill(&mut plaintext, &mut chunk).map_err(DecryptFailure::from_stream)?;
@@ -69,6 +72,7 @@ pub fn decrypt_blocking(
     outcome.map_err(DecryptFailure::into_failure)?;
     let waited_for_input = source.waited;
     Ok(TransferStats {
+        layers,
         ciphertext_sha256: hex::encode(source.hash.finalize()),
         plaintext_sha256: hex::encode(plaintext_hash.finalize()),
         plaintext_bytes,
@@ -101,6 +105,7 @@ pub fn encrypt_blocking(
     }
     copied?;
     Ok(TransferStats {
+        layers: vec![recipients.layer()],
         ciphertext_sha256: hex::encode(sink.hash.finalize()),
         plaintext_sha256: hex::encode(source.hash.finalize()),
         plaintext_bytes: source.bytes,

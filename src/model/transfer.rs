@@ -5,6 +5,8 @@ use std::time::Duration;
 /// Hashes, sizes and times of one stream that reached its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransferStats {
+    /// The names of the layers, the outermost first.
+    pub layers: Vec<&'static str>,
     /// SHA-256 of the ciphertext, in hex.
     pub ciphertext_sha256: String,
     /// SHA-256 of the plaintext, in hex.

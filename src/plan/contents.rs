@@ -66,6 +66,8 @@ pub struct Contents {
     pub read_bytes: u64,
     /// Everything in it that has a name.
     pub inventory: Inventory,
+    /// The layers around it, the outermost first.
+    pub layers: Vec<&'static str>,
 }
 
 impl Contents {
@@ -103,7 +105,14 @@ impl Contents {
             left_out,
             read_bytes,
             inventory: Inventory::of(whole),
+            layers: Vec::new(),
         }
+    }
+
+    /// Whether the dump may be longer than the object that it lies in. Of all layers only age keeps the length, and gpg
+    /// compresses too.
+    pub fn may_have_shrunk(&self) -> bool {
+        self.layers.iter().any(|layer| *layer != "age")
     }
 
     /// Whether this table is in the dump.

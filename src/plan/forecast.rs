@@ -235,7 +235,10 @@ pub fn room(
                 measured += 1;
                 range.seconds
             }
-            None if contents.get(&point.database).is_some_and(|contents| !contents.compressed) => {
+            None if contents
+                .get(&point.database)
+                .is_some_and(|contents| !contents.compressed && !contents.may_have_shrunk()) =>
+            {
                 ASSUMED_PLAIN
             }
             None => ASSUMED_COMPRESSED,

@@ -161,7 +161,7 @@ pub fn choose(
 /// Makes the plan.
 pub fn plan(template: &Template, pattern: &KeyPattern, survey: &Survey, at: DateTime<Utc>) -> DrillPlan {
     let waves = template.waves();
-    let recovery_set = choose(template, pattern, &survey.listing, at);
+    let mut recovery_set = choose(template, pattern, &survey.listing, at);
     let missing: Vec<DatabaseName> =
         waves.iter().flatten().filter(|name| recovery_set.point(name).is_none()).cloned().collect();
     let rpo = judge_rpo(template, &recovery_set, at);
@@ -171,6 +171,10 @@ pub fn plan(template: &Template, pattern: &KeyPattern, survey: &Survey, at: Date
         .iter()
         .filter_map(|(name, look)| Some((name, look.contents.as_ref()?.as_ref().ok()?)))
         .collect();
+    for point in &mut recovery_set.points {
+        let layers = contents.get(&point.database).map(|contents| &contents.layers[..]);
+        point.layers = layers.unwrap_or_default().iter().map(ToString::to_string).collect();
+    }
     let room = forecast::room(&recovery_set, &contents, &survey.past, survey.disk.clone());
     let forecast = forecast::forecast(&recovery_set, &survey.past);
     let now = survey.read_at.unwrap_or(at);
@@ -296,6 +300,7 @@ fn newest(
             ciphertext_sha256: None,
             plaintext_sha256: None,
             plaintext_bytes: None,
+            layers: Vec::new(),
             objects: Vec::new(),
         })
 }

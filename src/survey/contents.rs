@@ -1,8 +1,8 @@
 //! What is inside a recovery point, from its first bytes: a ranged read, decrypted as far as it goes.
 //!
-//! The table of contents of a dump is never compressed and comes before the rows, and age encrypts in chunks of 64 KiB
-//! that each stand for themselves. So a dump of 10 GB costs as much as one of 10 MB: its table of contents. The range
-//! grows until that is whole.
+//! The table of contents of a dump is never compressed by pg_dump and comes before the rows, and age encrypts in chunks of 64
+//! KiB that each stand for themselves; other layers are read from their beginning, too. So a dump of 10 GB costs as much as
+//! one of 10 MB: its table of contents. The range grows until that is whole.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -53,11 +53,7 @@ pub struct Ignore {
 pub fn peek(bytes: &[u8], whole: bool, identities: &Identities, ignore: &Ignore) -> FirstBytes {
     let mut plaintext = match layer::open(bytes, identities) {
         Ok(plaintext) => plaintext,
-        Err(DecryptFailure::Truncated | DecryptFailure::Corrupted | DecryptFailure::BadHeader(_))
-            if !whole =>
-        {
-            return FirstBytes::More(0);
-        }
+        Err(failure) if !whole && failure.may_be_cut() => return FirstBytes::More(0),
         Err(failure) => return FirstBytes::Failed(failure.into_failure()),
     };
     let mut inspector = Inspector::default();
@@ -75,15 +71,21 @@ pub fn peek(bytes: &[u8], whole: bool, identities: &Identities, ignore: &Ignore)
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            // The end of the range is not the end of a chunk.
-            Err(_) if !whole => return FirstBytes::More(progress),
-            Err(error) => return FirstBytes::Failed(DecryptFailure::from_stream(error).into_failure()),
+            Err(error) => {
+                let failure = DecryptFailure::from_stream(error);
+                // The end of the range is not the end of a chunk.
+                return match !whole && failure.may_be_cut() {
+                    true => FirstBytes::More(progress),
+                    false => FirstBytes::Failed(failure.into_failure()),
+                };
+            }
         }
     }
     match inspector.finish() {
         Ok(format::BackupContents::PgCustom(toc)) => {
             let left_out = toc.leave_out(&ignore.entries, &ignore.extensions);
-            FirstBytes::Contents(Box::new(Contents::of(&toc, left_out, bytes.len() as u64)))
+            let contents = Contents::of(&toc, left_out, bytes.len() as u64);
+            FirstBytes::Contents(Box::new(Contents { layers: plaintext.layers, ..contents }))
         }
         Err(NoContents::CutOff(_)) if !whole => FirstBytes::More(progress),
         Err(error) => FirstBytes::Failed(error.into_failure()),
@@ -153,9 +155,13 @@ async fn read_up_to(
 
 /// Why bytes do not decrypt, given that more of them do not help.
 fn broken(bytes: &[u8], identities: &Identities) -> Failure {
-    match layer::open(bytes, identities) {
-        Err(failure @ DecryptFailure::BadHeader(_)) => failure.into_failure(),
-        _ => DecryptFailure::Corrupted.into_failure(),
+    let read = |mut opened: layer::Opened<'_>| {
+        std::io::copy(&mut opened, &mut std::io::sink()).map_err(DecryptFailure::from_stream)
+    };
+    match layer::open(bytes, identities).and_then(read) {
+        // What ends early ends where the range does.
+        Ok(_) | Err(DecryptFailure::Truncated) => DecryptFailure::Corrupted.into_failure(),
+        Err(failure) => failure.into_failure(),
     }
 }
 
@@ -329,6 +335,7 @@ mod tests {
                     ciphertext_sha256: None,
                     plaintext_sha256: None,
                     plaintext_bytes: None,
+                    layers: Vec::new(),
                     objects: Vec::new(),
                 };
                 let (store, identities, turn) = (&as_store, &identities, &turn);

@@ -80,20 +80,31 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// The globals that were written at this time, by their key.
+    async fn own(&self, time: DateTime<Utc>) -> Result<Option<ObjectMeta>> {
+        let Surveyor { store, pattern, identities, .. } = self.surveyor;
+        for layer in identities.seals() {
+            let key = pattern.globals_key_in_layer(self.server, time, layer);
+            if let Some(object) = store.stat(&key).await? {
+                return Ok(Some(object));
+            }
+        }
+        Ok(None)
+    }
+
     async fn run(&self, survey: &mut GlobalsSurvey) -> Result<()> {
-        let Surveyor { store, pattern, .. } = self.surveyor;
+        let store = &self.surveyor.store;
         // A credential may read these keys and list nothing. So a listing comes last.
         let mut known = true;
         for time in self.times {
             let promise = self.promise(*time).await?;
-            let own = pattern.globals_key(self.server, *time);
             let named = match &promise {
                 Promise::Globals(key, _) => store.stat(key).await?,
                 _ => None,
             };
             let object = match named {
                 Some(object) => Some(object),
-                None => store.stat(&own).await.unwrap_or_else(|_| {
+                None => self.own(*time).await.unwrap_or_else(|_| {
                     known &= promise != Promise::Unknown;
                     None
                 }),

@@ -55,7 +55,7 @@ pub struct Manifests {
     pub(super) store: Arc<dyn Store>,
     pub(super) identities: Arc<Identities>,
     pub(super) keys: KeyPattern,
-    read: Mutex<BTreeMap<DateTime<Utc>, StoredManifest>>,
+    read: Mutex<BTreeMap<DateTime<Utc>, (ObjectKey, StoredManifest)>>,
 }
 
 impl Manifests {
@@ -69,11 +69,16 @@ impl Manifests {
     /// # Errors
     /// Those of the store; `manifest_unknown`, for a manifest of another version of this program.
     pub async fn of(&self, taken_at: DateTime<Utc>) -> Result<StoredManifest> {
+        Ok(self.of_key(taken_at).await?.1)
+    }
+
+    /// As [`Manifests::of`], with its key.
+    async fn of_key(&self, taken_at: DateTime<Utc>) -> Result<(ObjectKey, StoredManifest)> {
         Ok(match self.read.lock().await.entry(taken_at) {
             Entry::Occupied(known) => known.get().clone(),
             Entry::Vacant(unknown) => {
-                let key = self.keys.manifest_key(taken_at);
-                unknown.insert(read_manifest(&self.store, &self.identities, &key).await?).clone()
+                let read = read_manifest(&self.store, &self.identities, &self.keys, taken_at).await?;
+                unknown.insert(read).clone()
             }
         })
     }
@@ -83,8 +88,8 @@ impl Manifests {
     /// # Errors
     /// As [`Manifests::of`].
     pub async fn entry(&self, database: &DatabaseName, taken_at: DateTime<Utc>) -> Result<ManifestLookup> {
-        let key = self.keys.manifest_key(taken_at);
-        Ok(match self.of(taken_at).await? {
+        let (key, manifest) = self.of_key(taken_at).await?;
+        Ok(match manifest {
             StoredManifest::Absent => {
                 ManifestLookup::Absent(format!("there is no manifest {key} in the store"))
             }
@@ -110,11 +115,28 @@ pub enum StoredManifest {
     Unreadable(String),
 }
 
-/// Reads the manifest under this key.
+/// Reads the manifest of the backup that was made at this time, whatever it is sealed with. Its key comes with it.
 ///
 /// # Errors
 /// Those of the store; `manifest_unknown`, for a manifest of another version of this program.
 pub async fn read_manifest(
+    store: &Arc<dyn Store>,
+    identities: &Identities,
+    keys: &KeyPattern,
+    taken_at: DateTime<Utc>,
+) -> Result<(ObjectKey, StoredManifest)> {
+    for layer in identities.seals() {
+        let key = keys.manifest_key_in_layer(taken_at, layer);
+        match read_under(store, identities, &key).await? {
+            StoredManifest::Absent => {}
+            found => return Ok((key, found)),
+        }
+    }
+    Ok((keys.manifest_key(taken_at), StoredManifest::Absent))
+}
+
+/// Reads the manifest under this key.
+async fn read_under(
     store: &Arc<dyn Store>,
     identities: &Identities,
     key: &ObjectKey,

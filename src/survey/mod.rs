@@ -47,8 +47,13 @@ const AT_ONCE: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Failures of reading that say something of the recovery point. Any other says something of the way to it, and there
 /// is no plan then.
-const OF_THE_POINT: [Code; 3] =
-    [codes::OBJECT_ARCHIVED, codes::DUMP_NEWER_THAN_IMAGE, codes::ARCHIVE_TOO_LARGE];
+const OF_THE_POINT: [Code; 5] = [
+    codes::OBJECT_ARCHIVED,
+    codes::DUMP_NEWER_THAN_IMAGE,
+    codes::ARCHIVE_TOO_LARGE,
+    codes::EXPANSION_LIMIT,
+    codes::LAYER_UNSUPPORTED,
+];
 
 /// Looks at the store of these manifests and makes the plan. No Docker, no writes.
 ///

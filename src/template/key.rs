@@ -21,6 +21,8 @@ pub(super) use validate::validate;
 const DIGITS_OF_A_TIME: usize = 6;
 /// The layer whose name alternatives of a pattern are filled in with, where none is asked for.
 const USUAL_LAYER: &str = "age";
+/// The layers that a backup may be sealed with.
+const SEALS: [&str; 2] = [USUAL_LAYER, "gpg"];
 
 /// How keys are made, below a prefix of the store.
 #[derive(Debug, Clone)]
@@ -149,18 +151,22 @@ impl KeyPattern {
 
     /// The key of the manifest of a backup taken at this time: beside the dumps, whatever the pattern of their keys.
     pub fn manifest_key(&self, taken_at: DateTime<Utc>) -> ObjectKey {
-        ObjectKey::new(format!(
-            "{}manifest_{}.json.age",
-            self.prefix,
-            taken_at.format(&self.timestamp_format)
-        ))
+        self.manifest_key_in_layer(taken_at, USUAL_LAYER)
+    }
+
+    /// As [`KeyPattern::manifest_key`], for a manifest that is sealed with this layer.
+    pub fn manifest_key_in_layer(&self, taken_at: DateTime<Utc>, layer: &str) -> ObjectKey {
+        let timestamp = taken_at.format(&self.timestamp_format);
+        ObjectKey::new(format!("{}manifest_{timestamp}.json.{layer}", self.prefix))
     }
 
     /// Whether a dump of this database has the key of the manifest of its time.
     pub fn confuses_manifests_with(&self, database: &DatabaseName) -> bool {
-        let manifest = self.manifest_key(DateTime::UNIX_EPOCH);
-        let below = manifest.as_str().strip_prefix(&self.prefix).unwrap_or_default();
-        self.form(database).is_key_of(database, below)
+        SEALS.iter().any(|layer| {
+            let manifest = self.manifest_key_in_layer(DateTime::UNIX_EPOCH, layer);
+            let below = manifest.as_str().strip_prefix(&self.prefix).unwrap_or_default();
+            self.form(database).is_key_of(database, below)
+        })
     }
 
     /// The time in a key of this database; `None` if the key is not one of its.
@@ -189,7 +195,8 @@ impl KeyPattern {
 
     /// Whether it is the key of the manifest of this time, or of globals.
     fn is_kept_beside_dumps(&self, key: &str, time: DateTime<Utc>) -> bool {
-        self.is_globals(key) || self.manifest_key(time).as_str() == key
+        self.is_globals(key)
+            || SEALS.iter().any(|layer| self.manifest_key_in_layer(time, layer).as_str() == key)
     }
 
     /// Whether a key is one of this database in all but its time, which the template's format does not read: it is passed

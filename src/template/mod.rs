@@ -34,8 +34,8 @@ pub use key_time::{is_readable as is_time_format, read as read_time};
 pub use load::{load, parse};
 pub use loss::LossKind;
 pub use schema::{
-    Access, Backup, Database, Encryption, Log, LogCount, Objectives, Postgres, RecoverySetRules, Store,
-    Template,
+    Access, Backup, Database, Encryption, Layers, Log, LogCount, Objectives, Postgres, RecoverySetRules,
+    Store, Template,
 };
 pub use section::CheckSection;
 pub use servers::{DEFAULT_PORT, TemplateServer};

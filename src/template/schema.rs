@@ -1,7 +1,7 @@
 //! The keys a template may have. See `docs/templates.md` for the reference with examples.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,8 +42,12 @@ pub struct Template {
     pub timeout: Duration,
     /// Where recovery points live.
     pub store: Store,
-    /// How recovery points are decrypted.
+    /// How recovery points are decrypted. Without it they are taken as they are.
+    #[serde(default)]
     pub encryption: Encryption,
+    /// What recovery points are wrapped in.
+    #[serde(default)]
+    pub layers: Layers,
     /// The server that databases of PostgreSQL are restored to; see [`Template::servers`].
     #[serde(default)]
     pub postgres: Option<Postgres>,
@@ -124,12 +128,45 @@ pub struct Store {
 }
 
 /// How recovery points are decrypted.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Encryption {
     /// age identity files: native X25519 keys (`AGE-SECRET-KEY-1…`), or OpenSSH private keys of the types ed25519 and
     /// RSA. None may have a passphrase. Empty paths are left out.
     pub identities: Vec<PathBuf>,
+    /// The directory of a keyring of gpg with the secret keys that open OpenPGP messages, of mode 0700. None may have a
+    /// passphrase. Empty for none.
+    pub gpg_homedir: Option<PathBuf>,
+    /// Whether a recovery point that is not encrypted is refused (`not_age`). Default: `true` if `identities` or
+    /// `gpg_homedir` is in the template.
+    pub required: Option<bool>,
+}
+
+impl Encryption {
+    /// Whether what is not encrypted is refused.
+    pub fn is_required(&self) -> bool {
+        self.required.unwrap_or(!self.identities.is_empty() || self.gpg_homedir.is_some())
+    }
+
+    /// The directory of a keyring of gpg.
+    pub fn gpg_homedir(&self) -> Option<&Path> {
+        self.gpg_homedir.as_deref().filter(|path| !path.as_os_str().is_empty())
+    }
+}
+
+/// What recovery points are wrapped in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Layers {
+    /// How many times larger than the object what comes out of its layers may be, beyond the first 64 MiB. More is
+    /// `expansion_limit`. gzip makes zeros smaller by 1030.
+    pub max_expansion: u64,
+}
+
+impl Default for Layers {
+    fn default() -> Self {
+        Self { max_expansion: 2000 }
+    }
 }
 
 /// The server recovery points are restored to.
@@ -339,8 +376,14 @@ pub struct LogCount {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Backup {
-    /// age recipients: `age1…`, `ssh-ed25519 …`, `ssh-rsa …`. Empty ones are left out; one at least is needed.
+    /// age recipients: `age1…`, `ssh-ed25519 …`, `ssh-rsa …`. Empty ones are left out. One at least is needed, or
+    /// `gpg_recipient`.
+    #[serde(default)]
     pub recipients: Vec<String>,
+    /// A public key in the keyring of `encryption.gpg_homedir`, or in gpg's own if that is empty: its fingerprint, or
+    /// another name that gpg finds it by. gpg encrypts to it if no recipient of age is given.
+    #[serde(default)]
+    pub gpg_recipient: String,
     /// The source server's host, as seen from `network`.
     pub host: String,
     /// Its port. A string.

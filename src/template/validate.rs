@@ -27,6 +27,9 @@ pub(super) fn validate(template: &Template) -> Result<(), String> {
         return Err("there is no [[checks]] entry: a drill that verifies nothing proves nothing".to_owned());
     }
     validate_recovery_set(&template.recovery_set)?;
+    if template.layers.max_expansion == 0 {
+        return Err("layers.max_expansion is 0, and must be 1 at least".to_owned());
+    }
     for count in &template.log.counts {
         template.require_database(&count.database, &format!("log count {}", count.label))?;
         if count.label.is_empty() || count.label.contains(['|', '=', '\n', ' ']) {

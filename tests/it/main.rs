@@ -26,6 +26,7 @@ mod fingerprint;
 mod fixtures;
 mod hangs;
 mod isolation;
+mod layers;
 mod leaving_out;
 mod plans;
 mod proxy;

@@ -16,6 +16,7 @@ mod fetch_globals;
 mod fixtures;
 mod globals;
 mod health;
+mod layers;
 mod network;
 mod odd_stores;
 mod planning;

@@ -1,6 +1,7 @@
 //! What the tests with and without an engine share.
 
 pub mod fault_s3;
+pub mod layers;
 pub mod memory_s3;
 pub mod schema;
 pub mod stdout;

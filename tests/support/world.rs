@@ -98,6 +98,10 @@ pub struct Template {
     pub objectives: String,
     /// More lines below `[postgres]`.
     pub postgres: String,
+    /// More lines below `[store]`.
+    pub store: String,
+    /// More lines below `[encryption]`.
+    pub encryption: String,
     /// More keys at the top.
     pub top: String,
     /// More sections at the end.
@@ -156,6 +160,8 @@ impl World {
             checks: Vec::new(),
             objectives: String::new(),
             postgres: String::new(),
+            store: String::new(),
+            encryption: String::new(),
             top: String::new(),
             more: String::new(),
         };
@@ -309,8 +315,21 @@ impl World {
         );
         let _ = writeln!(
             text,
-            "[store]\nurl = \"{}\"\nendpoint = \"{}\"\n[encryption]\nidentities = {:?}\n[objectives]\n{}",
-            template.url, template.endpoint, template.identities, template.objectives
+            "[store]
+url = \"{}\"
+endpoint = \"{}\"
+{}
+[encryption]
+identities = {:?}
+{}
+[objectives]
+{}",
+            template.url,
+            template.endpoint,
+            template.store,
+            template.identities,
+            template.encryption,
+            template.objectives
         );
         if !template.image.is_empty() {
             let _ = writeln!(

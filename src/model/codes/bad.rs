@@ -16,8 +16,8 @@ codes! {
         "An object was in the listing and is not in the store any more.",
         "Check the bucket's lifecycle rules and clean-up jobs.";
     NOT_AGE = "not_age":
-        "The recovery point is not an age file.",
-        "Check what the backup job uploads, and `store.key`.";
+        "The recovery point is neither an age file nor encrypted with OpenPGP, and the template demands encryption.",
+        "Check what the backup job uploads, and `store.key`. `encryption.required = false` takes it as it is.";
     AGE_HEADER_INVALID = "age_header_invalid":
         "The age header is damaged.",
         "Compare the object's size with the backup job's log. Drill an older recovery point with `--at`.";
@@ -29,6 +29,16 @@ codes! {
         "As `age_header_invalid`.";
     CIPHERTEXT_CORRUPTED = "ciphertext_corrupted":
         "A chunk was altered or cut off.",
+        "As `age_header_invalid`.";
+    DECRYPT_FAILED = "decrypt_failed":
+        "`gpg` did not decrypt the recovery point to its end: it was altered or cut off, or has no integrity protection.",
+        "As `age_header_invalid`.";
+    LAYER_TRUNCATED = "layer_truncated":
+        "The recovery point is compressed, and ends early.",
+        "As `age_header_invalid`.";
+    LAYER_CORRUPTED = "layer_corrupted":
+        "The recovery point is compressed, and was altered: it does not decompress, has another checksum, or something \
+         follows its end.",
         "As `age_header_invalid`.";
     DUMP_CRLF = "dump_crlf":
         "The dump went through a terminal, which put a carriage return before every line feed.",

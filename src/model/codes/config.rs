@@ -89,8 +89,8 @@ codes! {
          credentials, use it.",
         "Write `http://HOST:PORT`, with `USER:PASSWORD@` before the host if it asks for them.";
     IDENTITY_MISSING = "identity_missing":
-        "No identity is given.",
-        "Name one under `encryption.identities`.";
+        "No identity is given, and the template demands encryption.",
+        "Name one under `encryption.identities`, or a keyring as `encryption.gpg_homedir`.";
     IDENTITY_UNREADABLE = "identity_unreadable":
         "An identity file cannot be read.",
         "Check the path and the permissions.";
@@ -101,12 +101,18 @@ codes! {
     IDENTITY_PASSPHRASE = "identity_passphrase":
         "An identity has a passphrase.",
         "Give the drill a key without one.";
+    GPG_MISSING = "gpg_missing":
+        "The program `gpg` cannot be started.",
+        "Install GnuPG, or leave `gpg_homedir` and `gpg_recipient` empty.";
+    GPG_HOMEDIR_UNUSABLE = "gpg_homedir_unusable":
+        "The keyring that `encryption.gpg_homedir` names cannot be used, or has no secret key.",
+        "Name a directory of mode 0700, of the user who runs the drill, with the secret key.";
     RECIPIENT_MISSING = "recipient_missing":
         "`backup` only: no recipient is given.",
         "Name one under `backup.recipients`.";
     RECIPIENT_INVALID = "recipient_invalid":
-        "`backup` only: a recipient is not an age public key.",
-        "It begins with `age1`, `ssh-ed25519` or `ssh-rsa`.";
+        "`backup` only: a recipient is not an age public key, or gpg has no public key of it.",
+        "One of age begins with `age1`, `ssh-ed25519` or `ssh-rsa`. Import one of gpg into its keyring.";
     BACKUP_MISSING = "backup_missing":
         "`backup` only: the template has no `[backup]`, or a database is not of the server whose source it names.",
         "Add it; name the databases to dump with `--only`.";

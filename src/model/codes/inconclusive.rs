@@ -212,6 +212,15 @@ codes! {
     SQLITE_FAILED = "sqlite_failed":
         "`sqlite3` failed in the sandbox, or its answer is not understood.",
         "Read the message; the container may have run out of memory (`sqlite.memory`) or disk.";
+    GPG_FAILED = "gpg_failed":
+        "`gpg` failed for a reason that says nothing of the recovery point: it was killed, hung, or has no agent.",
+        "Read the message, and try `gpg` on this machine.";
+    LAYER_UNSUPPORTED = "layer_unsupported":
+        "The recovery point is in a layer that cannot be taken off here, or in more than eight layers.",
+        "Read the message. Make backups that are compressed or encrypted otherwise.";
+    EXPANSION_LIMIT = "expansion_limit":
+        "What came out of the layers of a recovery point is larger than the template allows.",
+        "Raise `layers.max_expansion` if backups compress so well. Else the object is not what the backup job wrote.";
     OBJECT_TOO_LARGE = "object_too_large":
         "An object that is read as a whole is over the limit for its kind.",
         "The limit guards against objects of another kind. Report a real one that is over it.";

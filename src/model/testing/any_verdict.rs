@@ -146,7 +146,7 @@ structs! {
     RecoverySet { oldest, newest, skew_seconds, points }
     RecoveryPoint {
         database, key, size_bytes, taken_at, last_modified, storage_class, etag, ciphertext_sha256,
-        plaintext_sha256, plaintext_bytes, objects,
+        plaintext_sha256, plaintext_bytes, layers, objects,
     }
     PointObject { key, size_bytes, etag }
     PlanRecord { store, findings, cost }

@@ -147,6 +147,7 @@ pub fn point(database: &str, hours: i64, size_bytes: u64) -> RecoveryPoint {
         ciphertext_sha256: None,
         plaintext_sha256: None,
         plaintext_bytes: None,
+        layers: Vec::new(),
         objects: Vec::new(),
     }
 }

@@ -85,6 +85,9 @@ pub struct RecoveryPoint {
     pub plaintext_sha256: Option<String>,
     /// The dump's size, once decrypted.
     pub plaintext_bytes: Option<u64>,
+    /// The layers that it is wrapped in, the outermost first, once read: `age`, `gpg`, `gzip`, `zstd`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<String>,
     /// The objects that it is made of, in their order, where there is more than the one that `key` names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<PointObject>,
@@ -116,5 +119,6 @@ impl RecoveryPoint {
         self.ciphertext_sha256 = Some(transfer.ciphertext_sha256.clone());
         self.plaintext_sha256 = Some(transfer.plaintext_sha256.clone());
         self.plaintext_bytes = Some(transfer.plaintext_bytes);
+        self.layers = transfer.layers.iter().map(ToString::to_string).collect();
     }
 }

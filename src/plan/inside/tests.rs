@@ -44,6 +44,7 @@ pub fn sound(database: &str, created: DateTime<Utc>) -> Contents {
         left_out: LeftOut::default(),
         read_bytes: 262_144,
         inventory: crate::plan::drift::Inventory::default(),
+        layers: Vec::new(),
     }
 }
 
@@ -190,6 +191,15 @@ fn a_dump_that_is_shorter_than_its_contents_say_is_cut_off() {
         [(Severity::Error, "dump_truncated")]
     );
     assert_eq!(judged(|contents| contents.last_data_at = None), [], "a dump made into a pipe does not say");
+    let in_layers = |layers: &'static [&str]| {
+        judged(|contents| {
+            contents.last_data_at = Some(1 << 20);
+            contents.layers = layers.to_vec();
+        })
+    };
+    assert_eq!(in_layers(&["age"]).len(), 1);
+    assert_eq!(in_layers(&["age", "gzip"]), [], "it was longer before it was compressed");
+    assert_eq!(in_layers(&["gpg"]), [], "gpg compresses");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::form::KeyForm;
-use super::{KeyPattern, USUAL_LAYER, parsed};
+use super::{KeyPattern, SEALS, USUAL_LAYER, parsed};
 use crate::model::names::{DatabaseName, ObjectKey, ServerName};
 
 /// How the keys of globals are made for a server that `store.globals` is not about.
@@ -39,6 +39,11 @@ impl KeyPattern {
     ) -> ObjectKey {
         let form = self.globals_form(server);
         ObjectKey::new(format!("{}{}", self.prefix, form.fill(&nobody(), taken_at, layer)))
+    }
+
+    /// Whether this is the key of the globals of this server and time, whatever they are sealed with.
+    pub fn is_key_of_globals(&self, server: &ServerName, taken_at: DateTime<Utc>, key: &ObjectKey) -> bool {
+        SEALS.iter().any(|layer| self.globals_key_in_layer(server, taken_at, layer) == *key)
     }
 
     /// Whether this is the key of any server's globals.
@@ -84,9 +89,10 @@ impl KeyPattern {
         dump_was: &ObjectKey,
         object_was: &ObjectKey,
     ) -> ObjectKey {
-        let dump = self.key(database, taken_at);
-        let below = dump.as_str().strip_prefix(&self.prefix).unwrap_or_default();
-        let prefix_was = dump_was.as_str().strip_suffix(below);
+        let prefix_was = SEALS.iter().find_map(|layer| {
+            let dump = self.key_in_layer(database, taken_at, layer);
+            dump_was.as_str().strip_suffix(dump.as_str().strip_prefix(&self.prefix)?)
+        });
         match prefix_was.and_then(|prefix| object_was.as_str().strip_prefix(prefix)) {
             Some(rest) => ObjectKey::new(format!("{}{rest}", self.prefix)),
             None => object_was.clone(),

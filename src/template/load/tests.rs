@@ -80,11 +80,19 @@ fn unknown_keys_are_errors_everywhere() {
     }
 }
 
+/// A template whose bucket, identity and recipient are variables.
+fn with_variables(variables: &[(&str, &str)], purpose: Purpose) -> Result<Template> {
+    let text =
+        MINIMAL.replace("key.txt", "${IDENTITY:?the key}").replace("s3://backups", "${BUCKET:?the bucket}")
+            + "\n[backup]\nrecipients = [\"${RECIPIENT:?the recipient}\"]\nhost = \"h\"\n";
+    parse(&text, "shop.toml", &environment(variables), purpose)
+}
+
 #[test]
 fn every_missing_variable_is_named_at_once() {
-    let failure = shipped(&[], Purpose::Backup).unwrap_err();
+    let failure = with_variables(&[], Purpose::Backup).unwrap_err();
     assert_eq!((failure.class, failure.code.as_str()), (Class::Config, "variable_missing"));
-    for variable in ["ACP_BACKUP_S3_BUCKET", "ACP_BACKUP_AGE_IDENTITY", "ACP_BACKUP_AGE_RECIPIENT"] {
+    for variable in ["BUCKET", "IDENTITY", "RECIPIENT"] {
         assert!(failure.message.contains(variable), "{failure}");
         assert!(failure.hint.as_ref().unwrap().contains(&format!("{variable}: the ")), "{failure:?}");
     }
@@ -92,21 +100,38 @@ fn every_missing_variable_is_named_at_once() {
 
 #[test]
 fn a_section_that_a_command_does_not_need_may_lack_its_variables() {
-    const BUCKET: (&str, &str) = ("ACP_BACKUP_S3_BUCKET", "s3://b");
-    const IDENTITY: (&str, &str) = ("ACP_BACKUP_AGE_IDENTITY", "/key");
-    const RECIPIENT: (&str, &str) = ("ACP_BACKUP_AGE_RECIPIENT", "age1x");
-    let missing = |variables: &[(&str, &str)], purpose| shipped(variables, purpose).err().map(|f| f.message);
+    const BUCKET: (&str, &str) = ("BUCKET", "s3://b");
+    const IDENTITY: (&str, &str) = ("IDENTITY", "/key");
+    const RECIPIENT: (&str, &str) = ("RECIPIENT", "age1x");
+    let missing =
+        |variables: &[(&str, &str)], purpose| with_variables(variables, purpose).err().map(|f| f.message);
     assert_eq!(missing(&[BUCKET, IDENTITY], Purpose::Drill), None);
     assert_eq!(missing(&[BUCKET, RECIPIENT], Purpose::BackupWithoutVerify), None);
     assert_eq!(missing(&[BUCKET, IDENTITY, RECIPIENT], Purpose::Backup), None);
     assert_eq!(
         missing(&[BUCKET, RECIPIENT], Purpose::Backup).unwrap(),
-        "aegis needs the environment variable ACP_BACKUP_AGE_IDENTITY"
+        "shop.toml needs the environment variable IDENTITY"
     );
     assert_eq!(
         missing(&[RECIPIENT], Purpose::Drill).unwrap(),
-        "aegis needs the environment variables ACP_BACKUP_AGE_IDENTITY, ACP_BACKUP_S3_BUCKET"
+        "shop.toml needs the environment variables IDENTITY, BUCKET"
     );
+}
+
+#[test]
+fn encryption_is_demanded_where_there_is_something_that_opens_it() {
+    let required = |section: &str| {
+        let text = MINIMAL.replace("[encryption]\nidentities = [\"key.txt\"]\n", section);
+        parsed(&text).unwrap().encryption.is_required()
+    };
+    assert!(!required(""));
+    assert!(!required("[encryption]\n"));
+    assert!(required("[encryption]\nidentities = [\"key.txt\"]\n"));
+    // A variable that is empty takes no demand back.
+    assert!(required("[encryption]\nidentities = [\"\"]\n"));
+    assert!(required("[encryption]\ngpg_homedir = \"\"\n"));
+    assert!(!required("[encryption]\nidentities = [\"key.txt\"]\nrequired = false\n"));
+    assert!(required("[encryption]\nrequired = true\n"));
 }
 
 #[test]
@@ -269,7 +294,7 @@ fn the_shipped_template_is_that_of_the_platform() {
     );
     assert_eq!(template.project_prefix.as_str(), "acp_drill");
     assert_eq!(template.store.url, "s3://bucket/nightly");
-    assert_eq!(template.store.key, "{database}_{timestamp}.dump.age");
+    assert_eq!(template.store.key, "{database}_{timestamp}.dump.{age,gpg}");
     let minutes = |budget: Option<std::time::Duration>| budget.unwrap().as_secs() / 60;
     let objectives = &template.objectives;
     assert_eq!(
@@ -310,11 +335,9 @@ fn what_a_system_says_about_a_failure_stands_behind_the_general_hint() {
     .unwrap();
     let hint = |failure| template.hinted(failure).hint;
     let missing = Failure::config(codes::IDENTITY_MISSING, "no age identity is given");
-    assert_eq!(hint(missing.clone()).unwrap(), "ACP_BACKUP_AGE_IDENTITY names the file");
-    assert_eq!(
-        hint(missing.hint("name an identity file")).unwrap(),
-        "name an identity file; ACP_BACKUP_AGE_IDENTITY names the file"
-    );
+    const OWN: &str = "ACP_BACKUP_AGE_IDENTITY names the file, ACP_BACKUP_GPG_HOMEDIR the keyring";
+    assert_eq!(hint(missing.clone()).unwrap(), OWN);
+    assert_eq!(hint(missing.hint("name an identity file")).unwrap(), format!("name an identity file; {OWN}"));
     assert_eq!(hint(Failure::bad(codes::EMPTY_DUMP, "it is empty")), None);
 }
 

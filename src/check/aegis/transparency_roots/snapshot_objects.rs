@@ -18,7 +18,7 @@ use crate::store::{self, ObjectMeta, Store};
 
 /// Endings of the objects that are read, and of their encrypted form.
 const ENDINGS: [&str; 3] = [".jsonl", ".ndjson", ".json"];
-const ENCRYPTED: &str = ".age";
+const ENCRYPTED: [&str; 2] = [".age", ".gpg"];
 /// The longest line that is read. A root is a few hundred bytes, and what a line says may be held.
 const LONGEST_LINE: usize = 4 * 1024;
 /// Roots that are held at once: some 300 MB of ordinary ones.
@@ -38,7 +38,7 @@ pub async fn read(
     let mut objects = store.list(&prefix).await?;
     objects.retain(|object| {
         let key = object.key.as_str();
-        let plain = key.strip_suffix(ENCRYPTED).unwrap_or(key);
+        let plain = ENCRYPTED.iter().find_map(|ending| key.strip_suffix(ending)).unwrap_or(key);
         ENDINGS.iter().any(|ending| plain.ends_with(ending))
     });
     objects.sort_by(|a, b| a.key.cmp(&b.key));
@@ -86,7 +86,7 @@ async fn read_object(
     let pumping =
         store::pump(Arc::clone(store), object.key.clone(), object.etag.clone(), object.size_bytes, parts_in);
     let mut lines = Lines::default();
-    if !object.key.as_str().ends_with(ENCRYPTED) {
+    if !ENCRYPTED.iter().any(|ending| object.key.as_str().ends_with(ending)) {
         let reading = async {
             // Ends with this block, so that nothing waits for a reader that has stopped.
             let mut parts = parts;

@@ -1,5 +1,8 @@
 //! Whole files: sealed, damaged and opened.
 
+mod compressed;
+mod stacked;
+
 use std::io::{Read, Write};
 
 use super::testing::{Key, key, sealed};
@@ -83,10 +86,4 @@ fn armored_files_open_too() {
     armor.finish().unwrap();
     assert_eq!(opened(&key, &armored).unwrap(), vec![9; 100_000]);
     assert!(opened(&key, &armored[..armored.len() / 2]).is_err());
-}
-
-#[test]
-fn the_layers_of_a_file_are_named() {
-    let key = key();
-    assert_eq!(open(&*sealed(&key, b"x"), &key.identities).unwrap().layers, ["age"]);
 }
