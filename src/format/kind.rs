@@ -1,6 +1,8 @@
 //! A format, as the list of formats has it.
 
 use super::pg_custom::Toc;
+use super::pg_plain::PlainDump;
+use super::pg_tar::PackedDirectory;
 use crate::model::failure::Failure;
 
 /// A format that a backup may have.
@@ -25,6 +27,19 @@ pub trait Inspect: Send {
     /// # Errors
     /// Why the contents cannot be read.
     fn finish(self: Box<Self>) -> Result<BackupContents, NoContents>;
+
+    /// Whether it is sure that the backup has this format, whatever else is wrong with it.
+    fn is_recognised(&self) -> bool {
+        false
+    }
+
+    /// What the bytes so far show, where more follow that were not read.
+    ///
+    /// # Errors
+    /// Why they show nothing.
+    fn so_far(self: Box<Self>) -> Result<BackupContents, NoContents> {
+        self.finish()
+    }
 }
 
 /// Whether an inspector needs more bytes.
@@ -42,6 +57,12 @@ pub enum Progress {
 pub enum BackupContents {
     /// The table of contents of an archive of `pg_dump --format=custom`.
     PgCustom(Toc),
+    /// That of an archive of `pg_dump --format=tar`.
+    PgTar(Toc),
+    /// That of a directory of `pg_dump --format=directory`, in a tar file.
+    PgDirectory(PackedDirectory),
+    /// A script of `pg_dump`.
+    PgPlain(PlainDump),
 }
 
 impl BackupContents {
@@ -49,7 +70,48 @@ impl BackupContents {
     pub fn format(&self) -> &'static str {
         match self {
             Self::PgCustom(_) => "pg_custom",
+            Self::PgTar(_) => "pg_tar",
+            Self::PgDirectory(_) => "pg_directory",
+            Self::PgPlain(_) => "pg_plain",
         }
+    }
+
+    /// The table of contents; of a script, what its comments say.
+    pub fn toc(&self) -> &Toc {
+        match self {
+            Self::PgCustom(toc) | Self::PgTar(toc) => toc,
+            Self::PgDirectory(directory) => &directory.toc,
+            Self::PgPlain(dump) => &dump.toc,
+        }
+    }
+
+    /// The format as a verdict names it: the version of an archive's, or what it is instead.
+    pub fn format_shown(&self) -> String {
+        let version = self.toc().header.format_version;
+        match self {
+            Self::PgCustom(_) => version.to_string(),
+            Self::PgTar(_) => format!("{version}, tar"),
+            Self::PgDirectory(_) => format!("{version}, directory in a tar file"),
+            Self::PgPlain(_) => "plain SQL".to_owned(),
+        }
+    }
+
+    /// The script, if it is one.
+    pub fn script(&self) -> Option<&PlainDump> {
+        match self {
+            Self::PgPlain(dump) => Some(dump),
+            _ => None,
+        }
+    }
+
+    /// Whether all of it is known that the backup tells of its contents.
+    pub fn is_whole(&self) -> bool {
+        self.script().is_none_or(|script| script.is_whole)
+    }
+
+    /// Whether several workers can restore it.
+    pub fn has_room_for_workers(&self) -> bool {
+        matches!(self, Self::PgCustom(_) | Self::PgDirectory(_))
     }
 }
 

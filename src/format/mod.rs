@@ -8,6 +8,8 @@ mod inspector;
 mod kind;
 pub mod pg_custom;
 pub mod pg_globals;
+pub mod pg_plain;
+pub mod pg_tar;
 
 pub use inspector::{FORMATS, Inspector};
 pub use kind::{BackupContents, FormatKind, Inspect, NoContents, Progress};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::format::{self, Inspector, NoContents, Progress, pg_custom};
+use crate::format::{Inspector, NoContents, Progress, pg_custom};
 use crate::layer::{self, DecryptFailure, Identities};
 use crate::model::entry_rule::EntryRule;
 use crate::model::failure::{Failure, Result};
@@ -76,14 +76,14 @@ pub fn peek(bytes: &[u8], whole: bool, identities: &Identities, ignore: &Ignore)
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             // The end of the range is not the end of a chunk.
-            Err(_) if !whole => return FirstBytes::More(progress),
+            Err(_) if !whole => break,
             Err(error) => return FirstBytes::Failed(DecryptFailure::from_stream(error).into_failure()),
         }
     }
-    match inspector.finish() {
-        Ok(format::BackupContents::PgCustom(toc)) => {
-            let left_out = toc.leave_out(&ignore.entries, &ignore.extensions);
-            FirstBytes::Contents(Box::new(Contents::of(&toc, left_out, bytes.len() as u64)))
+    match if whole { inspector.finish() } else { inspector.so_far() } {
+        Ok(contents) => {
+            let left_out = contents.toc().leave_out(&ignore.entries, &ignore.extensions);
+            FirstBytes::Contents(Box::new(Contents::of(&contents, left_out, bytes.len() as u64)))
         }
         Err(NoContents::CutOff(_)) if !whole => FirstBytes::More(progress),
         Err(error) => FirstBytes::Failed(error.into_failure()),

@@ -8,6 +8,7 @@ use super::postgres::globals::RestoredRoles;
 use super::postgres::hooks::Hook;
 use super::postgres::restore::{Afterwards, Explained, Kept, PgRestoreRun, Repaired};
 use super::postgres::timescale::{self, Stages};
+use super::script;
 use crate::format::BackupContents;
 use crate::format::pg_custom::Toc;
 use crate::model::failure::Result;
@@ -17,12 +18,16 @@ use crate::template::Statement;
 /// A Postgres server, as the list of targets has it.
 pub const POSTGRES: TargetKind = TargetKind {
     name: "postgres",
-    formats: &["pg_custom"],
+    formats: &["pg_custom", "pg_tar", "pg_directory", "pg_plain"],
     restore: |restoration| restore(restoration).boxed(),
 };
 
 /// Has every role that the dump names on the server. Returns what `pg_restore` is to restore.
-async fn with_access(restoration: &Restoration<'_>, toc: &Toc, roles: &RestoredRoles) -> Result<Kept> {
+pub(super) async fn with_access(
+    restoration: &Restoration<'_>,
+    toc: &Toc,
+    roles: &RestoredRoles,
+) -> Result<Kept> {
     let Restoration { server, report, .. } = restoration;
     let absent = roles.absent(toc.named_roles());
     let names: Vec<&str> = absent.needed.iter().chain(&absent.granted).map(String::as_str).collect();
@@ -42,7 +47,14 @@ async fn with_access(restoration: &Restoration<'_>, toc: &Toc, roles: &RestoredR
 
 async fn restore(restoration: Restoration<'_>) -> Result<()> {
     let Restoration { server, database, contents, left_out, locale, roles, report, .. } = restoration;
-    let BackupContents::PgCustom(whole) = contents;
+    let whole = match contents {
+        BackupContents::PgPlain(dump) => return script::restore(&restoration, dump).await,
+        BackupContents::PgDirectory(directory) => {
+            server.unpack_scratch(database, &directory.folder).await?;
+            &directory.toc
+        }
+        BackupContents::PgCustom(toc) | BackupContents::PgTar(toc) => toc,
+    };
     let part = (!left_out.is_nothing()).then(|| whole.without(left_out));
     let toc = part.as_ref().unwrap_or(whole);
     let kept = match roles {
@@ -81,7 +93,11 @@ async fn restore(restoration: Restoration<'_>) -> Result<()> {
 }
 
 /// Runs the template's SQL, one statement after the other.
-async fn run_hooks(restoration: &Restoration<'_>, at: HookPoint, statements: &[Statement]) -> Result<()> {
+pub(super) async fn run_hooks(
+    restoration: &Restoration<'_>,
+    at: HookPoint,
+    statements: &[Statement],
+) -> Result<()> {
     for Statement { sql, written } in statements {
         run_hook(restoration, Hook { at, extension: None, sql, written }).await?;
     }

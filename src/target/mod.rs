@@ -5,6 +5,7 @@
 mod dump;
 mod kind;
 pub mod postgres;
+mod script;
 
 use crate::format::BackupContents;
 

@@ -117,7 +117,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// `schema.name`, or a name alone.
-    pub(super) fn qualified_name(&mut self) -> Option<(Option<String>, String)> {
+    pub(in crate::format) fn qualified_name(&mut self) -> Option<(Option<String>, String)> {
         let first = self.name()?;
         if self.next_if_symbol('.') { Some((Some(first), self.name()?)) } else { Some((None, first)) }
     }

@@ -76,6 +76,24 @@ impl Server {
         Ok(path)
     }
 
+    /// Unpacks a tar file, of which the folder is then what lies in its place. Its members were looked at before: none leaves
+    /// the folder, and there are no links among them.
+    ///
+    /// # Errors
+    /// `disk_full`, `scratch_failed`.
+    pub async fn unpack_scratch(&self, database: &DatabaseName, folder: &str) -> Result<()> {
+        let path = path(database);
+        let unpacked = if folder.is_empty() { "." } else { folder };
+        // Without an owner: it is root without the right to give files away.
+        let script = r#"umask 022; mkdir "$0.d" && tar -x -o -f "$0" -C "$0.d" && rm -f "$0" && mv "$0.d/$1" "$0" \
+            && chmod -R u+rwX "$0" && echo 0"#;
+        let script = if folder.is_empty() { script.replace("$0.d/$1", "$0.d") } else { script.to_owned() };
+        let spec = ExecSpec::new(&self.container, ["sh", "-c", &script, &path, unpacked]).user("0");
+        let mut exec = self.engine.exec(spec).await?;
+        let _ = exec.input.shutdown().await;
+        written(exec).await.map(drop)
+    }
+
     /// Bytes free on the disk that the scratch volume and the databases are on. `None` if the image cannot tell: a
     /// drill goes on without knowing.
     pub async fn disk_free(&self) -> Option<u64> {
@@ -86,7 +104,7 @@ impl Server {
 
     /// Removes a database's dump from the scratch volume.
     pub async fn remove_scratch(&self, database: &DatabaseName) -> Result<()> {
-        let remove = ["rm", "-f", &path(database), &list_path(database)];
+        let remove = ["rm", "-rf", &path(database), &list_path(database)];
         let spec = ExecSpec::new(&self.container, remove).user("0");
         self.engine.capture(spec, 1024).await.map(drop)
     }

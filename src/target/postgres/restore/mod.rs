@@ -5,6 +5,7 @@ mod lacks;
 mod refresh;
 mod repair;
 mod run;
+mod script;
 mod shown;
 mod words;
 
@@ -130,6 +131,7 @@ impl Server {
             }
         }
         Ok(PgRestoreRun {
+            program: run::Program::PgRestore,
             exit_code: exec.exit_code().await?,
             jobs,
             words: listener.finish(),

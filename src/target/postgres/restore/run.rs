@@ -5,9 +5,29 @@ use super::words::Words;
 use crate::format::pg_custom::Toc;
 use crate::model::verdict::{PgRestore, Repair, RepairedEntry, RestoreOutcome, UnfilledView};
 
-/// How `pg_restore` went.
+/// What restores a dump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// `pg_restore`, an archive.
+    PgRestore,
+    /// `psql`, a script.
+    Psql,
+}
+
+impl Program {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PgRestore => "pg_restore",
+            Self::Psql => "psql",
+        }
+    }
+}
+
+/// How `pg_restore` or `psql` went.
 #[derive(Debug)]
 pub struct PgRestoreRun {
+    pub(super) program: Program,
     pub(super) exit_code: i64,
     pub(super) jobs: usize,
     pub(super) words: Words,
@@ -41,7 +61,7 @@ impl PgRestoreRun {
         afterwards: Afterwards,
     ) -> PgRestore {
         let words = if last.is_clean() { &self.words } else { &last.words };
-        let (stderr, stderr_lines_dropped) = shown::lines(words, &shown::Names::of(toc));
+        let (stderr, stderr_lines_dropped) = shown::lines(words, &shown::Names::of(toc), self.program);
         let Afterwards { repaired, unfilled, roles_made } = afterwards;
         PgRestore {
             exit_code: self.exit_code,

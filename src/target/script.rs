@@ -1,0 +1,74 @@
+//! A plain dump in the scratch volume becomes a database: the roles it names, the database, and what `psql` makes of it.
+//!
+//! A script cannot be restored in part. Who owns what, and who may do what, is in its statements, so the roles must be there.
+
+use tokio::time::Instant;
+
+use super::dump::{run_hooks, with_access};
+use super::kind::{Restoration, RestoreEvent};
+use super::postgres::restore::{Afterwards, PgRestoreRun};
+use crate::format::pg_plain::PlainDump;
+use crate::model::failure::Result;
+use crate::model::human::one_line;
+use crate::model::verdict::{HookPoint, RestoreOutcome};
+
+/// Runs a plain dump.
+pub(super) async fn restore(restoration: &Restoration<'_>, dump: &PlainDump) -> Result<()> {
+    let Restoration { server, database, locale, roles, report, .. } = *restoration;
+    let toc = &dump.toc;
+    server.require_psql_for(dump).await?;
+    match roles {
+        Some(roles) => drop(with_access(restoration, toc, roles).await?),
+        None => {
+            let named = toc.named_roles();
+            let names: Vec<&str> = named.needed.iter().chain(&named.granted).map(String::as_str).collect();
+            server.create_roles(names).await?;
+        }
+    }
+    if !dump.tablespaces.is_empty() {
+        server.create_tablespaces(&dump.tablespaces).await?;
+    }
+    for warning in server.create_as_dumped(database, toc, locale, roles.is_some()).await? {
+        report(RestoreEvent::Warning(warning));
+    }
+    run_hooks(restoration, HookPoint::BeforeRestore, restoration.before_restore).await?;
+    report(RestoreEvent::Started);
+    run(restoration, dump).await?;
+    run_hooks(restoration, HookPoint::AfterRestore, restoration.after_restore).await
+}
+
+/// Runs the script, once more with the roles that it lacks, and explains what failed.
+async fn run(restoration: &Restoration<'_>, dump: &PlainDump) -> Result<()> {
+    let Restoration { server, database, report, .. } = *restoration;
+    let (began, mut afterwards) = (Instant::now(), Afterwards::default());
+    let first = server.run_script(database, dump).await?;
+    let mut again: Option<PgRestoreRun> = None;
+    if !first.is_clean()
+        && let Some((run, roles)) = server.run_script_with_roles(database, dump, &first).await?
+    {
+        if run.is_clean() {
+            let names = one_line(&roles.join(", "), 200);
+            report(RestoreEvent::Warning(format!(
+                "the dump names roles that it does not hold ({names}): they were created without login, and it was \
+                 restored then; postgres.roles in the template spares that"
+            )));
+        }
+        afterwards.roles_made = roles;
+        again = Some(run);
+    }
+    let last = again.as_ref().unwrap_or(&first);
+    let seconds = began.elapsed().as_secs_f64();
+    let failure = match last.is_clean() {
+        true => None,
+        false => Some(match server.explain_script(database, last, dump, began).await {
+            Ok(failure) | Err(failure) => failure,
+        }),
+    };
+    let outcome = match &failure {
+        Some(_) => RestoreOutcome::Failed,
+        None if first.is_clean() => RestoreOutcome::Clean,
+        None => RestoreOutcome::Repaired,
+    };
+    report(RestoreEvent::Ended(first.record(last, &dump.toc, outcome, afterwards), seconds));
+    failure.map_or(Ok(()), Err)
+}
