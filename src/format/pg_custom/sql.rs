@@ -84,7 +84,7 @@ impl<'a> Tokens<'a> {
         self.next_if_word(keyword).then_some(())
     }
 
-    pub(super) fn next_if_word(&mut self, keyword: &str) -> bool {
+    pub(in crate::format) fn next_if_word(&mut self, keyword: &str) -> bool {
         let before = self.chars.clone();
         let found = matches!(self.next(), Some(Token::Word(word)) if word == keyword);
         if !found {

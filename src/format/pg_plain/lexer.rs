@@ -146,6 +146,11 @@ impl Lexer {
         !self.in_statement && matches!(self.state, State::Sql | State::LineComment { .. } | State::Command)
     }
 
+    /// Whether the last line is a command that goes on.
+    pub(super) fn is_in_command(&self) -> bool {
+        self.state == State::Command
+    }
+
     /// Takes the next bytes, up to the end of the first line or of what a line may hold: whoever is told of a part can ask
     /// where it is. Returns how many those were.
     pub(super) fn push(&mut self, bytes: &[u8], parts: &mut impl Parts) -> usize {

@@ -8,6 +8,7 @@ mod lexer;
 mod script;
 #[cfg(test)]
 mod tests;
+mod ties;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -96,6 +97,7 @@ impl Plain {
                 entry.tag = name;
             }
         }
+        ties::tie(&mut entries);
         let database = entries.iter().find(|entry| entry.desc == "DATABASE");
         let database = database.map(|entry| entry.tag.clone()).unwrap_or_default();
         if let Some(encoding) = script.encoding {
@@ -207,8 +209,12 @@ impl Inspect for Plain {
         if !self.is_one {
             return Err(NoContents::CutOff(not_one()));
         }
+        let ends_in_command = self.lexer.is_in_command();
         self.lexer.end(&mut self.script);
-        if let Some(failure) = self.refusal() {
+        let failure = self.refusal();
+        // A command without its line feed is the rest of one: of `\unrestrict`, as far as is known.
+        let failure = if ends_in_command { self.incomplete().or(failure) } else { failure };
+        if let Some(failure) = failure {
             return Err(NoContents::Unreadable(failure));
         }
         match self.incomplete() {

@@ -52,7 +52,6 @@ pub(super) struct Script {
     pub(super) commands: Vec<String>,
     /// The start is behind the line that is being read.
     pub(super) starts_here: bool,
-    pub(super) has_start: bool,
     /// More was said than is kept.
     pub(super) too_large: bool,
     pub(super) plain_text_escapes: bool,
@@ -101,7 +100,10 @@ impl Script {
     /// What makes the object belongs to its entry; who owns it is said in the entry itself.
     fn keep_definition(&mut self, statement: &str) {
         let Some(entry) = self.entries.last_mut() else { return };
-        if statement.starts_with("ALTER ") && statement.contains(" OWNER TO ") && !statement.contains('\n') {
+        let says_owner =
+            statement.starts_with("ALTER ") && statement.contains(" OWNER TO ") && !statement.contains('\n');
+        // What `pg_dump` sets for itself, once more behind `\connect`.
+        if says_owner || statement.starts_with("SELECT pg_catalog.set_config(") {
             return;
         }
         self.kept += statement.len() as u64;
@@ -130,13 +132,13 @@ impl Script {
         let of_database =
             |entry: &Entry| entry.desc.starts_with("DATABASE") || entry.tag.starts_with("DATABASE ");
         let is_named = |entry: &Entry| entry.desc == "DATABASE" && entry.tag == name;
-        !self.has_start && self.entries.iter().all(of_database) && self.entries.iter().any(is_named)
+        self.entries.iter().all(of_database) && self.entries.iter().any(is_named)
     }
 
     fn connect(&mut self, arguments: &str) {
         let name = database_of_connect(arguments);
         if self.may_be_its_own_database(&name) {
-            (self.starts_here, self.has_start) = (true, true);
+            self.starts_here = true;
         } else if self.connects.len() < SHOWN {
             self.connects.push(name);
         }
