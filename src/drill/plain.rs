@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::format::pg_custom::Toc;
+use crate::format::pg_custom::{QualifiedName, Toc};
 use crate::format::pg_plain::PlainDump;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
@@ -57,7 +57,7 @@ pub fn require_rows(database: &DatabaseName, dump: &PlainDump, restored: &Restor
     let made: BTreeSet<_> = dump.toc.tables().collect();
     let may_have_more = has_heirs(&dump.toc);
     let mut wrong = Vec::new();
-    for (table, rows) in dump.rows.iter().filter(|(table, _)| made.contains(table)) {
+    for (table, rows) in dump.rows.iter().filter(|(table, _)| made.contains(table) && is_readable(table)) {
         let name = TableName { schema: table.schema.clone(), table: table.name.clone() };
         let found = restored.rows.get(&name).copied().unwrap_or_default();
         let holds = found == *rows || may_have_more && found > *rows;
@@ -75,6 +75,11 @@ pub fn require_rows(database: &DatabaseName, dump: &PlainDump, restored: &Restor
     Err(Failure::bad(codes::ROWS_NOT_RESTORED, message).hint(format!(
         "psql ran the dump of {database} to its end: look for rules and triggers that act on each row"
     )))
+}
+
+/// In a script of another encoding a name may be there that cannot be read, and is another one in the database.
+fn is_readable(table: &QualifiedName) -> bool {
+    !table.name.contains('\u{fffd}') && !table.schema.contains('\u{fffd}')
 }
 
 /// Whether a table may be counted with the rows of others, which inherit from it.
