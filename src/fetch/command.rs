@@ -75,9 +75,6 @@ pub(super) fn restore_steps(
     left_out: &LeftOut,
     how: &How<'_>,
 ) -> Steps {
-    if let Some(script) = contents.script() {
-        return super::script::steps(database, script, how);
-    }
     let whole = contents.toc();
     let toc = &whole.without(left_out);
     let mut steps = Steps { roles: roles(whole, how), ..Steps::default() };

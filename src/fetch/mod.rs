@@ -128,7 +128,10 @@ impl FetchTask {
         let left_out =
             how.template.map(|template| toc.leave_out(&template.ignore, &template.ignore_extensions));
         let left_out = left_out.unwrap_or_default();
-        let steps = restore_steps(&point.database, &arrived.contents, &left_out, &how);
+        let steps = match arrived.contents.script() {
+            Some(script) => script::steps(&point.database, script, &how),
+            None => restore_steps(&point.database, &arrived.contents, &left_out, &how),
+        };
         let globals = self.globals(&pattern, proof, manifest.globals);
         Ok(FetchReport {
             schema_version: 1,

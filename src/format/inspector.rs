@@ -2,8 +2,8 @@
 
 use super::archive::PG_CUSTOM;
 use super::kind::{BackupContents, FormatKind, Inspect, NoContents, Progress};
-use super::pg_plain::PG_PLAIN;
-use super::pg_tar::{PG_DIRECTORY, PG_TAR};
+use super::plain::PG_PLAIN;
+use super::tar::{PG_DIRECTORY, PG_TAR};
 use crate::model::failure::Failure;
 
 /// Every format. Of a backup that has none of them, the first says what it is instead.

@@ -10,6 +10,8 @@ pub mod pg_custom;
 pub mod pg_globals;
 pub mod pg_plain;
 pub mod pg_tar;
+mod plain;
+mod tar;
 
 pub use inspector::{FORMATS, Inspector};
 pub use kind::{BackupContents, FormatKind, Inspect, NoContents, Progress};

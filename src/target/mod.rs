@@ -2,6 +2,7 @@
 //!
 //! To add a target, write a folder here, a file that restores to it with a [`TargetKind`], and add that to [`TARGETS`].
 
+mod around;
 mod dump;
 mod kind;
 pub mod postgres;

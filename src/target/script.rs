@@ -4,7 +4,7 @@
 
 use tokio::time::Instant;
 
-use super::dump::{run_hooks, with_access};
+use super::around::{run_hooks, with_access};
 use super::kind::{Restoration, RestoreEvent};
 use super::postgres::restore::{Afterwards, PgRestoreRun};
 use crate::format::pg_plain::PlainDump;

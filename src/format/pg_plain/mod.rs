@@ -12,7 +12,6 @@ mod ties;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::kind::{BackupContents, FormatKind, Inspect, NoContents, Progress};
 use super::pg_custom::{
     Compression, Entry, FormatVersion, Header, Limits, QualifiedName, Section, Toc, too_large,
 };
@@ -23,9 +22,6 @@ use lexer::Lexer;
 use script::Script;
 
 pub use script::Start;
-
-/// The format.
-pub const PG_PLAIN: FormatKind = FormatKind { name: "pg_plain", inspector: || Box::new(Plain::default()) };
 
 /// How it begins.
 const HEAD: &[u8] = b"--\n-- PostgreSQL database dump\n";
@@ -65,7 +61,7 @@ impl PlainDump {
 
 /// A script that is being read.
 #[derive(Default)]
-struct Plain {
+pub struct PlainReader {
     /// What came while it is not sure that it is one.
     head: Vec<u8>,
     is_one: bool,
@@ -74,7 +70,7 @@ struct Plain {
     start: Option<Start>,
 }
 
-impl Plain {
+impl PlainReader {
     fn read(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             self.script.line = self.lexer.line();
@@ -176,12 +172,17 @@ impl Plain {
     }
 }
 
-impl Inspect for Plain {
-    fn push(&mut self, bytes: &[u8]) -> Result<Progress, Failure> {
+impl PlainReader {
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// Why it is no dump, or none that may be restored, as soon as the bytes so far show it.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         if self.is_one {
             self.read(bytes);
         } else {
-            self.head.extend_from_slice(&bytes[..bytes.len().min(HEAD.len())]);
+            let taken = bytes.len().min(HEAD.len());
+            self.head.extend_from_slice(&bytes[..taken]);
             let length = self.head.len().min(HEAD.len());
             if self.head[..length] != HEAD[..length] {
                 return Err(not_one());
@@ -189,50 +190,49 @@ impl Inspect for Plain {
             if length == HEAD.len() {
                 self.is_one = true;
                 // The rest of the head came before this.
-                let before = HEAD.len().min(self.head.len() - bytes.len().min(HEAD.len()));
                 let head = std::mem::take(&mut self.head);
-                self.read(&head[..before]);
+                self.read(&head[..head.len() - taken]);
                 self.read(bytes);
             }
         }
-        match self.refusal() {
-            Some(failure) => Err(failure),
-            None => Ok(Progress::NeedMore),
-        }
+        self.refusal().map_or(Ok(()), Err)
     }
 
-    fn is_recognised(&self) -> bool {
+    /// Whether it is sure that it is a script of `pg_dump`.
+    pub fn is_one(&self) -> bool {
         self.is_one
     }
 
-    fn finish(mut self: Box<Self>) -> Result<BackupContents, NoContents> {
+    /// The dump, if there are no more bytes.
+    ///
+    /// # Errors
+    /// Why it is no dump, or none that may be restored: because its end is missing, for one.
+    pub fn finish(mut self) -> Result<PlainDump, Failure> {
         if !self.is_one {
-            return Err(NoContents::CutOff(not_one()));
+            return Err(not_one());
         }
         let ends_in_command = self.lexer.is_in_command();
         self.lexer.end(&mut self.script);
-        let failure = self.refusal();
+        let refusal = self.refusal();
         // A command without its line feed is the rest of one: of `\unrestrict`, as far as is known.
-        let failure = if ends_in_command { self.incomplete().or(failure) } else { failure };
-        if let Some(failure) = failure {
-            return Err(NoContents::Unreadable(failure));
-        }
-        match self.incomplete() {
-            Some(failure) => Err(NoContents::Unreadable(failure)),
-            None => Ok(BackupContents::PgPlain(self.into_dump(true))),
+        let failure = match refusal {
+            Some(refusal) if !ends_in_command => Some(refusal),
+            refusal => self.incomplete().or(refusal),
+        };
+        match failure {
+            Some(failure) => Err(failure),
+            None => Ok(self.into_dump(true)),
         }
     }
 
-    fn so_far(self: Box<Self>) -> Result<BackupContents, NoContents> {
-        if !self.is_one || self.script.dump_version.is_empty() {
-            return Err(NoContents::CutOff(not_one()));
-        }
-        Ok(BackupContents::PgPlain(self.into_dump(false)))
+    /// What its beginning shows; none if that is too little.
+    pub fn so_far(self) -> Option<PlainDump> {
+        (self.is_one && !self.script.dump_version.is_empty()).then(|| self.into_dump(false))
     }
 }
 
 /// What is said of something else, where no other format says more.
-fn not_one() -> Failure {
+pub(super) fn not_one() -> Failure {
     Failure::bad(codes::NOT_AN_ARCHIVE, "it is no dump of pg_dump")
         .hint("dumps must be made with pg_dump; docs/formats.md has the formats that are read")
 }

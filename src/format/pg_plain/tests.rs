@@ -1,6 +1,6 @@
 use super::*;
-use crate::format::Inspector;
 use crate::format::pg_custom::{LeftOut, read_toc};
+use crate::format::{BackupContents, Inspector, NoContents};
 
 fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(format!("{}/tests/fixtures/plain/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()

@@ -12,7 +12,7 @@ const OWNER_OF_PG_DUMP: (u64, u64) = (0o4000, 0o2000);
 
 /// What is wrong with it.
 #[derive(Debug)]
-pub(super) enum Problem {
+pub(in crate::format) enum Problem {
     /// It is something else.
     NotOne,
     /// It has no table of contents.
@@ -44,7 +44,7 @@ enum Body {
 }
 
 /// How far a tar file was read.
-pub(super) struct Walk {
+pub(in crate::format) struct Walk {
     part: Part,
     block: Vec<u8>,
     headers: Vec<u8>,
@@ -75,41 +75,41 @@ impl Default for Walk {
 
 impl Walk {
     /// Whether it is a tar file at all.
-    pub(super) fn is_tar(&self) -> bool {
+    pub(in crate::format) fn is_tar(&self) -> bool {
         self.is_tar
     }
 
     /// Whether its end was reached.
-    pub(super) fn has_ended(&self) -> bool {
+    pub(in crate::format) fn has_ended(&self) -> bool {
         matches!(self.part, Part::End)
     }
 
-    pub(super) fn position(&self) -> u64 {
+    pub(in crate::format) fn position(&self) -> u64 {
         self.position
     }
 
     /// The folder of the table of contents.
-    pub(super) fn folder(&self) -> &str {
+    pub(in crate::format) fn folder(&self) -> &str {
         &self.folder
     }
 
     /// Whether `pg_dump` wrote the file, once that is known.
-    pub(super) fn is_of_pg_dump(&self) -> Option<bool> {
+    pub(in crate::format) fn is_of_pg_dump(&self) -> Option<bool> {
         self.is_of_pg_dump
     }
 
     /// Whether all bytes of the table of contents were there.
-    pub(super) fn has_toc(&self) -> bool {
+    pub(in crate::format) fn has_toc(&self) -> bool {
         self.has_toc
     }
 
     /// The table of contents.
-    pub(super) fn take_toc(&mut self) -> Option<Result<Toc, ArchiveError>> {
+    pub(in crate::format) fn take_toc(&mut self) -> Option<Result<Toc, ArchiveError>> {
         self.toc.take().map(TocReader::finish)
     }
 
     /// Takes the next bytes.
-    pub(super) fn push(&mut self, mut bytes: &[u8]) -> Result<(), Problem> {
+    pub(in crate::format) fn push(&mut self, mut bytes: &[u8]) -> Result<(), Problem> {
         while !bytes.is_empty() {
             let used = match &mut self.part {
                 Part::End => return Ok(()),
@@ -252,9 +252,9 @@ fn renames(headers: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-pub(super) mod testing {
+pub(in crate::format) mod testing {
     /// Gives a header its checksum.
-    pub(in crate::format::pg_tar) fn seal(block: &mut [u8]) {
+    pub(in crate::format) fn seal(block: &mut [u8]) {
         let sum = format!("{:06o}\0 ", super::sum(block));
         block[148..156].copy_from_slice(sum.as_bytes());
     }

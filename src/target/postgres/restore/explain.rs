@@ -170,7 +170,7 @@ mod tests {
         let complaints: Vec<Complaint> = errors.iter().map(complaint).collect();
         let words = Words { seen: complaints.len() as u64, complaints, ignored, spoke: true, before: None };
         PgRestoreRun {
-            program: super::super::run::Program::PgRestore,
+            program: super::super::program::Program::PgRestore,
             exit_code,
             jobs: 1,
             words,

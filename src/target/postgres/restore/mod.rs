@@ -2,6 +2,7 @@
 
 mod explain;
 mod lacks;
+mod program;
 mod refresh;
 mod repair;
 mod run;
@@ -131,7 +132,7 @@ impl Server {
             }
         }
         Ok(PgRestoreRun {
-            program: run::Program::PgRestore,
+            program: program::Program::PgRestore,
             exit_code: exec.exit_code().await?,
             jobs,
             words: listener.finish(),

@@ -1,28 +1,10 @@
 //! How a run of `pg_restore` went.
 
+use super::program::Program;
 use super::shown;
 use super::words::Words;
 use crate::format::pg_custom::Toc;
 use crate::model::verdict::{PgRestore, Repair, RepairedEntry, RestoreOutcome, UnfilledView};
-
-/// What restores a dump.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Program {
-    /// `pg_restore`, an archive.
-    PgRestore,
-    /// `psql`, a script.
-    Psql,
-}
-
-impl Program {
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::PgRestore => "pg_restore",
-            Self::Psql => "psql",
-        }
-    }
-}
 
 /// How `pg_restore` or `psql` went.
 #[derive(Debug)]

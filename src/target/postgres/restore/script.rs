@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::WATCHED;
 use super::explain::Cause;
-use super::run::{PgRestoreRun, Program};
+use super::program::Program;
+use super::run::PgRestoreRun;
 use super::words::{Complaint, Words};
 use crate::format::pg_custom::newer_than_image;
 use crate::format::pg_plain::PlainDump;

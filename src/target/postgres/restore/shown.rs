@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::run::Program;
+use super::program::Program;
 use super::words::{Complaint, Words};
 use crate::format::pg_custom::{Entry, Toc};
 use crate::model::human::one_line;
