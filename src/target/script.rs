@@ -41,7 +41,7 @@ pub(super) async fn restore(restoration: &Restoration<'_>, dump: &PlainDump) -> 
 async fn run(restoration: &Restoration<'_>, dump: &PlainDump) -> Result<()> {
     let Restoration { server, database, report, .. } = *restoration;
     let (began, mut afterwards) = (Instant::now(), Afterwards::default());
-    let first = server.run_script(database, dump).await?;
+    let first = server.run_script(database, database, dump).await?;
     let mut again: Option<PgRestoreRun> = None;
     if !first.is_clean()
         && let Some((run, roles)) = server.run_script_with_roles(database, dump, &first).await?

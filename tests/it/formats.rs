@@ -3,10 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use restore_drill::format::pg_plain::cluster::ClusterReader;
+use restore_drill::model::names::DatabaseName;
+use restore_drill::model::secret::Secret;
+use restore_drill::sandbox::docker::Engine;
+use restore_drill::target;
+use restore_drill::target::postgres::Server;
 use serde_json::{Value, json};
 
 use super::fixtures::{BYTES, IDENTITY, LATIN_1, ODDITIES, REGISTRY, Source};
-use super::world::{World, docker, docker_bytes};
+use super::world::{RUNTIME, World, docker, docker_bytes, docker_with};
 
 /// A function, a trigger that adds rows of its own, rows that look like the end of a dump or like commands, a large object.
 const SHOP: &str = r#"
@@ -163,4 +169,36 @@ fn dumps_that_are_broken_in_their_own_ways_fail_for_that_reason() {
     assert_eq!(outcome.database("whole")["status"], "restored", "one run tells all there is to tell");
     assert_eq!(outcome.check("whole")["status"], "pass");
     world.assert_nothing_left();
+}
+
+/// A dump of a whole server, of PostgreSQL 15 and 17, restored to a server as `src/target` does it: not yet by a drill.
+#[test]
+fn a_whole_server_is_restored_with_its_roles_and_without_their_passwords() {
+    let source = Source::start("DRILL_POSTGRES_17_IMAGE");
+    let server = Server::new(
+        RUNTIME.block_on(Engine::connect()).unwrap(),
+        source.container.clone(),
+        Secret::new("unused"),
+    );
+    docker(&["exec", "-u0", &source.container, "mkdir", "/scratch"]);
+    for major in ["15", "17"] {
+        let path = format!("{}/tests/fixtures/plain/pg{major}-cluster.sql", env!("CARGO_MANIFEST_DIR"));
+        let bytes = std::fs::read(path).unwrap();
+        let mut reader = ClusterReader::default();
+        reader.push(&bytes).unwrap();
+        let cluster = reader.finish().unwrap();
+        let file: DatabaseName = format!("cluster{major}").parse().unwrap();
+        docker_with(
+            &["exec", "-i", "-u0", &source.container, "sh", "-c", &format!("cat >/scratch/{file}.dump")],
+            &bytes,
+        );
+        let restored = RUNTIME.block_on(target::cluster::restore(&server, &file, &cluster, None)).unwrap();
+        let names: Vec<&str> = restored.databases.iter().map(DatabaseName::as_str).collect();
+        assert_eq!(names, ["first", "postgres"], "{restored:?}");
+        assert_eq!(restored.not_restored, ["template1", "Second DB"]);
+        assert_eq!(source.ask("first", "SELECT count(*) FROM trap"), "8");
+        let auditor = "SELECT rolcanlogin, rolpassword IS NULL FROM pg_authid WHERE rolname = 'auditor'";
+        assert_eq!(source.ask("postgres", auditor), "f|t");
+        source.ask("postgres", "DROP DATABASE first");
+    }
 }

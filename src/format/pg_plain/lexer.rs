@@ -153,7 +153,7 @@ impl Lexer {
         self.state == State::Command
     }
 
-    /// Takes the next bytes, up to the end of the first line or of what a line may hold: whoever is told of a part can ask
+    /// Takes the next bytes, up to the end of the first line or of what a line may hold: whoever hears of a part can ask
     /// where it is. Returns how many those were.
     pub(super) fn push(&mut self, bytes: &[u8], parts: &mut impl Parts) -> usize {
         let Some(&byte) = bytes.first() else { return 0 };

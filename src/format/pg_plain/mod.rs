@@ -4,6 +4,7 @@
 //! have is a last line, comments that say what each object is, and rows that can be counted. A script that is cut off inside
 //! rows runs without an error, so its end is looked for before anything is restored.
 
+pub mod cluster;
 mod lexer;
 mod script;
 #[cfg(test)]
@@ -77,82 +78,15 @@ impl PlainReader {
             let used = self.lexer.push(bytes, &mut self.script);
             self.lexer.plain_text_escapes = self.script.plain_text_escapes;
             if std::mem::take(&mut self.script.starts_here) {
-                self.start = Some(Start { bytes: self.lexer.position(), lines: self.lexer.line() - 1 });
+                self.start =
+                    Some(Start { bytes: self.lexer.position(), lines: self.lexer.line() - 1, length: None });
             }
             bytes = &bytes[used..];
         }
     }
 
     fn into_dump(self, is_whole: bool) -> PlainDump {
-        let Self { script, start, lexer, .. } = self;
-        let Script { mut entries, lines, .. } = script;
-        let lossy =
-            entries.iter().any(|entry| entry.tag.contains('\u{fffd}') || entry.defn.contains('\u{fffd}'));
-        for entry in &mut entries {
-            if let Some(name) = script::with_line_feeds(&entry.tag, &entry.defn) {
-                entry.tag = name;
-            }
-        }
-        ties::tie(&mut entries);
-        let database = entries.iter().find(|entry| entry.desc == "DATABASE");
-        let database = database.map(|entry| entry.tag.clone()).unwrap_or_default();
-        if let Some(encoding) = script.encoding {
-            entries.push(Entry {
-                dump_id: i32::try_from(entries.len() + 1).unwrap_or(i32::MAX),
-                tag: "ENCODING".to_owned(),
-                desc: "ENCODING".to_owned(),
-                section: Section::PreData,
-                defn: format!("SET client_encoding = '{}';\n", encoding.replace('\'', "''")),
-                ..Entry::default()
-            });
-        }
-        let header = Header {
-            // Any server reads it.
-            format_version: FormatVersion::OLDEST,
-            compression: Compression::None,
-            created_at: None,
-            database,
-            server_version: script.server_version,
-            dump_version: script.dump_version,
-            entry_count: u32::try_from(entries.len()).unwrap_or(u32::MAX),
-        };
-        PlainDump {
-            toc: Toc { header, entries, size_bytes: lexer.position(), lossy },
-            rows: script.rows,
-            inserts: script.inserts,
-            start,
-            tablespaces: script.tablespaces,
-            is_restricted: script.restrict.is_some(),
-            is_whole,
-            lines,
-        }
-    }
-
-    /// What is wrong with what was read so far.
-    fn refusal(&self) -> Option<Failure> {
-        let script = &self.script;
-        if script.too_large {
-            return Some(too_large(Limits::default().bytes));
-        }
-        let shown = |all: &[String]| one_line(&all.join(", "), SHOWN);
-        if !script.commands.is_empty() {
-            let message = format!(
-                "the dump has commands for psql that pg_dump does not write: {}",
-                shown(&script.commands)
-            );
-            return Some(Failure::bad(codes::DUMP_RUNS_COMMANDS, message).hint(
-                "nothing of it was run; such a command can start any program where the dump is restored: find out what \
-                 changed the dump",
-            ));
-        }
-        if !script.connects.is_empty() {
-            let message =
-                format!("the dump is of one database, and connects to another: {}", shown(&script.connects));
-            return Some(Failure::bad(codes::DUMP_SWITCHES_DATABASE, message).hint(
-                "nothing of it was run; several dumps may have been put together: write each to an object of its own",
-            ));
-        }
-        None
+        dump_of(self.script, self.start, self.lexer.position(), is_whole)
     }
 
     /// That the end is missing.
@@ -195,7 +129,7 @@ impl PlainReader {
                 self.read(bytes);
             }
         }
-        self.refusal().map_or(Ok(()), Err)
+        refusal(&self.script).map_or(Ok(()), Err)
     }
 
     /// Whether it is sure that it is a script of `pg_dump`.
@@ -213,11 +147,11 @@ impl PlainReader {
         }
         let ends_in_command = self.lexer.is_in_command();
         self.lexer.end(&mut self.script);
-        let refusal = self.refusal();
+        let refused = refusal(&self.script);
         // A command without its line feed is the rest of one: of `\unrestrict`, as far as is known.
-        let failure = match refusal {
-            Some(refusal) if !ends_in_command => Some(refusal),
-            refusal => self.incomplete().or(refusal),
+        let failure = match refused {
+            Some(refused) if !ends_in_command => Some(refused),
+            refused => self.incomplete().or(refused),
         };
         match failure {
             Some(failure) => Err(failure),
@@ -229,6 +163,76 @@ impl PlainReader {
     pub fn so_far(self) -> Option<PlainDump> {
         (self.is_one && !self.script.dump_version.is_empty()).then(|| self.into_dump(false))
     }
+}
+
+/// What a script holds.
+fn dump_of(script: Script, start: Option<Start>, size_bytes: u64, is_whole: bool) -> PlainDump {
+    let Script { mut entries, lines, .. } = script;
+    let lossy = entries.iter().any(|entry| entry.tag.contains('\u{fffd}') || entry.defn.contains('\u{fffd}'));
+    for entry in &mut entries {
+        if let Some(name) = script::with_line_feeds(&entry.tag, &entry.defn) {
+            entry.tag = name;
+        }
+    }
+    ties::tie(&mut entries);
+    let database = entries.iter().find(|entry| entry.desc == "DATABASE");
+    let database = database.map(|entry| entry.tag.clone()).unwrap_or_default();
+    if let Some(encoding) = script.encoding {
+        entries.push(Entry {
+            dump_id: i32::try_from(entries.len() + 1).unwrap_or(i32::MAX),
+            tag: "ENCODING".to_owned(),
+            desc: "ENCODING".to_owned(),
+            section: Section::PreData,
+            defn: format!("SET client_encoding = '{}';\n", encoding.replace('\'', "''")),
+            ..Entry::default()
+        });
+    }
+    let header = Header {
+        // Any server reads it.
+        format_version: FormatVersion::OLDEST,
+        compression: Compression::None,
+        created_at: None,
+        database,
+        server_version: script.server_version,
+        dump_version: script.dump_version,
+        entry_count: u32::try_from(entries.len()).unwrap_or(u32::MAX),
+    };
+    PlainDump {
+        toc: Toc { header, entries, size_bytes, lossy },
+        rows: script.rows,
+        inserts: script.inserts,
+        start,
+        tablespaces: script.tablespaces,
+        is_restricted: script.restrict.is_some(),
+        is_whole,
+        lines,
+    }
+}
+
+/// What is wrong with what was read so far.
+fn refusal(script: &Script) -> Option<Failure> {
+    if script.too_large {
+        return Some(too_large(Limits::default().bytes));
+    }
+    let shown = |all: &[String]| one_line(&all.join(", "), SHOWN);
+    if !script.commands.is_empty() {
+        let message = format!(
+            "the dump has commands for psql that pg_dump does not write: {}",
+            shown(&script.commands)
+        );
+        return Some(Failure::bad(codes::DUMP_RUNS_COMMANDS, message).hint(
+            "nothing of it was run; such a command can start any program where the dump is restored: find out what \
+             changed the dump",
+        ));
+    }
+    if !script.connects.is_empty() {
+        let message =
+            format!("the dump is of one database, and connects to another: {}", shown(&script.connects));
+        return Some(Failure::bad(codes::DUMP_SWITCHES_DATABASE, message).hint(
+            "nothing of it was run; several dumps may have been put together: write each to an object of its own",
+        ));
+    }
+    None
 }
 
 /// What is said of something else, where no other format says more.

@@ -23,6 +23,8 @@ pub struct Start {
     pub bytes: u64,
     /// Lines before it.
     pub lines: u64,
+    /// Bytes from there to its end; none if all that follows is of it.
+    pub length: Option<u64>,
 }
 
 /// What was gathered so far.
@@ -248,7 +250,7 @@ fn is_token(text: &str) -> bool {
 }
 
 /// The name in `\connect name`, `\connect "name"` and `\connect -reuse-previous=on "dbname='name'"`.
-fn database_of_connect(arguments: &str) -> String {
+pub(super) fn database_of_connect(arguments: &str) -> String {
     let arguments = arguments.strip_prefix("-reuse-previous=on ").unwrap_or(arguments).trim();
     let unquoted = match arguments.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(inside) => inside.replace("\"\"", "\""),

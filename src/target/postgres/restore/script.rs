@@ -29,24 +29,32 @@ use crate::target::postgres::server::Server;
 const NOBODY: &str = "65534";
 /// Bytes kept of a line.
 const LINE_BYTES: usize = 2000;
-/// Runs `psql` on what follows the first bytes of a file. With a pipe, only its own status counts.
-const FROM_BYTE: &str = r#"file="$1"; shift; tail -c "+$0" "$file" | "$@""#;
+/// Runs `psql` on a part of a file: from a byte on, and so many. With a pipe, only its own status counts.
+const PART: &str = r#"file="$1"; length="$2"; shift 2; tail -c "+$0" "$file" | head -c "$length" | "$@""#;
 /// The first minor release of each major version that knows `\restrict`: those of August 2025 (CVE-2025-8714).
 const RESTRICT_SINCE: [(u32, u32); 5] = [(13, 22), (14, 19), (15, 14), (16, 10), (17, 6)];
 
 impl Server {
-    /// Runs a plain dump from the scratch volume.
-    pub async fn run_script(&self, database: &DatabaseName, dump: &PlainDump) -> Result<PgRestoreRun> {
-        let path = scratch::path(database);
+    /// Runs a plain dump that lies in the scratch volume as that of `file`, or is a part of it.
+    pub async fn run_script(
+        &self,
+        database: &DatabaseName,
+        file: &DatabaseName,
+        dump: &PlainDump,
+    ) -> Result<PgRestoreRun> {
+        let path = scratch::path(file);
         let option = format!("--dbname={database}");
         let mut psql = vec!["psql", "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1"];
         psql.extend(["--single-transaction", "--output=/dev/null", "--username=postgres", &option]);
-        let first = dump.start.map(|start| (start.bytes + 1).to_string());
-        let file = format!("--file={}", if first.is_some() { "-" } else { &path });
-        psql.push(&file);
+        let part = dump.start.map(|start| {
+            let length = start.length.unwrap_or_else(|| dump.toc.size_bytes.saturating_sub(start.bytes));
+            ((start.bytes + 1).to_string(), length.to_string())
+        });
+        let input = format!("--file={}", if part.is_some() { "-" } else { &path });
+        psql.push(&input);
         let mut command = vec!["sh", "-c", WATCHED, SCRATCH];
-        if let Some(first) = &first {
-            command.extend(["sh", "-c", FROM_BYTE, first, &path]);
+        if let Some((first, length)) = &part {
+            command.extend(["sh", "-c", PART, first, &path, length]);
         }
         command.extend(psql);
         let mut spec = ExecSpec::new(&self.container, command).user(NOBODY);
@@ -81,7 +89,7 @@ impl Server {
             return Ok(None);
         }
         self.create_roles(absent.iter().map(String::as_str)).await?;
-        Ok(Some((self.run_script(database, dump).await?, absent)))
+        Ok(Some((self.run_script(database, database, dump).await?, absent)))
     }
 
     /// Why a script that began at `began` did not run to its end.
