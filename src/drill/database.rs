@@ -159,7 +159,9 @@ impl DatabaseRestore {
         let (contents, counting) = counted?;
         made_room?;
         if let Some(script) = arrived.contents.script() {
-            for sentence in plain::not_verified(&self.point.database, script) {
+            for sentence in
+                plain::not_verified(&self.point.database, script, arrived.contents.format() == "pg_cluster")
+            {
                 self.journal.record(Event::NotVerified(sentence)).await;
             }
             let ran_hooks = self.template.databases_with_own_sql().contains(&self.point.database);

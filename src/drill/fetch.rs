@@ -75,6 +75,7 @@ impl Fetcher {
         let written = written?;
         let (transfer, contents): (TransferStats, BackupContents) =
             decrypted.expect("decryption does not panic")?;
+        let contents = contents.of_database(&point.database)?;
         if written != transfer.plaintext_bytes {
             return Err(Failure::inconclusive(
                 codes::SCRATCH_FAILED,

@@ -25,10 +25,15 @@ pub fn cannot_leave_out(database: &DatabaseName) -> Failure {
 }
 
 /// What a script cannot show.
-pub fn not_verified(database: &DatabaseName, dump: &PlainDump) -> Vec<String> {
+pub fn not_verified(database: &DatabaseName, dump: &PlainDump, is_of_server: bool) -> Vec<String> {
     let mut sentences = vec![format!(
         "{database}: the dump is plain SQL, which has no list of its contents: objects are known by the comments in it"
     )];
+    if is_of_server {
+        sentences.push(format!(
+            "{database}: pg_dumpall dumps one database after the other, so what is in several of them need not be of one moment"
+        ));
+    }
     if dump.toc.header.database.is_empty() {
         sentences.push(format!(
             "{database}: the dump does not say which database it was made of, and neither its locale nor its settings: \
@@ -125,6 +130,6 @@ mod tests {
         require_rows(&database, &dump, &all).unwrap_err();
         dump.inserts = 1;
         require_rows(&database, &dump, &all).unwrap();
-        assert_eq!(not_verified(&database, &dump).len(), 3);
+        assert_eq!(not_verified(&database, &dump, false).len(), 3);
     }
 }

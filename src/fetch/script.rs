@@ -30,15 +30,13 @@ pub(super) fn steps(database: &DatabaseName, dump: &PlainDump, how: &How<'_>) ->
         ),
     }
     let psql = line(&words);
-    steps.commands.push(match (dump.start, how.file) {
-        (Some(start), Some(file)) => {
-            let tail =
-                line(&["tail".to_owned(), "-c".to_owned(), format!("+{}", start.bytes + 1), path_word(file)]);
-            format!("{tail} | {psql}")
-        }
-        (Some(start), None) => format!("tail -c +{} | {psql}", start.bytes + 1),
-        (None, _) => psql,
+    let part = dump.start.map(|start| {
+        let mut tail = vec!["tail".to_owned(), "-c".to_owned(), format!("+{}", start.bytes + 1)];
+        tail.extend(how.file.map(path_word));
+        let head = start.length.map(|length| format!(" | head -c {length}"));
+        format!("{}{} | {psql}", line(&tail), head.unwrap_or_default())
     });
+    steps.commands.push(part.unwrap_or(psql));
     steps.run_template(database, HookPoint::AfterRestore, how);
     steps.notes.push(
         "psql runs every statement of the dump: who owns what is set by it, so the roles must be there"

@@ -1,13 +1,14 @@
 //! The inspectors of all formats, side by side: the content of a backup picks the one that fits.
 
 use super::archive::PG_CUSTOM;
+use super::cluster::PG_CLUSTER;
 use super::kind::{BackupContents, FormatKind, Inspect, NoContents, Progress};
 use super::plain::PG_PLAIN;
 use super::tar::{PG_DIRECTORY, PG_TAR};
 use crate::model::failure::Failure;
 
 /// Every format. Of a backup that has none of them, the first says what it is instead.
-pub static FORMATS: &[FormatKind] = &[PG_CUSTOM, PG_PLAIN, PG_TAR, PG_DIRECTORY];
+pub static FORMATS: &[FormatKind] = &[PG_CUSTOM, PG_PLAIN, PG_CLUSTER, PG_TAR, PG_DIRECTORY];
 
 /// Finds out what a backup holds, whatever its format.
 pub struct Inspector {

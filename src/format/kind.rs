@@ -1,9 +1,14 @@
 //! A format, as the list of formats has it.
 
 use super::pg_custom::Toc;
+use super::pg_globals::Globals;
 use super::pg_plain::PlainDump;
+use super::pg_plain::cluster::{ClusterDatabase, ClusterDump};
 use super::pg_tar::PackedDirectory;
+use crate::model::codes;
 use crate::model::failure::Failure;
+use crate::model::human;
+use crate::model::names::DatabaseName;
 
 /// A format that a backup may have.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +68,10 @@ pub enum BackupContents {
     PgDirectory(PackedDirectory),
     /// A script of `pg_dump`.
     PgPlain(PlainDump),
+    /// All databases of a server, by `pg_dumpall`.
+    PgCluster(ClusterDump),
+    /// One of them.
+    PgClusterDatabase(PlainDump, Globals),
 }
 
 impl BackupContents {
@@ -73,6 +82,32 @@ impl BackupContents {
             Self::PgTar(_) => "pg_tar",
             Self::PgDirectory(_) => "pg_directory",
             Self::PgPlain(_) => "pg_plain",
+            Self::PgCluster(_) | Self::PgClusterDatabase(..) => "pg_cluster",
+        }
+    }
+
+    /// What of it this database is restored from: all, unless it holds all databases of a server.
+    ///
+    /// # Errors
+    /// `database_not_in_cluster`.
+    pub fn of_database(self, database: &DatabaseName) -> Result<Self, Failure> {
+        let Self::PgCluster(cluster) = self else { return Ok(self) };
+        let ClusterDump { globals, databases, first, is_whole } = cluster;
+        let names: Vec<String> = databases.iter().map(|database| database.name.clone()).collect();
+        match databases.into_iter().find(|one| one.name == database.as_str()) {
+            Some(ClusterDatabase { name, mut dump }) => {
+                dump.toc.header.database = name;
+                Ok(Self::PgClusterDatabase(dump, globals))
+            }
+            // It may come later.
+            None if !is_whole => Ok(Self::PgClusterDatabase(first, globals)),
+            None => {
+                let names = human::one_line(&names.join(", "), 200);
+                let message = format!("the dump of the whole server does not have it, but {names}");
+                Err(Failure::bad(codes::DATABASE_NOT_IN_CLUSTER, message).hint(
+                    "was it dropped, or is it on another server? pg_dumpall leaves out what it is told to (--exclude-database)",
+                ))
+            }
         }
     }
 
@@ -81,7 +116,8 @@ impl BackupContents {
         match self {
             Self::PgCustom(toc) | Self::PgTar(toc) => toc,
             Self::PgDirectory(directory) => &directory.toc,
-            Self::PgPlain(dump) => &dump.toc,
+            Self::PgPlain(dump) | Self::PgClusterDatabase(dump, _) => &dump.toc,
+            Self::PgCluster(cluster) => &cluster.first.toc,
         }
     }
 
@@ -93,13 +129,14 @@ impl BackupContents {
             Self::PgTar(_) => format!("{version}, tar"),
             Self::PgDirectory(_) => format!("{version}, directory in a tar file"),
             Self::PgPlain(_) => "plain SQL".to_owned(),
+            Self::PgCluster(_) | Self::PgClusterDatabase(..) => "plain SQL of a whole server".to_owned(),
         }
     }
 
     /// The script, if it is one.
     pub fn script(&self) -> Option<&PlainDump> {
         match self {
-            Self::PgPlain(dump) => Some(dump),
+            Self::PgPlain(dump) | Self::PgClusterDatabase(dump, _) => Some(dump),
             _ => None,
         }
     }

@@ -4,6 +4,7 @@
 //! [`BackupContents`].
 
 mod archive;
+mod cluster;
 mod inspector;
 mod kind;
 pub mod pg_custom;

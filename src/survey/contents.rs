@@ -13,6 +13,7 @@ use crate::format::{Inspector, NoContents, Progress, pg_custom};
 use crate::layer::{self, DecryptFailure, Identities};
 use crate::model::entry_rule::EntryRule;
 use crate::model::failure::{Failure, Result};
+use crate::model::names::DatabaseName;
 use crate::model::verdict::RecoveryPoint;
 use crate::plan::contents::Contents;
 use crate::store::Store;
@@ -47,6 +48,8 @@ pub struct Ignore {
     pub entries: Vec<EntryRule>,
     /// Extensions.
     pub extensions: Vec<String>,
+    /// The database that is asked for, of a recovery point that holds several.
+    pub database: Option<DatabaseName>,
 }
 
 /// Looks at the first bytes of a recovery point; `whole` if there are no others. Pure.
@@ -82,6 +85,13 @@ pub fn peek(bytes: &[u8], whole: bool, identities: &Identities, ignore: &Ignore)
     }
     match if whole { inspector.finish() } else { inspector.so_far() } {
         Ok(contents) => {
+            let contents = match &ignore.database {
+                Some(database) => match contents.of_database(database) {
+                    Ok(contents) => contents,
+                    Err(failure) => return FirstBytes::Failed(failure),
+                },
+                None => contents,
+            };
             let left_out = contents.toc().leave_out(&ignore.entries, &ignore.extensions);
             FirstBytes::Contents(Box::new(Contents::of(&contents, left_out, bytes.len() as u64)))
         }
@@ -106,7 +116,7 @@ pub async fn read_contents(
     let mut end = FIRST;
     let mut stuck_at = None;
     let mut held = None;
-    let ignore = Arc::new(ignore);
+    let ignore = Arc::new(Ignore { database: Some(point.database.clone()), ..ignore });
     loop {
         end = end.min(point.size_bytes);
         if end > AT_ONCE_UP_TO && held.is_none() {

@@ -251,6 +251,7 @@ fn ignored(template: &Template, database: &DatabaseName) -> Ignore {
     template.database(database).map_or_else(Ignore::default, |database| Ignore {
         entries: database.ignore.clone(),
         extensions: database.ignore_extensions.clone(),
+        database: None,
     })
 }
 

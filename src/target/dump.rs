@@ -11,20 +11,25 @@ use super::postgres::timescale::{self, Stages};
 use super::script;
 use crate::format::BackupContents;
 use crate::format::pg_custom::Toc;
-use crate::model::failure::Result;
+use crate::model::codes;
+use crate::model::failure::{Failure, Result};
 use crate::model::verdict::{HookPoint, Repair, RestoreOutcome};
 
 /// A Postgres server, as the list of targets has it.
 pub const POSTGRES: TargetKind = TargetKind {
     name: "postgres",
-    formats: &["pg_custom", "pg_tar", "pg_directory", "pg_plain"],
+    formats: &["pg_custom", "pg_tar", "pg_directory", "pg_plain", "pg_cluster"],
     restore: |restoration| restore(restoration).boxed(),
 };
 
 async fn restore(restoration: Restoration<'_>) -> Result<()> {
     let Restoration { server, database, contents, left_out, locale, roles, report, .. } = restoration;
     let whole = match contents {
-        BackupContents::PgPlain(dump) => return script::restore(&restoration, dump).await,
+        BackupContents::PgPlain(dump) => return script::restore(&restoration, dump, None).await,
+        BackupContents::PgClusterDatabase(dump, globals) => {
+            return script::restore(&restoration, dump, Some(globals)).await;
+        }
+        BackupContents::PgCluster(_) => return Err(no_database_of_it()),
         BackupContents::PgDirectory(directory) => {
             server.unpack_scratch(database, &directory.folder).await?;
             &directory.toc
@@ -147,4 +152,9 @@ async fn with_roles(
     afterwards.repaired = run.restored_by(&again, toc, Repair::RolesMade);
     afterwards.roles_made = roles;
     Ok(Some(again))
+}
+
+/// A database is taken out of a whole server's dump as it arrives.
+fn no_database_of_it() -> Failure {
+    Failure::defect(codes::INTERNAL_ERROR, "a dump of a whole server was to become one database")
 }

@@ -7,19 +7,30 @@ use tokio::time::Instant;
 use super::around::{run_hooks, with_access};
 use super::kind::{Restoration, RestoreEvent};
 use super::postgres::restore::{Afterwards, PgRestoreRun};
+use crate::format::pg_globals::Globals;
 use crate::format::pg_plain::PlainDump;
 use crate::model::failure::Result;
 use crate::model::human::one_line;
 use crate::model::verdict::{HookPoint, RestoreOutcome};
 
 /// Runs a plain dump.
-pub(super) async fn restore(restoration: &Restoration<'_>, dump: &PlainDump) -> Result<()> {
+///
+/// The roles of a whole server's dump are made before, unless those of the recovery set are there: without passwords and without the
+/// right to log in, by statements of our own.
+pub(super) async fn restore(
+    restoration: &Restoration<'_>,
+    dump: &PlainDump,
+    globals: Option<&Globals>,
+) -> Result<()> {
     let Restoration { server, database, locale, roles, report, .. } = *restoration;
     let toc = &dump.toc;
     server.require_psql_for(dump).await?;
     match roles {
         Some(roles) => drop(with_access(restoration, toc, roles).await?),
         None => {
+            if let Some(globals) = globals {
+                restore_roles(restoration, globals).await?;
+            }
             let named = toc.named_roles();
             let names: Vec<&str> = named.needed.iter().chain(&named.granted).map(String::as_str).collect();
             server.create_roles(names).await?;
@@ -35,6 +46,20 @@ pub(super) async fn restore(restoration: &Restoration<'_>, dump: &PlainDump) -> 
     report(RestoreEvent::Started);
     run(restoration, dump).await?;
     run_hooks(restoration, HookPoint::AfterRestore, restoration.after_restore).await
+}
+
+/// Makes the roles of a whole server: by each of its databases, one after the other. What is there already is left as it is.
+async fn restore_roles(restoration: &Restoration<'_>, globals: &Globals) -> Result<()> {
+    static ONE_BY_ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    let _turn = ONE_BY_ONE.lock().await;
+    let left_out = restoration.server.restore_globals(globals).await?;
+    if !left_out.all.is_empty() {
+        let names = one_line(&left_out.all.join(", "), 400);
+        (restoration.report)(RestoreEvent::Warning(format!(
+            "of the server's roles was not restored: {names}"
+        )));
+    }
+    Ok(())
 }
 
 /// Runs the script, once more with the roles that it lacks, and explains what failed.

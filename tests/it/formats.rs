@@ -60,6 +60,21 @@ static DUMPS: LazyLock<BTreeMap<&'static str, Vec<u8>>> = LazyLock::new(|| {
         ("latin", dump(&[], "latin")),
         ("bytes", dump(&[], "bytes")),
         ("tar", dump(&["--format=tar"], "shop")),
+        (
+            "server",
+            docker_bytes(
+                &[
+                    "exec",
+                    &source.container,
+                    "pg_dumpall",
+                    "-h127.0.0.1",
+                    "-Upostgres",
+                    "--clean",
+                    "--if-exists",
+                ],
+                b"",
+            ),
+        ),
         ("packed", docker_bytes(&["exec", &source.container, "tar", "-cC/tmp", "shop.d"], b"")),
     ]
     .into()
@@ -68,9 +83,14 @@ static DUMPS: LazyLock<BTreeMap<&'static str, Vec<u8>>> = LazyLock::new(|| {
 #[test]
 fn sound_dumps_of_every_format_restore() {
     let mut world = World::new("formats");
-    for (name, dump) in &*DUMPS {
+    for (name, dump) in DUMPS.iter().filter(|(name, _)| **name != "server") {
         world.dumped(name, &[], dump);
     }
+    // Two databases of one dump of a whole server, under their names there.
+    for name in ["shop", "postgres"] {
+        world.dumped(name, &[], &DUMPS["server"]);
+    }
+    world.rows("shop", "shop", "orders", "exact = 32");
     for name in ["plain", "inserts", "tar", "packed"] {
         world.rows(&format!("orders-{name}"), name, "orders", "exact = 32");
         world.rows(&format!("history-{name}"), name, "history", "exact = 32");
@@ -95,6 +115,7 @@ fn sound_dumps_of_every_format_restore() {
     for (name, format) in [
         ("plain", "plain SQL"),
         ("create", "plain SQL"),
+        ("shop", "plain SQL of a whole server"),
         ("tar", "1.16, tar"),
         ("packed", "1.16, directory in a tar file"),
     ] {
@@ -131,7 +152,7 @@ fn dumps_that_are_broken_in_their_own_ways_fail_for_that_reason() {
     let tar = &DUMPS["tar"];
     let packed = &DUMPS["packed"];
     let rows = "COPY public.orders";
-    let cases: [(&str, Vec<u8>, &str); 9] = [
+    let cases = [
         ("cut", plain.as_bytes()[..within_rows].to_vec(), "dump_incomplete"),
         (
             "cut-at-end",
@@ -143,6 +164,8 @@ fn dumps_that_are_broken_in_their_own_ways_fail_for_that_reason() {
         ("error", inserted(rows, "SELECT 'a secret'::int;"), "restore_failed"),
         ("extension", inserted(rows, LACKS_EXTENSION), "extension_missing"),
         ("trigger", inserted("COPY public.history", SWALLOWS_ROWS), "rows_not_restored"),
+        ("dropped", DUMPS["server"].clone(), "database_not_in_cluster"),
+        ("server-cut", DUMPS["server"][..DUMPS["server"].len() - 200].to_vec(), "dump_incomplete"),
         ("tar-cut", tar[..tar.len() / 2].to_vec(), "dump_truncated"),
         ("packed-cut", packed[..packed.len() / 2].to_vec(), "dump_truncated"),
     ];

@@ -25,6 +25,8 @@ pub struct ClusterDump {
     pub globals: Globals,
     /// Its databases, in the order of the file: `template1` and `postgres` among them.
     pub databases: Vec<ClusterDatabase>,
+    /// What is known of a database that is not among them, if not all was read: the versions of server and `pg_dump`.
+    pub first: PlainDump,
     /// Whether all of it was read.
     pub is_whole: bool,
 }
@@ -48,6 +50,8 @@ pub struct ClusterReader {
     /// Of the database that is being read.
     start: Option<Start>,
     databases: Vec<ClusterDatabase>,
+    /// What is wrong with one of them.
+    refused: Option<Failure>,
 }
 
 #[derive(Default)]
@@ -123,11 +127,11 @@ impl Parts for Gathered {
     }
 
     fn comment(&mut self, line: &[u8]) {
-        self.is_complete = false;
         match line {
             b"-- PostgreSQL database dump" if self.open().is_none() => {
                 self.begins = true;
                 self.has_databases = true;
+                self.is_complete = false;
             }
             b"-- PostgreSQL database cluster dump complete" if self.open().is_none() => {
                 self.is_complete = true
@@ -231,9 +235,15 @@ impl ClusterReader {
     }
 
     fn end_database(&mut self) {
-        let Some(script) = self.gathered.script.take() else { return };
+        if let Some(script) = self.gathered.script.take() {
+            self.push_database(script, true);
+        }
+    }
+
+    fn push_database(&mut self, script: Script, is_whole: bool) {
+        self.refused = self.refused.take().or_else(|| refusal(&script));
         let start = self.start.take();
-        let dump = dump_of(script, start, start.and_then(|start| start.length).unwrap_or_default(), true);
+        let dump = dump_of(script, start, start.and_then(|start| start.length).unwrap_or_default(), is_whole);
         let own = Some(dump.toc.header.database.clone()).filter(|name| !name.is_empty());
         let name = own.or_else(|| self.gathered.connected.clone()).unwrap_or_default();
         self.databases.push(ClusterDatabase { name, dump });
@@ -253,7 +263,7 @@ impl ClusterReader {
                     .hint("nothing of it was run; find out what changed the dump"),
             );
         }
-        self.gathered.script.as_ref().and_then(refusal)
+        self.refused.clone().or_else(|| self.gathered.script.as_ref().and_then(refusal))
     }
 
     /// The databases and roles, if there are no more bytes.
@@ -283,13 +293,41 @@ impl ClusterReader {
             Failure::bad(codes::NOT_AN_ARCHIVE, format!("the roles of the cluster cannot be read: {error}"))
                 .hint("make the dump with pg_dumpall, which writes the roles before the databases")
         })?;
-        Ok(ClusterDump { globals, databases: self.databases, is_whole: true })
+        let first = nothing_of(self.databases.first());
+        Ok(ClusterDump { globals, databases: self.databases, first, is_whole: true })
+    }
+
+    /// What its beginning shows; none if that is too little.
+    pub fn so_far(mut self) -> Option<ClusterDump> {
+        let script = self.gathered.script.take();
+        if let Some(script) = script.filter(|script| !script.dump_version.is_empty()) {
+            let is_whole = script.is_complete;
+            self.push_database(script, is_whole);
+        }
+        let first = nothing_of(self.databases.first());
+        let globals = self.globals().unwrap_or_default();
+        (!self.databases.is_empty()).then_some(ClusterDump {
+            globals,
+            databases: self.databases,
+            first,
+            is_whole: false,
+        })
     }
 
     fn globals(&self) -> Result<Globals, GlobalsError> {
         let text = [TITLE.as_bytes(), &self.gathered.globals, b"\n", LAST.as_bytes()].concat();
         Globals::read(&text)
     }
+}
+
+/// A database of which nothing is known but who dumped it.
+fn nothing_of(database: Option<&ClusterDatabase>) -> PlainDump {
+    let mut nothing = dump_of(Script::default(), None, 0, false);
+    if let Some(database) = database {
+        nothing.toc.header.server_version.clone_from(&database.dump.toc.header.server_version);
+        nothing.toc.header.dump_version.clone_from(&database.dump.toc.header.dump_version);
+    }
+    nothing
 }
 
 #[cfg(test)]

@@ -48,6 +48,9 @@ codes! {
     DUMP_SWITCHES_DATABASE = "dump_switches_database":
         "A plain dump of one database connects to another. Nothing of it was run.",
         "Write the dump of each database to an object of its own.";
+    DATABASE_NOT_IN_CLUSTER = "database_not_in_cluster":
+        "The recovery point of a database is a dump of a whole server (`pg_dumpall`), and the database is not in it.",
+        "Check whether the database was dropped, or is on another server.";
     ROWS_NOT_RESTORED = "rows_not_restored":
         "A restored table has another number of rows than a plain dump has for it.",
         "Look for triggers and rules that act while the dump is restored.";
