@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::access::left_out_sentence;
 use super::fetch::{Arrived, Fetcher};
+use super::plain;
 use super::turn::{RestoredDatabase, Turn};
-use crate::format::BackupContents;
 use crate::format::pg_custom::{LeftOut, NamedRoles};
 use crate::model::codes;
 use crate::model::event::{DatabaseEvent, Event};
@@ -78,9 +78,20 @@ impl DatabaseRestore {
         let (counted, made_room) = tokio::join!(self.count(&left_out), making_room);
         let (contents, counting) = counted?;
         made_room?;
+        if let Some(script) = arrived.contents.script() {
+            for sentence in
+                plain::not_verified(&self.point.database, script, arrived.contents.format() == "pg_cluster")
+            {
+                self.journal.record(Event::NotVerified(sentence)).await;
+            }
+            let ran_hooks = self.template.databases_with_own_sql().contains(&self.point.database);
+            if !ran_hooks {
+                plain::require_rows(&self.point.database, script, &contents)?;
+            }
+        }
         self.record_counted(&contents, counting).await;
         seconds.count = Some(counting);
-        let BackupContents::PgCustom(toc) = &arrived.contents;
+        let toc = arrived.contents.toc();
         if self.roles.is_some() && !toc.holds_privileges() {
             self.record_no_privileges().await;
         }
@@ -90,11 +101,14 @@ impl DatabaseRestore {
 
     /// What the template leaves out of the dump. Each entry is recorded, and what its checks need must not be among them.
     async fn leave_out(&self, arrived: &Arrived) -> Result<LeftOut> {
-        let BackupContents::PgCustom(toc) = &arrived.contents;
+        let toc = arrived.contents.toc();
         let Some(database) = self.template.database(&self.point.database) else {
             return Ok(LeftOut::default());
         };
         let left_out = toc.leave_out(&database.ignore, &database.ignore_extensions);
+        if arrived.contents.script().is_some() && !left_out.is_nothing() {
+            return Err(plain::cannot_leave_out(&database.name));
+        }
         for rule in &left_out.unmatched {
             self.warn(&ignored::unmatched(rule)).await;
         }
@@ -122,7 +136,8 @@ impl DatabaseRestore {
 
     /// Restores what arrived.
     async fn restore_contents(&self, arrived: &Arrived, left_out: &LeftOut) -> Result<Restored> {
-        let jobs = if arrived.transfer.plaintext_bytes >= LARGE_DUMP { self.jobs } else { 1 };
+        let is_large = arrived.transfer.plaintext_bytes >= LARGE_DUMP;
+        let jobs = if is_large && arrived.contents.has_room_for_workers() { self.jobs } else { 1 };
         let permits = u32::try_from(jobs).unwrap_or(u32::MAX);
         let _permits = self.workers.acquire_many(permits).await.expect("never closed");
         let database = self.template.database(&self.point.database);
@@ -225,9 +240,10 @@ impl DatabaseRestore {
     /// A dump of another of the server's databases under this one's key means that the backup job mixed them up: this
     /// one has no backup. Any other name may be a rename.
     async fn require_own_dump(&self, arrived: &Arrived) -> Result<()> {
-        let BackupContents::PgCustom(toc) = &arrived.contents;
+        let toc = arrived.contents.toc();
         let (name, dumped) = (self.point.database.as_str(), &toc.header.database);
-        if name == dumped {
+        // A script seldom says of which database it is.
+        if dumped.is_empty() || name == dumped {
             return Ok(());
         }
         let dumped_shown = crate::model::human::one_line(dumped, 80);
@@ -243,7 +259,7 @@ impl DatabaseRestore {
 
     /// Tables whose rows were left out of the dump are restored empty, without a message from `pg_restore`.
     async fn warn_of_empty_tables(&self, arrived: &Arrived) {
-        let BackupContents::PgCustom(toc) = &arrived.contents;
+        let toc = arrived.contents.toc();
         let empty: Vec<String> = toc.tables_without_data().iter().map(ToString::to_string).collect();
         if !empty.is_empty() {
             let names = crate::model::human::one_line(&empty.join(", "), 400);

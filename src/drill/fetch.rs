@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::journal::Journal;
-use crate::format::pg_custom::{Toc, newer_than_image};
+use crate::format::pg_custom::newer_than_image;
 use crate::format::sqlite::{HeaderReader, SqliteHeader};
 use crate::format::{BackupContents, Inspector, NoContents};
 use crate::layer::Identities;
@@ -129,7 +129,7 @@ pub(super) async fn stream<P: Passing>(
 
 impl Fetcher {
     /// Streams a recovery point into the scratch volume. Only a dump that decrypted to its very end, and that begins
-    /// with a readable table of contents, counts as arrived.
+    /// with a readable table of contents, counts as arrived. A script must have its end too.
     pub async fn fetch(&self, point: &RecoveryPoint, journal: &Journal) -> Result<Arrived> {
         let path = scratch::path(&point.database);
         let place = (&self.server.engine, &*self.server.container, &*path);
@@ -137,23 +137,24 @@ impl Fetcher {
         let (transfer, contents) =
             stream(&self.store, &self.identities, point, place, journal, reader).await?;
         let of_database = |event| Event::Database(point.database.clone(), event);
-        let BackupContents::PgCustom(toc) = &contents;
-        let archive = plan::contents::archive(toc);
+        let contents = contents.of_database(&point.database)?;
+        let archive = plan::contents::archive(&contents);
         let fetched = Fetched { transfer: transfer.clone(), archive: Some(archive), sqlite: None };
         journal.record(of_database(DatabaseEvent::Fetched(Box::new(fetched)))).await;
-        self.require_restorable(toc)?;
+        self.require_restorable(&contents)?;
         Ok(Arrived { contents, transfer })
     }
 
     /// The plan judges by the same rule.
-    fn require_restorable(&self, toc: &Toc) -> Result<()> {
+    fn require_restorable(&self, contents: &BackupContents) -> Result<()> {
+        let toc = contents.toc();
         let header = &toc.header;
         match plan::contents::needs_major(toc) {
             Some(major) if major > self.server_major => Err(newer_than_image(&format!(
                 "the dump is of PostgreSQL {} by pg_dump {} in format {}, and the image {} has PostgreSQL {}",
                 header.server_version,
                 header.dump_version,
-                header.format_version,
+                contents.format_shown(),
                 self.image,
                 self.server_major
             ))),

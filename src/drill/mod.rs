@@ -9,6 +9,7 @@ mod isolation;
 mod journal;
 mod limit;
 mod objectives;
+mod plain;
 mod record;
 mod restore;
 mod run;

@@ -75,7 +75,7 @@ pub(super) fn restore_steps(
     left_out: &LeftOut,
     how: &How<'_>,
 ) -> Steps {
-    let BackupContents::PgCustom(whole) = contents;
+    let whole = contents.toc();
     let toc = &whole.without(left_out);
     let mut steps = Steps { roles: roles(whole, how), ..Steps::default() };
     if database.as_str() != MAINTENANCE {
@@ -92,10 +92,13 @@ pub(super) fn restore_steps(
     steps.run_template(database, HookPoint::BeforeRestore, how);
     let runs = runs(whole, left_out, how.recorded);
     let is_one_run = matches!(&*runs.steps, [Step::Run { entries: Entries::All, .. }]);
-    let file = match how.file {
-        Some(file) => Some(path_word(file)),
-        None if is_one_run && runs.later.is_empty() => None,
-        None => {
+    let file = match (contents, how.file) {
+        (BackupContents::PgDirectory(directory), file) => {
+            Some(steps.unpack(database, &directory.folder, file))
+        }
+        (_, Some(file)) => Some(path_word(file)),
+        (_, None) if is_one_run && runs.later.is_empty() => None,
+        (_, None) => {
             let why =
                 format!("the dump is read more than once: write it to a file, {NO_FILE} in the commands");
             steps.notes.push(why);
@@ -139,7 +142,7 @@ fn not_shown(what: &str) -> String {
 
 impl Steps {
     /// Runs statements. One that would not be shown as it is, since it holds characters that a terminal acts on, is left out.
-    fn run(&mut self, statements: Vec<Statement>) {
+    pub(super) fn run(&mut self, statements: Vec<Statement>) {
         for Statement { sql, what } in statements {
             if human::inert(&sql) == sql {
                 self.commands.push(psql(MAINTENANCE, &sql));
@@ -149,8 +152,17 @@ impl Steps {
         }
     }
 
+    /// Unpacks a directory, and returns it.
+    fn unpack(&mut self, database: &DatabaseName, folder: &str, file: Option<&Path>) -> String {
+        let place = format!("{database}.unpacked");
+        self.commands.push(line(&["mkdir", &place]));
+        let file = file.map_or_else(|| "-".to_owned(), path_word);
+        self.commands.push(line(&["tar", "-x", "-f", &file, "-C", &place]));
+        if folder.is_empty() { place } else { format!("{place}/{folder}") }
+    }
+
     /// Runs SQL of the template. It is not shown, since it may hold a secret: only how each statement begins.
-    fn run_template(&mut self, database: &DatabaseName, at: HookPoint, how: &How<'_>) {
+    pub(super) fn run_template(&mut self, database: &DatabaseName, at: HookPoint, how: &How<'_>) {
         let Some(statements) = how.template.map(|template| template.hooks(at)).filter(|all| !all.is_empty())
         else {
             return;
@@ -170,7 +182,7 @@ impl Steps {
 }
 
 /// Roles that the dump and the template name.
-fn roles(toc: &Toc, how: &How<'_>) -> Vec<String> {
+pub(super) fn roles(toc: &Toc, how: &How<'_>) -> Vec<String> {
     let mut roles = toc.roles();
     if how.kept.access {
         let named = toc.named_roles();
@@ -222,7 +234,7 @@ fn command(database: &DatabaseName, file: Option<&str>, how: &How<'_>, step: &St
 }
 
 /// The empty database, with the locale that the dump names.
-fn createdb(database: &DatabaseName, toc: &Toc) -> Vec<String> {
+pub(super) fn createdb(database: &DatabaseName, toc: &Toc) -> Vec<String> {
     let mut words = vec!["createdb".to_owned(), "--template=template0".to_owned()];
     match toc.locale() {
         Some(locale) => words.extend(with_locale(&locale)),

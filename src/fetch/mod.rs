@@ -10,6 +10,7 @@ mod output;
 mod proof;
 mod report;
 mod runs;
+mod script;
 mod shell;
 mod transfer;
 
@@ -130,11 +131,14 @@ impl FetchTask {
         }
         let place = output.commit()?;
         let how = self.how(proof, &manifest, place.as_deref());
-        let BackupContents::PgCustom(toc) = &arrived.contents;
+        let toc = arrived.contents.toc();
         let left_out =
             how.template.map(|template| toc.leave_out(&template.ignore, &template.ignore_extensions));
         let left_out = left_out.unwrap_or_default();
-        let steps = restore_steps(&point.database, &arrived.contents, &left_out, &how);
+        let steps = match arrived.contents.script() {
+            Some(script) => script::steps(&point.database, script, &how),
+            None => restore_steps(&point.database, &arrived.contents, &left_out, &how),
+        };
         let globals = self.globals(&pattern, proof, manifest.globals);
         Ok(FetchReport {
             schema_version: 1,
@@ -292,9 +296,9 @@ impl FetchTask {
 
 /// That the dump was made of a database of another name.
 fn of_another(database: &DatabaseName, contents: &BackupContents) -> Option<String> {
-    let BackupContents::PgCustom(toc) = contents;
-    let dumped = &toc.header.database;
-    (dumped != database.as_str()).then(|| {
+    let dumped = &contents.toc().header.database;
+    // A script seldom says of which database it is.
+    (!dumped.is_empty() && dumped != database.as_str()).then(|| {
         let dumped = human::one_line(dumped, 80);
         format!("the dump was made of a database named {dumped}, not of {database}: make sure that it is the right one")
     })

@@ -66,7 +66,8 @@ pub(super) async fn transfer(
     };
     // A writer that stopped taking makes the decryption break off, so its reason comes first.
     written.expect("writing does not panic").map_err(|error| output::failed("the dump", &error))?;
-    decrypted.expect("decryption does not panic")
+    let Arrived { transfer, contents } = decrypted.expect("decryption does not panic")?;
+    Ok(Arrived { transfer, contents: contents.of_database(&point.database)? })
 }
 
 /// Writes what comes, to its end. Blocking.

@@ -1,7 +1,14 @@
 //! A format, as the list of formats has it.
 
 use super::pg_custom::Toc;
+use super::pg_globals::Globals;
+use super::pg_plain::PlainDump;
+use super::pg_plain::cluster::{ClusterDatabase, ClusterDump};
+use super::pg_tar::PackedDirectory;
+use crate::model::codes;
 use crate::model::failure::Failure;
+use crate::model::human;
+use crate::model::names::DatabaseName;
 
 /// A format that a backup may have.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +32,19 @@ pub trait Inspect: Send {
     /// # Errors
     /// Why the contents cannot be read.
     fn finish(self: Box<Self>) -> Result<BackupContents, NoContents>;
+
+    /// Whether it is sure that the backup has this format, whatever else is wrong with it.
+    fn is_recognised(&self) -> bool {
+        false
+    }
+
+    /// What the bytes so far show, where more follow that were not read.
+    ///
+    /// # Errors
+    /// Why they show nothing.
+    fn so_far(self: Box<Self>) -> Result<BackupContents, NoContents> {
+        self.finish()
+    }
 }
 
 /// Whether an inspector needs more bytes.
@@ -42,6 +62,16 @@ pub enum Progress {
 pub enum BackupContents {
     /// The table of contents of an archive of `pg_dump --format=custom`.
     PgCustom(Toc),
+    /// That of an archive of `pg_dump --format=tar`.
+    PgTar(Toc),
+    /// That of a directory of `pg_dump --format=directory`, in a tar file.
+    PgDirectory(PackedDirectory),
+    /// A script of `pg_dump`.
+    PgPlain(PlainDump),
+    /// All databases of a server, by `pg_dumpall`.
+    PgCluster(ClusterDump),
+    /// One of them.
+    PgClusterDatabase(PlainDump, Globals),
 }
 
 impl BackupContents {
@@ -49,7 +79,76 @@ impl BackupContents {
     pub fn format(&self) -> &'static str {
         match self {
             Self::PgCustom(_) => "pg_custom",
+            Self::PgTar(_) => "pg_tar",
+            Self::PgDirectory(_) => "pg_directory",
+            Self::PgPlain(_) => "pg_plain",
+            Self::PgCluster(_) | Self::PgClusterDatabase(..) => "pg_cluster",
         }
+    }
+
+    /// What of it this database is restored from: all, unless it holds all databases of a server.
+    ///
+    /// # Errors
+    /// `database_not_in_cluster`.
+    pub fn of_database(self, database: &DatabaseName) -> Result<Self, Failure> {
+        let Self::PgCluster(cluster) = self else { return Ok(self) };
+        let ClusterDump { globals, databases, first, is_whole } = cluster;
+        let names: Vec<String> = databases.iter().map(|database| database.name.clone()).collect();
+        match databases.into_iter().find(|one| one.name == database.as_str()) {
+            Some(ClusterDatabase { name, mut dump }) => {
+                dump.toc.header.database = name;
+                Ok(Self::PgClusterDatabase(dump, globals))
+            }
+            // It may come later.
+            None if !is_whole => Ok(Self::PgClusterDatabase(first, globals)),
+            None => {
+                let names = human::one_line(&names.join(", "), 200);
+                let message = format!("the dump of the whole server does not have it, but {names}");
+                Err(Failure::bad(codes::DATABASE_NOT_IN_CLUSTER, message).hint(
+                    "was it dropped, or is it on another server? pg_dumpall leaves out what it is told to (--exclude-database)",
+                ))
+            }
+        }
+    }
+
+    /// The table of contents; of a script, what its comments say.
+    pub fn toc(&self) -> &Toc {
+        match self {
+            Self::PgCustom(toc) | Self::PgTar(toc) => toc,
+            Self::PgDirectory(directory) => &directory.toc,
+            Self::PgPlain(dump) | Self::PgClusterDatabase(dump, _) => &dump.toc,
+            Self::PgCluster(cluster) => &cluster.first.toc,
+        }
+    }
+
+    /// The format as a verdict names it: the version of an archive's, or what it is instead.
+    pub fn format_shown(&self) -> String {
+        let version = self.toc().header.format_version;
+        match self {
+            Self::PgCustom(_) => version.to_string(),
+            Self::PgTar(_) => format!("{version}, tar"),
+            Self::PgDirectory(_) => format!("{version}, directory in a tar file"),
+            Self::PgPlain(_) => "plain SQL".to_owned(),
+            Self::PgCluster(_) | Self::PgClusterDatabase(..) => "plain SQL of a whole server".to_owned(),
+        }
+    }
+
+    /// The script, if it is one.
+    pub fn script(&self) -> Option<&PlainDump> {
+        match self {
+            Self::PgPlain(dump) | Self::PgClusterDatabase(dump, _) => Some(dump),
+            _ => None,
+        }
+    }
+
+    /// Whether all of it is known that the backup tells of its contents.
+    pub fn is_whole(&self) -> bool {
+        self.script().is_none_or(|script| script.is_whole)
+    }
+
+    /// Whether several workers can restore it.
+    pub fn has_room_for_workers(&self) -> bool {
+        matches!(self, Self::PgCustom(_) | Self::PgDirectory(_))
     }
 }
 

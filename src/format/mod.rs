@@ -4,11 +4,16 @@
 //! [`BackupContents`].
 
 mod archive;
+mod cluster;
 mod inspector;
 mod kind;
 pub mod pg_custom;
 pub mod pg_globals;
+pub mod pg_plain;
+pub mod pg_tar;
+mod plain;
 pub mod sqlite;
+mod tar;
 
 pub use inspector::{FORMATS, Inspector};
 pub use kind::{BackupContents, FormatKind, Inspect, NoContents, Progress};

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::drift::Inventory;
+use crate::format::BackupContents;
 use crate::format::pg_custom::{Compression, Data, LeftOut, QualifiedName, Toc};
 use crate::model::human::one_line;
 use crate::model::order::order;
@@ -64,6 +65,8 @@ pub struct Contents {
     pub left_out: LeftOut,
     /// Bytes of the object that were read to know all this.
     pub read_bytes: u64,
+    /// All that the backup says of its contents was read. Otherwise there may be more of everything.
+    pub is_whole: bool,
     /// Everything in it that has a name.
     pub inventory: Inventory,
     /// The layers around it, the outermost first.
@@ -72,7 +75,8 @@ pub struct Contents {
 
 impl Contents {
     /// What a table of contents says, of all but what is left out.
-    pub fn of(whole: &Toc, left_out: LeftOut, read_bytes: u64) -> Self {
+    pub fn of(backup: &BackupContents, left_out: LeftOut, read_bytes: u64) -> Self {
+        let whole = backup.toc();
         let kept = (!left_out.is_nothing()).then(|| whole.without(&left_out));
         let toc = kept.as_ref().unwrap_or(whole);
         let header = &toc.header;
@@ -84,7 +88,7 @@ impl Contents {
         // Their rows are in the dump.
         without_rows.retain(|table| !left_out.without_rows.contains(table));
         Self {
-            archive: archive(whole),
+            archive: archive(backup),
             created_at: header.created_at,
             compressed: header.compression != Compression::None,
             server_major: header.server_major(),
@@ -104,6 +108,7 @@ impl Contents {
             last_data_at: placed.max(),
             left_out,
             read_bytes,
+            is_whole: backup.is_whole(),
             inventory: Inventory::of(whole),
             layers: Vec::new(),
         }
@@ -154,6 +159,7 @@ impl Contents {
             relations_total: self.relations,
             toc_bytes: self.toc_bytes,
             read_bytes: self.read_bytes,
+            partial: !self.is_whole,
         }
     }
 }
@@ -169,10 +175,11 @@ pub fn needs_major(toc: &Toc) -> Option<u32> {
 }
 
 /// What a dump says about itself, in words that are safe to show.
-pub fn archive(toc: &Toc) -> Archive {
+pub fn archive(backup: &BackupContents) -> Archive {
+    let toc = backup.toc();
     let header = &toc.header;
     Archive {
-        format: header.format_version.to_string(),
+        format: backup.format_shown(),
         database: one_line(&header.database, NAME_LENGTH),
         server_version: one_line(&header.server_version, NAME_LENGTH),
         pg_dump_version: one_line(&header.dump_version, NAME_LENGTH),
@@ -211,6 +218,10 @@ pub struct ContentsRecord {
     pub toc_bytes: u64,
     /// Bytes of the object that were read.
     pub read_bytes: u64,
+    /// The bytes that were read do not show all: there may be more of everything. So it is with plain SQL of which only the
+    /// beginning was read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
 }
 
 /// A table that refers to another by a foreign key.
@@ -255,7 +266,7 @@ mod tests {
     }
 
     fn ordered(tables: &[&str], references: &[(&str, &str)]) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
-        let toc = read_toc(&std::fs::read(DUMP).unwrap()).unwrap();
+        let toc = BackupContents::PgCustom(read_toc(&std::fs::read(DUMP).unwrap()).unwrap());
         let mut contents = Contents::of(&toc, LeftOut::default(), 4096);
         contents.tables = tables.iter().map(|table| name(table)).collect();
         contents.references = references.iter().map(|(child, parent)| (name(child), name(parent))).collect();
@@ -289,7 +300,7 @@ mod tests {
 
     #[test]
     fn what_a_real_dump_holds_is_told() {
-        let toc = read_toc(&std::fs::read(DUMP).unwrap()).unwrap();
+        let toc = BackupContents::PgCustom(read_toc(&std::fs::read(DUMP).unwrap()).unwrap());
         let contents = Contents::of(&toc, LeftOut::default(), 4096);
         let record = contents.record();
         assert_eq!(record.tables_total, contents.archive.tables);

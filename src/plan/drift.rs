@@ -24,6 +24,9 @@ const NAMED: usize = 5;
 /// PostgreSQL's own limit is 63 bytes for each part of a name; a hostile archive has none.
 const NAME_LENGTH: usize = 200;
 
+/// Why a script of which only the beginning was read is not compared.
+pub const PARTLY_READ: &str = "plain SQL has no table of contents, and only its beginning was read";
+
 /// What an archive holds, by kind and name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inventory {
@@ -127,8 +130,8 @@ pub struct KindRecord {
     pub names: Vec<String>,
 }
 
-/// Compares a recovery point with the one before it.
-pub fn drift(before: &Before, now: &Inventory) -> DriftRecord {
+/// Compares a recovery point with the one before it; `now` is none if it was read in part.
+pub fn drift(before: &Before, now: Option<&Inventory>) -> DriftRecord {
     let mut record = DriftRecord {
         since: before.taken_at,
         key: before.key.clone(),
@@ -144,6 +147,10 @@ pub fn drift(before: &Before, now: &Inventory) -> DriftRecord {
             record.unknown = Some(human::one_line(why, 300));
             return record;
         }
+    };
+    let Some(now) = now else {
+        record.unknown = Some(PARTLY_READ.to_owned());
+        return record;
     };
     let (gone, partitions_gone) = had.beyond(now);
     let (new, partitions_new) = now.beyond(had);

@@ -38,7 +38,10 @@ impl DrillPlan {
     /// Whether a recovery point has all that the template needs, by its table of contents; none if that was not read.
     pub fn holds_what_is_needed(&self, database: &DatabaseName) -> Option<bool> {
         let point = self.points.iter().find(|point| point.database == *database)?;
-        point.contents.as_ref()?;
+        let contents = point.contents.as_ref()?;
+        if contents.partial {
+            return None;
+        }
         let lacks = |finding: &Finding| {
             finding.severity == Severity::Error
                 && LACKING.contains(&finding.code)
@@ -76,9 +79,12 @@ pub fn judge(
     findings.extend(older_than_image(image, point, contents));
     findings.extend(other_time(point, contents));
     findings.extend(ignored::findings(template, &point.database, &contents.left_out));
-    findings.extend(missing_tables(&template.needed_tables, point, contents));
-    findings.extend(missing_rows(&template.needed_tables, point, contents));
-    findings.extend(missing_parents(point, contents));
+    // What the first bytes of a script do not show may come later.
+    if contents.is_whole {
+        findings.extend(missing_tables(&template.needed_tables, point, contents));
+        findings.extend(missing_rows(&template.needed_tables, point, contents));
+        findings.extend(missing_parents(point, contents));
+    }
     findings.extend(missing_extensions(template, image, point, contents));
     findings.extend(missing_libraries(template, point, contents));
     findings
@@ -111,7 +117,8 @@ fn lacking_tables<'a>(
 /// rename.
 fn other_database(template: &Template, point: &RecoveryPoint, contents: &Contents) -> Option<Finding> {
     let dumped = &contents.archive.database;
-    if *dumped == point.database.as_str() {
+    // A script seldom says of which database it is.
+    if dumped.is_empty() || *dumped == point.database.as_str() {
         return None;
     }
     let (severity, code) = if template.has_sibling(&point.database, dumped) {
@@ -344,7 +351,7 @@ pub fn without_post_data(
     contents: &Contents,
     before: Option<(&EarlierDrill, &EarlierDatabase)>,
 ) -> Option<Finding> {
-    if contents.with_rows == 0 || contents.archive.post_data > 0 {
+    if contents.with_rows == 0 || contents.archive.post_data > 0 || !contents.is_whole {
         return None;
     }
     let before = before.and_then(|(drill, found)| Some((drill, found.post_data.filter(|had| *had > 0)?)));

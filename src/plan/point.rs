@@ -64,7 +64,8 @@ impl View<'_> {
                 detail.archive = Some(contents.archive.clone());
                 detail.contents = Some(contents.record());
                 if let Some(before) = &look.before {
-                    let drift = drift::drift(before, &contents.inventory);
+                    let now = contents.is_whole.then_some(&contents.inventory);
+                    let drift = drift::drift(before, now);
                     findings.extend(drift::findings(&point.database, &drift, rules));
                     detail.drift = Some(drift);
                 }

@@ -56,12 +56,29 @@ async fn take(engine: &Engine, container: &str, path: &str) -> Result<Exec> {
     engine.exec(ExecSpec::new(container, ["sh", "-c", TAKE, path]).user("0")).await
 }
 
+/// Unpacks a tar file, of which the folder is then what lies in its place. Its members were looked at before: none leaves
+/// the folder, and there are no links among them.
+///
+/// # Errors
+/// `disk_full`, `scratch_failed`.
+pub async fn unpack(engine: &Engine, container: &str, path: &str, folder: &str) -> Result<()> {
+    let unpacked = if folder.is_empty() { "." } else { folder };
+    // Without an owner: it is root without the right to give files away.
+    let script = r#"umask 022; mkdir "$0.d" && tar -x -o -f "$0" -C "$0.d" && rm -f "$0" && mv "$0.d/$1" "$0" \
+        && chmod -R u+rwX "$0" && echo 0"#;
+    let script = if folder.is_empty() { script.replace("$0.d/$1", "$0.d") } else { script.to_owned() };
+    let spec = ExecSpec::new(container, ["sh", "-c", &script, path, unpacked]).user("0");
+    let mut exec = engine.exec(spec).await?;
+    let _ = exec.input.shutdown().await;
+    written(exec).await.map(drop)
+}
+
 /// Removes files from the scratch volume.
 ///
 /// # Errors
 /// Those of the engine.
 pub async fn remove(engine: &Engine, container: &str, paths: &[&str]) -> Result<()> {
-    let command = ["rm", "-f", "--"].iter().chain(paths).copied();
+    let command = ["rm", "-rf", "--"].iter().chain(paths).copied();
     engine.capture(ExecSpec::new(container, command).user("0"), 1024).await.map(drop)
 }
 

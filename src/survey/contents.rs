@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::format::{self, Inspector, NoContents, Progress, pg_custom};
+use crate::format::{Inspector, NoContents, Progress, pg_custom};
 use crate::layer::{self, DecryptFailure, Identities};
 use crate::model::entry_rule::EntryRule;
 use crate::model::failure::{Failure, Result};
+use crate::model::names::DatabaseName;
 use crate::model::verdict::RecoveryPoint;
 use crate::plan::contents::Contents;
 use crate::store::Store;
@@ -47,6 +48,8 @@ pub struct Ignore {
     pub entries: Vec<EntryRule>,
     /// Extensions.
     pub extensions: Vec<String>,
+    /// The database that is asked for, of a recovery point that holds several.
+    pub database: Option<DatabaseName>,
 }
 
 /// Looks at the first bytes of a recovery point; `whole` if there are no others. Pure.
@@ -74,17 +77,24 @@ pub fn peek(bytes: &[u8], whole: bool, identities: &Identities, ignore: &Ignore)
             Err(error) => {
                 let failure = DecryptFailure::from_stream(error);
                 // The end of the range is not the end of a chunk.
-                return match !whole && failure.may_be_cut() {
-                    true => FirstBytes::More(progress),
-                    false => FirstBytes::Failed(failure.into_failure()),
-                };
+                if whole || !failure.may_be_cut() {
+                    return FirstBytes::Failed(failure.into_failure());
+                }
+                break;
             }
         }
     }
-    match inspector.finish() {
-        Ok(format::BackupContents::PgCustom(toc)) => {
-            let left_out = toc.leave_out(&ignore.entries, &ignore.extensions);
-            let contents = Contents::of(&toc, left_out, bytes.len() as u64);
+    match if whole { inspector.finish() } else { inspector.so_far() } {
+        Ok(contents) => {
+            let contents = match &ignore.database {
+                Some(database) => match contents.of_database(database) {
+                    Ok(contents) => contents,
+                    Err(failure) => return FirstBytes::Failed(failure),
+                },
+                None => contents,
+            };
+            let left_out = contents.toc().leave_out(&ignore.entries, &ignore.extensions);
+            let contents = Contents::of(&contents, left_out, bytes.len() as u64);
             FirstBytes::Contents(Box::new(Contents { layers: plaintext.layers, ..contents }))
         }
         Err(NoContents::CutOff(_)) if !whole => FirstBytes::More(progress),
@@ -108,7 +118,7 @@ pub async fn read_contents(
     let mut end = FIRST;
     let mut stuck_at = None;
     let mut held = None;
-    let ignore = Arc::new(ignore);
+    let ignore = Arc::new(Ignore { database: Some(point.database.clone()), ..ignore });
     loop {
         end = end.min(point.size_bytes);
         if end > AT_ONCE_UP_TO && held.is_none() {

@@ -208,7 +208,12 @@ impl Surveyor {
         Some(Before {
             taken_at: before.taken_at,
             key: before.key.clone(),
-            inventory: contents.map(|contents| contents.inventory).map_err(|failure| failure.message),
+            inventory: contents.map_err(|failure| failure.message).and_then(|contents| {
+                contents
+                    .is_whole
+                    .then_some(contents.inventory)
+                    .ok_or_else(|| plan::drift::PARTLY_READ.to_owned())
+            }),
         })
     }
 
@@ -232,7 +237,7 @@ impl Surveyor {
                 now.map_or_else(
                     |_| Vec::new(),
                     |now| {
-                        let drift = plan::drift::drift(&before, &now.inventory);
+                        let drift = plan::drift::drift(&before, now.is_whole.then_some(&now.inventory));
                         plan::drift::findings(&point.database, &drift, &template.recovery_set)
                     },
                 )
@@ -263,6 +268,7 @@ fn ignored(template: &Template, database: &DatabaseName) -> Ignore {
     template.database(database).map_or_else(Ignore::default, |database| Ignore {
         entries: database.ignore.clone(),
         extensions: database.ignore_extensions.clone(),
+        database: None,
     })
 }
 

@@ -3,46 +3,39 @@
 use futures_util::FutureExt;
 use tokio::time::Instant;
 
+use super::around::{run_hook, run_hooks, with_access};
 use super::kind::{Restoration, RestoreEvent, TargetKind};
-use super::postgres::globals::RestoredRoles;
 use super::postgres::hooks::Hook;
 use super::postgres::restore::{Afterwards, Explained, Kept, PgRestoreRun, Repaired};
 use super::postgres::timescale::{self, Stages};
+use super::script;
 use crate::format::BackupContents;
 use crate::format::pg_custom::Toc;
-use crate::model::failure::Result;
+use crate::model::codes;
+use crate::model::failure::{Failure, Result};
 use crate::model::verdict::{HookPoint, Repair, RestoreOutcome};
-use crate::template::Statement;
 
 /// A Postgres server, as the list of targets has it.
 pub const POSTGRES: TargetKind = TargetKind {
     name: "postgres",
-    formats: &["pg_custom"],
+    formats: &["pg_custom", "pg_tar", "pg_directory", "pg_plain", "pg_cluster"],
     restore: |restoration| restore(restoration).boxed(),
 };
 
-/// Has every role that the dump names on the server. Returns what `pg_restore` is to restore.
-async fn with_access(restoration: &Restoration<'_>, toc: &Toc, roles: &RestoredRoles) -> Result<Kept> {
-    let Restoration { server, report, .. } = restoration;
-    let absent = roles.absent(toc.named_roles());
-    let names: Vec<&str> = absent.needed.iter().chain(&absent.granted).map(String::as_str).collect();
-    if !names.is_empty() {
-        server.create_roles(names).await?;
-        report(RestoreEvent::RolesMadeUp(absent));
-    }
-    let modules = server.absent_label_providers(toc.label_providers()).await?;
-    if !modules.is_empty() {
-        let names = crate::model::human::one_line(&modules.join(", "), 200);
-        report(RestoreEvent::AccessLeftOut(vec![format!(
-            "security labels, since the server has no {names}"
-        )]));
-    }
-    Ok(Kept { access: true, labels: modules.is_empty() })
-}
-
 async fn restore(restoration: Restoration<'_>) -> Result<()> {
     let Restoration { server, database, contents, left_out, locale, roles, report, .. } = restoration;
-    let BackupContents::PgCustom(whole) = contents;
+    let whole = match contents {
+        BackupContents::PgPlain(dump) => return script::restore(&restoration, dump, None).await,
+        BackupContents::PgClusterDatabase(dump, globals) => {
+            return script::restore(&restoration, dump, Some(globals)).await;
+        }
+        BackupContents::PgCluster(_) => return Err(no_database_of_it()),
+        BackupContents::PgDirectory(directory) => {
+            server.unpack_scratch(database, &directory.folder).await?;
+            &directory.toc
+        }
+        BackupContents::PgCustom(toc) | BackupContents::PgTar(toc) => toc,
+    };
     let part = (!left_out.is_nothing()).then(|| whole.without(left_out));
     let toc = part.as_ref().unwrap_or(whole);
     let kept = match roles {
@@ -78,20 +71,6 @@ async fn restore(restoration: Restoration<'_>) -> Result<()> {
         server.make_unreadable(database, left_out).await?;
     }
     Ok(())
-}
-
-/// Runs the template's SQL, one statement after the other.
-async fn run_hooks(restoration: &Restoration<'_>, at: HookPoint, statements: &[Statement]) -> Result<()> {
-    for Statement { sql, written } in statements {
-        run_hook(restoration, Hook { at, extension: None, sql, written }).await?;
-    }
-    Ok(())
-}
-
-async fn run_hook(restoration: &Restoration<'_>, hook: Hook<'_>) -> Result<()> {
-    let (record, ran) = restoration.server.run_hook(restoration.database, hook).await;
-    (restoration.report)(RestoreEvent::Hook(record));
-    ran
 }
 
 /// The extension comes first: rows of its tables are restored only after it knows of the restore.
@@ -173,4 +152,9 @@ async fn with_roles(
     afterwards.repaired = run.restored_by(&again, toc, Repair::RolesMade);
     afterwards.roles_made = roles;
     Ok(Some(again))
+}
+
+/// A database is taken out of a whole server's dump as it arrives.
+fn no_database_of_it() -> Failure {
+    Failure::defect(codes::INTERNAL_ERROR, "a dump of a whole server was to become one database")
 }

@@ -166,6 +166,12 @@ fn inside(contents: &ContentsRecord, out: &mut Page) {
             writeln!(out, "  {name:<11} {text}");
         }
     };
+    if contents.partial {
+        line(
+            "seen",
+            format!("the first {} of it: there may be more of everything", human::bytes(contents.read_bytes)),
+        );
+    }
     line("schemas", human::one_line(&contents.schemas.join(", "), ORDER_LENGTH));
     line("extensions", human::one_line(&contents.extensions.join(", "), ORDER_LENGTH));
     let groups: Vec<String> = contents

@@ -15,7 +15,7 @@ pub const LIFETIME: &str = "1800";
 
 /// Users with an extension's type, a policy for a role that only the dump knows, an owner that exists nowhere else,
 /// a second schema, and a table that is empty for a good reason. 60 rows in 4 tables.
-const IDENTITY: &str = r#"
+pub const IDENTITY: &str = r#"
 CREATE ROLE ghost_owner;
 CREATE ROLE app_reader;
 CREATE EXTENSION hstore;
@@ -35,7 +35,7 @@ GRANT SELECT ON users TO app_reader;
 "#;
 
 /// Names that must be quoted, and a partitioned table. 17 rows in 5 tables.
-const REGISTRY: &str = r#"
+pub const REGISTRY: &str = r#"
 CREATE SCHEMA "Ünï cödé";
 CREATE TABLE "Ünï cödé"."Tablé ""in quotes""; --" ("Sélect" int PRIMARY KEY);
 CREATE TABLE "Select" (id int PRIMARY KEY REFERENCES "Ünï cödé"."Tablé ""in quotes""; --");
@@ -81,7 +81,7 @@ INSERT INTO right_half SELECT * FROM left_half;
 /// What real databases have besides tables, most of it a way to fail a sound backup: a server and a partition
 /// elsewhere, a user mapping, a tablespace, inheritance, policies that bind owners too, a large object, a publication,
 /// and a trigger that writes a row for every login, pg_dump's own among them. 14 rows in 5 tables.
-const ODDITIES: &str = r"
+pub const ODDITIES: &str = r"
 CREATE ROLE odd_owner;
 CREATE EXTENSION postgres_fdw;
 CREATE SERVER elsewhere FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '192.0.2.1', connect_timeout '2');
@@ -109,11 +109,11 @@ ALTER EVENT TRIGGER note_login ENABLE ALWAYS;
 ";
 
 /// Text that is no UTF-8 on disk.
-const LATIN_1: &str = "SET client_encoding = 'UTF8'; CREATE TABLE \"straße\" (name text);\n\
+pub const LATIN_1: &str = "SET client_encoding = 'UTF8'; CREATE TABLE \"straße\" (name text);\n\
     INSERT INTO \"straße\" VALUES ('é'), ('ü');";
 
 /// Bytes that are no text in any encoding, in rows and in names, and a key with two collations.
-const BYTES: &str = r#"
+pub const BYTES: &str = r#"
 CREATE TABLE words (word text);
 INSERT INTO words VALUES (E'\xe9'), (E'\xff\xfe');
 DO $$ BEGIN

@@ -24,6 +24,7 @@ mod evidence;
 mod extensions;
 mod fingerprint;
 mod fixtures;
+mod formats;
 mod hangs;
 mod isolation;
 mod layers;

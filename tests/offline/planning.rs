@@ -84,7 +84,7 @@ fn what_cannot_be_opened_is_told_for_each_point() {
         (FIXTURE, "fine"),
         ("stranger", "no_identity_fits"),
         ("nothing", "empty_dump"),
-        ("script", "not_an_archive"),
+        ("script", "dump_incomplete"),
         ("plain", "not_age"),
         ("cut", "ciphertext_corrupted"),
         ("flipped", "not_an_archive"),

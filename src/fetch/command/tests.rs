@@ -43,7 +43,7 @@ fn sql_of_the_template_runs_around_the_restore_and_is_not_shown() {
 
 #[test]
 fn what_a_drill_leaves_out_is_left_out_and_may_come_after() {
-    let BackupContents::PgCustom(toc) = contents("pg17-gzip");
+    let BackupContents::PgCustom(toc) = contents("pg17-gzip") else { panic!("it is one") };
     let entry = toc.entries.iter().find(|entry| entry.desc == "TABLE DATA").unwrap();
     let id = entry.dump_id;
     let left_out = LeftOut {
@@ -84,7 +84,7 @@ fn the_database_that_every_server_has_is_not_created() {
 
 /// The archive of a fixture, with these entries besides.
 fn with_entries(entries: &[(&str, &str, &str)]) -> BackupContents {
-    let BackupContents::PgCustom(mut toc) = contents("pg17-gzip");
+    let BackupContents::PgCustom(mut toc) = contents("pg17-gzip") else { panic!("it is one") };
     toc.entries.extend(entries.iter().map(|(desc, tag, defn)| Entry {
         desc: (*desc).to_owned(),
         tag: (*tag).to_owned(),
@@ -192,7 +192,7 @@ fn hostile_names_stay_words() {
 
 #[test]
 fn sql_that_would_not_be_shown_as_it_is_is_not_printed() {
-    let BackupContents::PgCustom(mut toc) = contents("pg17-gzip");
+    let BackupContents::PgCustom(mut toc) = contents("pg17-gzip") else { panic!("it is one") };
     let entries = [(9001, "bell", "o\u{7}"), (9002, "plain", "o")].map(|(dump_id, tag, owner)| Entry {
         dump_id,
         desc: "EVENT TRIGGER".to_owned(),

@@ -1,11 +1,11 @@
-//! Reading entries one after the other (`ReadToc`, and `_ReadExtraToc` of the custom format).
+//! Reading entries one after the other (`ReadToc`, and `_ReadExtraToc` of each format).
 
 use std::mem;
 
 use super::{
     entry::{Data, Entry, Section},
     input::{Input, Stop, little_endian, malformed},
-    version::FormatVersion,
+    version::{FormatVersion, Layout},
 };
 
 /// The fields of an entry, in the order in which they are written.
@@ -34,13 +34,14 @@ enum Field {
 /// Reads one [`Entry`] after the other, each as it arrives.
 pub(super) struct EntryReader {
     version: FormatVersion,
+    layout: Layout,
     field: Field,
     entry: Entry,
 }
 
 impl EntryReader {
-    pub fn new(version: FormatVersion) -> Self {
-        Self { version, field: Field::DumpId, entry: Entry::default() }
+    pub fn new(version: FormatVersion, layout: Layout) -> Self {
+        Self { version, layout, field: Field::DumpId, entry: Entry::default() }
     }
 
     /// The next entry, once all of it has arrived.
@@ -123,7 +124,14 @@ impl EntryReader {
                     Field::Data
                 }
                 Field::Data => {
-                    entry.data = read_data(input)?;
+                    entry.data = match self.layout {
+                        Layout::Custom => read_data(input)?,
+                        // The name of a file.
+                        Layout::Files => match optional(input, "name of a file")? {
+                            Some(_) => Data::Unplaced,
+                            None => Data::None,
+                        },
+                    };
                     self.field = Field::DumpId;
                     return Ok(mem::take(entry));
                 }

@@ -36,7 +36,7 @@ pub(in crate::format) fn failure(error: &ArchiveError, feeds: LineFeeds) -> Fail
             newer_than_image(&format!("failed to read the archive: {error}"))
         }
         _ => Failure::bad(codes::NOT_AN_ARCHIVE, format!("failed to read the archive: {error}"))
-            .hint("dumps must be made with pg_dump --format=custom; `restore-drill backup` does it"),
+            .hint("dumps must be made with pg_dump, in one of the formats of docs/formats.md; `restore-drill backup` makes them"),
     }
 }
 

@@ -7,7 +7,7 @@ use chrono::{NaiveDate, NaiveDateTime};
 use super::{
     error::ArchiveError,
     input::{Input, Stop, malformed},
-    version::{ArchiveFormat, FormatVersion},
+    version::{ArchiveFormat, FormatVersion, Layout},
 };
 
 /// How the rows of the archive are compressed. Its header and table of contents never are.
@@ -91,6 +91,7 @@ enum Part {
 
 /// Reads a [`Header`] as it arrives.
 pub(super) struct HeaderReader {
+    layout: Layout,
     part: Part,
     header: Header,
     created_at: Vec<i32>,
@@ -102,8 +103,9 @@ impl HeaderReader {
     /// Seconds, minutes, hours, day, month, year, daylight saving: a C `struct tm`.
     const TIME_FIELDS: usize = 7;
 
-    pub fn new() -> Self {
+    pub fn new(layout: Layout) -> Self {
         Self {
+            layout,
             part: Part::Fixed,
             header: Header {
                 format_version: FormatVersion::NEWEST,
@@ -123,7 +125,7 @@ impl HeaderReader {
         loop {
             self.part = match self.part {
                 Part::Fixed => {
-                    self.header.format_version = read_fixed(input)?;
+                    self.header.format_version = read_fixed(input, self.layout)?;
                     Part::Compression
                 }
                 Part::Compression => {
@@ -160,7 +162,7 @@ impl HeaderReader {
     }
 }
 
-fn read_fixed(input: &mut Input) -> Result<FormatVersion, Stop> {
+fn read_fixed(input: &mut Input, layout: Layout) -> Result<FormatVersion, Stop> {
     let at = input.position();
     let fixed = input.take(HeaderReader::FIXED)?;
     let &[_, _, _, _, _, major, minor, revision, int_size, offset_size, format] = fixed else {
@@ -170,7 +172,7 @@ fn read_fixed(input: &mut Input) -> Result<FormatVersion, Stop> {
     if !version.is_supported() {
         return Err(ArchiveError::UnsupportedVersion { version }.into());
     }
-    if let Some(format) = ArchiveFormat::other_than_custom(format) {
+    if let Some(format) = ArchiveFormat::other_than(layout, format) {
         return Err(ArchiveError::UnsupportedFormat { format }.into());
     }
     // `pg_restore` draws the line at 32 too.

@@ -8,6 +8,7 @@ use super::{
     header::{Header, HeaderReader},
     input::{Input, Stop},
     toc::Toc,
+    version::Layout,
 };
 
 /// How large a table of contents may be.
@@ -43,6 +44,7 @@ pub enum Status {
 pub struct TocReader {
     input: Input,
     limits: Limits,
+    layout: Layout,
     stage: Stage,
 }
 
@@ -60,7 +62,13 @@ impl TocReader {
     /// A reader at the start of an archive.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { input: Input::new(limits.bytes), limits, stage: Stage::Magic }
+        Self { input: Input::new(limits.bytes), limits, layout: Layout::Custom, stage: Stage::Magic }
+    }
+
+    /// A reader of a `toc.dat`, beside which each table's rows are a file of their own.
+    #[must_use]
+    pub fn of_files(limits: Limits) -> Self {
+        Self { layout: Layout::Files, ..Self::new(limits) }
     }
 
     /// Takes the next bytes of the stream. Bytes after the table of contents are not looked at.
@@ -113,7 +121,7 @@ impl TocReader {
             self.stage = match &mut self.stage {
                 Stage::Magic => {
                     check_magic(self.input.peek())?;
-                    Stage::Header(HeaderReader::new())
+                    Stage::Header(HeaderReader::new(self.layout))
                 }
                 Stage::Header(reader) => {
                     let header = reader.advance(&mut self.input)?;
@@ -121,7 +129,7 @@ impl TocReader {
                         let limit = u64::from(self.limits.entries);
                         return Err(ArchiveError::TooLarge { limit, unit: "entries" }.into());
                     }
-                    let reader = Box::new(EntryReader::new(header.format_version));
+                    let reader = Box::new(EntryReader::new(header.format_version, self.layout));
                     Stage::Entries { header, reader, entries: Vec::new() }
                 }
                 Stage::Entries { header, reader, entries } => {

@@ -84,7 +84,7 @@ impl<'a> Tokens<'a> {
         self.next_if_word(keyword).then_some(())
     }
 
-    pub(super) fn next_if_word(&mut self, keyword: &str) -> bool {
+    pub(in crate::format) fn next_if_word(&mut self, keyword: &str) -> bool {
         let before = self.chars.clone();
         let found = matches!(self.next(), Some(Token::Word(word)) if word == keyword);
         if !found {
@@ -117,7 +117,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// `schema.name`, or a name alone.
-    pub(super) fn qualified_name(&mut self) -> Option<(Option<String>, String)> {
+    pub(in crate::format) fn qualified_name(&mut self) -> Option<(Option<String>, String)> {
         let first = self.name()?;
         if self.next_if_symbol('.') { Some((Some(first), self.name()?)) } else { Some((None, first)) }
     }

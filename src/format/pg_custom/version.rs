@@ -65,6 +65,15 @@ impl fmt::Debug for FormatVersion {
     }
 }
 
+/// Where the rows of an archive are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// Behind the table of contents.
+    Custom,
+    /// In files beside it, of a tar archive or a directory.
+    Files,
+}
+
 /// A kind of archive that has this header, and is not the custom format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ArchiveFormat {
@@ -77,10 +86,11 @@ pub enum ArchiveFormat {
 }
 
 impl ArchiveFormat {
-    /// `None` is the custom format. The numbers are `ArchiveFormat` in `pg_backup.h`.
-    pub(super) fn other_than_custom(code: u8) -> Option<Self> {
+    /// `None` if the format has this layout. The numbers are `ArchiveFormat` in `pg_backup.h`.
+    pub(super) fn other_than(layout: Layout, code: u8) -> Option<Self> {
         match code {
-            1 => None,
+            1 if layout == Layout::Custom => None,
+            3 | 5 if layout == Layout::Files => None,
             3 => Some(Self::TarOrDirectory),
             5 => Some(Self::Directory),
             other => Some(Self::Unknown(other)),

@@ -49,9 +49,24 @@ codes! {
     DUMP_TRUNCATED = "dump_truncated":
         "The dump ends early.",
         "Check the exit status of `pg_dump` in the backup job.";
+    DUMP_INCOMPLETE = "dump_incomplete":
+        "A plain dump does not end with the line that `pg_dump` writes last. Nothing of it was restored.",
+        "Check the exit status of `pg_dump` in the backup job (`set -o pipefail`).";
+    DUMP_RUNS_COMMANDS = "dump_runs_commands":
+        "A plain dump has commands for `psql` that `pg_dump` does not write. Nothing of it was run.",
+        "Find out what changed the dump; drill an older recovery point with `--at`.";
+    DUMP_SWITCHES_DATABASE = "dump_switches_database":
+        "A plain dump of one database connects to another. Nothing of it was run.",
+        "Write the dump of each database to an object of its own.";
+    DATABASE_NOT_IN_CLUSTER = "database_not_in_cluster":
+        "The recovery point of a database is a dump of a whole server (`pg_dumpall`), and the database is not in it.",
+        "Check whether the database was dropped, or is on another server.";
+    ROWS_NOT_RESTORED = "rows_not_restored":
+        "A restored table has another number of rows than a plain dump has for it.",
+        "Look for triggers and rules that act while the dump is restored.";
     NOT_AN_ARCHIVE = "not_an_archive":
-        "The dump is not in pg_dump's custom format.",
-        "Make dumps with `pg_dump --format=custom`; `restore-drill backup` does.";
+        "The dump has none of the formats that are read.",
+        "Make dumps with `pg_dump`: see [formats](formats.md).";
     SQLITE_INVALID = "sqlite_invalid":
         "The recovery point is no SQLite database, or its header is damaged.",
         "Check what the backup job copies, and `key` and `system` of the database.";

@@ -12,6 +12,9 @@ codes! {
     NEEDED_TABLE_IGNORED = "needed_table_ignored":
         "A check needs a table that `ignore` or `ignore_extensions` of its database leaves out, or its rows.",
         "Take the table out of the check, or restore it.";
+    IGNORE_NEEDS_ARCHIVE = "ignore_needs_archive":
+        "The template leaves something out of a database whose dump is plain SQL, which is restored whole or not at all.",
+        "Take `ignore` and `ignore_extensions` out, or make dumps with `pg_dump --format=custom`.";
     VARIABLE_MISSING = "variable_missing":
         "An environment variable the template requires is not set.",
         "Set it; the hint says what it is for.";

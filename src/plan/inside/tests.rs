@@ -43,6 +43,7 @@ pub fn sound(database: &str, created: DateTime<Utc>) -> Contents {
         last_data_at: Some(6000),
         left_out: LeftOut::default(),
         read_bytes: 262_144,
+        is_whole: true,
         inventory: crate::plan::drift::Inventory::default(),
         layers: Vec::new(),
     }

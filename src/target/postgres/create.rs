@@ -8,6 +8,7 @@ use tokio_postgres::Client;
 
 use super::database_settings::{self, Statement};
 use super::failures::{error_text, query_failure};
+use super::prepare::encoding_and_locale;
 use super::quote::{quote_identifier, quote_literal};
 use super::server::{MAINTENANCE, Server};
 use crate::format::pg_custom::{DatabaseLocale, LocaleProvider, Toc};
@@ -37,7 +38,7 @@ impl Server {
     ) -> Result<Vec<String>> {
         let mut warnings = Vec::new();
         let client = self.connect(MAINTENANCE).await?;
-        match toc.locale() {
+        match toc.locale().or_else(|| of_template(toc, fallback)) {
             Some(locale) if name.as_str() != MAINTENANCE => {
                 warnings.extend(self.create_with_locale(&client, name, &locale, fallback).await?);
             }
@@ -86,6 +87,19 @@ impl Server {
             None => "no `locale` command to list them".to_owned(),
         }
     }
+}
+
+/// The locale that the template names, for a dump that names none: a script does not.
+fn of_template(toc: &Toc, name: Option<&str>) -> Option<DatabaseLocale> {
+    let name = name?;
+    Some(DatabaseLocale {
+        encoding: encoding_and_locale(toc.encoding()).0.to_owned(),
+        provider: LocaleProvider::Libc,
+        collate: name.to_owned(),
+        ctype: name.to_owned(),
+        locale: None,
+        rules: None,
+    })
 }
 
 /// Gives a database those of the dumped one's settings that decide what its rows mean.

@@ -52,6 +52,21 @@ impl Server {
         Ok(())
     }
 
+    /// Creates tablespaces that a script names, inside the server's own directory, which servers can from PostgreSQL 15 on. Where
+    /// that fails, the script says so.
+    pub async fn create_tablespaces(&self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Result<()> {
+        let client = self.connect(MAINTENANCE).await?;
+        if client.batch_execute("SET allow_in_place_tablespaces = on").await.is_err() {
+            return Ok(());
+        }
+        for name in names {
+            let sql = format!("CREATE TABLESPACE {} LOCATION ''", quote_identifier(name.as_ref()));
+            // Another database may have named it before.
+            let _ = client.batch_execute(&sql).await;
+        }
+        Ok(())
+    }
+
     /// Creates an empty database to restore into: from `template0`, so that nothing in it collides with the dump.
     pub async fn create_database(
         &self,

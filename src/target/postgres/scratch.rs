@@ -34,6 +34,15 @@ impl Server {
         Ok(path)
     }
 
+    /// Unpacks a tar file, of which the folder is then what lies in its place. Its members were looked at before: none leaves
+    /// the folder, and there are no links among them.
+    ///
+    /// # Errors
+    /// `disk_full`, `scratch_failed`.
+    pub async fn unpack_scratch(&self, database: &DatabaseName, folder: &str) -> Result<()> {
+        scratch::unpack(&self.engine, &self.container, &path(database), folder).await
+    }
+
     /// Removes a database's dump from the scratch volume.
     pub async fn remove_scratch(&self, database: &DatabaseName) -> Result<()> {
         scratch::remove(&self.engine, &self.container, &[&path(database), &list_path(database)]).await

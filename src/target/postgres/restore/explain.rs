@@ -36,6 +36,14 @@ pub enum Explained {
     Failed(Failure),
 }
 
+/// What an error is to be blamed on.
+pub(super) enum Cause {
+    /// It is known.
+    Known(Failure),
+    /// The backup, unless the image lacks what it needs.
+    OfTheBackup(Failure),
+}
+
 impl Server {
     /// Explains why a restore that began at `began` did not go clean.
     ///
@@ -48,28 +56,37 @@ impl Server {
         toc: &Toc,
         began: Instant,
     ) -> Result<Explained> {
-        if let Some(trouble) = self.trouble(began).await {
-            return Ok(Explained::Failed(trouble));
-        }
-        if exit_status::signal(run.exit_code).is_some()
-            && let Some(ended) = self.ends_soon().await
-        {
-            return Ok(Explained::Failed(ended));
-        }
-        if let Some(failure) = of_the_program(run).or_else(|| of_the_machine(run)) {
-            return Ok(Explained::Failed(failure));
-        }
-        let names = Names::of(toc);
-        let first = shown::first(&run.words, &names, run.exit_code);
-        let blamed = of_the_backup(&run.words, first);
-        // What can only be wrong with the rows is, whatever else is missing.
-        if run.words.are_forged() || blamed.code != "restore_failed" {
-            return Ok(Explained::Failed(blamed));
-        }
+        let blamed = match self.cause(run, toc, began).await {
+            Cause::Known(failure) => return Ok(Explained::Failed(failure)),
+            Cause::OfTheBackup(blamed) => blamed,
+        };
         if let Some((warning, unfilled)) = self.views_that_reach_out(database, run, toc).await? {
             return Ok(Explained::Complete { warning, unfilled });
         }
         Ok(Explained::Failed(self.lack(database, &run.words, toc).await?.unwrap_or(blamed)))
+    }
+
+    /// Why a restore that began at `began` did not go clean, without what the image may lack.
+    pub(super) async fn cause(&self, run: &PgRestoreRun, toc: &Toc, began: Instant) -> Cause {
+        if let Some(trouble) = self.trouble(began).await {
+            return Cause::Known(trouble);
+        }
+        if exit_status::signal(run.exit_code).is_some()
+            && let Some(ended) = self.ends_soon().await
+        {
+            return Cause::Known(ended);
+        }
+        if let Some(failure) = of_the_program(run).or_else(|| of_the_machine(run)) {
+            return Cause::Known(failure);
+        }
+        let names = Names::of(toc);
+        let first = shown::first(&run.words, &names, run.exit_code, run.program);
+        let blamed = of_the_backup(&run.words, first);
+        // What can only be wrong with the rows is, whatever else is missing.
+        if run.words.are_forged() || blamed.code != "restore_failed" {
+            return Cause::Known(blamed);
+        }
+        Cause::OfTheBackup(blamed)
     }
 
     /// Those of these roles that the server does not have.
@@ -87,7 +104,7 @@ impl Server {
 /// `pg_restore` itself could not run, or was stopped. No dump has a hand in that: it runs as another user than the server.
 fn of_the_program(run: &PgRestoreRun) -> Option<Failure> {
     if let Some(signal) = exit_status::signal(run.exit_code) {
-        let message = format!("pg_restore was killed by signal {signal}");
+        let message = format!("{} was killed by signal {signal}", run.program.name());
         return Some(Failure::inconclusive(codes::RESTORE_KILLED, message).hint(
             "this says nothing about the backup: the container may have run out of memory (postgres.memory)",
         ));
@@ -101,7 +118,11 @@ fn of_the_program(run: &PgRestoreRun) -> Option<Failure> {
 
 fn unusable(run: &PgRestoreRun) -> Failure {
     let said = run.words.before.as_deref().unwrap_or("it says nothing");
-    let message = format!("the image's pg_restore cannot run: {}", crate::model::human::one_line(said, 200));
+    let message = format!(
+        "the image's {} cannot run: {}",
+        run.program.name(),
+        crate::model::human::one_line(said, 200)
+    );
     Failure::inconclusive(codes::PG_RESTORE_UNUSABLE, message)
         .hint("this says nothing about the backup: name another image in postgres.image")
 }
@@ -109,14 +130,15 @@ fn unusable(run: &PgRestoreRun) -> Failure {
 /// The machine failed: shown by more than words.
 fn of_the_machine(run: &PgRestoreRun) -> Option<Failure> {
     let shown = |error: &str| crate::model::human::one_line(error, 200);
+    let name = run.program.name();
     if run.words.tell_of_a_full_disk() && run.lowest_free.is_some_and(|free| free < FULL) {
         return Some(Failure::disk_full("the engine's disk is full: the restored database does not fit"));
     }
     if let Some(error) = run.words.too_new() {
-        return Some(newer_than_image(&format!("pg_restore: error: {}", shown(error))));
+        return Some(newer_than_image(&format!("{name}: error: {}", shown(error))));
     }
     run.words.not_connected().map(|error| {
-        let message = format!("pg_restore could not connect to the drill's Postgres: {}", shown(error));
+        let message = format!("{name} could not connect to the drill's Postgres: {}", shown(error));
         Failure::inconclusive(codes::SERVER_TROUBLE, message)
             .hint("this says nothing about the backup: give the drill fewer workers (--jobs)")
     })
@@ -147,7 +169,13 @@ mod tests {
         let complaint = |words: &&str| Complaint { entry: None, words: (*words).to_owned(), raised: false };
         let complaints: Vec<Complaint> = errors.iter().map(complaint).collect();
         let words = Words { seen: complaints.len() as u64, complaints, ignored, spoke: true, before: None };
-        PgRestoreRun { exit_code, jobs: 1, words, lowest_free }
+        PgRestoreRun {
+            program: super::super::program::Program::PgRestore,
+            exit_code,
+            jobs: 1,
+            words,
+            lowest_free,
+        }
     }
 
     fn judged(run: &PgRestoreRun) -> Failure {

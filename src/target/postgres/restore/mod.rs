@@ -2,9 +2,11 @@
 
 mod explain;
 mod lacks;
+mod program;
 mod refresh;
 mod repair;
 mod run;
+mod script;
 mod shown;
 mod words;
 
@@ -131,6 +133,7 @@ impl Server {
             }
         }
         Ok(PgRestoreRun {
+            program: program::Program::PgRestore,
             exit_code: exec.exit_code().await?,
             jobs,
             words: listener.finish(),

@@ -1,13 +1,15 @@
 //! How a run of `pg_restore` went.
 
+use super::program::Program;
 use super::shown;
 use super::words::Words;
 use crate::format::pg_custom::Toc;
 use crate::model::verdict::{PgRestore, Repair, RepairedEntry, RestoreOutcome, UnfilledView};
 
-/// How `pg_restore` went.
+/// How `pg_restore` or `psql` went.
 #[derive(Debug)]
 pub struct PgRestoreRun {
+    pub(super) program: Program,
     pub(super) exit_code: i64,
     pub(super) jobs: usize,
     pub(super) words: Words,
@@ -41,7 +43,7 @@ impl PgRestoreRun {
         afterwards: Afterwards,
     ) -> PgRestore {
         let words = if last.is_clean() { &self.words } else { &last.words };
-        let (stderr, stderr_lines_dropped) = shown::lines(words, &shown::Names::of(toc));
+        let (stderr, stderr_lines_dropped) = shown::lines(words, &shown::Names::of(toc), self.program);
         let Afterwards { repaired, unfilled, roles_made } = afterwards;
         PgRestore {
             exit_code: self.exit_code,

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::program::Program;
 use super::words::{Complaint, Words};
 use crate::format::pg_custom::{Entry, Toc};
 use crate::model::human::one_line;
@@ -115,7 +116,8 @@ fn columns(copy: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The lines that a verdict keeps, and how many errors are not among them.
-pub fn lines(words: &Words, names: &Names<'_>) -> (Vec<String>, u64) {
+pub fn lines(words: &Words, names: &Names<'_>, program: Program) -> (Vec<String>, u64) {
+    let name = program.name();
     let mut lines = Vec::new();
     let mut told = 0;
     let believed = if words.are_forged() { &[][..] } else { &words.complaints };
@@ -124,9 +126,12 @@ pub fn lines(words: &Words, names: &Names<'_>) -> (Vec<String>, u64) {
             break;
         }
         if let Some(entry) = complaint.entry.and_then(|id| Some((id, names.entry(id)?))) {
-            lines.push(format!("pg_restore: from TOC entry {}; {}", entry.0, entry.1));
+            lines.push(match program {
+                Program::PgRestore => format!("pg_restore: from TOC entry {}; {}", entry.0, entry.1),
+                Program::Psql => format!("psql: in {}", entry.1),
+            });
         }
-        lines.push(format!("pg_restore: error: {}", names.complaint(complaint)));
+        lines.push(format!("{name}: error: {}", names.complaint(complaint)));
         told += 1;
     }
     if let Some(ignored) = words.ignored {
@@ -137,20 +142,21 @@ pub fn lines(words: &Words, names: &Names<'_>) -> (Vec<String>, u64) {
 }
 
 /// The first error in one sentence.
-pub fn first(words: &Words, names: &Names<'_>, exit_code: i64) -> String {
+pub fn first(words: &Words, names: &Names<'_>, exit_code: i64, program: Program) -> String {
+    let name = program.name();
     if words.are_forged() {
         let errors = crate::model::human::things(words.ignored.unwrap_or_default(), "error");
         return format!(
-            "pg_restore reported {errors}; the dump wrote lines that look like more, so none of its words is believed or shown"
+            "{name} reported {errors}; the dump wrote lines that look like more, so none of its words is believed or shown"
         );
     }
     match words.complaints.first() {
         Some(complaint) => {
             let entry = complaint.entry.and_then(|id| names.entry(id));
             let subject = entry.map(|entry| format!("{entry}: ")).unwrap_or_default();
-            format!("{subject}pg_restore: error: {}", names.complaint(complaint))
+            format!("{subject}{name}: error: {}", names.complaint(complaint))
         }
-        None => format!("pg_restore ended with status {exit_code}"),
+        None => format!("{name} ended with status {exit_code}"),
     }
 }
 
@@ -231,16 +237,16 @@ mod tests {
             before: None,
         };
         assert_eq!(
-            lines(&words, &names),
+            lines(&words, &names, Program::PgRestore),
             (vec!["pg_restore: warning: errors ignored on restore: 1".to_owned()], 1)
         );
         assert!(
-            first(&words, &names, 1).starts_with("pg_restore reported 1 error; "),
+            first(&words, &names, 1, Program::PgRestore).starts_with("pg_restore reported 1 error; "),
             "{}",
-            first(&words, &names, 1)
+            first(&words, &names, 1, Program::PgRestore)
         );
         words.ignored = Some(2);
-        assert_eq!(lines(&words, &names).0.len(), 3);
+        assert_eq!(lines(&words, &names, Program::PgRestore).0.len(), 3);
     }
 
     #[test]
@@ -256,7 +262,7 @@ mod tests {
             spoke: true,
             before: None,
         };
-        let (lines, dropped) = lines(&words, &names);
+        let (lines, dropped) = lines(&words, &names, Program::PgRestore);
         assert!(lines.len() <= LINES && lines.iter().all(|line| line.chars().count() <= LENGTH + 30));
         assert_eq!(dropped, 5000 - (lines.len() as u64 - 1) / 2);
     }

@@ -1,0 +1,370 @@
+//! Reads a script as `psql` does: what is a statement, a string, a comment, a command of `psql`'s own, or a row.
+//!
+//! This follows `psqlscan.l` of PostgreSQL 18, its count of BEGIN and END in functions included, and `handleCopyIn` in
+//! `copy.c`. Memory does not grow with the script: a name or a line of more bytes than are kept is cut.
+
+mod quotes;
+
+use memchr::memchr;
+
+/// Bytes of a comment or a command that are kept.
+const LINE: usize = 4096;
+/// Bytes of a word that are kept: longer than any keyword.
+const WORD: usize = 64;
+
+/// What a script is made of.
+pub(super) trait Parts {
+    /// Bytes of a statement, or white space before one.
+    fn text(&mut self, bytes: &[u8]);
+    /// The last byte of the text was the first of a comment.
+    fn unsay(&mut self);
+    /// A word of a statement, outside of quotes and parentheses.
+    fn word(&mut self, word: &[u8]);
+    /// A statement ends. Whether rows follow, from the next line on.
+    fn end_statement(&mut self) -> bool;
+    /// A comment that has its line for itself, between two statements.
+    fn comment(&mut self, line: &[u8]);
+    /// A command of `psql`'s own, to the end of its line.
+    fn command(&mut self, line: &[u8]);
+    /// A row has been read.
+    fn row(&mut self);
+    /// All rows have.
+    fn end_rows(&mut self);
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Sql,
+    Text {
+        escapes: bool,
+    },
+    /// After a quote, which another one right behind it makes part of the text.
+    Quote {
+        escapes: bool,
+    },
+    Escaped,
+    Name,
+    /// After `$`, inside what may be the tag of a quote.
+    Tag,
+    Dollar {
+        matched: usize,
+    },
+    LineComment {
+        alone: bool,
+    },
+    BlockComment {
+        depth: u32,
+        last: u8,
+    },
+    Command,
+    Rows,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Nothing,
+    Word,
+    Number,
+}
+
+/// Where in a script its reader is.
+pub(super) struct Lexer {
+    state: State,
+    /// The line, from 1.
+    line: u64,
+    /// Bytes read.
+    position: u64,
+    parentheses: u32,
+    /// Blocks of `BEGIN … END` in a function's body.
+    blocks: u32,
+    /// The first letters of the first words of a statement, of those that say that it makes a function.
+    beginning: [u8; 4],
+    words: usize,
+    within: Within,
+    /// A word, the tag of a quote, a comment, or the beginning of a row.
+    kept: Vec<u8>,
+    /// The tag that ends a quote, with its dollars.
+    tag: Vec<u8>,
+    last: u8,
+    in_statement: bool,
+    /// The same, before the last byte.
+    was_in_statement: bool,
+    /// Only white space is before this on its line.
+    blank_line: bool,
+    was_blank_line: bool,
+    rows_follow: bool,
+    /// A text of the `E` kind has ended, and if a line feed is all that follows, a quote goes on with it.
+    may_go_on: Option<bool>,
+    /// Whether a backslash means something in a plain text: if `standard_conforming_strings` is off.
+    pub(super) plain_text_escapes: bool,
+}
+
+impl Default for Lexer {
+    fn default() -> Self {
+        Self {
+            state: State::Sql,
+            line: 1,
+            position: 0,
+            parentheses: 0,
+            blocks: 0,
+            beginning: [0; 4],
+            words: 0,
+            within: Within::Nothing,
+            kept: Vec::new(),
+            tag: Vec::new(),
+            last: 0,
+            in_statement: false,
+            was_in_statement: false,
+            blank_line: true,
+            was_blank_line: true,
+            rows_follow: false,
+            may_go_on: None,
+            plain_text_escapes: false,
+        }
+    }
+}
+
+fn begins_word(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+}
+
+fn is_of_word(byte: u8) -> bool {
+    begins_word(byte) || byte.is_ascii_digit()
+}
+
+impl Lexer {
+    /// The line that is being read, from 1.
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Bytes that were read.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Whether a script that ends here ends between two statements.
+    pub(super) fn is_between_statements(&self) -> bool {
+        !self.in_statement && matches!(self.state, State::Sql | State::LineComment { .. } | State::Command)
+    }
+
+    /// Whether the last line is a command that goes on.
+    pub(super) fn is_in_command(&self) -> bool {
+        self.state == State::Command
+    }
+
+    /// Takes the next bytes, up to the end of the first line or of what a line may hold: whoever hears of a part can ask
+    /// where it is. Returns how many those were.
+    pub(super) fn push(&mut self, bytes: &[u8], parts: &mut impl Parts) -> usize {
+        let Some(&byte) = bytes.first() else { return 0 };
+        let (used, newline) = match self.state {
+            State::Sql => self.sql(byte, parts),
+            State::Text { escapes } => self.inside(bytes, escapes, b'\'', parts),
+            State::Name => self.inside(bytes, false, b'"', parts),
+            State::Quote { escapes } => self.after_quote(byte, escapes, parts),
+            State::Escaped => {
+                parts.text(&bytes[..1]);
+                self.state = State::Text { escapes: true };
+                (1, byte == b'\n')
+            }
+            State::Tag => self.in_tag(byte, parts),
+            State::Dollar { matched } => self.in_dollars(bytes, matched, parts),
+            State::LineComment { .. } | State::Command => self.to_the_line_end(bytes, parts),
+            State::BlockComment { depth, last } => self.in_block_comment(byte, depth, last),
+            State::Rows => self.in_rows(bytes, parts),
+        };
+        self.position += used as u64;
+        if newline {
+            self.line += 1;
+        }
+        used
+    }
+
+    /// The script ends: a last line without a line feed counts as one.
+    pub(super) fn end(&mut self, parts: &mut impl Parts) {
+        match self.state {
+            State::LineComment { .. } | State::Command => self.end_line(parts),
+            State::Rows if !self.kept.is_empty() => {
+                let _ = self.end_row(parts);
+            }
+            _ => {}
+        }
+    }
+
+    fn sql(&mut self, byte: u8, parts: &mut impl Parts) -> (usize, bool) {
+        if self.goes_on_with_word(byte) {
+            parts.text(&[byte]);
+            self.last = byte;
+            return (1, false);
+        }
+        let is_escape_text =
+            byte == b'\'' && self.within == Within::Word && self.kept.eq_ignore_ascii_case(b"e");
+        self.end_word(parts);
+        let goes_on = self.may_go_on.take();
+        let (before, blank_before) = (self.was_in_statement, self.was_blank_line);
+        (self.was_in_statement, self.was_blank_line) = (self.in_statement, self.blank_line);
+        let last = std::mem::replace(&mut self.last, byte);
+        match (last, byte) {
+            (b'-', b'-') => {
+                parts.unsay();
+                self.in_statement = before;
+                self.last = 0;
+                self.kept.clear();
+                self.kept.extend_from_slice(b"--");
+                self.state = State::LineComment { alone: !before && blank_before };
+                return (1, false);
+            }
+            (b'/', b'*') => {
+                parts.unsay();
+                self.in_statement = before;
+                self.last = 0;
+                self.state = State::BlockComment { depth: 1, last: 0 };
+                return (1, false);
+            }
+            (_, b'\\') => {
+                self.kept.clear();
+                self.kept.push(byte);
+                self.last = 0;
+                self.state = State::Command;
+                return (1, false);
+            }
+            _ => {}
+        }
+        parts.text(&[byte]);
+        if byte.is_ascii_whitespace() {
+            self.may_go_on = goes_on.map(|newline| newline || byte == b'\n');
+        } else {
+            (self.in_statement, self.blank_line) = (true, false);
+        }
+        match byte {
+            b'\'' => {
+                let escapes = is_escape_text || self.plain_text_escapes || goes_on == Some(true);
+                self.state = State::Text { escapes };
+            }
+            b'"' => self.state = State::Name,
+            b'$' => {
+                self.kept.clear();
+                self.state = State::Tag;
+            }
+            b'(' => self.parentheses += 1,
+            b')' => self.parentheses = self.parentheses.saturating_sub(1),
+            b';' if self.parentheses == 0 && self.blocks == 0 => {
+                self.rows_follow = parts.end_statement();
+                self.in_statement = false;
+                self.beginning = [0; 4];
+                self.words = 0;
+            }
+            b'\n' => {
+                self.blank_line = true;
+                if std::mem::take(&mut self.rows_follow) {
+                    self.kept.clear();
+                    self.state = State::Rows;
+                }
+                return (1, true);
+            }
+            _ => {}
+        }
+        (1, false)
+    }
+
+    /// Whether this byte belongs to a word or a number that has begun, or begins one.
+    fn goes_on_with_word(&mut self, byte: u8) -> bool {
+        match self.within {
+            Within::Nothing if begins_word(byte) => {
+                self.within = Within::Word;
+                self.kept.clear();
+            }
+            Within::Nothing if byte.is_ascii_digit() => self.within = Within::Number,
+            Within::Word if is_of_word(byte) || byte == b'$' => {}
+            Within::Number if is_of_word(byte) => {}
+            _ => return false,
+        }
+        if self.within == Within::Word && self.kept.len() < WORD {
+            self.kept.push(byte);
+        }
+        self.may_go_on = None;
+        (self.was_in_statement, self.was_blank_line) = (self.in_statement, self.blank_line);
+        (self.in_statement, self.blank_line) = (true, false);
+        true
+    }
+
+    fn end_word(&mut self, parts: &mut impl Parts) {
+        if self.within == Within::Word {
+            let word = self.kept.to_ascii_lowercase();
+            if self.words < self.beginning.len()
+                && [b"create".as_slice(), b"function", b"procedure", b"or", b"replace"].contains(&&*word)
+            {
+                self.beginning[self.words] = word[0];
+            }
+            self.words += 1;
+            let makes_function =
+                matches!(self.beginning, [b'c', b'f' | b'p', ..] | [b'c', b'o', b'r', b'f' | b'p']);
+            if makes_function && self.parentheses == 0 {
+                match &*word {
+                    b"begin" => self.blocks += 1,
+                    b"case" if self.blocks > 0 => self.blocks += 1,
+                    b"end" => self.blocks = self.blocks.saturating_sub(1),
+                    _ => {}
+                }
+            }
+            if self.parentheses == 0 {
+                parts.word(&word);
+            }
+            self.kept.clear();
+        }
+        self.within = Within::Nothing;
+    }
+
+    fn to_the_line_end(&mut self, bytes: &[u8], parts: &mut impl Parts) -> (usize, bool) {
+        let end = memchr(b'\n', bytes);
+        let line = &bytes[..end.unwrap_or(bytes.len())];
+        self.keep(line, LINE);
+        let Some(end) = end else { return (bytes.len(), false) };
+        self.end_line(parts);
+        self.blank_line = true;
+        if std::mem::take(&mut self.rows_follow) {
+            self.state = State::Rows;
+        }
+        (end + 1, true)
+    }
+
+    fn end_line(&mut self, parts: &mut impl Parts) {
+        let line = std::mem::take(&mut self.kept);
+        match self.state {
+            State::LineComment { alone: true } => parts.comment(line.strip_suffix(b"\r").unwrap_or(&line)),
+            State::Command => parts.command(line.strip_suffix(b"\r").unwrap_or(&line)),
+            _ => {}
+        }
+        self.state = State::Sql;
+    }
+
+    fn in_rows(&mut self, bytes: &[u8], parts: &mut impl Parts) -> (usize, bool) {
+        let end = memchr(b'\n', bytes);
+        let line = &bytes[..end.unwrap_or(bytes.len())];
+        // One byte more than what ends the rows.
+        self.keep(line, 4);
+        let Some(end) = end else { return (bytes.len(), false) };
+        if self.end_row(parts) {
+            self.state = State::Sql;
+            self.blank_line = true;
+        }
+        (end + 1, true)
+    }
+
+    /// Whether this line was the last.
+    fn end_row(&mut self, parts: &mut impl Parts) -> bool {
+        let is_last = matches!(&*self.kept, b"\\." | b"\\.\r");
+        self.kept.clear();
+        if is_last {
+            parts.end_rows()
+        } else {
+            parts.row()
+        }
+        is_last
+    }
+
+    fn keep(&mut self, bytes: &[u8], limit: usize) {
+        let room = limit.saturating_sub(self.kept.len()).min(bytes.len());
+        self.kept.extend_from_slice(&bytes[..room]);
+    }
+}

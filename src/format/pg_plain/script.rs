@@ -1,0 +1,330 @@
+//! What a script of `pg_dump` holds, gathered as it is read: an entry for each comment that heads an object, and the rows of
+//! each table.
+//!
+//! `pg_dump` writes into those comments what an archive has in its table of contents (`_printTocEntry` in
+//! `pg_backup_archiver.c`), so both are read into the same type. Only comments between statements count: text inside a row,
+//! a function or a string may look like one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::lexer::Parts;
+use crate::format::pg_custom::sql::{Token, Tokens};
+use crate::format::pg_custom::{Data, Entry, Limits, QualifiedName, Section};
+
+/// Bytes kept of one statement: a function of more is cut.
+const STATEMENT: usize = 1 << 20;
+/// Commands and databases that are kept for a message.
+const SHOWN: usize = 5;
+
+/// Where `psql` begins to read, if not at the first byte: behind the `\connect` of `pg_dump --create`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// Bytes before it.
+    pub bytes: u64,
+    /// Lines before it.
+    pub lines: u64,
+    /// Bytes from there to its end; none if all that follows is of it.
+    pub length: Option<u64>,
+}
+
+/// What was gathered so far.
+#[derive(Debug, Default)]
+pub(super) struct Script {
+    limits: Limits,
+    /// The line that is being read.
+    pub(super) line: u64,
+    pub(super) heads: u32,
+    pub(super) is_cluster: bool,
+    pub(super) server_version: String,
+    pub(super) dump_version: String,
+    pub(super) entries: Vec<Entry>,
+    /// The line on which each entry begins.
+    pub(super) lines: Vec<u64>,
+    pub(super) rows: BTreeMap<QualifiedName, u64>,
+    pub(super) inserts: u64,
+    pub(super) tablespaces: BTreeSet<String>,
+    pub(super) encoding: Option<String>,
+    /// The last line of a whole dump has come, and nothing after it.
+    pub(super) is_complete: bool,
+    pub(super) restrict: Option<String>,
+    pub(super) is_restricted: bool,
+    /// The databases that it connects to, those of `--create` not among them.
+    pub(super) connects: Vec<String>,
+    /// Commands for `psql` that `pg_dump` does not write.
+    pub(super) commands: Vec<String>,
+    /// The start is behind the line that is being read.
+    pub(super) starts_here: bool,
+    /// More was said than is kept.
+    pub(super) too_large: bool,
+    pub(super) plain_text_escapes: bool,
+    kept: u64,
+    statement: Vec<u8>,
+    words: Vec<Vec<u8>>,
+    reads_rows: bool,
+    target: Option<QualifiedName>,
+    rows_of_target: u64,
+}
+
+impl Script {
+    fn is_first_word(&self, word: &[u8]) -> bool {
+        self.words.first().is_some_and(|first| first == word)
+    }
+
+    fn head_of_entry(&mut self, text: &str) {
+        let Some(entry) = entry(text) else { return };
+        self.is_complete = false;
+        if self.entries.len() >= self.limits.entries as usize {
+            self.too_large = true;
+            return;
+        }
+        let dump_id = i32::try_from(self.entries.len() + 1).unwrap_or(i32::MAX);
+        self.kept += text.len() as u64;
+        self.entries.push(Entry { dump_id, ..entry });
+        self.lines.push(self.line);
+    }
+
+    fn setting(&mut self, statement: &str) {
+        let mut tokens = Tokens::new(statement);
+        let (_, name, _, value) = (tokens.next(), tokens.next(), tokens.next(), tokens.next());
+        let (Some(Token::Word(name)), Some(value)) = (name, value) else { return };
+        let value = match value {
+            Token::Word(value) | Token::Quoted(value) | Token::Literal(value) => value,
+            Token::Symbol(_) => return,
+        };
+        match name.as_str() {
+            "client_encoding" => drop(self.encoding.get_or_insert(value)),
+            "standard_conforming_strings" => self.plain_text_escapes = value == "off",
+            "default_tablespace" if !value.is_empty() => drop(self.tablespaces.insert(value)),
+            _ => {}
+        }
+    }
+
+    /// What makes the object belongs to its entry; who owns it is said in the entry itself.
+    fn keep_definition(&mut self, statement: &str) {
+        let Some(entry) = self.entries.last_mut() else { return };
+        let says_owner =
+            statement.starts_with("ALTER ") && statement.contains(" OWNER TO ") && !statement.contains('\n');
+        // What `pg_dump` sets for itself, once more behind `\connect`.
+        if says_owner || statement.starts_with("SELECT pg_catalog.set_config(") {
+            return;
+        }
+        self.kept += statement.len() as u64;
+        if self.kept > self.limits.bytes {
+            self.too_large = true;
+            return;
+        }
+        entry.defn.push_str(statement);
+        entry.defn.push('\n');
+    }
+
+    fn copy(&mut self, statement: &str) {
+        let mut tokens = Tokens::new(statement);
+        tokens.next();
+        let name = tokens.qualified_name();
+        let name = name.map(|(schema, name)| QualifiedName { schema: schema.unwrap_or_default(), name });
+        if let (Some(entry), true) = (self.entries.last_mut(), name.is_some()) {
+            entry.copy_stmt = Some(statement.to_owned());
+        }
+        self.target = name;
+        self.rows_of_target = 0;
+    }
+
+    /// Whether `pg_dump --create` writes this here: the database itself is all that was made so far.
+    fn may_be_its_own_database(&self, name: &str) -> bool {
+        let of_database =
+            |entry: &Entry| entry.desc.starts_with("DATABASE") || entry.tag.starts_with("DATABASE ");
+        let is_named = |entry: &Entry| entry.desc == "DATABASE" && entry.tag == name;
+        self.entries.iter().all(of_database) && self.entries.iter().any(is_named)
+    }
+
+    fn connect(&mut self, arguments: &str) {
+        let name = database_of_connect(arguments);
+        if self.may_be_its_own_database(&name) {
+            self.starts_here = true;
+        } else if self.connects.len() < SHOWN {
+            self.connects.push(name);
+        }
+    }
+}
+
+impl Parts for Script {
+    fn text(&mut self, bytes: &[u8]) {
+        if self.statement.is_empty() && bytes[0].is_ascii_whitespace() && bytes.len() == 1 {
+            return;
+        }
+        // Rows as statements are counted, and not kept.
+        let room =
+            if self.is_first_word(b"insert") { 0 } else { STATEMENT.saturating_sub(self.statement.len()) };
+        self.statement.extend_from_slice(&bytes[..room.min(bytes.len())]);
+    }
+
+    fn unsay(&mut self) {
+        if self.statement.len() < STATEMENT {
+            self.statement.pop();
+        }
+    }
+
+    fn word(&mut self, word: &[u8]) {
+        // The first, and the last two.
+        if word == b"stdin"
+            && self.is_first_word(b"copy")
+            && self.words.last().is_some_and(|last| last == b"from")
+        {
+            self.reads_rows = true;
+        }
+        if self.words.len() == 2 {
+            self.words.pop();
+        }
+        self.words.push(word.to_vec());
+    }
+
+    fn end_statement(&mut self) -> bool {
+        self.is_complete = false;
+        let bytes = std::mem::take(&mut self.statement);
+        let statement = String::from_utf8_lossy(&bytes);
+        let statement = statement.trim();
+        let reads_rows = std::mem::take(&mut self.reads_rows);
+        match self.words.first().map(Vec::as_slice) {
+            Some(b"set") => self.setting(statement),
+            Some(b"copy") if reads_rows => self.copy(statement),
+            Some(b"insert") => self.inserts += 1,
+            _ => self.keep_definition(statement),
+        }
+        self.words.clear();
+        reads_rows
+    }
+
+    fn comment(&mut self, line: &[u8]) {
+        let line = String::from_utf8_lossy(line);
+        let Some(text) = line.strip_prefix("-- ") else { return };
+        match text {
+            "PostgreSQL database dump" => {
+                self.heads += 1;
+                self.is_complete = false;
+            }
+            "PostgreSQL database cluster dump" => self.is_cluster = true,
+            "PostgreSQL database dump complete" => self.is_complete = true,
+            _ => match text.split_once(" version ") {
+                Some(("Dumped from database", version)) => self.server_version = version.to_owned(),
+                Some(("Dumped by pg_dump", version)) => self.dump_version = version.to_owned(),
+                _ => self.head_of_entry(text),
+            },
+        }
+    }
+
+    fn command(&mut self, line: &[u8]) {
+        let line = String::from_utf8_lossy(line);
+        let (name, arguments) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
+        let arguments = arguments.trim();
+        match name {
+            "\\unrestrict" if self.is_restricted && self.restrict.as_deref() == Some(arguments) => {
+                self.is_restricted = false;
+                return;
+            }
+            "\\restrict" if !self.is_restricted && is_token(arguments) => {
+                self.restrict = Some(arguments.to_owned());
+                self.is_restricted = true;
+            }
+            // `pg_dump --create` of a database with an odd name.
+            "\\encoding" if is_token(&arguments.replace('_', "")) => {}
+            "\\connect" | "\\c" => self.connect(arguments),
+            _ if self.commands.len() < SHOWN => self.commands.push(line.clone().into_owned()),
+            _ => {}
+        }
+        self.is_complete = false;
+    }
+
+    fn row(&mut self) {
+        self.rows_of_target += 1;
+    }
+
+    fn end_rows(&mut self) {
+        if let Some(table) = self.target.take() {
+            *self.rows.entry(table).or_default() += self.rows_of_target;
+        }
+    }
+}
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric())
+}
+
+/// The name in `\connect name`, `\connect "name"` and `\connect -reuse-previous=on "dbname='name'"`.
+pub(super) fn database_of_connect(arguments: &str) -> String {
+    let arguments = arguments.strip_prefix("-reuse-previous=on ").unwrap_or(arguments).trim();
+    let unquoted = match arguments.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inside) => inside.replace("\"\"", "\""),
+        None => arguments.to_owned(),
+    };
+    match unquoted.strip_prefix("dbname='").and_then(|rest| rest.strip_suffix('\'')) {
+        Some(inside) => inside.replace("\\'", "'").replace("\\\\", "\\"),
+        None => unquoted,
+    }
+}
+
+/// `Name: account; Type: TABLE; Schema: app; Owner: somebody`, with a tablespace after it where there is one.
+fn entry(text: &str) -> Option<Entry> {
+    let has_data = text.starts_with("Data for ");
+    let rest = text.strip_prefix("Data for ").unwrap_or(text).strip_prefix("Name: ")?;
+    let (rest, owner) = rest.rsplit_once("; Owner: ").or_else(|| rest.rsplit_once("; Owner:"))?;
+    let (rest, schema) = rest.rsplit_once("; Schema: ")?;
+    let (tag, desc) = rest.rsplit_once("; Type: ")?;
+    let (owner, tablespace) = match owner.split_once("; Tablespace: ") {
+        Some((owner, tablespace)) => (owner, Some(tablespace)),
+        None => (owner, None),
+    };
+    let named = |name: &str| (!name.is_empty() && name != "-").then(|| name.to_owned());
+    Some(Entry {
+        tag: tag.to_owned(),
+        desc: desc.to_owned(),
+        section: section(desc),
+        namespace: named(schema),
+        owner: named(owner.trim()),
+        tablespace: tablespace.and_then(named),
+        has_data,
+        data: if has_data { Data::Unplaced } else { Data::None },
+        ..Entry::default()
+    })
+}
+
+/// The section of an entry, by its type (`SECTION_…` in `pg_dump.c`).
+fn section(desc: &str) -> Section {
+    match desc {
+        "COMMENT" | "SECURITY LABEL" | "ACL" => Section::None,
+        "TABLE DATA" | "SEQUENCE SET" | "BLOBS" | "BLOB DATA" | "STATISTICS DATA" => Section::Data,
+        "INDEX"
+        | "INDEX ATTACH"
+        | "CONSTRAINT"
+        | "CHECK CONSTRAINT"
+        | "FK CONSTRAINT"
+        | "TRIGGER"
+        | "RULE"
+        | "EVENT TRIGGER"
+        | "STATISTICS"
+        | "POLICY"
+        | "ROW SECURITY"
+        | "PUBLICATION"
+        | "PUBLICATION TABLE"
+        | "PUBLICATION TABLES IN SCHEMA"
+        | "SUBSCRIPTION"
+        | "SUBSCRIPTION TABLE"
+        | "MATERIALIZED VIEW DATA"
+        | "DEFAULT ACL" => Section::PostData,
+        _ => Section::PreData,
+    }
+}
+
+/// The name as it is, of one in whose comment line feeds are spaces (`sanitize_line`): as the definition has it.
+pub(super) fn with_line_feeds(tag: &str, defn: &str) -> Option<String> {
+    if !tag.contains(' ') || !defn.contains('\n') {
+        return None;
+    }
+    let defn = defn.replace("\"\"", "\"");
+    if defn.contains(tag) {
+        return None;
+    }
+    let flat: String = defn.chars().map(|c| if matches!(c, '\n' | '\r') { ' ' } else { c }).collect();
+    let at = flat.find(tag)?;
+    // Each character takes as many bytes in one as in the other.
+    defn.get(at..at + tag.len()).map(str::to_owned)
+}
