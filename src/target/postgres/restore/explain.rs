@@ -9,6 +9,7 @@ use crate::target::postgres::failures::own_failure;
 use crate::target::postgres::server::MAINTENANCE;
 use tokio::time::Instant;
 
+use super::refresh::ViewsAside;
 use super::run::PgRestoreRun;
 use super::shown::{self, Names};
 use super::words::Words;
@@ -37,7 +38,8 @@ pub enum Explained {
 }
 
 impl Server {
-    /// Explains why a restore that began at `began` did not go clean.
+    /// Explains why a restore that began at `began` did not go clean. If views that cannot be filled are all that is missing by now,
+    /// they are `unfilled`.
     ///
     /// # Errors
     /// If that cannot be found out.
@@ -47,6 +49,7 @@ impl Server {
         run: &PgRestoreRun,
         toc: &Toc,
         began: Instant,
+        unfilled: Option<ViewsAside>,
     ) -> Result<Explained> {
         if let Some(trouble) = self.trouble(began).await {
             return Ok(Explained::Failed(trouble));
@@ -66,7 +69,7 @@ impl Server {
         if run.words.are_forged() || blamed.code != "restore_failed" {
             return Ok(Explained::Failed(blamed));
         }
-        if let Some((warning, unfilled)) = self.views_that_reach_out(database, run, toc).await? {
+        if let Some(ViewsAside { warning, unfilled, .. }) = unfilled {
             return Ok(Explained::Complete { warning, unfilled });
         }
         Ok(Explained::Failed(self.lack(database, &run.words, toc).await?.unwrap_or(blamed)))

@@ -1,5 +1,7 @@
 //! How a run of `pg_restore` went.
 
+use std::collections::BTreeSet;
+
 use super::shown;
 use super::words::Words;
 use crate::format::pg_custom::Toc;
@@ -30,6 +32,13 @@ impl PgRestoreRun {
     /// Whether everything was restored.
     pub fn is_clean(&self) -> bool {
         self.exit_code == 0
+    }
+
+    /// The same as if these entries had gone through. Which errors there were is known.
+    pub(super) fn without(&self, entries: &BTreeSet<i32>) -> Self {
+        let words = self.words.without(entries);
+        let exit_code = if words.complaints.is_empty() { 0 } else { self.exit_code };
+        Self { exit_code, jobs: self.jobs, words, lowest_free: self.lowest_free }
     }
 
     /// What a verdict keeps of it: its own exit status, and the errors of the `last` run that reported some.
