@@ -1,4 +1,4 @@
-//! What a plan costs: nine dumps of up to 10 GB in a bucket of 100,000 objects, over HTTP.
+//! What a plan costs: nine dumps of up to 10 GB, their manifest and globals in a bucket of 100,000 objects, over HTTP.
 //!
 //! `make bench BENCH=plan` runs it, and with ARGS=--show prints the plan too. The store is in memory, so that it is the plan that is measured; add the latency of your own
 //! store for each request that waits for another.
@@ -20,13 +20,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use memory_s3::{MemoryS3, Object};
 use restore_drill::clock::Clock;
 use restore_drill::demo::s3::S3Server;
-use restore_drill::layer::{Identities, Recipients, encrypt, generate_key};
+use restore_drill::layer::{self, Identities, Recipients, encrypt, generate_key};
 use restore_drill::model::earlier::EarlierDrills;
-use restore_drill::model::names::compact;
+use restore_drill::model::manifest::{
+    ALGORITHM, Content, Database, FingerprintKey, Globals, Manifest, SCHEMA_VERSION,
+};
+use restore_drill::model::names::{ObjectKey, compact};
 use restore_drill::store::{S3Store, Store};
 use restore_drill::survey::{self, Manifests};
 use restore_drill::template::{Environment, Purpose, parse};
 use restore_drill::view::plan_text;
+use sha2::{Digest, Sha256};
 
 const DATABASES: [&str; 9] = [
     "acp_identity",
@@ -96,12 +100,54 @@ async fn measure() {
         );
         assert!(cost.bytes < MOST_BYTES, "{} bytes were moved", cost.bytes);
         assert!(plan.points.iter().all(|point| point.contents.is_some()), "a dump was not read");
+        let globals = &plan.globals[0];
+        assert!(globals.in_manifest && globals.roles == Some(1), "the globals were not read: {globals:?}");
         slowest = slowest.max(seconds);
         shown = plan_text(&plan);
     }
     assert!(slowest < MOST_SECONDS, "the slowest took {slowest:.2} s");
     if std::env::args().any(|argument| argument == "--show") {
         println!("\n{shown}");
+    }
+}
+
+/// When the backup of so many nights ago was made.
+fn taken(now: DateTime<Utc>, night: usize) -> DateTime<Utc> {
+    now - TimeDelta::hours(24 * i64::try_from(night).expect("few") + 4)
+}
+
+/// The manifest of a night, as far as a plan reads it.
+fn manifest(taken_at: DateTime<Utc>, globals_key: &str, globals: &[u8]) -> Manifest {
+    let database = |name: &&str| Database {
+        name: name.parse().expect("a name"),
+        key: ObjectKey::new(format!("nightly/{name}_{}.dump.age", compact(taken_at))),
+        size_bytes: 1,
+        ciphertext_sha256: String::new(),
+        plaintext_bytes: 1,
+        plaintext_sha256: String::new(),
+        source: None,
+        content: Content::Unread { reason: "for a plan".to_owned() },
+        access: None,
+        objects: None,
+        collations: None,
+    };
+    Manifest {
+        schema_version: SCHEMA_VERSION,
+        template: "bench".to_owned(),
+        taken_at,
+        tool_version: String::new(),
+        algorithm: ALGORITHM.to_owned(),
+        fingerprint_key: FingerprintKey::random(),
+        globals: Some(Globals {
+            key: ObjectKey::new(globals_key),
+            size_bytes: globals.len() as u64,
+            ciphertext_sha256: hex::encode(Sha256::digest(globals)),
+            plaintext_bytes: 1,
+            plaintext_sha256: String::new(),
+            server_version: None,
+        }),
+        databases: DATABASES.iter().map(database).collect(),
+        roles: None,
     }
 }
 
@@ -117,16 +163,28 @@ fn filled(public: &str, now: DateTime<Utc>) -> MemoryS3 {
     writer.finish().expect("writing to memory");
     let head = bytes::Bytes::from(sealed);
     let s3 = MemoryS3::default();
-    let nights = OBJECTS / 2 / DATABASES.len();
+    let seal = |plain: &[u8]| layer::seal_whole(plain, &recipients).expect("it can be sealed");
+    let globals = seal(b"CREATE ROLE app;\nALTER ROLE app WITH LOGIN;\n");
+    // With the globals and the manifest of each night.
+    let nights = OBJECTS / 2 / (DATABASES.len() + 2);
+    for night in 0..nights {
+        let taken = taken(now, night);
+        let key = format!("nightly/globals_{}.sql.age", compact(taken));
+        s3.put(&key, globals.clone());
+        let manifest = manifest(taken, &key, &globals).to_json();
+        // Sealing takes its time, and a plan reads the newest one only.
+        let manifest = if night < 2 { seal(&manifest) } else { manifest };
+        s3.put(&format!("nightly/manifest_{}.json.age", compact(taken)), manifest);
+    }
     for (index, name) in DATABASES.iter().enumerate() {
         for night in 0..nights {
-            let taken = now - TimeDelta::hours(24 * i64::try_from(night).expect("few") + 4);
+            let taken = taken(now, night);
             let size = if index == 2 { 10_000_000_000 } else { 100_000_000 * (index as u64 + 1) };
             let object = Object { head: head.clone(), size, ..Object::default() };
             s3.put_object(&format!("nightly/{name}_{}.dump.age", compact(taken)), object);
         }
     }
-    for number in 0..OBJECTS - nights * DATABASES.len() {
+    for number in 0..OBJECTS - nights * (DATABASES.len() + 2) {
         s3.put(&format!("nightly/receipts/{:03}/{number:06}.json", number % 997), &b"{}"[..]);
     }
     s3

@@ -5,7 +5,6 @@
 //! with or without a manifest.
 
 pub mod code;
-mod drift;
 mod found;
 mod grants;
 mod judge;

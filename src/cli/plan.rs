@@ -14,9 +14,10 @@ use crate::evidence::{earlier_drills, past_drills, write_plan};
 use crate::model::exit::ExitCode;
 use crate::model::failure::Result;
 use crate::model::names::DatabaseName;
-use crate::plan::DrillPlan;
+use crate::plan::{DrillPlan, PointDetail};
 use crate::store::{ArchiveRestore, ObjectFacts, RestoreTier, Store};
-use crate::survey::{self, Manifests};
+use crate::survey::{self, ArchivedObject, Manifests, archived_beside};
+use crate::template::KeyPattern;
 use crate::view::plan_text;
 
 const EXAMPLES: &str = "\
@@ -47,7 +48,7 @@ pub struct Args {
     /// [default: forecasts are based on those in reports, and nothing is written]
     #[arg(long, value_name = "DIR")]
     reports: Option<PathBuf>,
-    /// Ask the store for readable copies of recovery points that are in an archive; this costs money
+    /// Ask the store for readable copies of recovery points, manifests and globals that are in an archive; this costs money
     #[arg(long)]
     request_restore: bool,
     /// How long such copies are kept
@@ -104,9 +105,9 @@ pub async fn show(request: &Request<'_>) -> Result<ExitCode> {
         let plan = survey::make_plan(&template, &manifests, at, now, past, &earlier)
             .await
             .map_err(|failure| template.hinted(failure))?;
-        Ok((store, plan))
+        Ok((store, template.key_pattern()?, plan))
     };
-    let (store, plan) = in_time(LIMIT, "planning", planning).await?;
+    let (store, pattern, plan) = in_time(LIMIT, "planning", planning).await?;
     if let Some(reports) = request.reports {
         write_plan(reports, &plan, now)?;
     }
@@ -114,36 +115,51 @@ pub async fn show(request: &Request<'_>) -> Result<ExitCode> {
         Format::Json => output::print_json(&plan),
         Format::Human => output::print(&plan_text(&plan)),
     };
-    if let Some((days, tier)) = request.restore {
-        request_restores(&*store, &plan, days, tier).await?;
-    }
-    Ok(output::delivered(printed, if plan.sound { ExitCode::Ok } else { ExitCode::Failed }))
+    let is_archived = match request.restore {
+        Some(how) => request_restores(&*store, &pattern, &plan, now, how).await?,
+        None => false,
+    };
+    Ok(output::delivered(printed, if plan.sound && !is_archived { ExitCode::Ok } else { ExitCode::Failed }))
 }
 
 /// Asks for readable copies of what is archived, unless that is under way. Tells on stderr: stdout is the plan.
-/// What the store refuses does not keep the others from being asked for.
-async fn request_restores(store: &dyn Store, plan: &DrillPlan, days: u16, tier: RestoreTier) -> Result<()> {
-    let mut archived = 0;
-    let mut refused = None;
-    for detail in plan.points.iter().filter(|detail| detail.readable == Some(false)) {
-        archived += 1;
-        let Some(point) = plan.point(&detail.database) else { continue };
+/// What the store refuses does not keep the others from being asked for. Returns whether anything is archived.
+async fn request_restores(
+    store: &dyn Store,
+    pattern: &KeyPattern,
+    plan: &DrillPlan,
+    now: DateTime<Utc>,
+    (days, tier): (u16, RestoreTier),
+) -> Result<bool> {
+    let unreadable = plan.points.iter().filter(|detail| detail.readable == Some(false));
+    let of_point = |detail: &PointDetail| {
+        let point = plan.point(&detail.database)?;
         let facts =
             detail.storage.value.clone().unwrap_or_else(|| ObjectFacts::of_class(&point.storage_class));
+        Some(ArchivedObject { key: point.key.clone(), facts })
+    };
+    let mut archived: Vec<ArchivedObject> = unreadable.filter_map(of_point).collect();
+    let beside = archived_beside(store, pattern, plan, now).await;
+    archived.extend(beside.archived);
+    for (key, failure) in beside.not_known {
+        output::report(&format!("{key}: whether it is in an archive is not known: {}", failure.message));
+    }
+    if archived.is_empty() {
+        output::report("nothing that a drill reads is in an archive: nothing was requested");
+    }
+    let mut refused = None;
+    for ArchivedObject { key, facts } in &archived {
         if facts.archive_restore == ArchiveRestore::UnderWay {
-            output::report(&format!("{}: its restore was requested before", point.key));
+            output::report(&format!("{key}: its restore was requested before"));
             continue;
         }
         let days = (!facts.is_tiered()).then_some(days);
         let kept = days.map_or_else(|| "for good".to_owned(), |days| format!("{days} days"));
-        match store.request_restore(&point.key, days, tier).await {
-            Ok(()) => output::report(&format!("{}: restore requested ({}, {kept})", point.key, tier.word())),
+        match store.request_restore(key, days, tier).await {
+            Ok(()) => output::report(&format!("{key}: restore requested ({}, {kept})", tier.word())),
             Err(failure) if refused.is_none() => refused = Some(failure),
             Err(failure) => output::complain(&failure.message, None),
         }
     }
-    if archived == 0 {
-        output::report("no recovery point is in an archive: nothing was requested");
-    }
-    refused.map_or(Ok(()), Err)
+    refused.map_or(Ok(!archived.is_empty()), Err)
 }

@@ -80,8 +80,6 @@ impl ServerRoles<'_> {
                 Ok(Some(RestoredRoles {
                     roles: read.globals.roles.clone(),
                     of_template: section.map(|server| server.settings.roles.clone()).unwrap_or_default(),
-                    memberships: read.globals.memberships.clone(),
-                    settings: read.globals.settings.clone(),
                     settings_left_out: left_out.settings,
                     taken_at: read.record.taken_at,
                     in_manifest: read.record.in_manifest,

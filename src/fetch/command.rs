@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::runs::{Entries, Later, Step, runs};
-use super::shell::{grep, line, path_word, psql, run_hooks};
+use super::shell::{grep, line, path_word, psql, psql_reads, run_hooks};
 use crate::format::BackupContents;
 use crate::format::pg_custom::{DatabaseLocale, LeftOut, LocaleProvider, Toc};
 use crate::model::human;
@@ -141,11 +141,12 @@ fn not_shown(what: &str) -> String {
 }
 
 impl Steps {
-    /// Runs statements. One that would not be shown as it is, since it holds characters that a terminal acts on, is left out.
+    /// Runs statements, which may hold secrets: values of settings. One that would not be shown as it is, since it holds
+    /// characters that a terminal acts on, is left out.
     pub(super) fn run(&mut self, statements: Vec<Statement>) {
         for Statement { sql, what } in statements {
             if human::inert(&sql) == sql {
-                self.commands.push(psql(MAINTENANCE, &sql));
+                self.commands.push(psql_reads(MAINTENANCE, &sql));
             } else {
                 self.caveats.push(not_shown(&what));
             }

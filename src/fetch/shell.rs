@@ -21,6 +21,14 @@ pub(super) fn psql(database: &str, sql: &str) -> String {
     line(&["psql", "--no-psqlrc", &format!("--dbname={database}"), &format!("--command={sql}")])
 }
 
+/// The same for SQL that may hold a secret: psql reads it, since every user of a machine sees the arguments of its programs.
+/// `printf` is part of the shell, and no program.
+pub(super) fn psql_reads(database: &str, sql: &str) -> String {
+    let words = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", &format!("--dbname={database}")];
+    let statement = human::shell_word(&format!("{sql};"));
+    format!("printf '%s\\n' {statement} | psql {}", line(&words))
+}
+
 /// The command that fetches the globals of this time to a file, and restores the roles in them. `arguments` name the template.
 /// Without a drill that used them they are not proved, and have to be asked for as such.
 pub(super) fn fetch_globals(
@@ -117,5 +125,18 @@ mod tests {
             psql("postgres", sql),
             r#"psql --no-psqlrc --dbname=postgres '--command=ALTER DATABASE "d" SET "app.x" TO '\''y'\'''"#
         );
+        assert_eq!(
+            psql_reads("postgres", sql),
+            r#"printf '%s\n' 'ALTER DATABASE "d" SET "app.x" TO '\''y'\'';' | psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --dbname=postgres"#
+        );
+    }
+
+    #[test]
+    fn a_statement_reaches_psql_as_it_is_and_no_argument_has_it() {
+        let sql = r#"ALTER DATABASE "d%s\n" SET "app.x" TO  E'it''s \\ a "%" :x $HOME'"#;
+        let script = psql_reads("postgres", sql);
+        assert_eq!(said_by(&format!("psql() {{ cat; }}; {script}")), format!("{sql};\n").as_bytes());
+        let arguments = String::from_utf8(said_by(&format!("psql() {{ echo \"$@\"; }}; {script}"))).unwrap();
+        assert!(arguments.contains("--dbname=postgres") && !arguments.contains("app.x"), "{arguments}");
     }
 }

@@ -4,6 +4,7 @@
 //! where it is needed, a recovery point costs the bytes of its table of contents, and questions that a store does not
 //! answer are given up after a few seconds.
 
+mod archived;
 mod contents;
 mod disk;
 mod globals;
@@ -35,6 +36,7 @@ use crate::store::{Fact, ObjectFacts, Store};
 use crate::template::KeyPattern;
 use crate::template::Template;
 
+pub use archived::{ArchivedObject, archived_beside};
 pub use contents::{FirstBytes, Ignore, peek, read_contents};
 pub use disk::free_disk;
 pub use listing::{Listed, list_points};

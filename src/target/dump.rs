@@ -104,14 +104,20 @@ async fn restore_entries(
         false => with_roles(restoration, toc, kept, &first, &mut afterwards).await?,
     };
     let last = with_roles.as_ref().unwrap_or(&first);
-    let repaired = match last.is_clean() {
+    let views = match last.is_clean() {
+        true => None,
+        false => server.set_views_aside(database, last, toc).await?,
+    };
+    let others = views.as_ref().map_or(last, |views| &views.others);
+    let repaired = match others.is_clean() {
         true => Some(Repaired::default()),
-        false => server.repair(database, last, toc, kept).await?,
+        false => server.repair(database, others, toc, kept).await?,
     };
     let seconds = began.elapsed().as_secs_f64();
-    let explained = match &repaired {
-        Some(_) => None,
-        None => Some(server.explain(database, last, toc, began).await),
+    let explained = match (&repaired, views) {
+        (Some(_), None) => None,
+        (Some(_), views) => Some(server.explain(database, last, toc, began, views).await),
+        (None, _) => Some(server.explain(database, last, toc, began, None).await),
     };
     let Repaired { entries, mut warnings } = repaired.unwrap_or_default();
     afterwards.repaired.extend(entries);

@@ -22,7 +22,9 @@ use tokio_util::sync::CancellationToken;
 use super::cancel::Running;
 use super::site::{Site, opened};
 use super::support::wait::{wait_for, wait_until};
-use super::world::{BUCKET, Outcome, PREFIX, RUNTIME, World, ago, docker, docker_bytes, docker_with, sha256};
+use super::world::{
+    BUCKET, Outcome, PREFIX, RUNTIME, World, ago, docker, docker_bytes, docker_with, seal, sha256,
+};
 
 fn report(outcome: &Outcome) -> Value {
     serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{error}\n{outcome}"))
@@ -134,13 +136,23 @@ fn an_empty_database_is_backed_up_and_a_value_too_large_for_the_memory_allowed_i
     assert_eq!(error["code"], "pg_dump_killed", "{outcome}");
     assert!(error["hint"].as_str().unwrap().contains("backup.memory"), "{outcome}");
     site.aim("postgres");
+    site.world.template.more.push_str("privileges = false\n");
     let outcome = site.backup(&[]);
     assert_eq!(outcome.code, 0, "{outcome}");
     assert!(outcome.stdout.contains("read back: an empty database"), "{outcome}");
     assert_eq!(site.leftovers(), Vec::<PathBuf>::new());
     let private = |path: &PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777 == 0o600;
-    assert!(site.objects().values().all(private));
-    site.world.drill(&[]).passed();
+    let objects = site.objects();
+    assert!(objects.values().all(private));
+    // Globals of its time that somebody else wrote.
+    let manifest = objects.keys().rfind(|key| key.starts_with("manifest_")).expect("it has one");
+    let strange = manifest.replace("manifest_", "globals_").replace(".json.age", ".sql.age");
+    site.world.put(&strange, &seal(b"CREATE ROLE stranger;\n", &[&site.world.recipient]));
+    let drill = site.world.drill(&[]);
+    let verdict = drill.passed();
+    assert_eq!(verdict["access"]["status"], "absent", "{drill}");
+    let told = format!("{strange} was passed over: by the manifest of its time, the backup did not write it");
+    assert!(verdict["not_verified"].as_array().unwrap().contains(&told.into()), "{drill}");
 }
 
 #[test]

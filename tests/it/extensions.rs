@@ -1,7 +1,8 @@
-//! Extensions that are not PostgreSQL's own: one that must be loaded when the server starts, one with a type of its own, and
+//! Extensions that are not PostgreSQL's own: one that must be loaded when the server starts, two with types of their own, and
 //! one that has to know of a restore.
 
 use super::fixtures::Source;
+use super::site::Site;
 use super::world::{World, docker_with, image_with_extensions};
 
 const CRON: &str = "
@@ -96,4 +97,63 @@ fn extensions_restore_or_say_what_they_lack_or_are_left_out() {
         assert!(said.contains(&format!("jobs: {what} is not restored")), "{what}\n{outcome}");
     }
     world.assert_nothing_left();
+}
+
+/// What PostGIS has in a database that uses it: a reference system of the user's own, among the rows of a table of the extension,
+/// and columns, an index, a constraint and views that name its types and functions.
+const PLACES: &str = "
+CREATE EXTENSION postgis;
+INSERT INTO spatial_ref_sys (srid, auth_name, auth_srid, srtext, proj4text)
+    SELECT 990001, 'shop', 1, srtext, proj4text FROM spatial_ref_sys WHERE srid = 3857;
+CREATE TABLE shops (id int PRIMARY KEY, at geometry(Point, 990001) NOT NULL CHECK (ST_IsValid(at)), area geography(Polygon));
+INSERT INTO shops SELECT n, ST_SetSRID(ST_MakePoint(n * 1000, n), 990001), ST_Buffer(ST_MakePoint(n, n)::geography, 10)
+    FROM generate_series(1, 40) n;
+CREATE INDEX shops_at ON shops USING gist (at);
+CREATE VIEW nearby AS SELECT id, ST_AsText(ST_Transform(at, 4326)) AS at FROM shops
+    WHERE at && ST_MakeEnvelope(0, 0, 5000, 5000, 990001);
+CREATE MATERIALIZED VIEW regions AS SELECT ST_Collect(at) AS at FROM shops GROUP BY id % 4;";
+
+#[test]
+fn a_database_with_postgis_comes_back_whole_and_an_image_without_it_is_to_blame() {
+    let mut site = Site::filled("postgis", "DRILL_POSTGRES_EXT_IMAGE", &[("places", None, PLACES)]);
+    let world = &mut site.world;
+    world.template.image = image_with_extensions().to_owned();
+    for kind in ["objects", "fingerprint"] {
+        let check = format!("type = \"{kind}\"\nname = \"{kind}\"\nrequire_manifest = true\n");
+        world.template.checks.push(check);
+    }
+    for kind in ["amcheck", "constraints"] {
+        world
+            .template
+            .checks
+            .push(format!("type = \"{kind}\"\nname = \"{kind}\"\ndatabases = [\"places\"]\n"));
+    }
+    world
+        .rows("shops", "places", "shops", "exact = 40")
+        .sql(
+            "own",
+            "places",
+            "SELECT auth_name FROM spatial_ref_sys WHERE srid = 990001",
+            "expect = \"shop\"",
+        )
+        .sql("nearby", "places", "SELECT count(*) FROM nearby", "expect = 5")
+        .sql("regions", "places", "SELECT count(*) FROM regions", "expect = 4");
+    let backup = site.backup(&[]);
+    assert_eq!(backup.code, 0, "{backup}");
+    let drill = site.world.drill(&[]);
+    drill.passed();
+    let codes = |check| {
+        let findings = drill.check(check)["findings"].as_array().expect("an array").iter();
+        findings.map(|finding| finding["code"].as_str().expect("text")).collect::<Vec<_>>()
+    };
+    assert_eq!((codes("objects"), codes("shops")), (vec![], vec![]), "{drill}");
+    // Whose own code writes the values is said.
+    assert_eq!(codes("fingerprint"), ["foreign_type"], "{drill}");
+    assert_eq!(drill.database("places")["pg_restore"]["outcome"], "clean", "{drill}");
+
+    site.world.template.image = "${DRILL_POSTGRES_17_IMAGE}".to_owned();
+    let drill = site.world.drill(&[]);
+    let verdict = drill.failed(3, "extension_missing");
+    assert!(verdict["failure"]["message"].as_str().unwrap().contains("postgis"), "{drill}");
+    assert!(verdict["failure"]["hint"].as_str().unwrap().contains("postgres.image"), "{drill}");
 }

@@ -9,7 +9,8 @@ use super::site::Site;
 use super::world::{Outcome, World};
 
 /// A large table that drills leave out, with all that hangs on its rows; a partition; names that are hostile to a list of
-/// entries; and two tables that are restored. Who may do what with them.
+/// entries; and two tables that are restored. Who may do what with them. A view of rows on another server, which a
+/// real server reaches and a drill does not: there, whoever connects from the server itself needs a password.
 const SHOP: &str = r#"
 CREATE TABLE big (id int PRIMARY KEY, word text);
 CREATE TABLE orders (id serial PRIMARY KEY, big int REFERENCES big, state text NOT NULL DEFAULT 'open');
@@ -43,6 +44,17 @@ ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO app;
 SELECT lo_create(4711), lo_create(4712), lo_create(4713);
 GRANT SELECT ON LARGE OBJECT 4712 TO app;
 ALTER LARGE OBJECT 4713 OWNER TO clerk;
+CREATE EXTENSION postgres_fdw;
+CREATE ROLE once_superuser SUPERUSER;
+CREATE FOREIGN DATA WRAPPER far HANDLER postgres_fdw_handler VALIDATOR postgres_fdw_validator;
+ALTER FOREIGN DATA WRAPPER far OWNER TO once_superuser;
+ALTER ROLE once_superuser NOSUPERUSER;
+CREATE SERVER elsewhere FOREIGN DATA WRAPPER far OPTIONS (host '127.0.0.1', dbname 'other');
+CREATE USER MAPPING FOR postgres SERVER elsewhere OPTIONS (user 'postgres');
+CREATE FOREIGN TABLE elsewhere_ids (id int) SERVER elsewhere OPTIONS (table_name 'lines');
+CREATE MATERIALIZED VIEW copied AS SELECT id FROM elsewhere_ids WITH NO DATA;
+-- As if it had been filled.
+UPDATE pg_class SET relispopulated = true WHERE relname = 'copied';
 "#;
 const OTHER: &str = "CREATE TABLE lines AS SELECT generate_series(1, 9) AS id";
 
@@ -125,6 +137,15 @@ fn what_is_left_out_is_listed_and_no_check_takes_it_for_empty() {
         assert!(said.contains(what), "{what}\n{outcome}");
     }
     assert!(!said.contains("TABLE DATA public.lines"), "{outcome}");
+    let repaired = &outcome.database("shop")["pg_restore"]["repaired"];
+    assert_eq!(
+        (&repaired[0]["what"], &repaired[0]["how"], &repaired[1]),
+        (&json!("FOREIGN DATA WRAPPER far"), &json!("given_to_owner"), &json!(null)),
+        "{outcome}"
+    );
+    let told = "all rows are restored, what it could not restore at first (1 entry) too, and 1 view over foreign tables \
+                could not be filled";
+    assert!(outcome.stdout.contains(told), "{outcome}");
     let not_compared = [
         "shop.public.\"odd ;1 name\"",
         "shop.public.\"odd ;1 name\".id",
@@ -214,7 +235,9 @@ fn the_lines_of_fetch_leave_out_what_the_drill_left_out(world: &World) {
     assert!(!fetched.stdout.contains("Warning") && !fetched.stdout.contains("secret-4711"), "{fetched}");
     let real = RealServer::start(world);
     // As the globals have them.
-    real.server.ask("postgres", "CREATE ROLE app; CREATE ROLE clerk");
+    real.server.ask("postgres", "CREATE ROLE app; CREATE ROLE clerk; CREATE ROLE once_superuser");
+    real.server.ask("postgres", "CREATE DATABASE other");
+    real.server.ask("other", OTHER);
     let lines = lines_below(&fetched, "To restore it as the drill did:");
     let (restored, said) = real.run(world, &lines);
     assert!(restored && !said.to_lowercase().contains("error"), "{lines}\n{said}");
@@ -228,4 +251,14 @@ fn the_lines_of_fetch_leave_out_what_the_drill_left_out(world: &World) {
     let (restored, said) = real.run(world, &lines);
     assert!(restored && !said.to_lowercase().contains("error"), "{lines}\n{said}");
     assert_eq!(real.server.ask("shop", counts), "10|30|900|10|1|t|1");
+
+    let wrapper = "SELECT fdwowner::regrole, rolsuper FROM pg_foreign_data_wrapper w JOIN pg_roles r ON r.oid = fdwowner \
+                   WHERE fdwname = 'far'";
+    assert_eq!(real.server.ask("shop", wrapper), "once_superuser|f");
+    let is_filled = "SELECT relispopulated FROM pg_class WHERE relname = 'copied'";
+    assert_eq!(real.server.ask("shop", is_filled), "f");
+    let lines = lines_below(&fetched, "Not restored    not filled, since");
+    let (restored, said) = real.run(world, &lines);
+    assert!(restored && !said.to_lowercase().contains("error"), "{lines}\n{said}");
+    assert_eq!(real.server.ask("shop", "SELECT count(*), sum(id) FROM copied"), "9|45");
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::fixtures::{FIXTURE, archive, backed_up, sound};
+use super::support::memory_s3::Object;
 use super::support::schema;
 use super::support::world::{Outcome, World, ago, seal};
 
@@ -219,6 +220,58 @@ fn globals_of_the_time_of_a_dump_are_found_without_a_listing_and_others_are_not_
     let (outcome, plan) = planned(&world);
     assert_eq!((outcome.code, &plan["globals"][0]["status"]), (0, &"absent".into()), "{outcome}");
     assert!(line(&world).ends_with("; 3 objects that may be globals were not looked at, since so many nearer ones are of other backups"), "{}", line(&world));
+}
+
+#[test]
+fn a_readable_copy_is_asked_for_of_archived_globals_and_manifests_too() {
+    let (mut world, s3, key) = sound("globals-archived");
+    let (own, sealed) = (beside(&key, "globals_"), seal(ROLES, &[&world.recipient]));
+    let manifest_key = own.replace("globals_", "manifest_").replace(".sql.age", ".json.age");
+    let text = manifest(FIXTURE, &key, &own, hex::encode(Sha256::digest(&sealed)));
+    let text = seal(&text, &[&world.recipient]);
+    let archive = |key: &str, bytes: &[u8], class| {
+        let head = bytes.to_vec().into();
+        let size = bytes.len() as u64;
+        s3.put_object(key, Object { head, size, storage_class: Some(class), ..Object::default() });
+    };
+    let requested = |world: &World| {
+        let before = s3.asked.lock().unwrap().restores.len();
+        let outcome = world.run(&["plan", "-t", "./template.toml", "--request-restore"]);
+        let restores = s3.asked.lock().unwrap().restores[before..].to_vec();
+        assert!(restores.iter().all(|(_, days)| *days == Some(7)), "{restores:?}");
+        (outcome, restores.into_iter().map(|(key, _)| key).collect::<Vec<_>>())
+    };
+    s3.put(&manifest_key, text.clone());
+    archive(&own, &sealed, "GLACIER");
+    let (outcome, plan) = planned(&world);
+    assert_eq!((outcome.code, findings(&plan)), (1, vec![("object_archived", "error")]), "{outcome}");
+    assert!(s3.asked.lock().unwrap().restores.is_empty(), "nothing is requested unasked");
+    let (outcome, keys) = requested(&world);
+    assert_eq!((outcome.code, keys), (1, vec![own.clone()]), "{outcome}");
+    let (outcome, keys) = requested(&world);
+    let told = format!("{own}: its restore was requested before");
+    assert!(outcome.code == 1 && keys.is_empty() && outcome.stderr.contains(&told), "{outcome}");
+
+    // The manifest would name the globals, and cannot be read itself.
+    archive(&own, &sealed, "GLACIER");
+    archive(&manifest_key, &text, "DEEP_ARCHIVE");
+    let (outcome, keys) = requested(&world);
+    assert_eq!((outcome.code, keys), (1, vec![own.clone(), manifest_key.clone()]), "{outcome}");
+    // A drill that restores no roles reads no globals.
+    archive(&own, &sealed, "GLACIER");
+    archive(&manifest_key, &text, "DEEP_ARCHIVE");
+    world.template.postgres = "access = \"skip\"".to_owned();
+    world.write_template();
+    let (outcome, keys) = requested(&world);
+    assert_eq!((outcome.code, keys), (1, vec![manifest_key.clone()]), "{outcome}");
+
+    world.template.postgres = String::new();
+    world.write_template();
+    s3.put(&own, sealed);
+    s3.put(&manifest_key, text);
+    let (outcome, keys) = requested(&world);
+    assert!(outcome.code == 0 && keys.is_empty(), "{outcome}");
+    assert!(outcome.stderr.contains("nothing was requested"), "{outcome}");
 }
 
 #[test]

@@ -43,31 +43,31 @@ findings! {
         "The policy has another command, other roles or another expression. Expressions are compared where source and drill run the same major version.",
         "Compare the policy in the source.",
         "shop.public.orders: the policy own_tenant has another USING";
-    ROLE_MISSING = "role_missing", "error; warning if the backup's own globals lack it":
-        "The source had the role when it was dumped, and the set's globals do not. Globals that the manifest names are the source's own, of another moment of the same backup.",
+    ROLE_MISSING = "role_missing", "error; warning if an older version made the manifest":
+        "The source had the role before and after the globals were written, and they lack it. Older versions looked only afterwards, so that it may have been created in between.",
         "Check whether the globals are those of the same server, and of the same time.",
         "role app: it is not in the restored server";
     ROLE_ADDED = "role_added", "warning":
         "The set's globals have a role that the source did not have when it was dumped. What it may do are findings of their own.",
         "If it was not created while the backup ran, find out who wrote the globals.",
         "role ghost: the source did not have it";
-    ROLE_ATTRIBUTE_DIFFERS = "role_attribute_differs", "error; warning if the backup's own globals say so":
+    ROLE_ATTRIBUTE_DIFFERS = "role_attribute_differs", "error; warning if an older version made the manifest":
         "The role may do something to the server that it could not in the source, or the other way round. SUPERUSER, CREATEROLE, CREATEDB, REPLICATION or BYPASSRLS that the source's record does not have is always an error, also of a role that it does not have.",
         "Compare `\\du` in the source.",
         "role app: it has CREATEROLE, which it had not";
-    ROLE_SETTING_DIFFERS = "role_setting_differs", "error; warning if the backup's own globals say so":
+    ROLE_SETTING_DIFFERS = "role_setting_differs", "error; warning if an older version made the manifest":
         "A setting of the role is not as in the source. Values are not shown.",
         "Compare `\\drds` in the source.",
         "role app: search_path has another value";
-    MEMBERSHIP_MISSING = "membership_missing", "error":
+    MEMBERSHIP_MISSING = "membership_missing", "error; warning if an older version made the manifest":
         "The role was a member of another in the source. It lacks what that one may do.",
         "Compare `\\du` in the source.",
         "role app: it is not a member of readers";
-    MEMBERSHIP_ADDED = "membership_added", "error; warning if the backup's own globals have it":
+    MEMBERSHIP_ADDED = "membership_added", "error; warning for a role that the source did not have, or if an older version made the manifest":
         "The role is a member of one that it was not in the source, and may do what that one may.",
         "Treat it as an intrusion until it is explained: find out who wrote the globals.",
         "role app: it is a member of admins, which it was not";
-    MEMBERSHIP_DIFFERS = "membership_differs", "error":
+    MEMBERSHIP_DIFFERS = "membership_differs", "error; warning if an older version made the manifest":
         "The membership has another ADMIN, INHERIT or SET option.",
         "Compare `pg_auth_members` in the source.",
         "role app: member of readers with ADMIN, which it had not";

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::code;
 use super::found::{Judged, error, finding};
-use super::{code, drift};
 use crate::model::human;
 use crate::model::manifest::{Membership, Role, Roles};
 use crate::model::verdict::{Finding, Severity};
@@ -30,6 +30,13 @@ pub fn as_in_the_globals(mut restored: Roles, globals: &RestoredRoles) -> Roles 
     restored
 }
 
+/// What lets a role do what only the server's masters may.
+const POWERS: [&str; 5] = ["SUPERUSER", "CREATEROLE", "CREATEDB", "REPLICATION", "BYPASSRLS"];
+
+fn is_power(attribute: &str) -> bool {
+    POWERS.contains(&attribute)
+}
+
 /// Roles of the system through which the whole server can be had.
 const MASTERS: [&str; 3] = ["pg_execute_server_program", "pg_read_server_files", "pg_write_server_files"];
 
@@ -38,6 +45,7 @@ const MASTERS: [&str; 3] = ["pg_execute_server_program", "pg_read_server_files",
 pub fn compare(source: &Roles, restored: &Roles, globals: &RestoredRoles) -> Judged {
     let mut judged = Judged::default();
     let (there, here) = (by_name(source), by_name(restored));
+    let differs = severity(globals.in_manifest && !source.same_around_globals);
     let is_of_template = |name: &str| globals.of_template.iter().any(|own| own == name);
     let names: BTreeSet<&&str> = there.keys().chain(here.keys()).collect();
     for name in names {
@@ -48,18 +56,27 @@ pub fn compare(source: &Roles, restored: &Roles, globals: &RestoredRoles) -> Jud
         match (there.get(*name), here.get(*name)) {
             (Some(_), None) => {
                 let actual = "it is not in the globals".to_owned();
-                let severity = drift::severity(drift::lost_role(globals, name));
-                judged.findings.push(finding(severity, code::ROLE_MISSING, subject, "the role", actual));
+                judged.findings.push(finding(differs, code::ROLE_MISSING, subject, "the role", actual));
             }
             (None, Some(is)) => judged.findings.push(added(subject, is)),
-            (Some(was), Some(is)) => judged.one(role(&subject, was, is, globals)),
+            (Some(was), Some(is)) => judged.one(role(&subject, was, is, globals, differs)),
             (None, None) => {}
         }
     }
-    memberships(source, restored, globals, &mut judged, &|name| {
-        is_of_template(name) || (there.contains_key(name) && !here.contains_key(name))
-    });
+    let is_aside =
+        |name: &str| is_of_template(name) || (there.contains_key(name) && !here.contains_key(name));
+    // What a role of which nothing was recorded is a member of is as new as the role.
+    let of_pair = |member: &str| {
+        if globals.in_manifest && !there.contains_key(member) { Severity::Warning } else { differs }
+    };
+    memberships(source, restored, &mut judged, &is_aside, &of_pair);
     judged
+}
+
+/// The severity of something that another moment may explain. Older versions read the roles only once, after the globals,
+/// and services make roles by the hour.
+fn severity(may_be_of_another_moment: bool) -> Severity {
+    if may_be_of_another_moment { Severity::Warning } else { Severity::Error }
 }
 
 fn by_name(roles: &Roles) -> BTreeMap<&str, &Role> {
@@ -72,8 +89,7 @@ fn subject(name: &str) -> String {
 
 /// A role that the record does not have. One that may do much is no role that a service makes by the hour.
 fn added(subject: String, is: &Role) -> Finding {
-    let powers: Vec<&str> =
-        is.attributes.iter().map(String::as_str).filter(|has| drift::is_power(has)).collect();
+    let powers: Vec<&str> = is.attributes.iter().map(String::as_str).filter(|has| is_power(has)).collect();
     let expected = "no such role";
     if powers.is_empty() {
         let actual = "the source did not have it".to_owned();
@@ -83,7 +99,7 @@ fn added(subject: String, is: &Role) -> Finding {
     error(code::ROLE_ATTRIBUTE_DIFFERS, &subject, expected, actual)
 }
 
-fn role(subject: &str, was: &Role, is: &Role, globals: &RestoredRoles) -> Vec<Finding> {
+fn role(subject: &str, was: &Role, is: &Role, globals: &RestoredRoles, differs: Severity) -> Vec<Finding> {
     let mut findings = Vec::new();
     for attribute in was.attributes.symmetric_difference(&is.attributes) {
         let shown = human::one_line(attribute, 40);
@@ -92,7 +108,8 @@ fn role(subject: &str, was: &Role, is: &Role, globals: &RestoredRoles) -> Vec<Fi
         } else {
             (format!("no {shown}"), format!("it has {shown}, which it had not in the source"))
         };
-        let severity = drift::severity(drift::attribute(globals, was, attribute));
+        let is_gained = is.attributes.contains(attribute) && is_power(attribute);
+        let severity = if is_gained { Severity::Error } else { differs };
         let code = code::ROLE_ATTRIBUTE_DIFFERS;
         findings.push(finding(severity, code, subject.to_owned(), &expected, actual));
     }
@@ -115,9 +132,8 @@ fn role(subject: &str, was: &Role, is: &Role, globals: &RestoredRoles) -> Vec<Fi
             (None, _) => format!("{shown} is set, which it was not in the source"),
             _ => format!("{shown} has another value"),
         };
-        let severity = drift::severity(drift::setting(globals, was, name));
         let expected = format!("{shown} as in the source");
-        findings.push(finding(severity, code::ROLE_SETTING_DIFFERS, subject.to_owned(), &expected, actual));
+        findings.push(finding(differs, code::ROLE_SETTING_DIFFERS, subject.to_owned(), &expected, actual));
     }
     findings
 }
@@ -126,9 +142,9 @@ fn role(subject: &str, was: &Role, is: &Role, globals: &RestoredRoles) -> Vec<Fi
 fn memberships(
     source: &Roles,
     restored: &Roles,
-    globals: &RestoredRoles,
     judged: &mut Judged,
     is_aside: &dyn Fn(&str) -> bool,
+    differs: &dyn Fn(&str) -> Severity,
 ) {
     fn by_pair(roles: &Roles) -> BTreeMap<(&str, &str), &Membership> {
         roles.memberships.iter().map(|one| ((one.member.as_str(), one.role.as_str()), one)).collect()
@@ -136,7 +152,7 @@ fn memberships(
     let (was, is) = (by_pair(source), by_pair(restored));
     let masters: BTreeSet<&str> = by_name(restored)
         .into_iter()
-        .filter(|(_, role)| role.attributes.iter().any(|has| drift::is_power(has)))
+        .filter(|(_, role)| role.attributes.iter().any(|has| is_power(has)))
         .map(|(name, _)| name)
         .chain(MASTERS)
         .collect();
@@ -166,8 +182,7 @@ fn memberships(
             _ => None,
         };
         let is_new = was.get(pair) != is.get(pair) && is.contains_key(pair) && masters.contains(role);
-        let was_drift = drift::membership(globals, was.get(pair).copied(), member, role);
-        let severity = drift::severity(was_drift && !is_new);
+        let severity = if is_new { Severity::Error } else { differs(member) };
         let found = found.map(|(code, expected, actual)| finding(severity, code, subject, &expected, actual));
         judged.one(found.into_iter().collect());
     }

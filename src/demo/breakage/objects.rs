@@ -34,12 +34,12 @@ pub enum ObjectChange {
     Swap(&'static str, &'static str),
     /// A role is taken out of the globals, and the manifest that has their hash is removed.
     LoseRole(&'static str),
-    /// A membership is taken out of the globals, and the manifest names what is left, as if the backup had lost it.
-    LoseMembership {
+    /// Lines are taken out of the globals, and the manifest names what is left, as if the backup had lost them.
+    LoseOfRole {
         /// The role.
         role: &'static str,
-        /// Its member.
-        member: &'static str,
+        /// What each of the lines has.
+        lines: &'static str,
     },
 }
 
@@ -61,11 +61,10 @@ pub fn apply(
             fs::remove_file(newest(directory, "manifest")?).map_err(|error| failed(&error))?;
             return Ok(role.to_owned());
         }
-        ObjectChange::LoseMembership { role, member } => {
-            let grant = format!("GRANT {role} TO {member}");
-            let left = rewrite_globals(directory, identities, recipients, &|line| !line.starts_with(&grant))?;
+        ObjectChange::LoseOfRole { role, lines } => {
+            let left = rewrite_globals(directory, identities, recipients, &|line| !line.contains(lines))?;
             name_globals(directory, identities, recipients, &left)?;
-            return Ok(format!("role {member}"));
+            return Ok(format!("role {role}"));
         }
         _ => {}
     }
@@ -79,7 +78,7 @@ pub fn apply(
     | ObjectChange::OtherKey(database)
     | ObjectChange::Swap(database, _)
     | ObjectChange::LoseRole(database)
-    | ObjectChange::LoseMembership { role: database, .. }) = change;
+    | ObjectChange::LoseOfRole { role: database, .. }) = change;
     let path = newest(directory, database)?;
     let object = fs::read(&path).map_err(|error| failed(&error))?;
     let changed = match change {
@@ -109,7 +108,7 @@ pub fn apply(
             fs::remove_file(&path).map_err(|error| failed(&error))?;
             return Ok(database.to_owned());
         }
-        ObjectChange::LoseRole(_) | ObjectChange::LoseMembership { .. } => {
+        ObjectChange::LoseRole(_) | ObjectChange::LoseOfRole { .. } => {
             unreachable!("they are of no database")
         }
     };

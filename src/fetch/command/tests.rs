@@ -154,12 +154,14 @@ fn settings_and_access_are_restored_as_the_drill_does_and_the_rest_is_told() {
         found.unwrap_or_else(|| panic!("{words}: {made:?}"))
     };
     let sql = [
-        r#"'--command=ALTER DATABASE "shop" SET "TimeZone" TO '\''UTC'\'''"#,
+        r#"printf '%s\n' 'ALTER DATABASE "shop" SET "TimeZone" TO '\''UTC'\'';' | psql --no-psqlrc --quiet"#,
         "pg_restore --dbname=shop",
-        r#"'--command=GRANT CONNECT ON DATABASE "shop" TO "reader"'"#,
-        r#"'--command=ALTER ROLE "clerk" IN DATABASE "shop" SET "search_path" TO '\''a'\'', '\''b'\'''"#,
+        r#"'GRANT CONNECT ON DATABASE "shop" TO "reader";'"#,
+        r#"'ALTER ROLE "clerk" IN DATABASE "shop" SET "search_path" TO '\''a'\'', '\''b'\'';' | psql"#,
     ];
     assert!(sql.map(at).is_sorted(), "{made:?}");
+    let as_argument = made.commands.iter().any(|command| command.contains("--command=ALTER"));
+    assert!(!as_argument, "values may be secret: {made:?}");
     for told in ["log_statement", "event_triggers", "app.bell: it holds", "anon", "subscriptions: feed"] {
         assert!(made.caveats.iter().any(|caveat| caveat.contains(told)), "{told}: {made:?}");
     }

@@ -133,6 +133,10 @@ pub struct Roles {
     pub roles: Vec<Role>,
     /// By role and member.
     pub memberships: Vec<Membership>,
+    /// Whether they were read before and after the globals were written, and were the same. Older versions read them once,
+    /// and do not say this.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub same_around_globals: bool,
 }
 
 /// A role, without its password.

@@ -209,7 +209,8 @@ pub enum RestoreOutcome {
     Clean,
     /// It reported errors, and everything that it could not restore at first was restored afterwards.
     Repaired,
-    /// All rows are restored. Views over foreign tables are not filled, since the stack reaches no other server.
+    /// All rows are restored, and whatever else could not be at first. Views over foreign tables are not filled, since the stack
+    /// reaches no other server.
     ViewsUnfilled,
     /// Something is missing: the database is not restored.
     Failed,
@@ -247,23 +248,31 @@ impl PgRestore {
         let status = self.exit_code;
         match self.outcome? {
             RestoreOutcome::Clean | RestoreOutcome::Failed => None,
-            RestoreOutcome::Repaired => {
-                let entries = match self.repaired.len() {
-                    1 => "1 entry".to_owned(),
-                    entries => format!("{} entries", human::count(entries as u64)),
-                };
-                Some(format!(
-                    "pg_restore ended with status {status}, and what it could not restore at first ({entries}) was \
-                     restored afterwards"
-                ))
-            }
+            RestoreOutcome::Repaired => Some(format!(
+                "pg_restore ended with status {status}, and what it could not restore at first ({}) was restored \
+                 afterwards",
+                self.repaired_entries()
+            )),
             RestoreOutcome::ViewsUnfilled => {
                 let views = human::things(self.unfilled.len() as u64, "view");
+                let repaired = match self.repaired.is_empty() {
+                    true => String::new(),
+                    false => {
+                        format!(", what it could not restore at first ({}) too", self.repaired_entries())
+                    }
+                };
                 Some(format!(
-                    "pg_restore ended with status {status}: all rows are restored, and {views} over foreign tables \
-                     could not be filled"
+                    "pg_restore ended with status {status}: all rows are restored{repaired}, and {views} over foreign \
+                     tables could not be filled"
                 ))
             }
+        }
+    }
+
+    fn repaired_entries(&self) -> String {
+        match self.repaired.len() {
+            1 => "1 entry".to_owned(),
+            entries => format!("{} entries", human::count(entries as u64)),
         }
     }
 
@@ -357,5 +366,11 @@ mod tests {
         assert!(told.contains("status 1") && told.contains("(1 entry) was restored afterwards"), "{told}");
         let told = run(1, RestoreOutcome::ViewsUnfilled).settled().unwrap();
         assert!(told.contains("all rows are restored, and 0 views over foreign tables"), "{told}");
+        let repaired = run(1, RestoreOutcome::Repaired);
+        let both = PgRestore { outcome: Some(RestoreOutcome::ViewsUnfilled), ..repaired }.settled().unwrap();
+        assert!(
+            both.contains("restored, what it could not restore at first (1 entry) too, and 0 views"),
+            "{both}"
+        );
     }
 }

@@ -183,7 +183,7 @@ async fn roles(client: &Client) -> Result<Roles> {
     })
     .await?;
     memberships.sort();
-    Ok(Roles { roles, memberships })
+    Ok(Roles { roles, memberships, same_around_globals: false })
 }
 
 type Read<T> = std::result::Result<T, tokio_postgres::Error>;

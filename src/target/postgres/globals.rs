@@ -14,7 +14,7 @@ use super::failures::query_failure;
 use super::quote::{quote_identifier, quote_literal};
 use super::server::{MAINTENANCE, SUPERUSER, Server};
 use crate::format::pg_custom::NamedRoles;
-use crate::format::pg_globals::{Globals, Membership, ParameterGrant, Role, RoleSetting};
+use crate::format::pg_globals::{Globals, Membership, ParameterGrant, Role};
 use crate::model::failure::Result;
 use crate::model::human;
 
@@ -28,10 +28,6 @@ pub struct RestoredRoles {
     pub roles: BTreeMap<String, Role>,
     /// Those that the template names.
     pub of_template: Vec<String>,
-    /// Which is a member of which, as the globals have it.
-    pub memberships: Vec<Membership>,
-    /// Their settings, as the globals have them.
-    pub settings: Vec<RoleSetting>,
     /// Settings that the server did not take: role and name.
     pub settings_left_out: BTreeSet<(String, String)>,
     /// The time of the globals.

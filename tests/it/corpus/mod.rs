@@ -94,7 +94,7 @@ corpus! {
 }
 
 /// Kinds that do not hide each other: one drill shows them all.
-const TOGETHER: [&str; 7] = [
+const TOGETHER: [&str; 10] = [
     "lost-grant",
     "extra-grant",
     "lost-policy",
@@ -102,6 +102,9 @@ const TOGETHER: [&str; 7] = [
     "changed-owner",
     "lost-default-privileges",
     "lost-membership",
+    "lost-login",
+    "lost-role-attributes",
+    "lost-role-setting",
 ];
 
 #[test]

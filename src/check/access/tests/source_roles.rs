@@ -31,7 +31,8 @@ fn sound_roles() -> Roles {
         role("postgres", &["LOGIN"]),
         role("readers", &[]),
     ];
-    Roles { roles, memberships: vec![member("app", "readers", false), member("app", "pg_monitor", false)] }
+    let memberships = vec![member("app", "readers", false), member("app", "pg_monitor", false)];
+    Roles { roles, memberships, same_around_globals: true }
 }
 
 /// The globals of the sound roles.
@@ -90,11 +91,11 @@ fn roles_and_memberships_are_compared() {
 fn between_globals(
     record: &str,
     restored: &str,
-    change: impl Fn(&mut RestoredRoles),
+    change: impl Fn(&mut RestoredRoles, &mut Roles),
 ) -> Vec<(&'static str, Severity)> {
     let read = |sql: &str| Globals::read(sql.as_bytes()).unwrap();
     let as_roles = |globals: &Globals| {
-        let mut roles = Roles::default();
+        let mut roles = Roles { same_around_globals: true, ..Roles::default() };
         for (name, has) in &globals.roles {
             let attributes = [(has.superuser, "SUPERUSER"), (has.inherit, "INHERIT"), (has.login, "LOGIN")];
             let attributes: Vec<&str> =
@@ -110,15 +111,10 @@ fn between_globals(
         roles
     };
     let globals = read(restored);
-    let mut made = RestoredRoles {
-        roles: globals.roles.clone(),
-        memberships: globals.memberships.clone(),
-        settings: globals.settings.clone(),
-        in_manifest: true,
-        ..Default::default()
-    };
-    let (source, mut restored) = (as_roles(&read(record)), as_roles(&globals));
-    change(&mut made);
+    let mut made =
+        RestoredRoles { roles: globals.roles.clone(), in_manifest: true, ..RestoredRoles::default() };
+    let (mut source, mut restored) = (as_roles(&read(record)), as_roles(&globals));
+    change(&mut made, &mut source);
     let not_taken = |role: &str, name: &String| {
         made.settings_left_out.iter().any(|(of, left_out)| of == role && left_out == name)
     };
@@ -135,7 +131,7 @@ const RECORD: &str = "CREATE ROLE app; ALTER ROLE app WITH LOGIN; CREATE ROLE re
 #[test]
 fn an_added_role_that_may_do_much_is_an_error() {
     let with = |attribute: &str| format!("{RECORD} CREATE ROLE ghost; ALTER ROLE ghost WITH {attribute};");
-    let of = |attribute| between_globals(RECORD, &with(attribute), |_| {});
+    let of = |attribute| between_globals(RECORD, &with(attribute), |_, _| {});
     assert_eq!(of("LOGIN"), [("role_added", Severity::Warning)]);
     assert_eq!(of("SUPERUSER"), [("role_attribute_differs", Severity::Error)]);
     for attribute in ["CREATEROLE", "CREATEDB", "REPLICATION", "BYPASSRLS"] {
@@ -147,62 +143,53 @@ fn an_added_role_that_may_do_much_is_an_error() {
 }
 
 #[test]
-fn what_changed_between_the_record_and_the_backups_own_globals_is_a_warning() {
-    let of = |restored: &str, in_manifest| {
-        between_globals(RECORD, restored, |made| made.in_manifest = in_manifest)
+fn what_the_source_had_otherwise_than_the_globals_is_an_error_unless_an_older_version_recorded_it() {
+    let of = |restored: &str, in_manifest, same_around_globals| {
+        between_globals(RECORD, restored, |made, source| {
+            (made.in_manifest, source.same_around_globals) = (in_manifest, same_around_globals);
+        })
     };
     let without = |what: &str| RECORD.replace(what, "");
     for (restored, code) in [
         (without("CREATE ROLE readers;").replace("GRANT readers TO app;", ""), "role_missing"),
         (without("ALTER ROLE app WITH LOGIN;"), "role_attribute_differs"),
+        (without("ALTER ROLE app SET search_path TO 'a', 'public';"), "role_setting_differs"),
         (RECORD.replace("'public'", "'b'"), "role_setting_differs"),
-    ] {
-        assert_eq!(of(&restored, true)[0], (code, Severity::Warning), "{restored}");
-        assert_eq!(of(&restored, false)[0], (code, Severity::Error), "{restored}");
-    }
-    for (restored, code) in [
+        (format!("{RECORD} ALTER ROLE app SET work_mem TO '1GB';"), "role_setting_differs"),
         (without("GRANT readers TO app;"), "membership_missing"),
         (RECORD.replace("TO app;", "TO app WITH ADMIN OPTION;"), "membership_differs"),
-        (
-            format!("{RECORD} GRANT app TO readers;").replace("GRANT readers TO app;", ""),
-            "membership_missing",
-        ),
+        (RECORD.replace("GRANT readers TO app;", "GRANT app TO readers;"), "membership_missing"),
+        (format!("{RECORD} GRANT readers TO boss;"), "membership_added"),
     ] {
-        for in_manifest in [true, false] {
-            assert_eq!(of(&restored, in_manifest)[0], (code, Severity::Error), "{restored}");
-        }
+        assert_eq!(of(&restored, true, true)[0], (code, Severity::Error), "{restored}");
+        assert_eq!(of(&restored, false, false)[0], (code, Severity::Error), "other globals: {restored}");
+        assert_eq!(of(&restored, true, false)[0], (code, Severity::Warning), "another moment: {restored}");
     }
     let hourly = format!("{RECORD} CREATE ROLE v; GRANT app TO v;");
     let codes = [("role_added", Severity::Warning), ("membership_added", Severity::Warning)];
-    assert_eq!(of(&hourly, true), codes);
-    let to_the_master = format!("{RECORD} GRANT boss TO app;");
-    assert_eq!(of(&to_the_master, true), [("membership_added", Severity::Error)]);
-    let to_files = format!("{RECORD} GRANT pg_read_server_files TO app;");
-    assert_eq!(of(&to_files, true), [("membership_added", Severity::Error)]);
-    let promoted = format!("{RECORD} ALTER ROLE app WITH SUPERUSER LOGIN;");
-    assert_eq!(of(&promoted, true), [("role_attribute_differs", Severity::Error)]);
-}
-
-#[test]
-fn what_a_drill_made_otherwise_than_its_globals_is_an_error() {
-    let of =
-        |change: fn(&mut RestoredRoles)| between_globals(&RECORD.replace("LOGIN", "NOLOGIN"), RECORD, change);
-    assert_eq!(of(|_| {}), [("role_attribute_differs", Severity::Warning)]);
-    let other = of(|made| made.roles.get_mut("app").unwrap().login = false);
-    assert_eq!(other, [("role_attribute_differs", Severity::Error)], "neither record nor globals have it");
+    assert_eq!(of(&hourly, true, true), codes);
+    for (grave, code) in [
+        ("GRANT boss TO app;", "membership_added"),
+        ("GRANT pg_read_server_files TO app;", "membership_added"),
+        ("ALTER ROLE app WITH SUPERUSER LOGIN;", "role_attribute_differs"),
+    ] {
+        let restored = format!("{RECORD} {grave}");
+        assert_eq!(of(&restored, true, false), [(code, Severity::Error)], "at any moment: {grave}");
+    }
+    assert_eq!(of(RECORD, true, true), []);
 }
 
 #[test]
 fn a_setting_that_the_server_did_not_take_is_told_by_the_restore_alone() {
     let record = format!("{RECORD} ALTER ROLE app SET lc_time TO 'de_DE.UTF-8';");
     let left_out = |of: &'static str| {
-        between_globals(&record, &record, |made| {
+        between_globals(&record, &record, |made, _| {
             made.settings_left_out.insert((of.to_owned(), "lc_time".to_owned()));
         })
     };
     assert_eq!(left_out("app"), []);
-    let lost = between_globals(&record, &record.replace("lc_time", "work_mem"), |_| {});
+    let lost = between_globals(&record, &record.replace("lc_time", "work_mem"), |_, _| {});
     assert_eq!(lost.len(), 2, "{lost:?}");
-    let unasked = between_globals(&record, RECORD, |made| made.in_manifest = false);
+    let unasked = between_globals(&record, RECORD, |_, _| {});
     assert_eq!(unasked, [("role_setting_differs", Severity::Error)]);
 }

@@ -55,8 +55,26 @@ pub(super) static KINDS: &[Breakage] = &[
     Breakage {
         name: "lost-membership",
         about: "the globals lack the membership of the application in the group that may read",
-        how: Objects(ObjectChange::LoseMembership { role: "aegis_readers", member: "aegis_app" }),
+        how: Objects(ObjectChange::LoseOfRole { role: "aegis_app", lines: "GRANT aegis_readers TO aegis_app" }),
         expect: Findings(&[("access", "membership_missing")]),
+    },
+    Breakage {
+        name: "lost-login",
+        about: "the globals lack a role that no database names: an auditor cannot log in",
+        how: Objects(ObjectChange::LoseOfRole { role: "aegis_auditor", lines: "aegis_auditor" }),
+        expect: Findings(&[("access", "role_missing")]),
+    },
+    Breakage {
+        name: "lost-role-attributes",
+        about: "the globals lack what the application's role may do to the server: log in",
+        how: Objects(ObjectChange::LoseOfRole { role: "aegis_app", lines: "ALTER ROLE aegis_app WITH " }),
+        expect: Findings(&[("access", "role_attribute_differs")]),
+    },
+    Breakage {
+        name: "lost-role-setting",
+        about: "the globals lack a setting of the application's role: statements run without a limit",
+        how: Objects(ObjectChange::LoseOfRole { role: "aegis_app", lines: "ALTER ROLE aegis_app SET statement_timeout" }),
+        expect: Findings(&[("access", "role_setting_differs")]),
     },
 ];
 

@@ -9,6 +9,7 @@ use crate::target::postgres::failures::own_failure;
 use crate::target::postgres::server::MAINTENANCE;
 use tokio::time::Instant;
 
+use super::refresh::ViewsAside;
 use super::run::PgRestoreRun;
 use super::shown::{self, Names};
 use super::words::Words;
@@ -45,7 +46,8 @@ pub(super) enum Cause {
 }
 
 impl Server {
-    /// Explains why a restore that began at `began` did not go clean.
+    /// Explains why a restore that began at `began` did not go clean. If views that cannot be filled are all that is missing by now,
+    /// they are `unfilled`.
     ///
     /// # Errors
     /// If that cannot be found out.
@@ -55,12 +57,13 @@ impl Server {
         run: &PgRestoreRun,
         toc: &Toc,
         began: Instant,
+        unfilled: Option<ViewsAside>,
     ) -> Result<Explained> {
         let blamed = match self.cause(run, toc, began).await {
             Cause::Known(failure) => return Ok(Explained::Failed(failure)),
             Cause::OfTheBackup(blamed) => blamed,
         };
-        if let Some((warning, unfilled)) = self.views_that_reach_out(database, run, toc).await? {
+        if let Some(ViewsAside { warning, unfilled, .. }) = unfilled {
             return Ok(Explained::Complete { warning, unfilled });
         }
         Ok(Explained::Failed(self.lack(database, &run.words, toc).await?.unwrap_or(blamed)))

@@ -25,6 +25,7 @@ use crate::sandbox::spec::SCRATCH;
 use words::Listener;
 
 pub use explain::Explained;
+pub use refresh::ViewsAside;
 pub use repair::{RETRY, Repaired, give_to_owner, is_of_superusers};
 pub use run::{Afterwards, PgRestoreRun};
 

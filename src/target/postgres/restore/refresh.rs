@@ -1,7 +1,7 @@
 //! Materialized views over foreign tables: what they show is on a server that nothing in the stack can reach, so they
 //! cannot be filled here. No row of the backup is missing for that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::run::PgRestoreRun;
 use super::shown;
@@ -11,6 +11,9 @@ use crate::model::names::DatabaseName;
 use crate::model::verdict::UnfilledView;
 use crate::target::postgres::failures::own_failure;
 use crate::target::postgres::server::Server;
+
+/// The kind of entries that fill views.
+const VIEW_DATA: &str = "MATERIALIZED VIEW DATA";
 
 /// Views that are not filled and read a foreign table: by themselves, by other views, or as a partition or heir.
 const REACHING_OUT: &str = "
@@ -34,42 +37,60 @@ const REACHING_OUT: &str = "
     JOIN pg_catalog.pg_namespace s ON s.oid OPERATOR(pg_catalog.=) v.relnamespace
     WHERE t.relkind OPERATOR(pg_catalog.=) 'f'";
 
+/// Views that cannot be filled in a drill.
+#[derive(Debug)]
+pub struct ViewsAside {
+    /// The views.
+    pub unfilled: Vec<UnfilledView>,
+    /// What an operator should know.
+    pub warning: String,
+    /// The run without its errors about them.
+    pub others: PgRestoreRun,
+}
+
 impl Server {
-    /// A warning, and the views, if filling such views is all that could not be done: by the entries that failed, and by the catalogue.
-    pub(super) async fn views_that_reach_out(
+    /// Sets errors about filling such views aside: by the entries that failed, and by the catalogue. None if there is no such
+    /// error, or if it is not sure which entries failed.
+    ///
+    /// # Errors
+    /// If the server cannot be asked.
+    pub async fn set_views_aside(
         &self,
         database: &DatabaseName,
         run: &PgRestoreRun,
         toc: &Toc,
-    ) -> Result<Option<(String, Vec<UnfilledView>)>> {
-        let (mut failed, mut unfilled) = (BTreeSet::new(), Vec::new());
-        let shown = shown::Names::of(toc);
+    ) -> Result<Option<ViewsAside>> {
+        let mut failed = BTreeMap::new();
         for complaint in &run.words.complaints {
-            match shown::entry_of(toc, complaint) {
-                Some(entry) if entry.desc == "MATERIALIZED VIEW DATA" => {
-                    let what = shown.entry(entry.dump_id).unwrap_or_default();
-                    unfilled.push(UnfilledView { entry: entry.dump_id, what });
-                    failed.insert((entry.namespace.clone().unwrap_or_default(), entry.tag.clone()));
-                }
-                _ => return Ok(None),
+            if let Some(entry) = shown::entry_of(toc, complaint).filter(|entry| entry.desc == VIEW_DATA) {
+                let name = (entry.namespace.clone().unwrap_or_default(), entry.tag.clone());
+                failed.insert(entry.dump_id, name);
             }
         }
-        if failed.is_empty() || run.words.ignored != Some(failed.len() as u64) {
+        if failed.is_empty() || run.words.entries().is_none() {
             return Ok(None);
         }
         let client = self.connect(database.as_str()).await?;
         let rows = client.query(REACHING_OUT, &[]).await;
         let rows = rows.map_err(|error| own_failure("looking for views over foreign tables", &error))?;
         let reaching: BTreeSet<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        if !failed.is_subset(&reaching) {
+        failed.retain(|_, name| reaching.contains(name));
+        if failed.is_empty() {
             return Ok(None);
         }
-        let names: Vec<String> = failed.iter().map(|(schema, view)| format!("{schema}.{view}")).collect();
+        let shown = shown::Names::of(toc);
+        let unfilled = failed
+            .keys()
+            .map(|entry| UnfilledView { entry: *entry, what: shown.entry(*entry).unwrap_or_default() });
+        let names: BTreeSet<String> =
+            failed.values().map(|(schema, view)| format!("{schema}.{view}")).collect();
+        let names = Vec::from_iter(names);
         let warning = format!(
             "materialized views over foreign tables cannot be filled here, since nothing in the stack reaches their \
              servers: {}",
             crate::model::human::one_line(&names.join(", "), 300)
         );
-        Ok(Some((warning, unfilled)))
+        let others = run.without(&failed.keys().copied().collect());
+        Ok(Some(ViewsAside { unfilled: unfilled.collect(), warning, others }))
     }
 }

@@ -1,5 +1,7 @@
 //! How a run of `pg_restore` went.
 
+use std::collections::BTreeSet;
+
 use super::program::Program;
 use super::shown;
 use super::words::Words;
@@ -32,6 +34,14 @@ impl PgRestoreRun {
     /// Whether everything was restored.
     pub fn is_clean(&self) -> bool {
         self.exit_code == 0
+    }
+
+    /// The same as if these entries had gone through. Which errors there were is known.
+    pub(super) fn without(&self, entries: &BTreeSet<i32>) -> Self {
+        let words = self.words.without(entries);
+        let exit_code = if words.complaints.is_empty() { 0 } else { self.exit_code };
+        let Self { program, jobs, lowest_free, .. } = *self;
+        Self { program, exit_code, jobs, words, lowest_free }
     }
 
     /// What a verdict keeps of it: its own exit status, and the errors of the `last` run that reported some.

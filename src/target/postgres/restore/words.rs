@@ -5,6 +5,7 @@
 //! `pg_restore`'s own. What it cannot do is make `pg_restore` miscount: its last line says how many errors there were, and
 //! where other lines that look like errors were counted too, no line is believed.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -103,6 +104,17 @@ impl Words {
 }
 
 impl Words {
+    /// The same without the errors about these entries.
+    pub fn without(&self, entries: &BTreeSet<i32>) -> Self {
+        let is_kept = |complaint: &Complaint| complaint.entry.is_none_or(|entry| !entries.contains(&entry));
+        let mut others = self.clone();
+        others.complaints.retain(is_kept);
+        let gone = (self.complaints.len() - others.complaints.len()) as u64;
+        others.seen -= gone;
+        others.ignored = self.ignored.map(|ignored| ignored.saturating_sub(gone));
+        others
+    }
+
     fn says(&self, words: &str) -> bool {
         self.complaints.iter().any(|complaint| complaint.words.contains(words))
     }

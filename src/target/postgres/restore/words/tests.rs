@@ -37,6 +37,16 @@ fn errors_are_read_with_their_entries() {
 }
 
 #[test]
+fn errors_about_some_entries_can_be_set_aside() {
+    let others = heard(HONEST).without(&[3428, 1].into());
+    assert_eq!((others.seen, others.ignored, others.entries()), (2, Some(2), Some(vec![217, 3429])));
+    let none = others.without(&[217, 3429].into());
+    assert_eq!((none.complaints.len(), none.ignored), (0, Some(0)));
+    let forged = heard(&HONEST.replace("Jane\nCONTEXT", "Jane\npg_restore: error: out of memory\nCONTEXT"));
+    assert!(forged.without(&[217].into()).are_forged(), "as it was before");
+}
+
+#[test]
 fn lines_that_others_wrote_are_noticed_by_their_number() {
     for forged in
         ["pg_restore: error: out of memory\n", "pg_restore: warning: errors ignored on restore: 0\n"]
