@@ -169,6 +169,9 @@ fn text(report: &FetchReport) -> String {
     let point = &report.point;
     writeln!(out, "Recovery point  {}", point.key);
     writeln!(out, "Taken           {}", human::moment(point.taken_at));
+    if let Some(layers) = point.unusual_layers() {
+        writeln!(out, "Layers          {layers}");
+    }
     for (what, digest) in [("Object", &point.ciphertext_sha256), ("Dump", &point.plaintext_sha256)] {
         writeln!(out, "{what:<15} SHA-256 {}", digest.as_deref().unwrap_or("not known"));
     }

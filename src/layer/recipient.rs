@@ -79,6 +79,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn gpg_is_taken_where_no_recipient_of_age_is_given() {
+        let of = |recipients: &[&str], gpg_recipient: &str| {
+            let text =
+                format!("recipients = {recipients:?}\ngpg_recipient = \"{gpg_recipient}\"\nhost = \"h\"");
+            let backup: Backup = toml::from_str(&text).unwrap();
+            let empty = tempfile::tempdir().unwrap();
+            let encryption =
+                Encryption { gpg_homedir: Some(empty.path().to_owned()), ..Encryption::default() };
+            Recipients::of(&backup, &encryption)
+                .map(|recipients| recipients.layer())
+                .map_err(|failure| failure.code)
+        };
+        let (_, public) = generate_key();
+        assert_eq!(of(&[&public], "somebody"), Ok("age"));
+        assert_eq!(of(&["", &public], ""), Ok("age"));
+        assert_eq!(of(&[""], " "), Err(codes::RECIPIENT_MISSING));
+        // It was looked for in the keyring, which is empty.
+        assert_eq!(of(&[""], "somebody"), Err(codes::RECIPIENT_INVALID));
+        assert_eq!(of(&["nonsense"], "somebody"), Err(codes::RECIPIENT_INVALID));
+    }
+
+    #[test]
     fn a_private_key_given_as_recipient_is_not_shown() {
         let (secret, _) = generate_key();
         let failure = Recipients::parse(&[secret.expose().to_owned()]).err().unwrap();

@@ -47,10 +47,16 @@ pub fn plan_text(plan: &DrillPlan) -> String {
         ("Forecast", forecast(plan)),
         ("This plan", cost(plan)),
     ];
+    let unusual = plan.recovery_set.points.iter().filter_map(|point| {
+        let layers = point.unusual_layers()?;
+        Some(format!("{}: {layers}", point.database))
+    });
+    let unusual: Vec<String> = unusual.collect();
+    let layers = (!unusual.is_empty()).then(|| ("Layers", unusual.join(", ")));
     let others = plan.unnamed.incomplete.as_ref().map(|why| ("Others", format!("not all looked for: {why}")));
     out.blank();
     for (name, text) in
-        before.into_iter().chain(image).chain(servers).chain(globals).chain(lines).chain(others)
+        before.into_iter().chain(layers).chain(image).chain(servers).chain(globals).chain(lines).chain(others)
     {
         writeln!(out, "{name:<10} {text}");
     }

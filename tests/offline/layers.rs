@@ -99,6 +99,8 @@ fn a_template_without_keys_takes_files_as_they_are() {
     }
     let (code, plan) = planned(&world);
     assert_eq!(code, 1);
+    let human = world.run(&["plan", "-t", "./template.toml"]);
+    assert!(human.stdout.contains("third: gzip over gzip"), "{human}");
     let codes = codes(&plan);
     for (name, expected) in [
         ("first", "fine"),
@@ -120,6 +122,7 @@ fn a_template_without_keys_takes_files_as_they_are() {
         let (code, content, words) = fetched(&world, name);
         assert_eq!((code, content == dump), (0, true), "{name}: {words}");
         assert!(words.contains(&sha256(&dump)), "the content's own hash: {words}");
+        assert_eq!(words.contains("Layers          gzip over gzip\n"), name == "third", "{words}");
     }
     // What is wrong at the end only is found by whoever reads to it, and nothing is left of it.
     for name in ["altered", "padded"] {

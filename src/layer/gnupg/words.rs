@@ -16,7 +16,7 @@ const STATUS: &str = "[GNUPG:] ";
 const OF_THE_AGENT: [&str; 3] = ["gpg-agent", "connect to the agent", "start agent"];
 /// The key id of a recipient that is not named.
 const HIDDEN: &str = "0000000000000000";
-/// Lines for people that are kept.
+/// Lines for people, and key ids, that are kept.
 const KEPT: usize = 20;
 
 /// What it has said so far.
@@ -59,8 +59,13 @@ impl Said {
         let keyword = words.next().unwrap_or_default();
         let mut argument = || words.next().unwrap_or_default();
         match keyword {
-            "ENC_TO" => self.encrypted_to.push(human::one_line(argument(), 40)),
-            "NO_SECKEY" => self.without_secret_key.push(human::one_line(argument(), 40)),
+            // A hostile message may name millions.
+            "ENC_TO" if self.encrypted_to.len() < KEPT => {
+                self.encrypted_to.push(human::one_line(argument(), 40));
+            }
+            "NO_SECKEY" if self.without_secret_key.len() < KEPT => {
+                self.without_secret_key.push(human::one_line(argument(), 40));
+            }
             "PLAINTEXT" => self.plaintext = true,
             "DECRYPTION_OKAY" => self.decryption_okay = true,
             "GOODMDC" => self.unaltered = true,
@@ -194,4 +199,70 @@ pub(in crate::layer) fn listed_keys(listing: &str, secret: bool) -> Vec<String> 
 /// Its version, as `--version` prints it first.
 pub(in crate::layer) fn version(text: &str) -> String {
     human::one_line(text.lines().next().unwrap_or_default(), 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    /// What a conversation with this exit status means, by code; `fine` if it counts.
+    fn judged(status: i32, lines: &[&str]) -> &'static str {
+        let mut said = Said::default();
+        lines.iter().for_each(|line| said.take(line));
+        let known = ["AAAA".to_owned()];
+        match said.judge_decryption(ExitStatus::from_raw(status), Path::new("/keyring"), &known) {
+            Ok(()) => "fine",
+            Err(failure) => failure.into_failure().code.as_str(),
+        }
+    }
+
+    const EXIT_2: i32 = 2 << 8;
+    const PLAINTEXT: &str = "[GNUPG:] PLAINTEXT 62 1796138907 ";
+    const OKAY: &str = "[GNUPG:] DECRYPTION_OKAY";
+
+    #[test]
+    fn only_a_message_that_is_whole_and_unaltered_counts() {
+        assert_eq!(judged(0, &[PLAINTEXT, OKAY, "[GNUPG:] GOODMDC"]), "fine");
+        // With an AEAD, as of 2.3.
+        assert_eq!(judged(0, &["[GNUPG:] DECRYPTION_INFO 0 9 2", PLAINTEXT, OKAY]), "fine");
+        assert_eq!(judged(0, &[]), "decrypt_failed");
+        assert_eq!(judged(0, &["[GNUPG:] NODATA 3"]), "decrypt_failed");
+        assert_eq!(judged(0, &[PLAINTEXT, OKAY]), "decrypt_failed");
+        assert_eq!(judged(0, &["[GNUPG:] DECRYPTION_INFO 0 9 0", PLAINTEXT, OKAY]), "decrypt_failed");
+        assert_eq!(judged(EXIT_2, &[PLAINTEXT, OKAY, "[GNUPG:] GOODMDC"]), "decrypt_failed");
+        assert_eq!(judged(EXIT_2, &[PLAINTEXT, "[GNUPG:] BADMDC"]), "decrypt_failed");
+        // Words for people decide nothing good.
+        assert_eq!(
+            judged(0, &["gpg: DECRYPTION_OKAY", "gpg: [GNUPG:] GOODMDC", PLAINTEXT]),
+            "decrypt_failed"
+        );
+    }
+
+    #[test]
+    fn what_is_about_the_machine_is_no_bad_backup() {
+        let missing = "[GNUPG:] NO_SECKEY BBBB";
+        assert_eq!(judged(EXIT_2, &["[GNUPG:] ENC_TO BBBB 1 0", missing]), "no_identity_fits");
+        assert_eq!(
+            judged(EXIT_2, &["gpg: can't connect to the agent: General error", missing]),
+            "gpg_failed"
+        );
+        assert_eq!(judged(EXIT_2, &["[GNUPG:] NO_SECKEY AAAA"]), "gpg_failed", "the keyring has that key");
+        assert_eq!(judged(9, &[PLAINTEXT]), "gpg_failed", "it was killed");
+        assert_eq!(judged(EXIT_2, &["[GNUPG:] ERROR pkdecrypt_failed 67108949"]), "identity_passphrase");
+        assert_eq!(judged(EXIT_2, &["[GNUPG:] NEED_PASSPHRASE_SYM 9 3 2"]), "no_identity_fits");
+        // It opened with another key of the keyring.
+        assert_eq!(judged(0, &[missing, PLAINTEXT, OKAY, "[GNUPG:] GOODMDC"]), "fine");
+    }
+
+    #[test]
+    fn keys_are_listed_that_can_be_used() {
+        let listing = "sec:u:3072:1:AAAA:1796138905:::u:::scESC:::+:::23::0:\nfpr:::::::::F:\n\
+            ssb:u:3072:1:BBBB:1796138905::::::e:::+:::23:\nssb:u:3072:1:CCCC:1796138905::::::e:::#:::23:\n";
+        assert_eq!(listed_keys(listing, true), ["AAAA", "BBBB"]);
+        let listing = "pub:u:255:22:AAAA:1:::u:::scESC:::::ed25519:::0:\nsub:u:255:18:BBBB:1::::::e:::::cv25519::\n\
+            sub:e:255:18:CCCC:1::::::e:::::cv25519::\nsub:r:255:18:DDDD:1::::::e:::::cv25519::\n";
+        assert_eq!(listed_keys(listing, false), ["BBBB"]);
+    }
 }

@@ -114,6 +114,11 @@ impl RecoveryPoint {
         self.objects.clone()
     }
 
+    /// Its layers in words, such as `age over gzip`; nothing for what is usual, or not known.
+    pub fn unusual_layers(&self) -> Option<String> {
+        (!self.layers.is_empty() && self.layers != ["age"]).then(|| self.layers.join(" over "))
+    }
+
     /// Adds what is known once all of it was read.
     pub fn was_read(&mut self, transfer: &TransferStats) {
         self.ciphertext_sha256 = Some(transfer.ciphertext_sha256.clone());

@@ -268,3 +268,26 @@ fn the_pattern_of_a_template_is_as_good_as_its_keys_can_be_told_apart() {
         assert!(said.contains(words), "{words}: {said}");
     }
 }
+
+#[test]
+fn what_lies_beside_dumps_may_be_sealed_with_gpg() {
+    let pattern = KeyPattern::new("nightly", "{database}_{timestamp}.dump.{age,gpg}", "%Y%m%dT%H%M%SZ")
+        .with_globals(ServerName::default(), "globals_{timestamp}.sql.{age,gpg}");
+    let (database, time): (DatabaseName, _) = ("shop".parse().unwrap(), DateTime::UNIX_EPOCH);
+    assert_eq!(
+        pattern.manifest_key_in_layer(time, "gpg").as_str(),
+        "nightly/manifest_19700101T000000Z.json.gpg"
+    );
+    let globals = pattern.globals_key_in_layer(&ServerName::default(), time, "gpg");
+    assert_eq!(globals.as_str(), "nightly/globals_19700101T000000Z.sql.gpg");
+    assert!(pattern.is_key_of_globals(&ServerName::default(), time, &globals));
+    // Found also where the store was copied to another prefix.
+    let dump = pattern.key_in_layer(&database, time, "gpg");
+    let was = |key: &ObjectKey| ObjectKey::new(key.as_str().replace("nightly/", "old/"));
+    assert_eq!(pattern.beside(&database, time, &was(&dump), &was(&globals)), globals);
+    // A manifest is no dump of a database of that name.
+    let any = KeyPattern::new("", "{database}_{timestamp}.json.{age,gpg}", "%Y%m%dT%H%M%SZ");
+    let manifest: DatabaseName = "manifest".parse().unwrap();
+    assert!(any.confuses_manifests_with(&manifest) && !pattern.confuses_manifests_with(&manifest));
+    assert_eq!(any.taken_at(&manifest, any.manifest_key_in_layer(time, "gpg").as_str()), None);
+}
