@@ -68,7 +68,7 @@ INSERT INTO z_last SELECT n, md5(n::text) FROM generate_series(1, 5000) n;
 ";
 
 /// 11 rows, dumped as one schema.
-const LEDGER: &str = "CREATE TABLE entries AS SELECT generate_series(1, 11) AS id;";
+pub const LEDGER: &str = "CREATE TABLE entries AS SELECT generate_series(1, 11) AS id;";
 
 /// Over 32 MiB in two tables, which is where a second worker begins to pay. 110,000 rows each.
 const LARGE: &str = r"
@@ -86,7 +86,7 @@ CREATE ROLE odd_owner;
 CREATE EXTENSION postgres_fdw;
 CREATE SERVER elsewhere FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '192.0.2.1', connect_timeout '2');
 CREATE USER MAPPING FOR odd_owner SERVER elsewhere OPTIONS (user 'somebody', password 'some password');
-COPY (SELECT) TO PROGRAM 'mkdir -p /tmp/fast';
+COPY (SELECT) TO PROGRAM 'cat >/dev/null; mkdir -p /tmp/fast';
 CREATE TABLESPACE fast LOCATION '/tmp/fast';
 CREATE TABLE base (id int PRIMARY KEY, doubled int GENERATED ALWAYS AS (id * 2) STORED) TABLESPACE fast;
 CREATE TABLE derived (more text) INHERITS (base);

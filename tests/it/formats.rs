@@ -11,7 +11,7 @@ use restore_drill::target;
 use restore_drill::target::postgres::Server;
 use serde_json::{Value, json};
 
-use super::fixtures::{BYTES, IDENTITY, LATIN_1, ODDITIES, REGISTRY, Source};
+use super::fixtures::{BYTES, IDENTITY, LATIN_1, LEDGER, ODDITIES, REGISTRY, Source};
 use super::world::{RUNTIME, World, docker, docker_bytes, docker_with};
 
 /// A function, a trigger that adds rows of its own, rows that look like the end of a dump or like commands, a large object.
@@ -38,6 +38,7 @@ static DUMPS: LazyLock<BTreeMap<&'static str, Vec<u8>>> = LazyLock::new(|| {
         ("shop", &[][..], SHOP),
         ("identity", &[], IDENTITY),
         ("Reg 'istry", &[], REGISTRY),
+        ("ledger", &[], LEDGER),
         ("oddities", &[], ODDITIES),
         ("latin", &[&own[..], &["--encoding=LATIN1"]].concat(), LATIN_1),
         ("bytes", &[&own[..], &["--encoding=SQL_ASCII"]].concat(), BYTES),
@@ -87,10 +88,10 @@ fn sound_dumps_of_every_format_restore() {
         world.dumped(name, &[], dump);
     }
     // Two databases of one dump of a whole server, under their names there.
-    for name in ["shop", "postgres"] {
+    for name in ["ledger", "postgres"] {
         world.dumped(name, &[], &DUMPS["server"]);
     }
-    world.rows("shop", "shop", "orders", "exact = 32");
+    world.rows("ledger", "ledger", "entries", "exact = 11");
     for name in ["plain", "inserts", "tar", "packed"] {
         world.rows(&format!("orders-{name}"), name, "orders", "exact = 32");
         world.rows(&format!("history-{name}"), name, "history", "exact = 32");
@@ -115,7 +116,7 @@ fn sound_dumps_of_every_format_restore() {
     for (name, format) in [
         ("plain", "plain SQL"),
         ("create", "plain SQL"),
-        ("shop", "plain SQL of a whole server"),
+        ("ledger", "plain SQL of a whole server"),
         ("tar", "1.16, tar"),
         ("packed", "1.16, directory in a tar file"),
     ] {

@@ -20,7 +20,7 @@ fn an_unknown_type_and_an_unknown_key_are_shown_with_their_lines() {
        |
     18 | type = "required-table"
        |        ^^^^^^^^^^^^^^^^
-    unknown variant `required-table`, expected one of `required-tables`, `row-counts`, `verify-chain`, `reconcile`, `transparency-roots`, `fingerprint`, `objects`, `sql`, `constraints`, `amcheck`, `sequences`, `http`, `command`, `access`, `retention`, `immutable`, `history`, `sidecars`
+    unknown variant `required-table`, expected one of `required-tables`, `row-counts`, `verify-chain`, `reconcile`, `transparency-roots`, `fingerprint`, `objects`, `sql`, `sqlite-integrity`, `constraints`, `amcheck`, `sequences`, `http`, `command`, `access`, `retention`, `immutable`, `history`, `sidecars`
     "#);
     let failure = error_with("name = \"tables\"", "name = \"tables\"\ncolour = 1");
     insta::assert_snapshot!(failure.message, @r"

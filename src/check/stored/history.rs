@@ -23,6 +23,7 @@ use crate::check::entry::{Check, Entry, keys, read};
 use crate::check::findings::{Findings, Outcome, Verified};
 use crate::clock::Clock;
 use crate::model::codes;
+use crate::model::dataset::DatabaseSystem;
 use crate::model::failure::Result;
 use crate::model::finding_code::findings;
 use crate::model::human;
@@ -178,6 +179,10 @@ impl Check for History {
 
     fn databases(&self) -> BTreeSet<&DatabaseName> {
         self.databases.iter().collect()
+    }
+
+    fn works_on(&self, _: DatabaseSystem) -> bool {
+        true
     }
 
     fn looks_at_store(&self) -> bool {

@@ -23,6 +23,7 @@ use crate::check::entry::{Check, Entry, keys, read};
 use crate::check::findings::Outcome;
 use crate::clock::Clock;
 use crate::model::codes;
+use crate::model::dataset::DatabaseSystem;
 use crate::model::failure::Result;
 use crate::model::finding_code::findings;
 use crate::model::names::{DatabaseName, ObjectKey};
@@ -133,6 +134,10 @@ impl Check for Immutable {
     /// None: how an object is kept is known before it is restored.
     fn databases(&self) -> BTreeSet<&DatabaseName> {
         BTreeSet::new()
+    }
+
+    fn works_on(&self, _: DatabaseSystem) -> bool {
+        true
     }
 
     fn looks_at_store(&self) -> bool {

@@ -16,6 +16,7 @@ use crate::check::context::Context;
 use crate::check::entry::{Check, Entry, keys, read};
 use crate::check::findings::Outcome;
 use crate::clock::Clock;
+use crate::model::dataset::DatabaseSystem;
 use crate::model::failure::Result;
 use crate::model::finding_code::findings;
 use crate::model::names::DatabaseName;
@@ -180,6 +181,10 @@ impl Check for Retention {
 
     fn databases(&self) -> BTreeSet<&DatabaseName> {
         BTreeSet::new()
+    }
+
+    fn works_on(&self, _: DatabaseSystem) -> bool {
+        true
     }
 
     fn looks_at_store(&self) -> bool {

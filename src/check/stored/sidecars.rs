@@ -20,6 +20,7 @@ use crate::check::entry::{Check, Entry, keys, read};
 use crate::check::findings::Outcome;
 use crate::clock::Clock;
 use crate::model::codes;
+use crate::model::dataset::DatabaseSystem;
 use crate::model::failure::Result;
 use crate::model::finding_code::findings;
 use crate::model::names::{DatabaseName, ObjectKey};
@@ -120,6 +121,10 @@ impl Check for Sidecars {
 
     fn databases(&self) -> BTreeSet<&DatabaseName> {
         self.databases.iter().collect()
+    }
+
+    fn works_on(&self, _: DatabaseSystem) -> bool {
+        true
     }
 
     fn looks_at_store(&self) -> bool {

@@ -169,7 +169,7 @@ impl Lexer {
             }
             State::Tag => self.in_tag(byte, parts),
             State::Dollar { matched } => self.in_dollars(bytes, matched, parts),
-            State::LineComment { .. } | State::Command => self.to_the_line_end(bytes, parts),
+            State::LineComment { .. } | State::Command => self.up_to_line_end(bytes, parts),
             State::BlockComment { depth, last } => self.in_block_comment(byte, depth, last),
             State::Rows => self.in_rows(bytes, parts),
         };
@@ -315,7 +315,7 @@ impl Lexer {
         self.within = Within::Nothing;
     }
 
-    fn to_the_line_end(&mut self, bytes: &[u8], parts: &mut impl Parts) -> (usize, bool) {
+    fn up_to_line_end(&mut self, bytes: &[u8], parts: &mut impl Parts) -> (usize, bool) {
         let end = memchr(b'\n', bytes);
         let line = &bytes[..end.unwrap_or(bytes.len())];
         self.keep(line, LINE);

@@ -24,9 +24,9 @@ pub(super) fn tie(entries: &mut [Entry]) {
             "INDEX" => relation(&entry.defn, &["on", "only"]),
             "STATISTICS" => entry.defn.rsplit_once(" FROM ").and_then(|(_, rest)| relation(rest, &[])),
             desc if NAMED_AFTER.contains(&desc) => {
-                let ends = entry.tag.match_indices(' ').map(|(at, _)| &entry.tag[..at]);
+                let mut ends = entry.tag.match_indices(' ').map(|(at, _)| &entry.tag[..at]);
                 let known = |table: &&str| owners.contains_key(&(schema.clone(), (*table).to_owned()));
-                ends.filter(known).last().map(|table| (None, table.to_owned()))
+                ends.rfind(known).map(|table| (None, table.to_owned()))
             }
             _ => None,
         };
