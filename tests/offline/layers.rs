@@ -110,7 +110,7 @@ fn a_template_without_keys_takes_files_as_they_are() {
         ("misnamed", "fine"),
         ("sealed", "no_identity_fits"),
         ("cut", "layer_truncated"),
-        ("text", "not_an_archive"),
+        ("text", "dump_incomplete"),
     ] {
         assert_eq!(codes[name], expected, "{name}: {plan:#}");
     }
