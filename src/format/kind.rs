@@ -105,7 +105,7 @@ impl BackupContents {
                 let names = human::one_line(&names.join(", "), 200);
                 let message = format!("the dump of the whole server does not have it, but {names}");
                 Err(Failure::bad(codes::DATABASE_NOT_IN_CLUSTER, message).hint(
-                    "was it dropped, or is it on another server? pg_dumpall leaves out what it is told to (--exclude-database)",
+                    "was it dropped, or is it on another server? pg_dumpall leaves out what --exclude-database names",
                 ))
             }
         }
