@@ -111,13 +111,17 @@ INSERT INTO shops SELECT n, ST_SetSRID(ST_MakePoint(n * 1000, n), 990001), ST_Bu
 CREATE INDEX shops_at ON shops USING gist (at);
 CREATE VIEW nearby AS SELECT id, ST_AsText(ST_Transform(at, 4326)) AS at FROM shops
     WHERE at && ST_MakeEnvelope(0, 0, 5000, 5000, 990001);
-CREATE MATERIALIZED VIEW regions AS SELECT ST_Collect(at) AS at FROM shops GROUP BY id % 4;";
+CREATE MATERIALIZED VIEW regions AS SELECT ST_Collect(at) AS at FROM shops GROUP BY id % 4;
+LOAD 'drill_label';
+SECURITY LABEL FOR drill ON TABLE shops IS 'internal';";
 
 #[test]
 fn a_database_with_postgis_comes_back_whole_and_an_image_without_it_is_to_blame() {
     let mut site = Site::filled("postgis", "DRILL_POSTGRES_EXT_IMAGE", &[("places", None, PLACES)]);
     let world = &mut site.world;
     world.template.image = image_with_extensions().to_owned();
+    // The server has the module of the labels, so they are restored.
+    world.template.postgres = "settings = { session_preload_libraries = \"drill_label\" }".to_owned();
     for kind in ["objects", "fingerprint"] {
         let check = format!("type = \"{kind}\"\nname = \"{kind}\"\nrequire_manifest = true\n");
         world.template.checks.push(check);
@@ -136,6 +140,7 @@ fn a_database_with_postgis_comes_back_whole_and_an_image_without_it_is_to_blame(
             "SELECT auth_name FROM spatial_ref_sys WHERE srid = 990001",
             "expect = \"shop\"",
         )
+        .sql("label", "places", "SELECT label FROM pg_seclabel WHERE provider = 'drill'", "expect = \"internal\"")
         .sql("nearby", "places", "SELECT count(*) FROM nearby", "expect = 5")
         .sql("regions", "places", "SELECT count(*) FROM regions", "expect = 4");
     let backup = site.backup(&[]);
@@ -152,6 +157,7 @@ fn a_database_with_postgis_comes_back_whole_and_an_image_without_it_is_to_blame(
     assert_eq!(drill.database("places")["pg_restore"]["outcome"], "clean", "{drill}");
 
     site.world.template.image = "${DRILL_POSTGRES_17_IMAGE}".to_owned();
+    site.world.template.postgres = String::new();
     let drill = site.world.drill(&[]);
     let verdict = drill.failed(3, "extension_missing");
     assert!(verdict["failure"]["message"].as_str().unwrap().contains("postgis"), "{drill}");
