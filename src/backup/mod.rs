@@ -81,8 +81,9 @@ pub fn databases(template: &Template, only: &[DatabaseName]) -> Result<Vec<Datab
     let is_dumped = |name: &DatabaseName| wanted(name) && template.server_of(name).is_some();
     if let Some(file) = only.iter().find(|name| template.is_sqlite(name)) {
         let message = format!("{file} is of SQLite, and `backup` dumps databases of PostgreSQL only");
-        return Err(Failure::config(codes::NOT_OF_POSTGRES, message)
-            .hint("make backups of it with `VACUUM INTO`, or with `.backup` of the sqlite3 shell"));
+        return Err(
+            Failure::config(codes::NOT_OF_POSTGRES, message).hint("make backups of it with `VACUUM INTO`")
+        );
     }
     let databases: Vec<DatabaseName> = template.database_names().into_iter().filter(is_dumped).collect();
     // Another database of the same name may be on the one source that the template names.

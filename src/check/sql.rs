@@ -232,7 +232,18 @@ async fn run_in_sqlite(check: &Sql, workbench: &Workbench, context: &Context<'_>
         let (count, keys) = workbench.rows_returned(database, query, key, NAMED, limit).await?;
         return Ok(judge_empty(check, count, &keys));
     }
-    Ok(judge_value(check, &workbench.answer(database, query, limit).await?))
+    let mut answer = workbench.answer(database, query, limit).await?;
+    if let Some(Expected::Bool(_)) = check.expect {
+        // SQLite has no truth values: its comparisons answer 1 and 0.
+        for value in answer.values.iter_mut().flatten() {
+            match value.as_str() {
+                "1" => "true".clone_into(value),
+                "0" => "false".clone_into(value),
+                _ => {}
+            }
+        }
+    }
+    Ok(judge_value(check, &answer))
 }
 
 /// No row may be there.

@@ -59,8 +59,8 @@ pub struct SqliteIntegrity {
 /// What was seen of one database.
 #[derive(Debug, Default)]
 struct Seen {
-    /// Whether foreign keys were checked, and what is wrong with them.
-    foreign_keys: Option<Vec<ForeignKeyViolation>>,
+    /// Rows of tables with foreign keys, and what is wrong with them, if foreign keys were checked.
+    foreign_keys: Option<(u64, Vec<ForeignKeyViolation>)>,
     /// Full-text indexes, and of each what is wrong with it.
     full_text: Vec<(String, Option<String>)>,
 }
@@ -100,24 +100,29 @@ impl Check for SqliteIntegrity {
             let Some(workbench) = context.workbench_of(database) else { continue };
             let mut seen = Seen::default();
             if self.foreign_keys {
-                seen.foreign_keys = Some(workbench.foreign_key_violations(database).await?);
+                let with_parents = workbench.tables_with_parents(database).await?;
+                let rows_of = |table: &String| {
+                    let contents = context.restored.get(database)?;
+                    contents.rows.iter().find(|(name, _)| name.table == *table).map(|(_, rows)| *rows)
+                };
+                let rows = with_parents.iter().filter_map(rows_of).sum();
+                seen.foreign_keys = Some((rows, workbench.foreign_key_violations(database).await?));
             }
             if self.full_text {
                 seen.full_text = workbench.full_text_indexes(database).await?;
             }
-            let rows = context.restored.get(database).map_or(0, |contents| contents.total_rows);
-            all.push((database, rows, seen));
+            all.push((database, seen));
         }
         Ok(judge(&all))
     }
 }
 
-/// Judges what was seen of each database with so many rows.
-fn judge(all: &[(&DatabaseName, u64, Seen)]) -> Outcome {
+/// Judges what was seen of each database.
+fn judge(all: &[(&DatabaseName, Seen)]) -> Outcome {
     let mut findings = Findings::default();
     let (mut rows, mut indexes) = (0, 0);
-    for (database, own_rows, seen) in all {
-        if let Some(violations) = &seen.foreign_keys {
+    for (database, seen) in all {
+        if let Some((own_rows, violations)) = &seen.foreign_keys {
             rows += own_rows;
             findings.extend(violations.iter().map(|violation| without_parent(database, violation)));
         }
@@ -159,18 +164,18 @@ mod tests {
     use super::*;
     use crate::model::verdict::CheckStatus;
 
-    fn judged(seen: Seen, rows: u64) -> Outcome {
-        judge(&[(&"gateway".parse().unwrap(), rows, seen)])
+    fn judged(seen: Seen) -> Outcome {
+        judge(&[(&"gateway".parse().unwrap(), seen)])
     }
 
     #[test]
     fn what_fits_together_passes_and_nothing_to_verify_is_no_pass() {
-        let seen = Seen { foreign_keys: Some(Vec::new()), full_text: vec![("search".to_owned(), None)] };
-        let outcome = judged(seen, 7);
+        let seen = Seen { foreign_keys: Some((7, Vec::new())), full_text: vec![("search".to_owned(), None)] };
+        let outcome = judged(seen);
         assert_eq!((outcome.status, outcome.rows_verified), (CheckStatus::Pass, 7));
-        let nothing = judged(Seen { foreign_keys: Some(Vec::new()), full_text: Vec::new() }, 0);
+        let nothing = judged(Seen { foreign_keys: Some((0, Vec::new())), full_text: Vec::new() });
         assert_ne!(nothing.status, CheckStatus::Pass);
-        assert_ne!(judged(Seen::default(), 7).status, CheckStatus::Pass);
+        assert_ne!(judged(Seen::default()).status, CheckStatus::Pass);
     }
 
     #[test]
@@ -179,8 +184,8 @@ mod tests {
             ForeignKeyViolation { table: "approvals".to_owned(), parent: "decisions".to_owned(), rows: 3 };
         let wrong = Some("database disk image is malformed".to_owned());
         let seen =
-            Seen { foreign_keys: Some(vec![violation]), full_text: vec![("search".to_owned(), wrong)] };
-        let outcome = judged(seen, 7);
+            Seen { foreign_keys: Some((7, vec![violation])), full_text: vec![("search".to_owned(), wrong)] };
+        let outcome = judged(seen);
         let found: Vec<(&str, &str)> = outcome
             .findings
             .iter()

@@ -12,6 +12,9 @@ pub fn conclude(verdict: &mut Verdict) {
             database.status = DatabaseStatus::Skipped;
         }
     }
+    for cluster in &mut verdict.clusters {
+        cluster.sum_up(&verdict.databases);
+    }
     // Checks end in any order; a verdict should read the same from drill to drill.
     verdict.checks.sort_by(|a, b| a.name.cmp(&b.name));
     if verdict.status != Status::Running {

@@ -66,6 +66,7 @@ impl DatabaseRestore {
         let Some(arrived) = self.turn.fetch(fetching).await? else { return Ok(None) };
         self.require_own_dump(&arrived).await?;
         self.warn_of_empty_tables(&arrived).await;
+        self.record_not_drilled(&arrived).await;
         let left_out = Arc::new(self.leave_out(&arrived).await?);
         let (mut point, mut seconds) = (self.point.clone(), StageSeconds::default());
         point.was_read(&arrived.transfer);
@@ -123,6 +124,23 @@ impl DatabaseRestore {
         match ignored::needed_and_ignored(&self.template, &database.name, &left_out) {
             Some(needed) => Err(ignored::contradiction(needed)),
             None => Ok(left_out),
+        }
+    }
+
+    /// A dump of a whole server may have databases that nobody named. Said once for each dump.
+    async fn record_not_drilled(&self, arrived: &Arrived) {
+        let Some(cluster) = self.template.cluster_led_by(&self.point.database) else { return };
+        let is_named = |name: &String| cluster.databases.iter().any(|named| named.as_str() == name);
+        let others: Vec<&str> =
+            arrived.beside.iter().filter(|name| !is_named(name)).map(String::as_str).collect();
+        if !others.is_empty() {
+            let names = human::one_line(&others.join(", "), 300);
+            let text = format!(
+                "cluster {}: its dump also has databases that are not drilled: {names}",
+                cluster.name
+            );
+            self.journal.record(Event::Warning(text.clone())).await;
+            self.journal.record(Event::NotVerified(text)).await;
         }
     }
 

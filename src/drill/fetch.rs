@@ -43,6 +43,8 @@ pub struct Fetcher {
 pub struct Arrived {
     /// What the dump holds.
     pub contents: BackupContents,
+    /// The databases with tables in it, where it is of a whole server.
+    pub beside: Vec<String>,
     /// Its hashes and sizes, and what reading it took.
     pub transfer: TransferStats,
 }
@@ -137,12 +139,13 @@ impl Fetcher {
         let (transfer, contents) =
             stream(&self.store, &self.identities, point, place, journal, reader).await?;
         let of_database = |event| Event::Database(point.database.clone(), event);
+        let beside = contents.databases();
         let contents = contents.of_database(&point.database)?;
         let archive = plan::contents::archive(&contents);
         let fetched = Fetched { transfer: transfer.clone(), archive: Some(archive), sqlite: None };
         journal.record(of_database(DatabaseEvent::Fetched(Box::new(fetched)))).await;
         self.require_restorable(&contents)?;
-        Ok(Arrived { contents, transfer })
+        Ok(Arrived { contents, beside, transfer })
     }
 
     /// The plan judges by the same rule.

@@ -43,11 +43,16 @@ impl SqliteRestore {
         if header.is_wal {
             self.turn
                 .warn(
-                    "the file is in the mode of a write-ahead log: it was copied while it was in use, and may lack what was \
-                     only in the log",
+                    "the file is in the mode of a write-ahead log: if it was copied as a file while it was in use, it may lack \
+                     what was only in the log",
                 )
                 .await;
         }
+        let cannot_tell = format!(
+            "{name}: whether the file was copied in the middle of a transaction cannot be seen in it; copies made with `VACUUM INTO` \
+             are not"
+        );
+        self.turn.journal.record(Event::NotVerified(cannot_tell)).await;
         let (mut point, mut seconds) = (self.turn.point.clone(), StageSeconds::default());
         point.was_read(&transfer);
         seconds.was_read(&transfer);
@@ -87,7 +92,7 @@ impl SqliteRestore {
 fn damaged(found: &[String]) -> Failure {
     let said = crate::model::human::one_line(&found.join("; "), 400);
     Failure::bad(codes::INTEGRITY_FAILED, format!("the database is damaged: {said}")).hint(
-        "it was copied while it was written, or the disk damaged it: make backups with `VACUUM INTO` or `.backup`, and drill an \
+        "it was copied while it was written, or the disk damaged it: make backups with `VACUUM INTO`, and drill an \
          older recovery point with --at",
     )
 }

@@ -15,9 +15,9 @@ use crate::sandbox::image::Images;
 use crate::sandbox::labels::Ownership;
 use crate::sandbox::memory;
 use crate::sandbox::stack::{self, RunningStack, ServerNeeds};
-use crate::sandbox::workbench::{self, WorkbenchNeeds};
+use crate::sandbox::workbench::WorkbenchNeeds;
 use crate::target::sqlite::Workbench;
-use crate::template::Template;
+use crate::template::{Template, WORKBENCH};
 
 /// A recovery set below this is small: a server holds no more of it than is written out in a moment.
 const SMALL_SET: u64 = 64 * 1024 * 1024;
@@ -108,7 +108,7 @@ pub async fn start<'a>(
 impl StartedStack<'_> {
     /// Where files are opened, if there are any to open.
     pub(super) fn workbench(&self, engine: &Engine) -> Option<Workbench> {
-        let made = self.stack.containers.iter().find(|made| made.spec.service == workbench::NAME)?;
+        let made = self.stack.containers.iter().find(|made| made.spec.service == WORKBENCH)?;
         Some(Workbench { engine: engine.clone(), container: made.id.clone() })
     }
 

@@ -9,11 +9,14 @@ use crate::clock::Clock;
 use crate::layer::Identities;
 use crate::model::earlier::EarlierDrills;
 use crate::model::names::{DatabaseName, DrillId, ProjectName, compact};
-use crate::model::verdict::{self, Objectives, Runner, Stack, Status, Teardown, Tool, Verdict};
+use crate::model::verdict::{
+    self, ClusterRecord, Objectives, Runner, Stack, Status, Teardown, Tool, Verdict,
+};
 use crate::sandbox::docker::EngineInfo;
 use crate::sandbox::labels::Ownership;
 use crate::sandbox::owner::{self, Owner};
 use crate::store::Store;
+use crate::template::Cluster;
 
 /// More workers than this wait for each other, and use up the server's connections.
 const MAX_JOBS: usize = 32;
@@ -55,6 +58,13 @@ pub struct Drill {
     pub clock: Clock,
 }
 
+/// A cluster with those of its databases that are drilled; none if there are none.
+fn of_cluster(template: &DrillTemplate, cluster: &Cluster) -> Option<ClusterRecord> {
+    let is_drilled = |name: &&DatabaseName| template.database(name).is_some();
+    let databases: Vec<DatabaseName> = cluster.databases.iter().filter(is_drilled).cloned().collect();
+    (!databases.is_empty()).then(|| ClusterRecord::pending(&cluster.name, databases))
+}
+
 impl Drill {
     /// The verdict of a drill that begins now.
     pub fn first_verdict(&self, started_at: DateTime<Utc>) -> Verdict {
@@ -89,6 +99,7 @@ impl Drill {
                 .iter()
                 .map(|d| verdict::DatabaseRecord::pending(&d.name, &d.after, d.system))
                 .collect(),
+            clusters: template.clusters.iter().filter_map(|cluster| of_cluster(template, cluster)).collect(),
             stack: Stack::default(),
             isolation: verdict::Isolation::default(),
             checks: Vec::new(),

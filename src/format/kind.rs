@@ -86,6 +86,13 @@ impl BackupContents {
         }
     }
 
+    /// The databases with tables in it, where it holds all of a server.
+    pub fn databases(&self) -> Vec<String> {
+        let Self::PgCluster(cluster) = self else { return Vec::new() };
+        let with_tables = cluster.databases.iter().filter(|one| one.dump.toc.tables().next().is_some());
+        with_tables.map(|one| one.name.clone()).collect()
+    }
+
     /// What of it this database is restored from: all, unless it holds all databases of a server.
     ///
     /// # Errors

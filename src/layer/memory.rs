@@ -8,6 +8,7 @@ use super::recipient::Recipients;
 use super::stack::{encrypt, open};
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
+use crate::model::human;
 
 /// Encrypts bytes that fit into memory.
 ///
@@ -24,17 +25,30 @@ pub fn seal_whole(plaintext: &[u8], recipients: &Recipients) -> Result<Vec<u8>> 
     Ok(sealed)
 }
 
+/// The most that small things may open to.
+const OPENED_LIMIT: u64 = 1 << 30;
+
 /// Decrypts bytes that fit into memory. Failures call them by this name.
 ///
 /// # Errors
-/// Whatever is wrong with the file or the identities.
+/// Whatever is wrong with the file or the identities; `object_too_large`.
 pub fn open_whole(name: &str, ciphertext: &[u8], identities: &Identities) -> Result<Vec<u8>> {
     let mut plaintext = Vec::new();
     let opened = blocking(|| {
         let mut reader = open(ciphertext, identities)?;
-        reader.read_to_end(&mut plaintext).map_err(DecryptFailure::from_stream)
+        reader
+            .by_ref()
+            .take(OPENED_LIMIT + 1)
+            .read_to_end(&mut plaintext)
+            .map_err(DecryptFailure::from_stream)
     });
     opened.map_err(|failure| failure.into_failure_of(name))?;
+    if plaintext.len() as u64 > OPENED_LIMIT {
+        let limit = human::bytes(OPENED_LIMIT);
+        let message = format!("{name} opens to more than {limit}, the most that is read of its kind");
+        return Err(Failure::inconclusive(codes::OBJECT_TOO_LARGE, message)
+            .hint("it is not what the backup wrote: find out who wrote to the store"));
+    }
     Ok(plaintext)
 }
 

@@ -10,6 +10,8 @@ use super::identity::Identities;
 use super::kind::{LayerKind, Recognised, Stream};
 
 const MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
+/// What follows the first byte of a frame to skip (RFC 8878, section 3.1.2).
+const SKIPPABLE: &[u8] = b"\x2a\x4d\x18";
 const BUFFER: usize = 128 * 1024;
 /// Frames with a larger window need more memory than a drill gives one: 128 MiB. It is the limit of the program, too.
 const WINDOW_LOG: u32 = 27;
@@ -20,7 +22,11 @@ const WINDOW_TOO_LARGE: &str = "Frame requires too much memory for decoding";
 pub(super) const KIND: LayerKind = LayerKind { name: "zstd", encrypts: false, recognise, open, blame };
 
 fn recognise(start: &[u8]) -> Recognised {
-    Recognised::by_magic(start, MAGIC)
+    // Some programs begin with a frame to skip (`pzstd` does): of these the first byte is one of sixteen.
+    match start {
+        [0x50..=0x5f, rest @ ..] if rest.starts_with(SKIPPABLE) => Recognised::Yes,
+        _ => Recognised::by_magic(start, MAGIC),
+    }
 }
 
 fn open<'a>(input: Stream<'a>, _: &Identities) -> Result<Stream<'a>, DecryptFailure> {

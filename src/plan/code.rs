@@ -215,14 +215,18 @@ pub mod sqlite {
     use crate::model::finding_code::findings;
 
     findings! {
-        SQLITE_IN_USE = "sqlite_in_use", "warning":
-            "The file of an SQLite database is in the mode of a write-ahead log: it was copied while it was in use.",
-            "Make backups with `VACUUM INTO`, or with `.backup` of the `sqlite3` shell.",
+        SQLITE_WAL_MODE = "sqlite_wal_mode", "warning":
+            "The file of an SQLite database is in the mode of a write-ahead log. If it was copied as a file while it was in use, it may lack what was only in the log.",
+            "Make backups with `VACUUM INTO`, whose copies are in no such mode.",
             "gateway: daily/gateway.db is in the mode of a write-ahead log";
         WAL_BESIDE_DATABASE = "wal_beside_database", "warning":
             "The write-ahead log of an SQLite database is beside it in the store. SQLite replays it into the file when it opens it there.",
             "Move `-wal` and `-shm` away before a restore. A drill opens a copy without them.",
             "gateway: daily/gateway.db-wal is beside daily/gateway.db";
+        JOURNAL_BESIDE_DATABASE = "journal_beside_database", "warning":
+            "The rollback journal of an SQLite database is beside it in the store: the file was copied in the middle of a transaction, and holds changes that were never committed.",
+            "Make backups with `VACUUM INTO`.",
+            "gateway: daily/gateway.db-journal is beside daily/gateway.db";
     }
 }
 

@@ -48,7 +48,7 @@ use point::View;
 use set::HistoryRecord;
 
 pub use servers::PlannedServer;
-pub use survey::{FreeDisk, Listing, Look, Survey, Unnamed, UnnamedDatabase};
+pub use survey::{Beside, FreeDisk, Listing, Look, Survey, Unnamed, UnnamedDatabase};
 
 /// What a drill would do.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

@@ -77,7 +77,7 @@ impl View<'_> {
             Some(Ok(header)) => {
                 detail.readable = Some(true);
                 detail.sqlite = Some(header.record());
-                findings.extend(sqlite::judge(point, header, look.wal_beside));
+                findings.extend(sqlite::judge(point, header, look.beside));
             }
             Some(Err(failure)) => findings.push(self.unreadable(failure, &mut detail)),
             None => {}

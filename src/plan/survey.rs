@@ -47,6 +47,15 @@ pub struct Survey {
     pub read_at: Option<DateTime<Utc>>,
 }
 
+/// What SQLite would read with a file.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside {
+    /// Its write-ahead log.
+    pub wal: bool,
+    /// Its rollback journal.
+    pub journal: bool,
+}
+
 /// What was looked at of one recovery point.
 #[derive(Debug, Default)]
 pub struct Look {
@@ -56,8 +65,8 @@ pub struct Look {
     pub contents: Option<Result<Contents, Failure>>,
     /// What the header of an SQLite database says, or why that is not known; absent if it is none.
     pub sqlite: Option<Result<SqliteHeader, Failure>>,
-    /// Whether the store has the write-ahead log of an SQLite database beside it.
-    pub wal_beside: bool,
+    /// What the store has beside an SQLite database.
+    pub beside: Beside,
     /// The recovery point before it; absent if there is none, or if this one was not read.
     pub before: Option<Before>,
 }

@@ -15,7 +15,7 @@ use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::ServerName;
-use crate::template::{Service, StackNetworkKind, Template};
+use crate::template::{Service, StackNetworkKind, Template, WORKBENCH_PORT};
 
 /// The pause between two checks of a service that is starting.
 const RETRY: Duration = Duration::from_millis(200);
@@ -107,7 +107,7 @@ impl ServerNeeds<'_> {
     fn port(&self) -> u16 {
         match self {
             Self::Postgres(needs) => needs.port,
-            Self::Workbench(_) => workbench::PORT,
+            Self::Workbench(_) => WORKBENCH_PORT,
         }
     }
 

@@ -8,11 +8,8 @@ use std::collections::BTreeMap;
 use super::labels::Ownership;
 use super::spec::{Attachment, ContainerSpec, SCRATCH, container_name};
 use crate::model::names::ServerName;
+use crate::template::{WORKBENCH as NAME, WORKBENCH_PORT};
 
-/// Its name in the stack.
-pub const NAME: &str = "workbench";
-/// The port it listens on: below those of PostgreSQL servers.
-pub const PORT: u16 = 5431;
 /// The user that files are opened as. It owns nothing but what it makes.
 pub const USER: &str = "65534:65534";
 
@@ -45,7 +42,7 @@ pub fn workbench(ownership: &Ownership, attachment: Attachment, needs: &Workbenc
         image: needs.image.to_owned(),
         user: Some(USER.to_owned()),
         entrypoint: Some(command.into()),
-        command: vec![PORT.to_string()],
+        command: vec![WORKBENCH_PORT.to_string()],
         environment: BTreeMap::new(),
         volumes: [(SCRATCH.to_owned(), ownership.volume_labels(NAME, "scratch"))].into(),
         attachment,

@@ -186,8 +186,8 @@ impl Surveyor {
                 }
                 other => other,
             };
-            let wal = self.store.stat(&sqlite::wal_beside(point)).await?;
-            return Ok(Look { facts, sqlite: Some(header), wal_beside: wal.is_some(), ..Look::default() });
+            let beside = sqlite::beside(&*self.store, point).await?;
+            return Ok(Look { facts, sqlite: Some(header), beside, ..Look::default() });
         }
         let ignore = ignored(template, &point.database);
         let (contents, before) = tokio::join!(

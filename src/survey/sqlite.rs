@@ -8,6 +8,7 @@ use crate::layer::{self, DecryptFailure, Identities};
 use crate::model::failure::Result;
 use crate::model::names::ObjectKey;
 use crate::model::verdict::RecoveryPoint;
+use crate::plan::Beside;
 use crate::store::Store;
 
 /// Room for the headers of layers and for the first chunk of age, which stands for itself.
@@ -15,9 +16,12 @@ const FIRST: u64 = 256 * 1024;
 /// Bytes of the file that are looked at: its header, and some of what may be another file.
 const LOOKED_AT: usize = 512;
 
-/// Where SQLite keeps the write-ahead log of a file.
-pub(super) fn wal_beside(point: &RecoveryPoint) -> ObjectKey {
-    ObjectKey::new(format!("{}-wal", point.key))
+/// Looks for what SQLite keeps beside a file.
+pub(super) async fn beside(store: &dyn Store, point: &RecoveryPoint) -> Result<Beside> {
+    let key = |ending: &str| ObjectKey::new(format!("{}{ending}", point.key));
+    let (wal, journal) = (key("-wal"), key("-journal"));
+    let (wal, journal) = tokio::try_join!(store.stat(&wal), store.stat(&journal))?;
+    Ok(Beside { wal: wal.is_some(), journal: journal.is_some() })
 }
 
 /// Reads the header.

@@ -3,7 +3,6 @@
 //! To add a target, write a folder here, a file that restores to it with a [`TargetKind`], and add that to [`TARGETS`].
 
 mod around;
-pub mod cluster;
 mod dump;
 mod kind;
 pub mod postgres;

@@ -50,6 +50,7 @@ pub fn parse(text: &str, origin: &str, environment: &Environment, purpose: Purpo
     template.sections.iter_mut().for_each(|section| section.source = Arc::clone(&source));
     template.source = source;
     keep_texts_of_hooks(&mut template, text);
+    template.take_databases_of_clusters();
     template.assign_ports();
     template.assign_globals();
     validate::validate(&template).map_err(|message| template.inconsistent(&message))?;
@@ -60,6 +61,7 @@ pub fn parse(text: &str, origin: &str, environment: &Environment, purpose: Purpo
 fn keep_texts_of_hooks(template: &mut Template, text: &str) {
     #[derive(Deserialize)]
     struct Written {
+        #[serde(default)]
         databases: Vec<Hooks>,
     }
     #[derive(Deserialize)]

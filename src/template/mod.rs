@@ -4,12 +4,15 @@
 //! Compose files. Unknown keys are errors, and an error says its line. Nothing here does I/O except
 //! [`load()`], which reads the file.
 
+mod cluster;
+mod clusters;
 mod defaults;
 mod hints;
 mod interpolate;
 mod key;
 mod key_time;
 mod load;
+mod log;
 mod loss;
 mod order;
 mod schema;
@@ -28,14 +31,15 @@ pub mod testing;
 mod validate;
 mod workbench;
 
+pub use cluster::Cluster;
 pub use interpolate::{Environment, MissingVariable};
 pub use key::KeyPattern;
 pub use key_time::{is_readable as is_time_format, read as read_time};
 pub use load::{load, parse};
+pub use log::{Log, LogCount};
 pub use loss::LossKind;
 pub use schema::{
-    Access, Backup, Database, Encryption, Layers, Log, LogCount, Objectives, Postgres, RecoverySetRules,
-    Store, Template,
+    Access, Backup, Database, Encryption, Layers, Objectives, Postgres, RecoverySetRules, Store, Template,
 };
 pub use section::CheckSection;
 pub use servers::{DEFAULT_PORT, TemplateServer};
@@ -44,7 +48,7 @@ pub use statements::{Statement, Statements};
 pub use store_url::{SCHEMES, StoreUrl, without_user};
 pub use table::{NeededTable, TableName};
 pub(crate) use validate::split_target;
-pub use workbench::Sqlite;
+pub use workbench::{Sqlite, WORKBENCH, WORKBENCH_PORT};
 
 /// Which parts of a template a command needs; only their variables must be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

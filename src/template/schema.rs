@@ -14,13 +14,15 @@ use crate::model::names::{DatabaseName, ProjectPrefix, ServerName};
 use crate::model::secret::Secret;
 use crate::model::verdict::Tuning;
 
+use super::cluster::Cluster;
 use super::defaults;
+use super::log::Log;
 use super::loss::LossKind;
 use super::section::CheckSection;
 use super::service::{Isolation, Service};
 use super::source::Source;
 use super::statements::Statements;
-use super::table::{NeededTable, TableName};
+use super::table::NeededTable;
 use super::workbench::Sqlite;
 
 /// A whole template.
@@ -73,7 +75,11 @@ pub struct Template {
     #[serde(default)]
     pub health: Health,
     /// The databases, in any order.
+    #[serde(default)]
     pub databases: Vec<Database>,
+    /// Servers of which one file holds all databases.
+    #[serde(default)]
+    pub clusters: Vec<Cluster>,
     /// What must hold on the restored data, as it stands.
     #[serde(rename = "checks")]
     pub sections: Vec<CheckSection>,
@@ -349,27 +355,9 @@ pub struct Database {
     /// checked.
     #[serde(default)]
     pub after_restore: Statements,
-}
-
-/// What a drill-log row counts, and under which name.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Log {
-    /// The counts, in the order they are written.
-    #[serde(default)]
-    pub counts: Vec<LogCount>,
-}
-
-/// One count of a drill-log row: `label=rows`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LogCount {
-    /// What stands before the `=`. Not empty, and without `|`, `=`, spaces and line breaks.
-    pub label: String,
-    /// The table's database.
-    pub database: DatabaseName,
-    /// The table. A table that was not restored has no count in the row.
-    pub table: TableName,
+    /// The cluster that its recovery point is a dump of.
+    #[serde(skip)]
+    pub cluster: Option<DatabaseName>,
 }
 
 /// How dumps are made.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::schema::{Database, RecoverySetRules, Store, Template};
 use super::store_url::StoreUrl;
-use super::{key, order, servers};
+use super::{clusters, key, order, servers};
 use crate::model::names::DatabaseName;
 
 /// Checks a template's inner consistency; an error is a sentence for a person.
@@ -19,6 +19,7 @@ pub(super) fn validate(template: &Template) -> Result<(), String> {
     servers::validate(template)?;
     validate_endpoint(&template.store.endpoint)?;
     validate_directory(&template.store)?;
+    clusters::validate(template)?;
     let names = database_names(template)?;
     key::validate(template, &names)?;
     order::waves(&template.databases)?;
@@ -102,7 +103,9 @@ fn database_names(template: &Template) -> Result<BTreeSet<&DatabaseName>, String
         }
     }
     if names.is_empty() {
-        return Err("there is no [[databases]] entry, so there is nothing to drill".to_owned());
+        return Err(
+            "there is no [[databases]] or [[clusters]] entry, so there is nothing to drill".to_owned()
+        );
     }
     Ok(names)
 }

@@ -5,6 +5,11 @@ use serde::Deserialize;
 
 use super::defaults;
 
+/// The workbench's name in the stack.
+pub const WORKBENCH: &str = "workbench";
+/// The port it listens on: below those of PostgreSQL servers.
+pub const WORKBENCH_PORT: u16 = 5431;
+
 /// The workbench: a container of the stack in which files are opened.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

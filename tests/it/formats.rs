@@ -3,16 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use restore_drill::format::pg_plain::cluster::ClusterReader;
-use restore_drill::model::names::DatabaseName;
-use restore_drill::model::secret::Secret;
-use restore_drill::sandbox::docker::Engine;
-use restore_drill::target;
-use restore_drill::target::postgres::Server;
 use serde_json::{Value, json};
 
 use super::fixtures::{BYTES, IDENTITY, LATIN_1, LEDGER, ODDITIES, REGISTRY, Source};
-use super::world::{RUNTIME, World, docker, docker_bytes, docker_with};
+use super::world::{World, docker, docker_bytes, seal};
 
 /// A function, a trigger that adds rows of its own, rows that look like the end of a dump or like commands, a large object.
 const SHOP: &str = r#"
@@ -195,34 +189,40 @@ fn dumps_that_are_broken_in_their_own_ways_fail_for_that_reason() {
     world.assert_nothing_left();
 }
 
-/// A dump of a whole server, of PostgreSQL 15 and 17, restored to a server as `src/target` does it: not yet by a drill.
+/// A dump of a whole server, of PostgreSQL 15 and 17: its roles come without their passwords, and each database from its part.
 #[test]
-fn a_whole_server_is_restored_with_its_roles_and_without_their_passwords() {
-    let source = Source::start("DRILL_POSTGRES_17_IMAGE");
-    let server = Server::new(
-        RUNTIME.block_on(Engine::connect()).unwrap(),
-        source.container.clone(),
-        Secret::new("unused"),
-    );
-    docker(&["exec", "-u0", &source.container, "mkdir", "/scratch"]);
-    for major in ["15", "17"] {
+fn a_whole_server_is_drilled_as_one() {
+    let mut world = World::new("cluster");
+    for (major, cluster) in [("15", "old"), ("17", "new")] {
         let path = format!("{}/tests/fixtures/plain/pg{major}-cluster.sql", env!("CARGO_MANIFEST_DIR"));
-        let bytes = std::fs::read(path).unwrap();
-        let mut reader = ClusterReader::default();
-        reader.push(&bytes).unwrap();
-        let cluster = reader.finish().unwrap();
-        let file: DatabaseName = format!("cluster{major}").parse().unwrap();
-        docker_with(
-            &["exec", "-i", "-u0", &source.container, "sh", "-c", &format!("cat >/scratch/{file}.dump")],
-            &bytes,
-        );
-        let restored = RUNTIME.block_on(target::cluster::restore(&server, &file, &cluster, None)).unwrap();
-        let names: Vec<&str> = restored.databases.iter().map(DatabaseName::as_str).collect();
-        assert_eq!(names, ["first", "postgres"], "{restored:?}");
-        assert_eq!(restored.not_restored, ["template1", "Second DB"]);
-        assert_eq!(source.ask("first", "SELECT count(*) FROM trap"), "8");
-        let auditor = "SELECT rolcanlogin, rolpassword IS NULL FROM pg_authid WHERE rolname = 'auditor'";
-        assert_eq!(source.ask("postgres", auditor), "f|t");
-        source.ask("postgres", "DROP DATABASE first");
+        let sealed = seal(&std::fs::read(path).unwrap(), &[&world.recipient]);
+        world.put(&format!("{}{cluster}/dump_20260517_083111.sql.age", world.prefix), &sealed);
     }
+    world.template.more.push_str(
+        "[[clusters]]\nname = \"new\"\ntimestamp = \"%Y%m%d_%H%M%S\"\n\
+         key = \"{database}/dump_{timestamp}.sql.age\"\ndatabases = [\"first\", \"postgres\"]\n",
+    );
+    world.tables("tables", "first", &["trap"]).rows("rows", "first", "trap", "exact = 8").sql(
+        "locked-out",
+        "first",
+        "SELECT rolcanlogin OR rolpassword IS NOT NULL FROM pg_authid WHERE rolname = 'auditor'",
+        "expect = false",
+    );
+    let outcome = world.drill(&[]);
+    let verdict = outcome.passed();
+    let cluster = &verdict["clusters"][0];
+    assert_eq!(cluster["databases"], json!(["first", "postgres"]), "{outcome}");
+    assert_eq!((&cluster["name"], &cluster["status"]), (&json!("new"), &json!("restored")));
+    assert_eq!(cluster["rows"], verdict["rows_verified"], "{outcome}");
+    let beside = "cluster new: its dump also has databases that are not drilled: Second DB";
+    assert!(verdict["not_verified"].as_array().unwrap().contains(&json!(beside)), "{outcome}");
+
+    // A database that is gone from the dump.
+    world.template.more =
+        world.template.more.replace("\"postgres\"", "\"lost\"").replace("\"new\"", "\"old\"");
+    let outcome = world.drill(&[]);
+    let verdict = outcome.failed(1, "database_not_in_cluster");
+    assert_eq!(verdict["clusters"][0]["status"], "failed", "{outcome}");
+    assert_eq!(outcome.database("first")["status"], "restored", "{outcome}");
+    world.assert_nothing_left();
 }

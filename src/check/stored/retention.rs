@@ -142,9 +142,14 @@ fn one() -> u32 {
     1
 }
 
+const DAY: Duration = Duration::from_secs(86_400);
+const FOUR_WEEKS: Duration = Duration::from_secs(28 * 86_400);
+
 impl Tier {
     fn slack(&self) -> Duration {
-        self.slack.unwrap_or_else(|| (self.every / 2).min(Duration::from_secs(6 * 3600)))
+        // Months have 28 to 31 days.
+        let most = if self.every >= FOUR_WEEKS { 3 * DAY } else { DAY / 4 };
+        self.slack.unwrap_or_else(|| (self.every / 2).min(most))
     }
 }
 

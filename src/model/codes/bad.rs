@@ -75,10 +75,10 @@ codes! {
         "Back up a decrypted copy in a layer of age or gpg, whose key the drill has.";
     SQLITE_TRUNCATED = "sqlite_truncated":
         "The file of an SQLite database has another size than its header says.",
-        "It was cut off, or copied while it was written: make backups with `VACUUM INTO` or `.backup`.";
+        "It was cut off, or copied while it was written: make backups with `VACUUM INTO`.";
     INTEGRITY_FAILED = "integrity_failed":
         "`PRAGMA integrity_check` found an SQLite database damaged.",
-        "It was copied while it was written, or the disk damaged it: make backups with `VACUUM INTO` or `.backup`.";
+        "It was copied while it was written, or the disk damaged it: make backups with `VACUUM INTO`.";
     WRONG_DATABASE = "wrong_database":
         "The dump is of another of the template's databases.",
         "Compare the backup job's database names with its object names.";

@@ -130,7 +130,7 @@ enums! {
 structs! {
     Verdict {
         schema_version, drill_id, template, timestamp, project, status, operator, started_at, finished_at,
-        duration_seconds, at, tool, runner, recovery_set, plan, access, server_access, databases, stack, isolation, checks,
+        duration_seconds, at, tool, runner, recovery_set, plan, access, server_access, databases, clusters, stack, isolation, checks,
         verification_seconds, objectives, rows_verified, kept, teardown, phases, only, failure, warnings,
         not_verified,
     }
@@ -152,6 +152,7 @@ structs! {
     PlanRecord { store, findings, cost }
     StoreRecord { url, endpoint }
     PlanCost { requests, bytes, objects_listed, seconds }
+    ClusterRecord { name, databases, status, tables, rows }
     SqliteRecord { page_bytes, pages, wal, user_version, written_by }
     DatabaseRecord {
         name, after, system, sqlite, status, tables, rows, restored_bytes, table_rows, seconds, archive, pg_restore, left_out, hooks,

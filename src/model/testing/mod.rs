@@ -52,6 +52,7 @@ pub fn fresh() -> Verdict {
             DatabaseRecord::pending(&a, &[], DatabaseSystem::Postgres),
             DatabaseRecord::pending(&b, std::slice::from_ref(&a), DatabaseSystem::Postgres),
         ],
+        clusters: Vec::new(),
         stack: Stack::default(),
         isolation: Isolation::default(),
         checks: Vec::new(),

@@ -6,6 +6,7 @@
 
 mod access;
 mod checks;
+mod clusters;
 mod databases;
 mod heads;
 mod objectives;
@@ -24,6 +25,7 @@ use crate::model::names::{DatabaseName, DrillId, ProjectName};
 
 pub use access::{AccessRecord, AccessStatus, GlobalsRecord, MadeUpRole, RoleRecord};
 pub use checks::{Check, CheckStatus, Finding, Severity};
+pub use clusters::ClusterRecord;
 pub use databases::{
     Archive, DatabaseRecord, DatabaseStatus, HookPoint, HookRecord, LeftOutRecord, PgRestore, Repair,
     RepairedEntry, RestoreOutcome, SqliteRecord, StageSeconds, UnfilledView,
@@ -111,6 +113,9 @@ pub struct Verdict {
     pub server_access: BTreeMap<String, AccessRecord>,
     /// What became of each database.
     pub databases: Vec<DatabaseRecord>,
+    /// What became of each cluster: of the server whose databases are in one recovery point.
+    #[serde(default)]
+    pub clusters: Vec<ClusterRecord>,
     /// The stack that databases were restored into.
     pub stack: Stack,
     /// The proof that the stack could reach nothing.

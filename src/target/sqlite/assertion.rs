@@ -45,11 +45,11 @@ impl Workbench {
         named: u32,
         limit: Duration,
     ) -> Result<(u64, Vec<String>)> {
-        let counted = format!("SELECT count(*) AS rows FROM ({query})");
+        let counted = format!("SELECT count(*) AS rows FROM (\n{query}\n)");
         let rows = self.query_within(database, &counted, limit.as_secs()).await?;
         let count = rows.first().map_or(Ok(0), |row| row.number("rows"))?;
         let Some(key) = key.filter(|_| count > 0) else { return Ok((count, Vec::new())) };
-        let keys = format!("SELECT {} AS key FROM ({query}) LIMIT {named}", super::name(key));
+        let keys = format!("SELECT q.{} AS key FROM (\n{query}\n) AS q LIMIT {named}", super::name(key));
         let rows = self.query_within(database, &keys, limit.as_secs()).await?;
         let shown = |value: Option<String>| value.unwrap_or_else(|| "null".to_owned());
         let keys = rows.iter().map(|row| row.value("key").map(shown)).collect::<Result<_>>()?;
@@ -70,7 +70,7 @@ impl Workbench {
     }
 
     async fn values(&self, database: &DatabaseName, query: &str, limit: Duration) -> Result<Vec<Value>> {
-        let limited = format!("SELECT * FROM ({query}) LIMIT 2");
+        let limited = format!("SELECT * FROM (\n{query}\n) LIMIT 2");
         let rows = self.query_within(database, &limited, limit.as_secs()).await?;
         rows.iter().map(|row| row.only().cloned()).collect()
     }

@@ -10,7 +10,8 @@ mod query;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::failure::Result;
+use crate::model::codes;
+use crate::model::failure::{Failure, Result};
 use crate::model::names::DatabaseName;
 use crate::sandbox::docker::Engine;
 use crate::sandbox::scratch;
@@ -32,6 +33,13 @@ pub struct Workbench {
     pub engine: Engine,
     /// The container's id.
     pub container: String,
+}
+
+/// A table or a view.
+struct Relation {
+    name: String,
+    /// `table`, `view`, `virtual`, or `shadow` for what a virtual table keeps its data in.
+    kind: String,
 }
 
 /// The path of a database's file in the workbench.
@@ -65,9 +73,38 @@ impl Workbench {
 
     /// The names of its tables: no views, no virtual tables nor what these keep their data in, nothing of SQLite's own.
     async fn tables(&self, database: &DatabaseName) -> Result<Vec<String>> {
-        let sql = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' \
-                   AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name";
-        self.query(database, sql).await?.iter().map(|row| row.text("name")).collect()
+        let relations = self.relations(database).await?;
+        let is_table =
+            |relation: &&Relation| relation.kind == "table" && !relation.name.starts_with("sqlite_");
+        Ok(relations.iter().filter(is_table).map(|relation| relation.name.clone()).collect())
+    }
+
+    /// What the file's own schema has: tables of all kinds, and views.
+    ///
+    /// # Errors
+    /// `sqlite_failed`, also for a file that hides what this program asks: `PRAGMA table_list` itself cannot be hidden, but tables and
+    /// views can take the place of functions such as `pragma_foreign_key_check`.
+    async fn relations(&self, database: &DatabaseName) -> Result<Vec<Relation>> {
+        let mut relations = Vec::new();
+        for row in self.query(database, "PRAGMA main.table_list").await? {
+            if row.text("schema")? == SCHEMA {
+                relations.push(Relation { name: row.text("name")?, kind: row.text("type")? });
+            }
+        }
+        relations.sort_by(|a, b| a.name.cmp(&b.name));
+        let hides = |relation: &&Relation| relation.name.to_ascii_lowercase().starts_with("pragma_");
+        match relations.iter().find(hides) {
+            None => Ok(relations),
+            Some(hiding) => {
+                let name = crate::model::human::one_line(&hiding.name, 80);
+                let message = format!(
+                    "the database has a {} named {name}, in place of a function of SQLite",
+                    hiding.kind
+                );
+                Err(Failure::inconclusive(codes::SQLITE_FAILED, message)
+                    .hint("find out who made it: what it answers is not what the file holds"))
+            }
+        }
     }
 
     /// Removes a database's file.

@@ -1,5 +1,7 @@
 //! Asking a database in the workbench.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Map, Value};
 use tokio::io::AsyncWriteExt;
 
@@ -14,8 +16,13 @@ use crate::sandbox::docker::{Captured, ExecSpec};
 const ANSWER_LIMIT: usize = 64 << 20;
 /// Seconds that a statement over a whole file may take.
 const SCAN_SECONDS: u64 = 3600;
-/// What `timeout` exits with when the time is up, with the signal that `-k` sends too.
-const TIMED_OUT: [i64; 2] = [124, 137];
+/// What `timeout` exits with when the time is up.
+const TIMED_OUT: i64 = 124;
+/// What a shell exits with whose program was killed (signal 9): by `timeout`, or since memory ran out.
+const KILLED: i64 = 137;
+/// What SQLite says of what only an extension of the application has.
+const OF_AN_EXTENSION: [&str; 5] =
+    ["no such collation", "unknown function", "no such function", "no such tokenizer", "no such module"];
 /// What a shell exits with that finds no program.
 const NOT_FOUND: [i64; 2] = [126, 127];
 
@@ -108,7 +115,7 @@ impl Workbench {
 
     /// Runs statements on a file, and returns what the shell said.
     pub(super) async fn run(&self, file: &str, mode: Mode, sql: &str, seconds: u64) -> Result<Captured> {
-        let limit = seconds.to_string();
+        let (limit, began) = (seconds.to_string(), Instant::now());
         // Nobody changes the file, so SQLite need not look for those who do (<https://sqlite.org/uri.html>).
         let file = match mode {
             Mode::ReadOnly => format!("file:{file}?immutable=1"),
@@ -133,13 +140,33 @@ impl Workbench {
             )
             .hint("it must have the sqlite3 shell and `timeout`: docker/build-images sqlite:3 makes one"));
         }
-        if TIMED_OUT.contains(&captured.exit_code) {
-            let message = format!("sqlite3 did not end within {seconds} s");
-            return Err(Failure::inconclusive(codes::SQLITE_FAILED, message)
-                .hint("raise the check's timeout, or sqlite.memory"));
+        let is_late = began.elapsed() >= Duration::from_secs(seconds);
+        match captured.exit_code {
+            TIMED_OUT | KILLED if is_late => {
+                let message = format!("sqlite3 did not end within {seconds} s");
+                return Err(Failure::inconclusive(codes::SQLITE_FAILED, message)
+                    .hint("raise the check's `timeout`, if it has one; a slow disk or little memory (sqlite.memory) may be why"));
+            }
+            KILLED => {
+                let message = "sqlite3 was killed: the container may have run out of memory";
+                return Err(Failure::inconclusive(codes::SQLITE_FAILED, message).hint("raise sqlite.memory"));
+            }
+            _ => {}
         }
         Ok(captured)
     }
+}
+
+/// Why the shell failed, by its own words.
+pub(super) fn failed(stderr: &str) -> Failure {
+    let message = format!("sqlite3 failed: {}", human::one_line(stderr.trim(), 300));
+    let hint = if OF_AN_EXTENSION.iter().any(|words| stderr.contains(words)) {
+        "the database needs a function, a collation, a tokenizer or a module of its application, which sqlite3 in the image of \
+         [sqlite] does not have"
+    } else {
+        "the file may be damaged where it was read, or the container ran out of memory (sqlite.memory) or disk"
+    };
+    Failure::inconclusive(codes::SQLITE_FAILED, message).hint(hint)
 }
 
 /// The rows of an answer.

@@ -91,6 +91,20 @@ impl KeyForm {
         self.parts.contains(&Part::Anything)
     }
 
+    /// Whether a key may end with anything.
+    pub(super) fn ends_openly(&self) -> bool {
+        self.parts.last() == Some(&Part::Anything)
+    }
+
+    /// All texts that stand among alternatives.
+    pub(super) fn alternatives(&self) -> impl Iterator<Item = &str> {
+        let of = |part| match part {
+            &Part::OneOf(ref texts) => Some(texts),
+            _ => None,
+        };
+        self.parts.iter().filter_map(of).flatten().map(String::as_str)
+    }
+
     /// A time as it is written.
     pub(super) fn written(&self, time: DateTime<Utc>) -> String {
         time.format(&self.timestamp_format).to_string()

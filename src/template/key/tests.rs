@@ -247,11 +247,18 @@ fn the_pattern_of_a_template_is_as_good_as_its_keys_can_be_told_apart() {
     assert_eq!(pattern.time_of(&shop, "pre-migration.db-wal", Some(time)), None);
     assert_eq!(pattern.time_of(&shop, "pre-migration.db", None), None, "a time is not made up");
 
+    let openly = "[[databases]]\nname = \"shop_eu\"\n";
+    let text = minimal_with("[[checks]]", &format!("{openly}[[checks]]"));
+    let text = text.replacen("[encryption]", "key = \"{database}*{timestamp}.dump\"\n[encryption]", 1);
+    let said = parse(&text, "t.toml", &Environment::default(), Purpose::Drill).unwrap_err().message;
+    assert!(said.contains("the keys of shop_eu and shop cannot be told apart"), "{said}");
+
     let second = "\n[[databases]]\nname = \"other\"\nkey = \"*_{timestamp}.dump.age\"";
     for (keys, words) in [
         ("key = \"{base}.db\"", "database shop: key `{base}.db` has {base}, and only"),
         ("key = \"x{timestamp\"", "has a `{` without its `}`"),
         ("key = \"x}\"", "has a `}` without its `{`"),
+        ("key = \"{timestamp}.sql*\"", "must not end in `*`"),
         ("key = \"{timestamp}{timestamp}\"", "once at most"),
         ("key = \"*.db\"\ntimestamp = \"%F\"", "holds no {timestamp}, so leave `timestamp` out"),
         (

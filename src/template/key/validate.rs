@@ -7,7 +7,7 @@ use chrono::format::{Item, StrftimeItems};
 
 use super::super::key_time;
 use super::form::KeyForm;
-use super::{KeyPattern, Template};
+use super::{KeyPattern, Template, USUAL_LAYER};
 use crate::model::names::DatabaseName;
 
 /// What a `*` is filled in with to see whose key it makes.
@@ -46,11 +46,18 @@ pub(in super::super) fn validate(template: &Template, names: &BTreeSet<&Database
     keys_can_be_written(template, &pattern)?;
     manifests_are_apart(template, &pattern, names)?;
     globals_are_apart(template, &pattern, names)?;
-    databases_are_apart(&pattern, names)
+    databases_are_apart(template, &pattern, names)
 }
 
 fn form(place: &str, key: &str, timestamp: &str) -> Result<KeyForm, String> {
-    KeyForm::parse(key, timestamp).map_err(|wrong| format!("{place} `{key}` {wrong}"))
+    let form = KeyForm::parse(key, timestamp).map_err(|wrong| format!("{place} `{key}` {wrong}"))?;
+    if form.ends_openly() {
+        // A checksum beside a backup would be its newest recovery point.
+        return Err(format!(
+            "{place} `{key}` must not end in `*`: what lies beside a backup, such as its checksum, would be taken for one"
+        ));
+    }
+    Ok(form)
 }
 
 fn own_key(place: &str, key: &str, timestamp: Option<&str>) -> Result<(), String> {
@@ -132,20 +139,39 @@ fn globals_are_apart(
 }
 
 /// A key that is of two databases would be drilled as both.
-fn databases_are_apart(pattern: &KeyPattern, names: &BTreeSet<&DatabaseName>) -> Result<(), String> {
+fn databases_are_apart(
+    template: &Template,
+    pattern: &KeyPattern,
+    names: &BTreeSet<&DatabaseName>,
+) -> Result<(), String> {
+    // The databases of a cluster are in one file.
+    let cluster =
+        |name: &DatabaseName| template.database(name).and_then(|database| database.cluster.as_ref());
+    let has_own = |name: &DatabaseName| pattern.own.contains_key(name) || pattern.form(name).has_wildcards();
     for name in names {
-        let key = pattern.key(name, DateTime::UNIX_EPOCH).as_str().replace('*', ANY_TEXT);
-        let has_own = |name: &DatabaseName| pattern.own.contains_key(name);
-        let of_it = |other: &&&DatabaseName| {
-            *other != name && (has_own(other) || has_own(name)) && pattern.form(other).is_key_of(other, &key)
+        let may_be_of = |other: &&&DatabaseName| {
+            *other != name
+                && (cluster(name).is_none() || cluster(name) != cluster(other))
+                && (has_own(other) || has_own(name))
         };
-        if let Some(other) = names.iter().find(of_it) {
-            return Err(format!(
-                "the keys of {name} and {other} cannot be told apart: {key} would be of both; give each a `key` of its own"
-            ));
+        for key in sample_keys(pattern, name) {
+            let is_of = |other: &&&DatabaseName| pattern.form(other).is_key_of(other, &key);
+            if let Some(other) = names.iter().filter(may_be_of).find(is_of) {
+                return Err(format!(
+                    "the keys of {name} and {other} cannot be told apart: {key} would be of both; give each a `key` of its own"
+                ));
+            }
         }
     }
     Ok(())
+}
+
+/// A key of this database for each of the alternatives of its pattern.
+fn sample_keys(pattern: &KeyPattern, name: &DatabaseName) -> Vec<String> {
+    let form = pattern.form(name);
+    let wanted = form.alternatives().chain([USUAL_LAYER]);
+    let key = |wanted| form.fill(name, DateTime::UNIX_EPOCH, wanted).replace('*', ANY_TEXT);
+    wanted.map(key).collect()
 }
 
 fn shown(template: &Template, name: &DatabaseName) -> String {

@@ -230,7 +230,7 @@ fn a_template_that_would_drill_or_verify_nothing_is_refused() {
     );
     assert_eq!(
         message(&format!("{checks}databases = []\n{head}")),
-        "shop.toml: there is no [[databases]] entry, so there is nothing to drill"
+        "shop.toml: there is no [[databases]] or [[clusters]] entry, so there is nothing to drill"
     );
     assert!(message(without_checks).contains("missing field `checks`"));
 }
