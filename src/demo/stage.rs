@@ -1,17 +1,19 @@
-//! The stage of a demo: a source server, a store, a key, and a backup of the one in the other, broken as asked.
+//! The stage of a demo of Aegis: a source server, a store, a key, and a backup of the one in the other, broken as asked.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::breakage::{Breakage, Edit, How, objects};
+use super::breakage::{self, Breakage, Edit, How, objects};
 use super::data::{DataSet, data_set, tampered_data_set};
 use super::s3::S3Server;
 use super::source::Source;
+use super::system::{Kind, System, SystemStage};
 use crate::backup::{self, BackupReport, Job};
 use crate::clock::Clock;
 use crate::layer::{self, Identities, Recipients, generate_key};
@@ -25,7 +27,7 @@ use crate::sandbox::docker::Engine;
 use crate::sandbox::labels::Ownership;
 use crate::sandbox::owner::Owner;
 use crate::sandbox::teardown::teardown;
-use crate::store::S3Store;
+use crate::store::{S3Store, Store};
 use crate::template::{self, Environment, Purpose, Template};
 
 /// The template that is drilled.
@@ -37,8 +39,27 @@ const PREFIX: &str = "nightly";
 const PUBLIC_KEY: &str = "transparency-public-key.pem";
 /// The lease of the source server: `reap` may remove it afterwards.
 const LEASE: chrono::TimeDelta = chrono::TimeDelta::hours(6);
+/// A dump without indexes, keys and triggers.
+const WITHOUT_POST_DATA: [&str; 3] = ["--format=custom", "--section=pre-data", "--section=data"];
 /// Every demo has the same data set.
 const SEED: u64 = 1;
+
+/// The Aegis platform.
+pub const AEGIS: System = System {
+    name: TEMPLATE,
+    about: "nine databases in an S3 bucket, encrypted with age",
+    kinds: || {
+        let kinds = breakage::all().map(|breakage| Kind { name: breakage.name, about: breakage.about });
+        kinds.collect()
+    },
+    set: |setting| {
+        Box::pin(async move {
+            let breakage = setting.kind.and_then(Breakage::named);
+            let stage = Stage::set(setting.rows, breakage, setting.narrate).await?;
+            Ok(Box::new(stage) as Box<dyn SystemStage>)
+        })
+    },
+};
 
 /// A stage. Its files and its S3 server go with it.
 pub struct Stage {
@@ -72,46 +93,9 @@ impl Stage {
         Ok(Self { directory, s3, template, data, clock, breakage, narrate })
     }
 
-    /// The template with this stage's store and key.
-    pub fn template(&self) -> &Template {
-        &self.template
-    }
-
     /// The store.
-    pub async fn store(&self) -> Result<S3Store> {
+    async fn connect(&self) -> Result<S3Store> {
         S3Store::connect_with(&self.template.store, self.s3.access_key(), self.s3.secret_key()).await
-    }
-
-    /// The identities that decrypt the dumps.
-    pub fn identities(&self) -> Result<Identities> {
-        Identities::of(&self.template)
-    }
-
-    /// Starts the source, fills it, backs it up and breaks the backup. The source is removed whatever happens in between.
-    ///
-    /// Returns the time of an older backup that is sound, if there is one to drill first.
-    pub async fn back_up(&self, cancel: &CancellationToken) -> Result<Option<DateTime<Utc>>> {
-        let engine = Engine::connect().await?;
-        let mut ownership = self.ownership();
-        let outcome = tokio::select! {
-            biased;
-            () = cancel.cancelled() => Err(Failure::cancelled()),
-            source = self.fill(&engine, &mut ownership) => source,
-        };
-        let outcome = match outcome {
-            Ok(source) => self.dump_and_break(&source, cancel).await,
-            Err(failure) => Err(failure),
-        };
-        let removed = teardown(&engine, ownership.drill_id, false).await;
-        let earlier = outcome?;
-        if removed.status == TeardownStatus::Leaked {
-            return Err(Failure::inconclusive(
-                codes::DEMO_LEAKED,
-                format!("the source server could not be removed: {}", removed.remains()),
-            )
-            .hint("`restore-drill reap` removes it once this command has ended"));
-        }
-        Ok(earlier)
     }
 
     fn ownership(&self) -> Ownership {
@@ -172,7 +156,7 @@ impl Stage {
             }
             Some(How::WithoutPostData(database)) => {
                 let name: DatabaseName = database.parse().expect("the sample data's names are names");
-                let dump = source.dump_without_post_data(&name).await?;
+                let dump = source.dump(&name, &WITHOUT_POST_DATA).await?;
                 let sealed = layer::seal_whole(&dump, &self.recipients()?)?;
                 fs::write(self.path_of(&report, &name)?, sealed).map_err(no_directory)?;
                 self.say(&format!("broken: {name}"));
@@ -233,7 +217,7 @@ impl Stage {
             recipients: Arc::new(self.recipients()?),
             verify_with: Some(Arc::new(self.identities()?)),
             template: Arc::new(template),
-            store: Arc::new(self.store().await?),
+            store: self.store().await?,
             manifest: manifest.then(FingerprintKey::random),
             globals,
             clock,
@@ -246,6 +230,45 @@ impl Stage {
 
     fn say(&self, line: &str) {
         (self.narrate)(line);
+    }
+}
+
+#[async_trait(?Send)]
+impl SystemStage for Stage {
+    fn template(&self) -> &Template {
+        &self.template
+    }
+
+    async fn store(&self) -> Result<Arc<dyn Store>> {
+        Ok(Arc::new(self.connect().await?))
+    }
+
+    fn identities(&self) -> Result<Identities> {
+        Identities::of(&self.template)
+    }
+
+    async fn back_up(&self, cancel: &CancellationToken) -> Result<Option<DateTime<Utc>>> {
+        let engine = Engine::connect().await?;
+        let mut ownership = self.ownership();
+        let outcome = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(Failure::cancelled()),
+            source = self.fill(&engine, &mut ownership) => source,
+        };
+        let outcome = match outcome {
+            Ok(source) => self.dump_and_break(&source, cancel).await,
+            Err(failure) => Err(failure),
+        };
+        let removed = teardown(&engine, ownership.drill_id, false).await;
+        let earlier = outcome?;
+        if removed.status == TeardownStatus::Leaked {
+            return Err(Failure::inconclusive(
+                codes::DEMO_LEAKED,
+                format!("the source server could not be removed: {}", removed.remains()),
+            )
+            .hint("`restore-drill reap` removes it once this command has ended"));
+        }
+        Ok(earlier)
     }
 }
 
