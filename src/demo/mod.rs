@@ -2,15 +2,17 @@
 
 pub mod breakage;
 pub mod data;
+pub mod immutable_backups;
 pub mod s3;
 pub mod source;
 pub mod stage;
+mod staging;
 pub mod system;
 
 pub use system::{Kind, Setting, System, SystemStage};
 
 /// The systems that a demo can be of; the first is the default.
-pub static SYSTEMS: &[System] = &[stage::AEGIS];
+pub static SYSTEMS: &[System] = &[stage::AEGIS, immutable_backups::IMMUTABLE_BACKUPS];
 
 #[cfg(test)]
 mod tests {
