@@ -83,14 +83,15 @@ impl Stage {
             Some(How::Source(sql)) => sql,
             _ => "",
         };
-        dump(&source, self.setting.rows, edit).await
+        fill(&source, self.setting.rows).await?;
+        dump(&source, edit).await
     }
 
     /// Writes the folder and breaks it as asked.
     fn write(&self, dump: &[u8]) -> std::io::Result<()> {
         let how = self.breakage.map(|breakage| &breakage.how);
-        let (folder, hit) = lay(self.directory.path(), dump, Clock::system().now(), how)?;
-        if let Some(hit) = hit {
+        let (folder, hits) = lay(self.directory.path(), dump, Clock::system().now(), how.as_slice())?;
+        for hit in hits {
             self.say(&format!("broken: {hit}"));
         }
         if let Some(How::ReadOnly) = how {
@@ -146,23 +147,35 @@ impl Drop for Stage {
     }
 }
 
-/// Makes the sample database on a server, edits it, and dumps it as the agent does.
+/// Makes the sample database on a server.
 ///
 /// # Errors
-/// Whatever keeps the server from taking the data, and `demo_break_failed` if `pg_dump` fails.
-pub async fn dump(source: &Source, rows: u64, edit: &str) -> Result<Vec<u8>> {
-    let name: DatabaseName = DATABASE.parse().expect("it is a name");
+/// Whatever keeps the server from taking the data.
+pub async fn fill(source: &Source, rows: u64) -> Result<()> {
+    let name = database();
     source.server.create_database(&name, None, false).await?;
     let mut session = source.server.session(&name).await?;
     session.execute(SCHEMA, "creating the sample tables").await?;
-    session.execute(&ROWS.replace("{rows}", &rows.max(2).to_string()), "filling the sample tables").await?;
-    if !edit.is_empty() {
-        session.execute(edit, "breaking the sample data").await?;
-    }
-    source.dump(&name, &OPTIONS).await
+    session.execute(&ROWS.replace("{rows}", &rows.max(2).to_string()), "filling the sample tables").await
 }
 
-/// Writes a folder of backups of a dump, broken in one way. No file has the attribute yet. Returns what was hit, too.
+/// Edits the sample database, unless `edit` is empty, and dumps it as the agent does.
+///
+/// # Errors
+/// The edit is refused; `demo_break_failed` if `pg_dump` fails.
+pub async fn dump(source: &Source, edit: &str) -> Result<Vec<u8>> {
+    if !edit.is_empty() {
+        source.server.session(&database()).await?.execute(edit, "breaking the sample data").await?;
+    }
+    source.dump(&database(), &OPTIONS).await
+}
+
+fn database() -> DatabaseName {
+    DATABASE.parse().expect("it is a name")
+}
+
+/// Writes a folder of backups of a dump, broken in these ways. No file has the attribute yet. Returns what was hit, too: the
+/// subjects of findings.
 ///
 /// # Errors
 /// The folder cannot be written.
@@ -170,23 +183,22 @@ pub fn lay(
     root: &Path,
     dump: &[u8],
     now: DateTime<Utc>,
-    how: Option<&How>,
-) -> std::io::Result<(Folder, Option<String>)> {
-    let now = match how {
-        Some(How::Aged(hours)) => now - TimeDelta::hours(*hours),
-        _ => now,
-    };
-    let dump = match how {
-        Some(How::CutDump) => &dump[..within_rows(dump)],
-        _ => dump,
-    };
-    let folder = Folder::write(root, dump, now)?;
-    let hit = match how {
-        Some(How::Files(change)) => Some(change(&folder)?),
-        Some(How::CutDump | How::Aged(_)) => Some(folder.hourly(0).key()),
-        Some(How::Source(_) | How::ReadOnly) | None => None,
-    };
-    Ok((folder, hit))
+    hows: &[&How],
+) -> std::io::Result<(Folder, Vec<String>)> {
+    let hours = hows.iter().filter_map(|how| if let How::Aged(hours) = how { Some(*hours) } else { None });
+    let now = now - TimeDelta::hours(hours.sum());
+    let is_cut = hows.iter().any(|how| matches!(how, How::CutDump));
+    let folder = Folder::write(root, if is_cut { &dump[..within_rows(dump)] } else { dump }, now)?;
+    let mut hits = Vec::new();
+    for how in hows {
+        match how {
+            How::Files(change) => hits.push(change(&folder)?),
+            How::CutDump => hits.push(folder.hourly(0).key()),
+            How::Aged(_) => hits.push("hourly".to_owned()),
+            How::Source(_) | How::ReadOnly => {}
+        }
+    }
+    Ok((folder, hits))
 }
 
 /// A place in the rows of `entities`, at the end of one of them.
