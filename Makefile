@@ -10,10 +10,10 @@ export RUST_TEST_THREADS ?= $(shell n=$$(nproc 2>/dev/null || echo 4); echo $$((
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Run a whole drill on sample data, with its own S3 server (ARGS="--rows 1000000" for a larger one)
+demo: ## Run a whole drill on sample data, with its own store (SYSTEM=NAME for another system's, ARGS="--rows 1000000" for a larger one)
 	docker/setup
 	cargo build --release --locked
-	env=$$(docker/obtain-images) && eval "$$env" && $(target)/release/restore-drill demo $(ARGS)
+	env=$$(docker/obtain-images) && eval "$$env" && $(target)/release/restore-drill demo $(addprefix --system ,$(SYSTEM)) $(ARGS)
 
 docs: ## Write the tables of docs/ that are made from code anew
 	UPDATE_DOCS=1 cargo test --locked --test docs --test failures --test schemas

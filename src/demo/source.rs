@@ -89,14 +89,13 @@ impl Source {
         })
     }
 
-    /// Dumps a database without its indexes, keys and triggers.
+    /// Dumps a database with these options of `pg_dump`.
     ///
     /// # Errors
     /// `demo_break_failed` if `pg_dump` fails.
-    pub async fn dump_without_post_data(&self, database: &DatabaseName) -> Result<Vec<u8>> {
-        let command =
-            ["pg_dump", "--username=postgres", "--format=custom", "--section=pre-data", "--section=data"];
-        let command = command.into_iter().chain([database.as_str()]);
+    pub async fn dump(&self, database: &DatabaseName, options: &[&str]) -> Result<Vec<u8>> {
+        let command = ["pg_dump", "--username=postgres"].into_iter().chain(options.iter().copied());
+        let command = command.chain([database.as_str()]);
         let mut spec = ExecSpec::new(&self.server.container, command);
         spec.environment = vec![("PGPASSWORD", self.server.password.clone())];
         let mut exec = self.server.engine.exec(spec).await?;

@@ -1,31 +1,30 @@
-//! The stage of a demo: a source server, a store, a key, and a backup of the one in the other, broken as asked.
+//! The stage of a demo of Aegis: a source server, a store, a key, and a backup of the one in the other, broken as asked.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::breakage::{Breakage, Edit, How, objects};
+use super::breakage::{self, Breakage, Edit, How, objects};
 use super::data::{DataSet, data_set, tampered_data_set};
 use super::s3::S3Server;
 use super::source::Source;
+use super::staging::{self, no_directory};
+use super::system::{Kind, System, SystemStage};
 use crate::backup::{self, BackupReport, Job};
 use crate::clock::Clock;
 use crate::layer::{self, Identities, Recipients, generate_key};
-use crate::model::codes;
-use crate::model::failure::{Failure, Result};
+use crate::model::failure::Result;
 use crate::model::manifest::FingerprintKey;
-use crate::model::names::{DatabaseName, DrillId, ProjectName, ServerName};
+use crate::model::names::{DatabaseName, ServerName};
 use crate::model::secret::Secret;
-use crate::model::verdict::TeardownStatus;
 use crate::sandbox::docker::Engine;
 use crate::sandbox::labels::Ownership;
-use crate::sandbox::owner::Owner;
-use crate::sandbox::teardown::teardown;
-use crate::store::S3Store;
+use crate::store::{S3Store, Store};
 use crate::template::{self, Environment, Purpose, Template};
 
 /// The template that is drilled.
@@ -35,10 +34,27 @@ const BUCKET: &str = "backups";
 const PREFIX: &str = "nightly";
 /// The file with the key that signs the sample data's roots.
 const PUBLIC_KEY: &str = "transparency-public-key.pem";
-/// The lease of the source server: `reap` may remove it afterwards.
-const LEASE: chrono::TimeDelta = chrono::TimeDelta::hours(6);
+/// A dump without indexes, keys and triggers.
+const WITHOUT_POST_DATA: [&str; 3] = ["--format=custom", "--section=pre-data", "--section=data"];
 /// Every demo has the same data set.
 const SEED: u64 = 1;
+
+/// The Aegis platform.
+pub const AEGIS: System = System {
+    name: TEMPLATE,
+    about: "nine databases in an S3 bucket, encrypted with age",
+    kinds: || {
+        let kinds = breakage::all().map(|breakage| Kind { name: breakage.name, about: breakage.about });
+        kinds.collect()
+    },
+    set: |setting| {
+        Box::pin(async move {
+            let breakage = setting.kind.and_then(Breakage::named);
+            let stage = Stage::set(setting.rows, breakage, setting.narrate).await?;
+            Ok(Box::new(stage) as Box<dyn SystemStage>)
+        })
+    },
+};
 
 /// A stage. Its files and its S3 server go with it.
 pub struct Stage {
@@ -72,65 +88,14 @@ impl Stage {
         Ok(Self { directory, s3, template, data, clock, breakage, narrate })
     }
 
-    /// The template with this stage's store and key.
-    pub fn template(&self) -> &Template {
-        &self.template
-    }
-
     /// The store.
-    pub async fn store(&self) -> Result<S3Store> {
+    async fn connect(&self) -> Result<S3Store> {
         S3Store::connect_with(&self.template.store, self.s3.access_key(), self.s3.secret_key()).await
-    }
-
-    /// The identities that decrypt the dumps.
-    pub fn identities(&self) -> Result<Identities> {
-        Identities::of(&self.template)
-    }
-
-    /// Starts the source, fills it, backs it up and breaks the backup. The source is removed whatever happens in between.
-    ///
-    /// Returns the time of an older backup that is sound, if there is one to drill first.
-    pub async fn back_up(&self, cancel: &CancellationToken) -> Result<Option<DateTime<Utc>>> {
-        let engine = Engine::connect().await?;
-        let mut ownership = self.ownership();
-        let outcome = tokio::select! {
-            biased;
-            () = cancel.cancelled() => Err(Failure::cancelled()),
-            source = self.fill(&engine, &mut ownership) => source,
-        };
-        let outcome = match outcome {
-            Ok(source) => self.dump_and_break(&source, cancel).await,
-            Err(failure) => Err(failure),
-        };
-        let removed = teardown(&engine, ownership.drill_id, false).await;
-        let earlier = outcome?;
-        if removed.status == TeardownStatus::Leaked {
-            return Err(Failure::inconclusive(
-                codes::DEMO_LEAKED,
-                format!("the source server could not be removed: {}", removed.remains()),
-            )
-            .hint("`restore-drill reap` removes it once this command has ended"));
-        }
-        Ok(earlier)
-    }
-
-    fn ownership(&self) -> Ownership {
-        let now = Clock::system().now();
-        Ownership {
-            drill_id: DrillId::random(),
-            project: ProjectName::of(&self.template.project_prefix, "source", now),
-            template: self.template.name.clone(),
-            purpose: "demo",
-            owner: Owner::this_process(),
-            lease_expires: now + LEASE,
-            kept: false,
-        }
     }
 
     async fn fill(&self, engine: &Engine, ownership: &mut Ownership) -> Result<Source> {
         self.say("starting a source server");
-        let server = self.template.first_server().expect("the template of the demo has a server");
-        let source = Source::start(engine, &server.image, ownership).await?;
+        let source = staging::start_source(engine, &self.template, ownership).await?;
         self.say(&format!("filling it with {} sample databases", self.data.databases.len()));
         source.fill(&self.data, |name| self.say(&format!("{name}: loading"))).await?;
         Ok(source)
@@ -172,7 +137,7 @@ impl Stage {
             }
             Some(How::WithoutPostData(database)) => {
                 let name: DatabaseName = database.parse().expect("the sample data's names are names");
-                let dump = source.dump_without_post_data(&name).await?;
+                let dump = source.dump(&name, &WITHOUT_POST_DATA).await?;
                 let sealed = layer::seal_whole(&dump, &self.recipients()?)?;
                 fs::write(self.path_of(&report, &name)?, sealed).map_err(no_directory)?;
                 self.say(&format!("broken: {name}"));
@@ -233,7 +198,7 @@ impl Stage {
             recipients: Arc::new(self.recipients()?),
             verify_with: Some(Arc::new(self.identities()?)),
             template: Arc::new(template),
-            store: Arc::new(self.store().await?),
+            store: self.store().await?,
             manifest: manifest.then(FingerprintKey::random),
             globals,
             clock,
@@ -249,13 +214,36 @@ impl Stage {
     }
 }
 
-/// The template under a name of its own, so that a demo excludes neither a drill nor another demo.
+#[async_trait(?Send)]
+impl SystemStage for Stage {
+    fn template(&self) -> &Template {
+        &self.template
+    }
+
+    async fn store(&self) -> Result<Arc<dyn Store>> {
+        Ok(Arc::new(self.connect().await?))
+    }
+
+    fn identities(&self) -> Result<Identities> {
+        Identities::of(&self.template)
+    }
+
+    async fn back_up(&self, cancel: &CancellationToken) -> Result<Option<DateTime<Utc>>> {
+        let engine = Engine::connect().await?;
+        let mut ownership = staging::ownership(&self.template);
+        let filled = staging::unless_cancelled(cancel, self.fill(&engine, &mut ownership)).await;
+        let outcome = match filled {
+            Ok(source) => self.dump_and_break(&source, cancel).await,
+            Err(failure) => Err(failure),
+        };
+        staging::remove_source(&engine, &ownership, outcome).await
+    }
+}
+
+/// The template under a name of its own.
 fn template(environment: &Environment) -> Result<Template> {
-    let mut template = template::load(TEMPLATE, environment, Purpose::Backup)?;
-    template.name = format!("{TEMPLATE}-demo");
-    template.project_prefix =
-        format!("acp_demo_{}", std::process::id()).parse().expect("letters, digits and underscores");
-    Ok(template)
+    let template = template::load(TEMPLATE, environment, Purpose::Backup)?;
+    Ok(staging::renamed(template, "acp_demo"))
 }
 
 /// The environment the template asks for, with a fresh key.
@@ -284,13 +272,4 @@ fn write_private(path: &Path, secret: &Secret) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     writeln!(options.open(path)?, "{}", secret.expose())
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn no_directory(error: std::io::Error) -> Failure {
-    Failure::inconclusive(
-        codes::DEMO_DIRECTORY_FAILED,
-        format!("the demo cannot write to its temporary directory: {error}"),
-    )
-    .hint("TMPDIR names another place")
 }

@@ -26,6 +26,7 @@ mod fingerprint;
 mod fixtures;
 mod formats;
 mod hangs;
+mod immutable_backups;
 mod isolation;
 mod layers;
 mod leaving_out;

@@ -80,12 +80,6 @@ impl Edit {
     }
 }
 
-/// The kinds for the help text, one a line.
-pub fn list() -> String {
-    let width = all().map(|breakage| breakage.name.len()).max().unwrap_or(0);
-    all().map(|breakage| format!("  {:width$}  {}\n", breakage.name, breakage.about)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -232,6 +232,6 @@ codes! {
         "Nothing. Teardown checks again.";
     DEMO_BREAK_FAILED = "demo_break_failed":
         "`demo --break` only: the backup could not be broken in this way (exit code 2 if its data has \
-         nothing to break).",
+         nothing to break, or the system has no such kind).",
         "Read the message; pass more `--rows`.";
 }

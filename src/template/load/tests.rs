@@ -267,6 +267,17 @@ fn text_that_is_no_toml_is_shown_with_its_line() {
 }
 
 #[test]
+fn the_template_of_immutable_backups_needs_a_directory_and_takes_the_newest_of_three_tiers() {
+    let (name, text) = SHIPPED[1];
+    let parsed = |variables: &[(&str, &str)]| parse(text, name, &environment(variables), Purpose::Drill);
+    let template = parsed(&[("IMMUTABLE_BACKUP_DIR", "/srv/backups")]).unwrap();
+    assert_eq!((template.name.as_str(), template.store.url.as_str()), (name, "/srv/backups"));
+    let key = template.databases[0].key.as_deref();
+    assert_eq!(key, Some("active/{hourly,daily,weekly}/{timestamp}.sql.gz"));
+    assert_eq!(parsed(&[]).unwrap_err().code.as_str(), "variable_missing");
+}
+
+#[test]
 fn the_shipped_template_is_that_of_the_platform() {
     let template = shipped(
         &[("ACP_BACKUP_S3_BUCKET", "s3://bucket/nightly"), ("ACP_BACKUP_AGE_IDENTITY", "/run/key")],

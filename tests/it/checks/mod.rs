@@ -3,7 +3,7 @@
 
 mod queries;
 mod stack;
-mod stored;
+pub mod stored;
 
 use std::sync::LazyLock;
 

@@ -40,14 +40,14 @@ fn at(minutes: i64) -> DateTime<Utc> {
 }
 
 /// A directory of a file system with the attribute `i`; it is taken from every file at the end.
-struct Attributes {
+pub struct Attributes {
     directory: PathBuf,
     is_mounted: bool,
 }
 
 impl Attributes {
     /// Fails where there is no such file system, and none can be mounted: these tests are not skipped.
-    fn of(world: &World, directory: PathBuf) -> Self {
+    pub fn of(world: &World, directory: PathBuf) -> Self {
         let probe = directory.join("probe");
         fs::write(&probe, b"").unwrap();
         let mut attributes = Self { directory, is_mounted: false };
@@ -88,7 +88,7 @@ fn as_root(program: &str, arguments: &[&str]) -> bool {
     succeeded(Command::new(program)) || succeeded(sudo)
 }
 
-fn chattr(change: &str, path: &Path) -> bool {
+pub fn chattr(change: &str, path: &Path) -> bool {
     as_root("chattr", &[change, &path.display().to_string()])
 }
 
