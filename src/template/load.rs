@@ -18,7 +18,10 @@ use crate::model::failure::{Failure, Result};
 const TEMPLATE_DIRECTORY: &str = "drill-templates";
 
 /// Templates that come with the program, for when there is no file of that name.
-const SHIPPED: [(&str, &str); 1] = [("aegis", include_str!("../../drill-templates/aegis.toml"))];
+const SHIPPED: [(&str, &str); 2] = [
+    ("aegis", include_str!("../../drill-templates/aegis.toml")),
+    ("aegis-agent", include_str!("../../drill-templates/aegis-agent.toml")),
+];
 
 /// Reads, expands and validates a template.
 ///
