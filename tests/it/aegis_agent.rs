@@ -311,7 +311,12 @@ fn each_broken_gateway_has_a_finding_of_its_own() {
     }
     // A log beside a file is replayed into it where it is opened as it lies.
     std::fs::write(directory.join("edited.db-wal"), b"left over").unwrap();
-    let outcome = world.drill(&[]);
+    // The gateway does not encrypt.
+    let section = format!("[encryption]\nidentities = {:?}\n", world.template.identities);
+    let text = world.template_text();
+    assert!(text.contains(&section), "{text}");
+    world.write("agent.toml", text.replace(&section, ""));
+    let outcome = world.run(&DRILL);
     assert_eq!(outcome.code, 1, "{}\n{}", outcome.stdout, outcome.stderr);
     assert_eq!(outcome.database("torn")["error"]["code"], "integrity_failed", "{outcome}");
     for (name, _, broken, code, subject) in BROKEN {
@@ -332,7 +337,7 @@ fn each_broken_gateway_has_a_finding_of_its_own() {
             assert_eq!(errors, [(&code.into(), &subject.into())], "{name}: {found}");
         }
     }
-    let plan = world.run(&["plan", "-t", "template.toml", "--format", "json"]);
+    let plan = world.run(&["plan", "-t", "./agent.toml", "--format", "json"]);
     let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
     let beside =
         plan["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "wal_beside_database");
