@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
 use super::aegis::transparency_roots;
+use super::aegis_agent::{policy_log, receipts};
 use super::entry::{Check, Entry};
 use super::{
-    access, amcheck, command, constraints, fingerprint, http, objects, reconcile, required_tables,
-    row_counts, sequences, sql, sqlite_integrity, stored, verify_chain,
+    access, amcheck, command, constraints, fingerprint, http, migrations, objects, reconcile,
+    required_tables, row_counts, sequences, sql, sqlite_integrity, stored, verify_chain,
 };
 use crate::model::code::Code;
 use crate::model::codes;
@@ -27,6 +28,9 @@ pub const CHECKS: &[&Entry] = &[
     &objects::ENTRY,
     &sql::ENTRY,
     &sqlite_integrity::ENTRY,
+    &receipts::ENTRY,
+    &policy_log::ENTRY,
+    &migrations::ENTRY,
     &constraints::ENTRY,
     &amcheck::ENTRY,
     &sequences::ENTRY,

@@ -6,6 +6,7 @@
 
 mod access;
 mod aegis;
+mod aegis_agent;
 mod amcheck;
 pub mod chain;
 mod command;
@@ -17,6 +18,7 @@ mod fingerprint;
 mod http;
 mod left_out;
 mod list;
+mod migrations;
 mod not_verified;
 mod objects;
 mod reconcile;

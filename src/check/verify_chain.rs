@@ -59,6 +59,7 @@ pub use search::{FoundParents, Wanted};
 pub use settings::{
     Chain, ChainScheme, Content, ContentKeys, HashChain, JoinForm, Preimage, Scheme, VerifyChain,
 };
+pub(super) use since::digest as chain_digest;
 
 /// What the program knows of this type.
 pub const ENTRY: Entry = Entry {

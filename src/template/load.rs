@@ -18,9 +18,10 @@ use crate::model::failure::{Failure, Result};
 const TEMPLATE_DIRECTORY: &str = "drill-templates";
 
 /// Templates that come with the program, for when there is no file of that name.
-const SHIPPED: [(&str, &str); 2] = [
+const SHIPPED: [(&str, &str); 3] = [
     ("aegis", include_str!("../../drill-templates/aegis.toml")),
     ("immutable-backups", include_str!("../../drill-templates/immutable-backups.toml")),
+    ("aegis-agent", include_str!("../../drill-templates/aegis-agent.toml")),
 ];
 
 /// Reads, expands and validates a template.

@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod aegis_agent;
 mod backup;
 mod blame;
 mod cancel;

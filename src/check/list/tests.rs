@@ -20,7 +20,7 @@ fn an_unknown_type_and_an_unknown_key_are_shown_with_their_lines() {
        |
     18 | type = "required-table"
        |        ^^^^^^^^^^^^^^^^
-    unknown variant `required-table`, expected one of `required-tables`, `row-counts`, `verify-chain`, `reconcile`, `transparency-roots`, `fingerprint`, `objects`, `sql`, `sqlite-integrity`, `constraints`, `amcheck`, `sequences`, `http`, `command`, `access`, `retention`, `immutable`, `history`, `sidecars`
+    unknown variant `required-table`, expected one of `required-tables`, `row-counts`, `verify-chain`, `reconcile`, `transparency-roots`, `fingerprint`, `objects`, `sql`, `sqlite-integrity`, `aegis-agent-receipts`, `aegis-agent-policy-log`, `migrations`, `constraints`, `amcheck`, `sequences`, `http`, `command`, `access`, `retention`, `immutable`, `history`, `sidecars`
     "#);
     let failure = error_with("name = \"tables\"", "name = \"tables\"\ncolour = 1");
     insta::assert_snapshot!(failure.message, @r"
@@ -207,4 +207,17 @@ fn a_check_of_what_the_template_leaves_out_is_refused() {
     }
     assert_eq!(refused("ignore = [{ kind = \"INDEX\", name = \"public.t\" }]"), None);
     assert_eq!(refused("ignore = [{ kind = \"TABLE\", name = \"public.u\" }]"), None);
+}
+
+#[test]
+fn the_shipped_template_of_aegis_agent_is_one() {
+    let text = include_str!("../../../drill-templates/aegis-agent.toml");
+    let environment: Environment =
+        [("AEGIS_BACKUP_DIR".to_owned(), "/backups".to_owned())].into_iter().collect();
+    let template = parse(text, "aegis-agent.toml", &environment, Purpose::Drill).unwrap();
+    let template = DrillTemplate::of(template).unwrap();
+    assert_eq!((template.databases.len(), template.checks.len()), (1, 8));
+    let unknown = text.replace("list = \"${AEGIS_MIGRATIONS:-aegis-agent}\"", "list = \"other\"");
+    let template = parse(&unknown, "aegis-agent.toml", &environment, Purpose::Drill).unwrap();
+    assert!(DrillTemplate::of(template).unwrap_err().message.contains("known are aegis-agent"));
 }

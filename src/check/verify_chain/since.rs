@@ -155,7 +155,8 @@ fn record(verified: &Verified) -> ChainHeads {
     ChainHeads { chains: kept + verified.heads.omitted(), heads: heads.collect() }
 }
 
-fn digest(partitions: &[Option<String>]) -> String {
+/// The name of a chain in verdicts.
+pub fn digest(partitions: &[Option<String>]) -> String {
     let json = serde_json::to_string(partitions).expect("texts and nulls are JSON");
     HexDigest::of(json.as_bytes()).as_str()[..DIGEST].to_owned()
 }

@@ -5,7 +5,9 @@
 
 mod assertion;
 mod integrity;
+mod migrations;
 mod query;
+mod records;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use crate::target::postgres::catalog::RestoredContents;
 use crate::template::TableName;
 
 pub use integrity::{ForeignKeyViolation, Integrity};
+pub use migrations::{AppliedMigration, TABLE as MIGRATIONS_TABLE};
+pub use records::{Joined, PAGE, Place, Question, Record, Records};
 
 /// The schema of a file's own tables.
 const SCHEMA: &str = "main";

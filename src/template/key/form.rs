@@ -98,10 +98,7 @@ impl KeyForm {
 
     /// All texts that stand among alternatives.
     pub(super) fn alternatives(&self) -> impl Iterator<Item = &str> {
-        let of = |part| match part {
-            &Part::OneOf(ref texts) => Some(texts),
-            _ => None,
-        };
+        let of = |part| if let Part::OneOf(texts) = part { Some(texts) } else { None };
         self.parts.iter().filter_map(of).flatten().map(String::as_str)
     }
 
