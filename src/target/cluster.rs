@@ -55,7 +55,7 @@ async fn restore_database(
     ClusterDatabase { dump, .. }: &ClusterDatabase,
     locale: Option<&str>,
 ) -> Result<()> {
-    server.require_psql_for(dump).await?;
+    let _ = server.require_psql_for(dump).await?;
     if !dump.tablespaces.is_empty() {
         server.create_tablespaces(&dump.tablespaces).await?;
     }

@@ -50,6 +50,8 @@ pub struct ClusterReader {
     /// Of the database that is being read.
     start: Option<Start>,
     databases: Vec<ClusterDatabase>,
+    /// Bytes that are kept of those.
+    kept: u64,
     /// What is wrong with one of them.
     refused: Option<Failure>,
 }
@@ -146,17 +148,18 @@ impl Parts for Gathered {
         }
     }
 
-    fn command(&mut self, line: &[u8]) {
+    fn command(&mut self, line: &[u8], alone: bool) {
         // The end of a script is its last line, and then this.
         if let Some(script) =
             self.script.as_mut().filter(|script| !script.is_complete || script.is_restricted)
         {
-            return script.command(line);
+            return script.command(line, alone);
         }
         self.is_complete = false;
         let text = String::from_utf8_lossy(line);
         let (name, arguments) = text.split_once(char::is_whitespace).unwrap_or((&text, ""));
         match name {
+            _ if !alone => drop(self.stray.get_or_insert_with(|| one_line(&text, 60))),
             "\\connect" => self.connected = Some(database_of_connect(arguments.trim())),
             "\\restrict" if !self.has_databases => self.restrict = Some(arguments.trim().to_owned()),
             "\\unrestrict" if self.restrict.as_deref() == Some(arguments.trim()) => self.restrict = None,
@@ -209,6 +212,7 @@ impl ClusterReader {
     }
 
     fn read(&mut self, mut bytes: &[u8]) {
+        self.lexer.look_for_nul(bytes);
         while !bytes.is_empty() {
             self.gathered.line = self.lexer.line();
             let used = self.lexer.push(bytes, &mut self.gathered);
@@ -216,14 +220,17 @@ impl ClusterReader {
             if std::mem::take(&mut self.gathered.begins) {
                 self.end_database();
                 self.start = Some(self.here());
-                self.gathered.script = Some(Script::default());
+                self.gathered.script = Some(Script::after(self.kept));
+                self.lexer.restart();
             }
             let here = self.here();
             let Some(script) = &mut self.gathered.script else { continue };
-            self.lexer.plain_text_escapes = script.plain_text_escapes;
             if std::mem::take(&mut script.starts_here) {
                 self.start = Some(here);
+                self.lexer.restart();
             }
+            self.lexer.plain_text_escapes = script.plain_text_escapes;
+            script.cut(&self.lexer);
             if let (true, Some(start)) = (script.is_complete && !script.is_restricted, &mut self.start) {
                 start.length.get_or_insert(here.bytes - start.bytes);
             }
@@ -241,7 +248,8 @@ impl ClusterReader {
     }
 
     fn push_database(&mut self, script: Script, is_whole: bool) {
-        self.refused = self.refused.take().or_else(|| refusal(&script));
+        self.refused = self.refused.take().or_else(|| refusal(&script, &self.lexer));
+        self.kept = script.kept();
         let start = self.start.take();
         let dump = dump_of(script, start, start.and_then(|start| start.length).unwrap_or_default(), is_whole);
         let own = Some(dump.toc.header.database.clone()).filter(|name| !name.is_empty());
@@ -263,7 +271,7 @@ impl ClusterReader {
                     .hint("nothing of it was run; find out what changed the dump"),
             );
         }
-        self.refused.clone().or_else(|| self.gathered.script.as_ref().and_then(refusal))
+        self.refused.clone().or_else(|| self.gathered.script.as_ref().and_then(|script| refusal(script, &self.lexer)))
     }
 
     /// The databases and roles, if there are no more bytes.
