@@ -25,7 +25,7 @@ pub(super) async fn restore(
     let Restoration { server, database, locale, roles, report, .. } = *restoration;
     let toc = &dump.toc;
     if let Some(sentence) = server.require_psql_for(dump).await? {
-        report(RestoreEvent::Warning(sentence));
+        report(RestoreEvent::NotVerified(format!("{database}: {sentence}")));
     }
     match roles {
         Some(roles) => drop(with_access(restoration, toc, roles).await?),

@@ -140,7 +140,12 @@ fn a_database_with_postgis_comes_back_whole_and_an_image_without_it_is_to_blame(
             "SELECT auth_name FROM spatial_ref_sys WHERE srid = 990001",
             "expect = \"shop\"",
         )
-        .sql("label", "places", "SELECT label FROM pg_seclabel WHERE provider = 'drill'", "expect = \"internal\"")
+        .sql(
+            "label",
+            "places",
+            "SELECT label FROM pg_seclabel WHERE provider = 'drill'",
+            "expect = \"internal\"",
+        )
         .sql("nearby", "places", "SELECT count(*) FROM nearby", "expect = 5")
         .sql("regions", "places", "SELECT count(*) FROM regions", "expect = 4");
     let backup = site.backup(&[]);

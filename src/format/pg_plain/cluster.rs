@@ -271,7 +271,9 @@ impl ClusterReader {
                     .hint("nothing of it was run; find out what changed the dump"),
             );
         }
-        self.refused.clone().or_else(|| self.gathered.script.as_ref().and_then(|script| refusal(script, &self.lexer)))
+        self.refused
+            .clone()
+            .or_else(|| self.gathered.script.as_ref().and_then(|script| refusal(script, &self.lexer)))
     }
 
     /// The databases and roles, if there are no more bytes.

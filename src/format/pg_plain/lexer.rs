@@ -171,7 +171,8 @@ impl Lexer {
 
     /// Whether a script that ends here ends between two statements.
     pub(super) fn is_between_statements(&self) -> bool {
-        !self.in_statement && matches!(self.state, State::Sql | State::LineComment { .. } | State::Command { .. })
+        !self.in_statement
+            && matches!(self.state, State::Sql | State::LineComment { .. } | State::Command { .. })
     }
 
     /// Whether the last line is a command that goes on.

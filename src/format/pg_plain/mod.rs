@@ -226,7 +226,8 @@ fn refusal(script: &Script, lexer: &Lexer) -> Option<Failure> {
         return Some(too_large(Limits::default().bytes));
     }
     if let Some(odd) = lexer.odd() {
-        let message = format!("the dump may hide commands for psql: it has {odd}, which pg_dump does not write");
+        let message =
+            format!("the dump may hide commands for psql: it has {odd}, which pg_dump does not write");
         return Some(
             Failure::bad(codes::DUMP_RUNS_COMMANDS, message)
                 .hint("nothing of it was run; find out what changed the dump"),

@@ -217,7 +217,8 @@ fn what_psql_reads_otherwise_than_it_looks_is_refused() {
         assert_eq!(code(with(sound)), "whole", "{sound}");
     }
     // What the text does not show is for the restriction of `psql` itself.
-    let blind = "SELECT set_config('standard_conforming_strings','off',false);\nSELECT 'x\\', ';\n\\! id\n--';";
+    let blind =
+        "SELECT set_config('standard_conforming_strings','off',false);\nSELECT 'x\\', ';\n\\! id\n--';";
     assert_eq!(code(with(blind)), "whole");
 }
 

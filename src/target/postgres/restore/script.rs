@@ -304,7 +304,9 @@ mod tests {
 
     #[test]
     fn a_command_that_psql_refuses_is_read() {
-        for said in ["backslash commands are restricted; only \\unrestrict is allowed", "\\unrestrict: wrong key"] {
+        for said in
+            ["backslash commands are restricted; only \\unrestrict is allowed", "\\unrestrict: wrong key"]
+        {
             assert!(heard(&format!("psql:<stdin>:5: error: {said}\n")).tell_of_a_command(), "{said}");
         }
         let quoted = heard("psql:<stdin>:5: ERROR:  backslash commands are restricted\n");
