@@ -5,6 +5,7 @@
 //! rows runs without an error, so its end is looked for before anything is restored.
 
 pub mod cluster;
+mod heads;
 mod lexer;
 mod script;
 #[cfg(test)]

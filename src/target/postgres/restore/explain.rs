@@ -152,7 +152,7 @@ fn of_the_backup(words: &Words, first: String) -> Failure {
     if words.tell_of_a_command() {
         let message = format!("the dump hides commands for psql, and psql refused the first: {first}");
         return Failure::bad(codes::DUMP_RUNS_COMMANDS, message)
-            .hint("nothing of the dump was kept, and no command was run; find out what changed the dump");
+            .hint("psql ran no command, and stopped there; find out what changed the dump");
     }
     if words.tell_of_a_foreign_key() {
         return Failure::bad(codes::FOREIGN_KEY_VIOLATED, first)
