@@ -183,6 +183,7 @@ impl DatabaseRestore {
             while let Some(event) = reported.recv().await {
                 match event {
                     RestoreEvent::Warning(text) => self.warn(&text).await,
+                    RestoreEvent::NotVerified(text) => self.journal.record(Event::NotVerified(text)).await,
                     RestoreEvent::RolesMadeUp(roles) => {
                         self.record_made_up(&roles).await;
                         came_to.missing_roles.extend(roles.needed);

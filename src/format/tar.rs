@@ -89,6 +89,11 @@ fn problem(problem: Problem) -> Failure {
             format!("the tar file is damaged at byte {}: {what}", crate::model::human::count(at)),
         )
         .hint("make the backup again; drill an older recovery point with --at"),
+        Problem::Unread(what) => Failure::inconclusive(
+            codes::LAYER_UNSUPPORTED,
+            format!("the tar file has {what}, which are not read here"),
+        )
+        .hint("pack the directory with `tar --format=ustar`, and below short names"),
         Problem::Foreign(what) => Failure::bad(
             codes::NOT_AN_ARCHIVE,
             format!("the tar file holds what no dump has: {}", crate::model::human::one_line(&what, 200)),
@@ -156,6 +161,58 @@ mod tests {
         let mut inspector = Inspector::default();
         let _ = inspector.push(&tar[..10_000]).unwrap();
         assert!(matches!(inspector.so_far(), Err(NoContents::CutOff(_))));
+    }
+
+    /// A header of a member without bytes, or with one block of them.
+    fn member(kind: u8, name: &str, target: &str, bytes: &[u8]) -> Vec<u8> {
+        let mut block = fixture("pg17-directory.tar")[512..1024].to_vec();
+        block[..100].fill(0);
+        block[157..257].fill(0);
+        block[..name.len()].copy_from_slice(name.as_bytes());
+        block[157..157 + target.len()].copy_from_slice(target.as_bytes());
+        block[124..136].copy_from_slice(format!("{:011o}\0", bytes.len()).as_bytes());
+        block[156] = kind;
+        crate::format::pg_tar::testing::seal(&mut block);
+        block.extend_from_slice(bytes);
+        block.resize(block.len().next_multiple_of(512), 0);
+        block
+    }
+
+    /// A packed directory with this before its end.
+    fn with_member(member: &[u8]) -> &'static str {
+        let mut tar = fixture("pg17-directory.tar");
+        let end = tar.len() - tar.iter().rev().take_while(|byte| **byte == 0).count();
+        tar.truncate(end.next_multiple_of(512));
+        code(&[&*tar, member, &[0; 1024]].concat())
+    }
+
+    #[test]
+    fn a_second_link_to_the_table_of_contents_is_passed_over_and_no_other_link() {
+        let own = "pg17-directory/toc.dat";
+        assert_eq!(with_member(&member(b'1', "./pg17-directory/toc.dat", own, b"")), "pg_directory");
+        for (name, target) in [
+            ("pg17-directory/1.dat", own),
+            (own, "/etc/passwd"),
+            (own, "pg17-directory/../toc.dat"),
+            ("other/toc.dat", own),
+            ("other/toc.dat", "other/toc.dat"),
+        ] {
+            assert_eq!(with_member(&member(b'1', name, target, b"")), "not_an_archive", "{name} {target}");
+        }
+        assert_eq!(with_member(&member(b'2', own, own, b"")), "not_an_archive");
+    }
+
+    #[test]
+    fn what_packers_may_write_and_is_not_read_says_nothing_of_the_backup() {
+        for (kind, bytes) in [
+            (b'x', &b"20 size=9999999999\n"[..]),
+            (b'x', b"16 path=a/b/c/d\n"),
+            (b'g', b"16 path=a/b/c/d\n"),
+            (b'L', b"a/long/name\0"),
+        ] {
+            assert_eq!(with_member(&member(kind, "headers", "", bytes)), "layer_unsupported", "{kind}");
+        }
+        assert_eq!(with_member(&member(b'x', "headers", "", b"17 mtime=1234567\n")), "pg_directory");
     }
 
     #[test]

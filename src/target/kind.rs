@@ -52,6 +52,8 @@ pub struct Restoration<'a> {
 pub enum RestoreEvent {
     /// Something an operator should know.
     Warning(String),
+    /// What the restore could not make sure of.
+    NotVerified(String),
     /// Roles that the dump names and that the globals do not have: they were made up.
     RolesMadeUp(NamedRoles),
     /// What was not restored of owners, privileges and settings.

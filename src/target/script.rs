@@ -24,7 +24,9 @@ pub(super) async fn restore(
 ) -> Result<()> {
     let Restoration { server, database, locale, roles, report, .. } = *restoration;
     let toc = &dump.toc;
-    server.require_psql_for(dump).await?;
+    if let Some(sentence) = server.require_psql_for(dump).await? {
+        report(RestoreEvent::NotVerified(format!("{database}: {sentence}")));
+    }
     match roles {
         Some(roles) => drop(with_access(restoration, toc, roles).await?),
         None => {

@@ -129,6 +129,10 @@ fn sound_dumps_of_every_format_restore() {
 const LACKS_EXTENSION: &str =
     "--\n-- Name: nowhere; Type: EXTENSION; Schema: -; Owner: -\n--\n\nCREATE EXTENSION nowhere;";
 
+/// To the eye a string, and to `psql` a command, since the server tells it that a backslash escapes.
+const HIDES_COMMAND: &str = "SELECT pg_catalog.set_config('standard_conforming_strings', 'off', false);\n\
+    SELECT 'x\\', ';\n\\! touch /tmp/was-here\n--';";
+
 /// Rows that are read, and not kept.
 const SWALLOWS_ROWS: &str = "CREATE FUNCTION public.swallow() RETURNS trigger LANGUAGE plpgsql AS \
     'BEGIN RETURN NULL; END';\n\
@@ -155,6 +159,8 @@ fn dumps_that_are_broken_in_their_own_ways_fail_for_that_reason() {
             "dump_incomplete",
         ),
         ("command", inserted(rows, "\\! touch /scratch/was-here"), "dump_runs_commands"),
+        ("carriage-return", inserted(rows, "-- x\r\\! touch /scratch/was-here"), "dump_runs_commands"),
+        ("hidden", inserted(rows, HIDES_COMMAND), "dump_runs_commands"),
         ("connect", inserted(rows, "\\connect postgres"), "dump_switches_database"),
         ("error", inserted(rows, "SELECT 'a secret'::int;"), "restore_failed"),
         ("extension", inserted(rows, LACKS_EXTENSION), "extension_missing"),
@@ -178,7 +184,13 @@ fn dumps_that_are_broken_in_their_own_ways_fail_for_that_reason() {
             "{name}\n{outcome}"
         );
     }
-    for name in ["cut", "cut-at-end", "command", "connect"] {
+    let hidden = outcome.database("hidden");
+    let message = hidden["error"]["message"].as_str().unwrap();
+    assert!(
+        message.contains("backslash commands are restricted"),
+        "psql refuses what only it can see: {message}"
+    );
+    for name in ["cut", "cut-at-end", "command", "carriage-return", "connect"] {
         assert_eq!(outcome.database(name)["pg_restore"], Value::Null, "{name}: nothing was run");
     }
     let error = outcome.database("error");

@@ -50,6 +50,8 @@ pub struct ClusterReader {
     /// Of the database that is being read.
     start: Option<Start>,
     databases: Vec<ClusterDatabase>,
+    /// Bytes that are kept of those.
+    kept: u64,
     /// What is wrong with one of them.
     refused: Option<Failure>,
 }
@@ -146,17 +148,18 @@ impl Parts for Gathered {
         }
     }
 
-    fn command(&mut self, line: &[u8]) {
+    fn command(&mut self, line: &[u8], alone: bool) {
         // The end of a script is its last line, and then this.
         if let Some(script) =
             self.script.as_mut().filter(|script| !script.is_complete || script.is_restricted)
         {
-            return script.command(line);
+            return script.command(line, alone);
         }
         self.is_complete = false;
         let text = String::from_utf8_lossy(line);
         let (name, arguments) = text.split_once(char::is_whitespace).unwrap_or((&text, ""));
         match name {
+            _ if !alone => drop(self.stray.get_or_insert_with(|| one_line(&text, 60))),
             "\\connect" => self.connected = Some(database_of_connect(arguments.trim())),
             "\\restrict" if !self.has_databases => self.restrict = Some(arguments.trim().to_owned()),
             "\\unrestrict" if self.restrict.as_deref() == Some(arguments.trim()) => self.restrict = None,
@@ -209,6 +212,7 @@ impl ClusterReader {
     }
 
     fn read(&mut self, mut bytes: &[u8]) {
+        self.lexer.look_for_nul(bytes);
         while !bytes.is_empty() {
             self.gathered.line = self.lexer.line();
             let used = self.lexer.push(bytes, &mut self.gathered);
@@ -216,14 +220,17 @@ impl ClusterReader {
             if std::mem::take(&mut self.gathered.begins) {
                 self.end_database();
                 self.start = Some(self.here());
-                self.gathered.script = Some(Script::default());
+                self.gathered.script = Some(Script::after(self.kept));
+                self.lexer.restart();
             }
             let here = self.here();
             let Some(script) = &mut self.gathered.script else { continue };
-            self.lexer.plain_text_escapes = script.plain_text_escapes;
             if std::mem::take(&mut script.starts_here) {
                 self.start = Some(here);
+                self.lexer.restart();
             }
+            self.lexer.plain_text_escapes = script.plain_text_escapes;
+            script.cut(&self.lexer);
             if let (true, Some(start)) = (script.is_complete && !script.is_restricted, &mut self.start) {
                 start.length.get_or_insert(here.bytes - start.bytes);
             }
@@ -241,7 +248,8 @@ impl ClusterReader {
     }
 
     fn push_database(&mut self, script: Script, is_whole: bool) {
-        self.refused = self.refused.take().or_else(|| refusal(&script));
+        self.refused = self.refused.take().or_else(|| refusal(&script, &self.lexer));
+        self.kept = script.kept();
         let start = self.start.take();
         let dump = dump_of(script, start, start.and_then(|start| start.length).unwrap_or_default(), is_whole);
         let own = Some(dump.toc.header.database.clone()).filter(|name| !name.is_empty());
@@ -263,7 +271,9 @@ impl ClusterReader {
                     .hint("nothing of it was run; find out what changed the dump"),
             );
         }
-        self.refused.clone().or_else(|| self.gathered.script.as_ref().and_then(refusal))
+        self.refused
+            .clone()
+            .or_else(|| self.gathered.script.as_ref().and_then(|script| refusal(script, &self.lexer)))
     }
 
     /// The databases and roles, if there are no more bytes.
@@ -331,88 +341,4 @@ fn nothing_of(database: Option<&ClusterDatabase>) -> PlainDump {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fixture(major: &str) -> Vec<u8> {
-        let path = format!("{}/tests/fixtures/plain/pg{major}-cluster.sql", env!("CARGO_MANIFEST_DIR"));
-        std::fs::read(path).unwrap()
-    }
-
-    fn read(bytes: &[u8], piece: usize) -> Result<ClusterDump, Failure> {
-        let mut reader = ClusterReader::default();
-        for piece in bytes.chunks(piece) {
-            reader.push(piece)?;
-        }
-        reader.finish()
-    }
-
-    fn code(bytes: &[u8]) -> &'static str {
-        read(bytes, 4096).map_or_else(|failure| failure.code.as_str(), |_| "whole")
-    }
-
-    #[test]
-    fn the_databases_and_the_roles_of_a_server_are_read() {
-        for major in ["15", "17"] {
-            let bytes = fixture(major);
-            for piece in [1, 13, 1 << 20] {
-                let cluster = read(&bytes, piece).unwrap();
-                let names: Vec<&str> =
-                    cluster.databases.iter().map(|database| database.name.as_str()).collect();
-                assert_eq!(names, ["template1", "Second DB", "first", "postgres"]);
-                assert!(
-                    cluster.globals.roles.contains_key("auditor")
-                        && cluster.globals.roles["postgres"].superuser
-                );
-                assert!(cluster.globals.with_password.contains("auditor"));
-                assert!(cluster.globals.left_out.is_empty(), "{:?}", cluster.globals.left_out);
-                let rows: Vec<u64> =
-                    cluster.databases.iter().map(|database| database.dump.rows.values().sum()).collect();
-                assert_eq!(rows, [0, 3, 8, 0]);
-                assert_eq!(cluster.databases[1].dump.toc.locale().unwrap().collate, "en_US.utf8");
-            }
-        }
-    }
-
-    #[test]
-    fn each_part_is_what_psql_is_to_read_and_nothing_else() {
-        let bytes = fixture("17");
-        for database in read(&bytes, 100).unwrap().databases {
-            let start = database.dump.start.unwrap();
-            let (from, length) = (start.bytes as usize, start.length.unwrap() as usize);
-            let part = std::str::from_utf8(&bytes[from..from + length]).unwrap();
-            assert!(part.trim_start_matches("--\n").trim_start().starts_with("\\restrict"), "{part}");
-            assert!(!part.contains("\\connect") && !part.contains("CREATE DATABASE"), "{part}");
-            let last = part.lines().last().unwrap();
-            assert!(last.starts_with("\\unrestrict"), "{last}");
-            assert!(!part.contains("SCRAM-SHA-256"));
-        }
-    }
-
-    #[test]
-    fn one_that_was_cut_anywhere_is_incomplete() {
-        let bytes = fixture("17");
-        let end = bytes.len() - 4;
-        for length in (100..end).step_by(613).chain([end - 20]) {
-            assert_eq!(code(&bytes[..length]), "dump_incomplete", "{length}");
-        }
-        assert_eq!(code(&bytes[..end]), "whole", "all but an empty comment");
-    }
-
-    #[test]
-    fn what_stands_between_the_databases_or_in_one_is_refused() {
-        let text = String::from_utf8(fixture("17")).unwrap();
-        for (before, inserted, expected) in [
-            ("--\n-- Database \"first\" dump", "\\! id\n", "dump_runs_commands"),
-            ("--\n-- Database \"first\" dump", "DROP DATABASE postgres;\n", "dump_runs_commands"),
-            ("CREATE ROLE importer", "\\! id\n", "dump_runs_commands"),
-            ("COPY public.only_here", "\\! id\n", "dump_runs_commands"),
-            ("COPY public.only_here", "\\connect postgres\n", "dump_switches_database"),
-            ("CREATE ROLE importer", "DROP DATABASE IF EXISTS first;\nDROP ROLE IF EXISTS a;\n", "whole"),
-        ] {
-            let at = text.find(before).unwrap_or_else(|| panic!("{before}"));
-            let altered = [&text[..at], inserted, &text[at..]].concat();
-            assert_eq!(code(altered.as_bytes()), expected, "{inserted} before {before}");
-        }
-    }
-}
+mod tests;

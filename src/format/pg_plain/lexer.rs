@@ -4,6 +4,7 @@
 //! `copy.c`. Memory does not grow with the script: a name or a line of more bytes than are kept is cut.
 
 mod quotes;
+mod words;
 
 use memchr::memchr;
 
@@ -24,8 +25,8 @@ pub(super) trait Parts {
     fn end_statement(&mut self) -> bool;
     /// A comment that has its line for itself, between two statements.
     fn comment(&mut self, line: &[u8]);
-    /// A command of `psql`'s own, to the end of its line.
-    fn command(&mut self, line: &[u8]);
+    /// A command of `psql`'s own, to the end of its line; whether it has the line for itself, between two statements.
+    fn command(&mut self, line: &[u8], alone: bool);
     /// A row has been read.
     fn row(&mut self);
     /// All rows have.
@@ -56,7 +57,9 @@ enum State {
         depth: u32,
         last: u8,
     },
-    Command,
+    Command {
+        alone: bool,
+    },
     Rows,
 }
 
@@ -93,8 +96,14 @@ pub(super) struct Lexer {
     blank_line: bool,
     was_blank_line: bool,
     rows_follow: bool,
-    /// A text of the `E` kind has ended, and if a line feed is all that follows, a quote goes on with it.
-    may_go_on: Option<bool>,
+    /// The last byte was a carriage return that only a line feed may follow.
+    carriage_return: bool,
+    /// The word before `&`, in which a quote may begin, was `U`.
+    after_u: bool,
+    /// Where the last command began.
+    command_at: u64,
+    /// What `pg_dump` does not write, and `psql` may read otherwise than this does.
+    odd: Option<&'static str>,
     /// Whether a backslash means something in a plain text: if `standard_conforming_strings` is off.
     pub(super) plain_text_escapes: bool,
 }
@@ -118,7 +127,10 @@ impl Default for Lexer {
             blank_line: true,
             was_blank_line: true,
             rows_follow: false,
-            may_go_on: None,
+            carriage_return: false,
+            after_u: false,
+            command_at: 0,
+            odd: None,
             plain_text_escapes: false,
         }
     }
@@ -143,20 +155,39 @@ impl Lexer {
         self.position
     }
 
+    /// Where the last command began.
+    pub(super) fn command_at(&self) -> u64 {
+        self.command_at
+    }
+
+    /// What it has that `psql` may read otherwise than this does.
+    pub(super) fn odd(&self) -> Option<&'static str> {
+        self.odd
+    }
+
+    /// `psql` begins to read here, and knows nothing of what was before.
+    pub(super) fn restart(&mut self) {
+        *self = Self { line: self.line, position: self.position, odd: self.odd, ..Self::default() };
+    }
+
     /// Whether a script that ends here ends between two statements.
     pub(super) fn is_between_statements(&self) -> bool {
-        !self.in_statement && matches!(self.state, State::Sql | State::LineComment { .. } | State::Command)
+        !self.in_statement
+            && matches!(self.state, State::Sql | State::LineComment { .. } | State::Command { .. })
     }
 
     /// Whether the last line is a command that goes on.
     pub(super) fn is_in_command(&self) -> bool {
-        self.state == State::Command
+        matches!(self.state, State::Command { .. })
     }
 
     /// Takes the next bytes, up to the end of the first line or of what a line may hold: whoever hears of a part can ask
     /// where it is. Returns how many those were.
     pub(super) fn push(&mut self, bytes: &[u8], parts: &mut impl Parts) -> usize {
         let Some(&byte) = bytes.first() else { return 0 };
+        if std::mem::take(&mut self.carriage_return) && byte != b'\n' {
+            self.find_odd("a carriage return within a line");
+        }
         let (used, newline) = match self.state {
             State::Sql => self.sql(byte, parts),
             State::Text { escapes } => self.inside(bytes, escapes, b'\'', parts),
@@ -169,7 +200,7 @@ impl Lexer {
             }
             State::Tag => self.in_tag(byte, parts),
             State::Dollar { matched } => self.in_dollars(bytes, matched, parts),
-            State::LineComment { .. } | State::Command => self.up_to_line_end(bytes, parts),
+            State::LineComment { .. } | State::Command { .. } => self.up_to_line_end(bytes, parts),
             State::BlockComment { depth, last } => self.in_block_comment(byte, depth, last),
             State::Rows => self.in_rows(bytes, parts),
         };
@@ -180,10 +211,21 @@ impl Lexer {
         used
     }
 
+    /// Notes bytes that no text has. `psql` takes them for the end of a line.
+    pub(super) fn look_for_nul(&mut self, bytes: &[u8]) {
+        if memchr(0, bytes).is_some() {
+            self.find_odd("a NUL byte");
+        }
+    }
+
+    fn find_odd(&mut self, what: &'static str) {
+        self.odd.get_or_insert(what);
+    }
+
     /// The script ends: a last line without a line feed counts as one.
     pub(super) fn end(&mut self, parts: &mut impl Parts) {
         match self.state {
-            State::LineComment { .. } | State::Command => self.end_line(parts),
+            State::LineComment { .. } | State::Command { .. } => self.end_line(parts),
             State::Rows if !self.kept.is_empty() => {
                 let _ = self.end_row(parts);
             }
@@ -197,13 +239,25 @@ impl Lexer {
             self.last = byte;
             return (1, false);
         }
-        let is_escape_text =
-            byte == b'\'' && self.within == Within::Word && self.kept.eq_ignore_ascii_case(b"e");
+        let before_quote = match self.within {
+            Within::Word => self.kept.to_ascii_lowercase(),
+            Within::Number if byte == b'\'' => {
+                self.find_odd("a quote right behind a number");
+                Vec::new()
+            }
+            _ => Vec::new(),
+        };
+        let after_u = std::mem::replace(&mut self.after_u, byte == b'&' && before_quote == b"u");
         self.end_word(parts);
-        let goes_on = self.may_go_on.take();
         let (before, blank_before) = (self.was_in_statement, self.was_blank_line);
         (self.was_in_statement, self.was_blank_line) = (self.in_statement, self.blank_line);
         let last = std::mem::replace(&mut self.last, byte);
+        self.carriage_return = byte == b'\r';
+        // `psql` reads rows from the next line on, whatever the rest of this one begins.
+        let may_precede_rows = byte.is_ascii_whitespace() && last != b'-' || byte == b'-';
+        if self.rows_follow && !may_precede_rows {
+            self.find_odd("something behind a COPY on its line");
+        }
         match (last, byte) {
             (b'-', b'-') => {
                 parts.unsay();
@@ -225,20 +279,23 @@ impl Lexer {
                 self.kept.clear();
                 self.kept.push(byte);
                 self.last = 0;
-                self.state = State::Command;
+                self.command_at = self.position;
+                self.state = State::Command { alone: !self.in_statement && self.blank_line };
                 return (1, false);
             }
             _ => {}
         }
         parts.text(&[byte]);
-        if byte.is_ascii_whitespace() {
-            self.may_go_on = goes_on.map(|newline| newline || byte == b'\n');
-        } else {
+        if !byte.is_ascii_whitespace() {
             (self.in_statement, self.blank_line) = (true, false);
         }
         match byte {
             b'\'' => {
-                let escapes = is_escape_text || self.plain_text_escapes || goes_on == Some(true);
+                let escapes = match &*before_quote {
+                    b"e" => true,
+                    b"b" | b"x" => false,
+                    _ => self.plain_text_escapes && !after_u,
+                };
                 self.state = State::Text { escapes };
             }
             b'"' => self.state = State::Name,
@@ -267,58 +324,18 @@ impl Lexer {
         (1, false)
     }
 
-    /// Whether this byte belongs to a word or a number that has begun, or begins one.
-    fn goes_on_with_word(&mut self, byte: u8) -> bool {
-        match self.within {
-            Within::Nothing if begins_word(byte) => {
-                self.within = Within::Word;
-                self.kept.clear();
-            }
-            Within::Nothing if byte.is_ascii_digit() => self.within = Within::Number,
-            Within::Word if is_of_word(byte) || byte == b'$' => {}
-            Within::Number if is_of_word(byte) => {}
-            _ => return false,
-        }
-        if self.within == Within::Word && self.kept.len() < WORD {
-            self.kept.push(byte);
-        }
-        self.may_go_on = None;
-        (self.was_in_statement, self.was_blank_line) = (self.in_statement, self.blank_line);
-        (self.in_statement, self.blank_line) = (true, false);
-        true
-    }
-
-    fn end_word(&mut self, parts: &mut impl Parts) {
-        if self.within == Within::Word {
-            let word = self.kept.to_ascii_lowercase();
-            if self.words < self.beginning.len()
-                && [b"create".as_slice(), b"function", b"procedure", b"or", b"replace"].contains(&&*word)
-            {
-                self.beginning[self.words] = word[0];
-            }
-            self.words += 1;
-            let makes_function =
-                matches!(self.beginning, [b'c', b'f' | b'p', ..] | [b'c', b'o', b'r', b'f' | b'p']);
-            if makes_function && self.parentheses == 0 {
-                match &*word {
-                    b"begin" => self.blocks += 1,
-                    b"case" if self.blocks > 0 => self.blocks += 1,
-                    b"end" => self.blocks = self.blocks.saturating_sub(1),
-                    _ => {}
-                }
-            }
-            if self.parentheses == 0 {
-                parts.word(&word);
-            }
-            self.kept.clear();
-        }
-        self.within = Within::Nothing;
-    }
-
     fn up_to_line_end(&mut self, bytes: &[u8], parts: &mut impl Parts) -> (usize, bool) {
         let end = memchr(b'\n', bytes);
         let line = &bytes[..end.unwrap_or(bytes.len())];
         self.keep(line, LINE);
+        // `psql` ends a comment at a carriage return, and reads on behind it.
+        self.carriage_return = end.is_none() && line.last() == Some(&b'\r');
+        if memchr(b'\r', line.strip_suffix(b"\r").unwrap_or(line)).is_some() {
+            self.find_odd("a carriage return within a line");
+        }
+        if matches!(self.state, State::Command { .. }) && self.kept.len() == LINE {
+            self.find_odd("a command of an odd length");
+        }
         let Some(end) = end else { return (bytes.len(), false) };
         self.end_line(parts);
         self.blank_line = true;
@@ -332,7 +349,7 @@ impl Lexer {
         let line = std::mem::take(&mut self.kept);
         match self.state {
             State::LineComment { alone: true } => parts.comment(line.strip_suffix(b"\r").unwrap_or(&line)),
-            State::Command => parts.command(line.strip_suffix(b"\r").unwrap_or(&line)),
+            State::Command { alone } => parts.command(line.strip_suffix(b"\r").unwrap_or(&line), alone),
             _ => {}
         }
         self.state = State::Sql;

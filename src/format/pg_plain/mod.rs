@@ -5,6 +5,7 @@
 //! rows runs without an error, so its end is looked for before anything is restored.
 
 pub mod cluster;
+mod heads;
 mod lexer;
 mod script;
 #[cfg(test)]
@@ -22,7 +23,7 @@ use crate::model::human::one_line;
 use lexer::Lexer;
 use script::Script;
 
-pub use script::Start;
+pub use script::{Cut, Start};
 
 /// How it begins.
 const HEAD: &[u8] = b"--\n-- PostgreSQL database dump\n";
@@ -40,6 +41,8 @@ pub struct PlainDump {
     pub inserts: u64,
     /// Where `psql` begins.
     pub start: Option<Start>,
+    /// Lines of `\restrict` and `\unrestrict` in what `psql` is to read.
+    pub cuts: Vec<Cut>,
     /// Tablespaces that it names.
     pub tablespaces: BTreeSet<String>,
     /// Whether it is restricted (`\restrict`, since August 2025).
@@ -73,14 +76,17 @@ pub struct PlainReader {
 
 impl PlainReader {
     fn read(&mut self, mut bytes: &[u8]) {
+        self.lexer.look_for_nul(bytes);
         while !bytes.is_empty() {
             self.script.line = self.lexer.line();
             let used = self.lexer.push(bytes, &mut self.script);
-            self.lexer.plain_text_escapes = self.script.plain_text_escapes;
             if std::mem::take(&mut self.script.starts_here) {
                 self.start =
                     Some(Start { bytes: self.lexer.position(), lines: self.lexer.line() - 1, length: None });
+                self.lexer.restart();
             }
+            self.lexer.plain_text_escapes = self.script.plain_text_escapes;
+            self.script.cut(&self.lexer);
             bytes = &bytes[used..];
         }
     }
@@ -129,7 +135,7 @@ impl PlainReader {
                 self.read(bytes);
             }
         }
-        refusal(&self.script).map_or(Ok(()), Err)
+        refusal(&self.script, &self.lexer).map_or(Ok(()), Err)
     }
 
     /// Whether it is sure that it is a script of `pg_dump`.
@@ -147,7 +153,12 @@ impl PlainReader {
         }
         let ends_in_command = self.lexer.is_in_command();
         self.lexer.end(&mut self.script);
-        let refused = refusal(&self.script);
+        if std::mem::take(&mut self.script.cuts_here) {
+            // A last line without its line feed.
+            let (from, to) = (self.lexer.command_at(), self.lexer.position());
+            self.script.cuts.push(Cut { from, to });
+        }
+        let refused = refusal(&self.script, &self.lexer);
         // A command without its line feed is the rest of one: of `\unrestrict`, as far as is known.
         let failure = match refused {
             Some(refused) if !ends_in_command => Some(refused),
@@ -202,6 +213,7 @@ fn dump_of(script: Script, start: Option<Start>, size_bytes: u64, is_whole: bool
         rows: script.rows,
         inserts: script.inserts,
         start,
+        cuts: script.cuts,
         tablespaces: script.tablespaces,
         is_restricted: script.restrict.is_some(),
         is_whole,
@@ -210,9 +222,17 @@ fn dump_of(script: Script, start: Option<Start>, size_bytes: u64, is_whole: bool
 }
 
 /// What is wrong with what was read so far.
-fn refusal(script: &Script) -> Option<Failure> {
+fn refusal(script: &Script, lexer: &Lexer) -> Option<Failure> {
     if script.too_large {
         return Some(too_large(Limits::default().bytes));
+    }
+    if let Some(odd) = lexer.odd() {
+        let message =
+            format!("the dump may hide commands for psql: it has {odd}, which pg_dump does not write");
+        return Some(
+            Failure::bad(codes::DUMP_RUNS_COMMANDS, message)
+                .hint("nothing of it was run; find out what changed the dump"),
+        );
     }
     let shown = |all: &[String]| one_line(&all.join(", "), SHOWN);
     if !script.commands.is_empty() {

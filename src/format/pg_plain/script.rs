@@ -7,9 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::lexer::Parts;
+use super::heads::entry;
+use super::lexer::{Lexer, Parts};
 use crate::format::pg_custom::sql::{Token, Tokens};
-use crate::format::pg_custom::{Data, Entry, Limits, QualifiedName, Section};
+use crate::format::pg_custom::{Entry, Limits, QualifiedName};
 
 /// Bytes kept of one statement: a function of more is cut.
 const STATEMENT: usize = 1 << 20;
@@ -25,6 +26,15 @@ pub struct Start {
     pub lines: u64,
     /// Bytes from there to its end; none if all that follows is of it.
     pub length: Option<u64>,
+}
+
+/// A line that `psql` is not given, without its line feed: one of `\restrict` or `\unrestrict`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// Where it begins.
+    pub from: u64,
+    /// Where its line feed is.
+    pub to: u64,
 }
 
 /// What was gathered so far.
@@ -56,6 +66,9 @@ pub(super) struct Script {
     pub(super) starts_here: bool,
     /// More was said than is kept.
     pub(super) too_large: bool,
+    /// The line is one of `\restrict` or `\unrestrict`.
+    pub(super) cuts_here: bool,
+    pub(super) cuts: Vec<Cut>,
     pub(super) plain_text_escapes: bool,
     kept: u64,
     statement: Vec<u8>,
@@ -66,6 +79,11 @@ pub(super) struct Script {
 }
 
 impl Script {
+    /// One of several, of which so many bytes are kept already.
+    pub(super) fn after(kept: u64) -> Self {
+        Self { kept, ..Self::default() }
+    }
+
     fn is_first_word(&self, word: &[u8]) -> bool {
         self.words.first().is_some_and(|first| first == word)
     }
@@ -78,12 +96,51 @@ impl Script {
             return;
         }
         let dump_id = i32::try_from(self.entries.len() + 1).unwrap_or(i32::MAX);
-        self.kept += text.len() as u64;
+        if !self.keep(text.len()) {
+            return;
+        }
         self.entries.push(Entry { dump_id, ..entry });
         self.lines.push(self.line);
     }
 
+    /// Bytes that are kept.
+    pub(super) fn kept(&self) -> u64 {
+        self.kept
+    }
+
+    fn keep(&mut self, bytes: usize) -> bool {
+        self.kept += bytes as u64;
+        self.too_large |= self.kept > self.limits.bytes;
+        !self.too_large
+    }
+
+    /// Notes that the line that was read is one to leave out.
+    pub(super) fn cut(&mut self, lexer: &Lexer) {
+        if std::mem::take(&mut self.cuts_here) {
+            self.cuts.push(Cut { from: lexer.command_at(), to: lexer.position() - 1 });
+        }
+    }
+
+    fn refuse(&mut self, command: &str) {
+        if self.commands.len() < SHOWN {
+            self.commands.push(command.to_owned());
+        }
+    }
+
+    /// `psql` reads strings by this setting, so it must be plain what it is.
+    fn changes_strings_oddly(statement: &str) -> bool {
+        let lower = statement.to_ascii_lowercase();
+        let is_as_written = matches!(
+            statement,
+            "SET standard_conforming_strings = on;" | "SET standard_conforming_strings = off;"
+        );
+        !is_as_written && lower.contains("standard_conforming_strings") || lower.starts_with("reset all")
+    }
+
     fn setting(&mut self, statement: &str) {
+        if Self::changes_strings_oddly(statement) {
+            return self.refuse(statement);
+        }
         let mut tokens = Tokens::new(statement);
         let (_, name, _, value) = (tokens.next(), tokens.next(), tokens.next(), tokens.next());
         let (Some(Token::Word(name)), Some(value)) = (name, value) else { return };
@@ -94,8 +151,15 @@ impl Script {
         match name.as_str() {
             "client_encoding" => drop(self.encoding.get_or_insert(value)),
             "standard_conforming_strings" => self.plain_text_escapes = value == "off",
-            "default_tablespace" if !value.is_empty() => drop(self.tablespaces.insert(value)),
+            "default_tablespace" => self.name_tablespace(value),
             _ => {}
+        }
+    }
+
+    fn name_tablespace(&mut self, name: String) {
+        let is_new = !name.is_empty() && !self.tablespaces.contains(&name);
+        if is_new && self.keep(name.len()) {
+            self.tablespaces.insert(name);
         }
     }
 
@@ -122,25 +186,34 @@ impl Script {
         tokens.next();
         let name = tokens.qualified_name();
         let name = name.map(|(schema, name)| QualifiedName { schema: schema.unwrap_or_default(), name });
-        if let (Some(entry), true) = (self.entries.last_mut(), name.is_some()) {
+        // The statement, and the name of the table in it.
+        let is_kept = self.keep(2 * statement.len());
+        if let (Some(entry), true) = (self.entries.last_mut(), name.is_some() && is_kept) {
             entry.copy_stmt = Some(statement.to_owned());
         }
-        self.target = name;
+        self.target = name.filter(|_| is_kept);
         self.rows_of_target = 0;
     }
 
-    /// Whether `pg_dump --create` writes this here: the database itself is all that was made so far.
-    fn may_be_its_own_database(&self, name: &str) -> bool {
+    /// Whether `pg_dump --create` may connect to the database here: that is all that was made so far.
+    fn is_before_connect(&self) -> bool {
         let of_database =
             |entry: &Entry| entry.desc.starts_with("DATABASE") || entry.tag.starts_with("DATABASE ");
+        self.entries.iter().all(of_database) && !self.entries.is_empty()
+    }
+
+    fn may_be_its_own_database(&self, name: &str) -> bool {
         let is_named = |entry: &Entry| entry.desc == "DATABASE" && entry.tag == name;
-        self.entries.iter().all(of_database) && self.entries.iter().any(is_named)
+        self.is_before_connect() && self.entries.iter().any(is_named)
     }
 
     fn connect(&mut self, arguments: &str) {
         let name = database_of_connect(arguments);
         if self.may_be_its_own_database(&name) {
+            // A session of its own begins.
             self.starts_here = true;
+            self.plain_text_escapes = false;
+            self.cuts.clear();
         } else if self.connects.len() < SHOWN {
             self.connects.push(name);
         }
@@ -185,7 +258,7 @@ impl Parts for Script {
         let statement = statement.trim();
         let reads_rows = std::mem::take(&mut self.reads_rows);
         match self.words.first().map(Vec::as_slice) {
-            Some(b"set") => self.setting(statement),
+            Some(b"set" | b"reset") => self.setting(statement),
             Some(b"copy") if reads_rows => self.copy(statement),
             Some(b"insert") => self.inserts += 1,
             _ => self.keep_definition(statement),
@@ -212,24 +285,27 @@ impl Parts for Script {
         }
     }
 
-    fn command(&mut self, line: &[u8]) {
+    fn command(&mut self, line: &[u8], alone: bool) {
         let line = String::from_utf8_lossy(line);
         let (name, arguments) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
         let arguments = arguments.trim();
         match name {
+            _ if !alone => self.refuse(&line),
             "\\unrestrict" if self.is_restricted && self.restrict.as_deref() == Some(arguments) => {
                 self.is_restricted = false;
+                self.cuts_here = true;
                 return;
             }
-            "\\restrict" if !self.is_restricted && is_token(arguments) => {
+            // Once, and once more behind `\connect`.
+            "\\restrict" if !self.is_restricted && self.cuts.is_empty() && is_token(arguments) => {
                 self.restrict = Some(arguments.to_owned());
                 self.is_restricted = true;
+                self.cuts_here = true;
             }
             // `pg_dump --create` of a database with an odd name.
-            "\\encoding" if is_token(&arguments.replace('_', "")) => {}
+            "\\encoding" if self.is_before_connect() && is_token(&arguments.replace('_', "")) => {}
             "\\connect" | "\\c" => self.connect(arguments),
-            _ if self.commands.len() < SHOWN => self.commands.push(line.clone().into_owned()),
-            _ => {}
+            _ => self.refuse(&line),
         }
         self.is_complete = false;
     }
@@ -259,58 +335,6 @@ pub(super) fn database_of_connect(arguments: &str) -> String {
     match unquoted.strip_prefix("dbname='").and_then(|rest| rest.strip_suffix('\'')) {
         Some(inside) => inside.replace("\\'", "'").replace("\\\\", "\\"),
         None => unquoted,
-    }
-}
-
-/// `Name: account; Type: TABLE; Schema: app; Owner: somebody`, with a tablespace after it where there is one.
-fn entry(text: &str) -> Option<Entry> {
-    let has_data = text.starts_with("Data for ");
-    let rest = text.strip_prefix("Data for ").unwrap_or(text).strip_prefix("Name: ")?;
-    let (rest, owner) = rest.rsplit_once("; Owner: ").or_else(|| rest.rsplit_once("; Owner:"))?;
-    let (rest, schema) = rest.rsplit_once("; Schema: ")?;
-    let (tag, desc) = rest.rsplit_once("; Type: ")?;
-    let (owner, tablespace) = match owner.split_once("; Tablespace: ") {
-        Some((owner, tablespace)) => (owner, Some(tablespace)),
-        None => (owner, None),
-    };
-    let named = |name: &str| (!name.is_empty() && name != "-").then(|| name.to_owned());
-    Some(Entry {
-        tag: tag.to_owned(),
-        desc: desc.to_owned(),
-        section: section(desc),
-        namespace: named(schema),
-        owner: named(owner.trim()),
-        tablespace: tablespace.and_then(named),
-        has_data,
-        data: if has_data { Data::Unplaced } else { Data::None },
-        ..Entry::default()
-    })
-}
-
-/// The section of an entry, by its type (`SECTION_…` in `pg_dump.c`).
-fn section(desc: &str) -> Section {
-    match desc {
-        "COMMENT" | "SECURITY LABEL" | "ACL" => Section::None,
-        "TABLE DATA" | "SEQUENCE SET" | "BLOBS" | "BLOB DATA" | "STATISTICS DATA" => Section::Data,
-        "INDEX"
-        | "INDEX ATTACH"
-        | "CONSTRAINT"
-        | "CHECK CONSTRAINT"
-        | "FK CONSTRAINT"
-        | "TRIGGER"
-        | "RULE"
-        | "EVENT TRIGGER"
-        | "STATISTICS"
-        | "POLICY"
-        | "ROW SECURITY"
-        | "PUBLICATION"
-        | "PUBLICATION TABLE"
-        | "PUBLICATION TABLES IN SCHEMA"
-        | "SUBSCRIPTION"
-        | "SUBSCRIPTION TABLE"
-        | "MATERIALIZED VIEW DATA"
-        | "DEFAULT ACL" => Section::PostData,
-        _ => Section::PreData,
     }
 }
 

@@ -150,13 +150,14 @@ fn commands_for_psql_are_found_wherever_it_reads_them() {
         "copy public.t from\n stdin with (format text) ;\n\\.\n\\! id",
         "SELECT $1$a$ x $a$ \\! id",
         "SELECT a$b$c \\! id",
-        "SELECT E'a'\n'\\'' \\! id",
+        "SELECT E'a'\n'\\' \\! id",
         "SELECT E'\\\\' \\! id",
         "SELECT '\\' \\! id",
         "SET standard_conforming_strings = off;\nSELECT '\\'' \\! id;",
         "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; END;\n\\! id",
         "\\set ON_ERROR_STOP off",
         "\\encoding `id`",
+        "\\encoding SQL_ASCII",
         "\\unrestrict abc",
         "\\i /etc/passwd",
         "\\o |id",
@@ -169,11 +170,68 @@ fn commands_for_psql_are_found_wherever_it_reads_them() {
         "SELECT '\\! id', \"\\! id\", $$\\! id$$, $a$ $$ \\! id $a$;",
         "-- \\! id\n/* \\! id /* */ \\! */ SELECT 1;",
         "SELECT E'it\\'s \\! id', 'it''s \\! id', U&'\\0061', B'1', a - -1, 1/2;",
-        "\\encoding SQL_ASCII",
+        "COPY public.t (a) FROM stdin; -- three\n\\! id\n\\N\n\\\\.\n\\.\n",
+        "-- a comment of another system\r\nSELECT 1;\r\n",
+        "SELECT '\r', $$\r$$, \"\r\" /* \r */;",
     ] {
         let dump = with(runs_none).unwrap_or_else(|failure| panic!("{runs_none}: {failure}"));
         assert!(dump.rows.values().all(|rows| *rows == 3));
     }
+}
+
+#[test]
+fn what_psql_reads_otherwise_than_it_looks_is_refused() {
+    for hides in [
+        "-- x\r\\! id",
+        "SELECT 1 \r-- \n;",
+        "SELECT 1 \0'\n;\n\\! id\n--'\n;",
+        "COPY q FROM stdin;\n\0\n\\.\n",
+        "COPY q FROM stdin; /*\n\\.\n*/\n\\! id\n/*\n\\.\n*/\n;",
+        "COPY q FROM stdin; SELECT '\n\\.\n';",
+        "COPY q FROM stdin; -\n\\.\n;",
+        "COPY q FROM stdin; \\restrict abc\n\\.\n\\unrestrict abc\n",
+        "SET standard_conforming_strings = 'off';",
+        "SET LOCAL standard_conforming_strings = off;",
+        "SET \"standard_conforming_strings\" TO off;",
+        "SET standard_conforming_strings = off; RESET ALL;",
+        "RESET standard_conforming_strings;",
+        "SELECT E'a'\n'b\\' \\! id\n\r\n--';",
+        "SET standard_conforming_strings = off;\nSELECT b'\\' \\! id';",
+        "SET standard_conforming_strings = off;\nSELECT U&'\\' \\! id';",
+        "SET standard_conforming_strings = off;\nSELECT X'\\' \\! id';",
+        "SELECT 1E'\\''",
+        "--\n-- Name: foo; Type: DATABASE; Schema: -; Owner: x\n--\nCOPY t FROM stdin\n\\connect foo\n;\n\\! id\n\\.\n",
+        "\\restrict abc\nSELECT 1;\n-- x\r\\unrestrict abc\n-- x\r\\q\nSELECT 2;\n\\unrestrict abc\n",
+        "SELECT 1 \\restrict abc\n;\n\\unrestrict abc\n",
+        "\\restrict a\n\\unrestrict a\n\\restrict b\n\\unrestrict b\n",
+    ] {
+        assert_eq!(code(with(hides)), "dump_runs_commands", "{hides:?}");
+    }
+    let long = format!("\\restrict {} \\! id\n", "a".repeat(5000));
+    assert_eq!(code(with(&long)), "dump_runs_commands");
+    // Escapes are of the texts that have them, whatever the setting.
+    for sound in [
+        "SET standard_conforming_strings = off;\nSELECT '\\'', n'\\'', u & '\\'', E'\\'';",
+        "SET standard_conforming_strings = on;\nSELECT '\\', E'\\'', U&'\\';",
+    ] {
+        assert_eq!(code(with(sound)), "whole", "{sound}");
+    }
+    // What the text does not show is for the restriction of `psql` itself.
+    let blind =
+        "SELECT set_config('standard_conforming_strings','off',false);\nSELECT 'x\\', ';\n\\! id\n--';";
+    assert_eq!(code(with(blind)), "whole");
+}
+
+#[test]
+fn names_that_are_kept_count_against_the_limit() {
+    let mut reader = PlainReader::default();
+    reader.push(head().as_bytes()).unwrap();
+    let name = "n".repeat(1 << 19);
+    let failed = (0..1000).find_map(|number| {
+        let copy = format!("COPY public.{name}{number} (a) FROM stdin;\n\\.\n");
+        reader.push(copy.as_bytes()).err()
+    });
+    assert_eq!(failed.unwrap().code.as_str(), "archive_too_large");
 }
 
 #[test]

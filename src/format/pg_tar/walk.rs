@@ -21,6 +21,8 @@ pub(in crate::format) enum Problem {
     CutOff(u64),
     /// A header is not one.
     Damaged(&'static str, u64),
+    /// What any packer may write, and is not read here.
+    Unread(&'static str),
     /// A member that no dump has.
     Foreign(String),
 }
@@ -124,7 +126,7 @@ impl Walk {
                 }
                 Part::Body { left: 0, padding: 0, kind } => {
                     if *kind == Body::Headers && renames(&self.headers) {
-                        return Err(Problem::Foreign("a member that is given another name".to_owned()));
+                        return Err(Problem::Unread("names or sizes in additional headers"));
                     }
                     self.has_toc |= *kind == Body::Toc;
                     self.part = Part::Header;
@@ -148,7 +150,7 @@ impl Walk {
                         Body::Headers => {
                             let room = HEADERS.saturating_sub(self.headers.len()).min(used);
                             if room < used {
-                                return Err(Problem::Foreign("headers of an odd size".to_owned()));
+                                return Err(Problem::Unread("additional headers of more than 64 KiB"));
                             }
                             self.headers.extend_from_slice(&bytes[..room]);
                         }
@@ -188,10 +190,25 @@ impl Walk {
                 Body::Headers
             }
             b'5' | b'0' | b'\0' | b'7' => self.file(&path, block)?,
+            b'1' if self.repeats_toc(&path, block) => Body::Other,
+            b'L' | b'K' => return Err(Problem::Unread("long names")),
             _ => return Err(Problem::Foreign(format!("{path}, which is neither a file nor a folder"))),
         };
-        let size = if block[156] == b'5' { 0 } else { size };
+        // Neither a folder nor a link has bytes.
+        let size = if matches!(block[156], b'5' | b'1') { 0 } else { size };
         Ok(Part::Body { left: size, padding: size.next_multiple_of(BLOCK as u64) - size, kind })
+    }
+
+    /// Whether it is a link from the table of contents to itself: GNU tar writes one if it is told to pack that file twice.
+    fn repeats_toc(&self, path: &str, block: &[u8]) -> bool {
+        let of_toc = |path: &str| {
+            let path = path.trim_start_matches("./");
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+            name == "toc.dat" && folder == self.folder
+        };
+        let end = memchr::memchr(0, &block[157..257]).unwrap_or(100);
+        let target = std::str::from_utf8(&block[157..157 + end]);
+        self.has_toc && of_toc(path) && target.is_ok_and(of_toc)
     }
 
     fn file(&mut self, path: &str, block: &[u8]) -> Result<Body, Problem> {

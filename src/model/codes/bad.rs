@@ -53,7 +53,7 @@ codes! {
         "A plain dump does not end with the line that `pg_dump` writes last. Nothing of it was restored.",
         "Check the exit status of `pg_dump` in the backup job (`set -o pipefail`).";
     DUMP_RUNS_COMMANDS = "dump_runs_commands":
-        "A plain dump has commands for `psql` that `pg_dump` does not write. Nothing of it was run.",
+        "A plain dump has commands for `psql` that `pg_dump` does not write, or hides some. No command was run.",
         "Find out what changed the dump; drill an older recovery point with `--at`.";
     DUMP_SWITCHES_DATABASE = "dump_switches_database":
         "A plain dump of one database connects to another. Nothing of it was run.",

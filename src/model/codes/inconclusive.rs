@@ -216,7 +216,8 @@ codes! {
         "`gpg` failed for a reason that says nothing of the recovery point: it was killed, hung, or has no agent.",
         "Read the message, and try `gpg` on this machine.";
     LAYER_UNSUPPORTED = "layer_unsupported":
-        "The recovery point is in a layer that cannot be taken off here, or in more than eight layers.",
+        "The recovery point is in a layer that cannot be taken off here, in more than eight layers, or in a tar file with long names or sizes in \
+         additional headers.",
         "Read the message. Make backups that are compressed or encrypted otherwise.";
     EXPANSION_LIMIT = "expansion_limit":
         "What came out of the layers of a recovery point is larger than the template allows.",

@@ -98,8 +98,11 @@ impl KeyForm {
 
     /// All texts that stand among alternatives.
     pub(super) fn alternatives(&self) -> impl Iterator<Item = &str> {
-        let of = |part| if let Part::OneOf(texts) = part { Some(texts) } else { None };
-        self.parts.iter().filter_map(of).flatten().map(String::as_str)
+        let texts = self.parts.iter().map(|part| match part {
+            Part::OneOf(texts) => texts.as_slice(),
+            _ => &[],
+        });
+        texts.flatten().map(String::as_str)
     }
 
     /// A time as it is written.

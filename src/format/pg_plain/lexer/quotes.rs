@@ -39,7 +39,6 @@ impl Lexer {
         }
         self.state = State::Sql;
         self.last = b'\'';
-        self.may_go_on = escapes.then_some(false);
         self.blank_line = false;
         (0, false)
     }

@@ -149,6 +149,11 @@ fn of_the_machine(run: &PgRestoreRun) -> Option<Failure> {
 
 /// What is wrong with the backup, by the words of the errors: a dump may blame itself.
 fn of_the_backup(words: &Words, first: String) -> Failure {
+    if words.tell_of_a_command() {
+        let message = format!("the dump hides commands for psql, and psql refused the first: {first}");
+        return Failure::bad(codes::DUMP_RUNS_COMMANDS, message)
+            .hint("psql ran no command, and stopped there; find out what changed the dump");
+    }
     if words.tell_of_a_foreign_key() {
         return Failure::bad(codes::FOREIGN_KEY_VIOLATED, first)
             .hint("rows refer to rows that are not in the dump: was it taken from one snapshot, and whole?");

@@ -1,8 +1,8 @@
 //! `psql`, which runs a plain dump: all of it in one transaction, up to its first error.
 //!
 //! It runs as a user that owns nothing in the container: a command that `psql` runs by itself (`\!`) could otherwise change the
-//! dumps that lie beside this one. The dump is looked through for such commands before, and psql refuses them behind
-//! `\restrict`.
+//! dumps that lie beside this one. The dump is looked through for such commands before, and psql refuses whatever that missed:
+//! it runs behind a `\restrict` of our own, whose key no dump can know. The dump's own is left out, since only one can be in force.
 
 use futures_util::TryStreamExt;
 use tokio::io::AsyncWriteExt;
@@ -14,7 +14,7 @@ use super::program::Program;
 use super::run::PgRestoreRun;
 use super::words::{Complaint, Words};
 use crate::format::pg_custom::newer_than_image;
-use crate::format::pg_plain::PlainDump;
+use crate::format::pg_plain::{Cut, PlainDump};
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::DatabaseName;
@@ -30,8 +30,9 @@ use crate::target::postgres::server::Server;
 const NOBODY: &str = "65534";
 /// Bytes kept of a line.
 const LINE_BYTES: usize = 2000;
-/// Runs `psql` on a part of a file: from a byte on, and so many. With a pipe, only its own status counts.
-const PART: &str = r#"file="$1"; length="$2"; shift 2; tail -c "+$0" "$file" | head -c "$length" | "$@""#;
+/// Runs `psql` on parts of a file: each from a byte on, and so many. With a pipe, only its own status counts.
+const PARTS: &str = r#"parts="$1"; shift
+for part in $parts; do tail -c "+${part%:*}" "$0" | head -c "${part#*:}"; done | "$@""#;
 /// The first minor release of each major version that knows `\restrict`: those of August 2025 (CVE-2025-8714).
 const RESTRICT_SINCE: [(u32, u32); 5] = [(13, 22), (14, 19), (15, 14), (16, 10), (17, 6)];
 
@@ -45,17 +46,23 @@ impl Server {
     ) -> Result<PgRestoreRun> {
         let path = scratch::path(file);
         let option = format!("--dbname={database}");
+        let key = uuid::Uuid::new_v4().simple();
+        let (restrict, unrestrict) =
+            (format!("--command=\\restrict {key}"), format!("--command=\\unrestrict {key}"));
+        let is_restricted = self.knows_restrict().await?.is_ok();
+        let parts = parts(dump, is_restricted);
         let mut psql = vec!["psql", "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1"];
         psql.extend(["--single-transaction", "--output=/dev/null", "--username=postgres", &option]);
-        let part = dump.start.map(|start| {
-            let length = start.length.unwrap_or_else(|| dump.toc.size_bytes.saturating_sub(start.bytes));
-            ((start.bytes + 1).to_string(), length.to_string())
-        });
-        let input = format!("--file={}", if part.is_some() { "-" } else { &path });
-        psql.push(&input);
+        // All of these are of one session, one after the other.
+        let input = format!("--file={}", if parts.is_some() { "-" } else { &path });
+        if is_restricted {
+            psql.extend([restrict.as_str(), &input, &unrestrict]);
+        } else {
+            psql.push(&input);
+        }
         let mut command = vec!["sh", "-c", WATCHED, SCRATCH];
-        if let Some((first, length)) = &part {
-            command.extend(["sh", "-c", PART, first, &path, length]);
+        if let Some(parts) = &parts {
+            command.extend(["sh", "-c", PARTS, &path, parts]);
         }
         command.extend(psql);
         let mut spec = ExecSpec::new(&self.container, command).user(NOBODY);
@@ -113,23 +120,51 @@ impl Server {
     }
 
     /// A dump that begins with `\restrict` needs a `psql` that knows it. Taking that line out would take a protection away.
+    /// Of any other it is said if the image's `psql` does not.
     ///
     /// # Errors
     /// `dump_newer_than_image`.
-    pub async fn require_psql_for(&self, dump: &PlainDump) -> Result<()> {
-        if !dump.is_restricted {
-            return Ok(());
+    pub async fn require_psql_for(&self, dump: &PlainDump) -> Result<Option<String>> {
+        let Err(said) = self.knows_restrict().await? else { return Ok(None) };
+        if dump.is_restricted {
+            return Err(newer_than_image(&format!(
+                "the dump begins with \\restrict, which psql knows since the releases of August 2025, and the image has {said}"
+            )));
         }
+        Ok(Some(format!(
+            "the image has {said}, which cannot refuse commands in a dump (\\restrict, since August 2025): that the dump has \
+             none is known by its text alone"
+        )))
+    }
+
+    /// Whether the image's `psql` knows `\restrict`; if not, which it is. One whose version cannot be read counts as a later one.
+    async fn knows_restrict(&self) -> Result<std::result::Result<(), String>> {
         let spec = ExecSpec::new(&self.container, ["psql", "--version"]);
         let said = self.engine.capture(spec, 1024).await?;
         if version(&said.stdout).is_none_or(knows_restrict) {
-            return Ok(());
+            return Ok(Ok(()));
         }
-        let said = human::one_line(said.stdout.trim(), 80);
-        Err(newer_than_image(&format!(
-            "the dump begins with \\restrict, which psql knows since the releases of August 2025, and the image has {said}"
-        )))
+        Ok(Err(human::one_line(said.stdout.trim(), 80)))
     }
+}
+
+/// The parts of the file that `psql` is given, as `PARTS` has them; none if that is the whole file. What is cut out are lines
+/// without their line feed, so that lines keep their numbers.
+fn parts(dump: &PlainDump, is_restricted: bool) -> Option<String> {
+    let cuts: &[Cut] = if is_restricted { &dump.cuts } else { &[] };
+    if dump.start.is_none() && cuts.is_empty() {
+        return None;
+    }
+    let mut from = dump.start.map_or(0, |start| start.bytes);
+    let length = dump.start.and_then(|start| start.length);
+    let end = length.map_or(dump.toc.size_bytes.max(from), |length| from + length);
+    let mut parts = Vec::new();
+    for cut in cuts {
+        parts.push(format!("{}:{}", from + 1, cut.from.saturating_sub(from)));
+        from = cut.to;
+    }
+    parts.push(format!("{}:{}", from + 1, end.saturating_sub(from)));
+    Some(parts.join(" "))
 }
 
 /// The version in `psql (PostgreSQL) 17.6 (Debian …)`.
@@ -242,6 +277,40 @@ mod tests {
         assert!(refused.not_connected().is_some());
         let raised = heard("psql:x:9: ERROR:  a secret\nCONTEXT:  PL/pgSQL function f() line 1 at RAISE\n");
         assert!(raised.complaints[0].raised);
+    }
+
+    #[test]
+    fn psql_is_given_all_but_the_restriction_of_the_dump_itself() {
+        for name in ["pg17.sql", "pg17-create.sql", "pg15.sql"] {
+            let path = format!("{}/tests/fixtures/plain/{name}", env!("CARGO_MANIFEST_DIR"));
+            let bytes = std::fs::read(path).unwrap();
+            let mut inspector = Inspector::default();
+            let _ = inspector.push(&bytes).unwrap();
+            let Ok(BackupContents::PgPlain(dump)) = inspector.finish() else { panic!("{name}") };
+            let start = dump.start.map_or(0, |start| start.bytes as usize);
+            let mut given = Vec::new();
+            for part in parts(&dump, true).unwrap().split(' ') {
+                let (first, length) = part.split_once(':').unwrap();
+                let from = first.parse::<usize>().unwrap() - 1;
+                given.extend_from_slice(&bytes[from..from + length.parse::<usize>().unwrap()]);
+            }
+            let all = String::from_utf8(bytes[start..].to_vec()).unwrap();
+            let expected: Vec<&str> =
+                all.split('\n').map(|line| if line.contains("restrict ") { "" } else { line }).collect();
+            assert_eq!(String::from_utf8(given).unwrap(), expected.join("\n"), "{name}");
+            assert_eq!(parts(&dump, false).is_none(), start == 0);
+        }
+    }
+
+    #[test]
+    fn a_command_that_psql_refuses_is_read() {
+        for said in
+            ["backslash commands are restricted; only \\unrestrict is allowed", "\\unrestrict: wrong key"]
+        {
+            assert!(heard(&format!("psql:<stdin>:5: error: {said}\n")).tell_of_a_command(), "{said}");
+        }
+        let quoted = heard("psql:<stdin>:5: ERROR:  backslash commands are restricted\n");
+        assert!(!quoted.tell_of_a_command());
     }
 
     #[test]

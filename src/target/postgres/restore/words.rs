@@ -26,6 +26,8 @@ const TAIL: &str = "pg_restore: warning: errors ignored on restore: ";
 const FOREIGN_KEY: &str = "violates foreign key constraint";
 const CUT_OFF: [&str; 2] = ["unexpected end of file", "could not read from input file"];
 const NEWER: &str = "unsupported version";
+/// What `psql` says of a command behind `\restrict`.
+const RESTRICTED: [&str; 2] = ["error: backslash commands are restricted", "error: \\unrestrict: wrong key"];
 const NO_CONNECTION: &str = "connection to server";
 const NO_ROLE: &str = r#"ERROR:  role "([^"]{1,63})" does not exist$"#;
 
@@ -134,6 +136,13 @@ impl Words {
         self.last_error_if_it_gave_up().is_some()
             && !self.are_forged()
             && CUT_OFF.iter().any(|words| self.says(words))
+    }
+
+    /// Whether `psql` refused a command of its own that the dump has.
+    pub fn tell_of_a_command(&self) -> bool {
+        let is_refused =
+            |complaint: &Complaint| RESTRICTED.iter().any(|said| complaint.words.starts_with(said));
+        self.complaints.iter().any(is_refused)
     }
 
     /// Its error, if it gave up because of the dump's version, before it read a word of the dump.
