@@ -1,5 +1,7 @@
 //! `sql`: a query of the template's own that must hold.
 
+mod sqlite;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -20,7 +22,6 @@ use crate::model::names::DatabaseName;
 use crate::model::verdict::{Finding, Severity};
 use crate::target::postgres::SharedServer;
 use crate::target::postgres::assertion::{Answer, Moment};
-use crate::target::sqlite::Workbench;
 use crate::template::Template;
 
 findings! {
@@ -191,18 +192,14 @@ impl Check for Sql {
 
 /// Rows that should not be there and are named; the rest is counted.
 const NAMED: u32 = 10;
-
 /// A time that lies further after the recovery point than this cannot have been written before the dump.
 const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// Asks the query, and judges what it answers.
-///
-/// # Errors
-/// If it cannot be judged.
 async fn run(check: &Sql, context: &Context<'_>) -> Result<Outcome> {
     let (database, query) = (&check.database, &check.query);
     if let Some(workbench) = context.workbench_of(database) {
-        return run_in_sqlite(check, workbench, context).await;
+        return sqlite::run(check, workbench, context).await;
     }
     let SharedServer { server, connections } = context.tools.servers.of(database);
     let _permit = connections.hold(1).await;
@@ -212,38 +209,11 @@ async fn run(check: &Sql, context: &Context<'_>) -> Result<Outcome> {
         return Ok(judge_age(check, max_age, &moments, context.taken_at(database)));
     }
     if check.empty {
-        let (count, keys) =
-            server.rows_returned(database, query, check.key.as_deref(), NAMED, check.timeout).await?;
+        let key = check.key.as_deref();
+        let (count, keys) = server.rows_returned(database, query, key, NAMED, check.timeout).await?;
         return Ok(judge_empty(check, count, &keys));
     }
     Ok(judge_value(check, &server.answer(database, query, check.timeout).await?))
-}
-
-/// As [`run`], of a database of SQLite.
-async fn run_in_sqlite(check: &Sql, workbench: &Workbench, context: &Context<'_>) -> Result<Outcome> {
-    let (database, query, limit) = (&check.database, &check.query, check.timeout);
-    if let Some(max_age) = check.max_age {
-        let moments = workbench.moments(database, query, limit).await?;
-        let max_age = TimeDelta::from_std(max_age).unwrap_or(TimeDelta::MAX);
-        return Ok(judge_age(check, max_age, &moments, context.taken_at(database)));
-    }
-    if check.empty {
-        let key = check.key.as_deref();
-        let (count, keys) = workbench.rows_returned(database, query, key, NAMED, limit).await?;
-        return Ok(judge_empty(check, count, &keys));
-    }
-    let mut answer = workbench.answer(database, query, limit).await?;
-    if let Some(Expected::Bool(_)) = check.expect {
-        // SQLite has no truth values: its comparisons answer 1 and 0.
-        for value in answer.values.iter_mut().flatten() {
-            match value.as_str() {
-                "1" => "true".clone_into(value),
-                "0" => "false".clone_into(value),
-                _ => {}
-            }
-        }
-    }
-    Ok(judge_value(check, &answer))
 }
 
 /// No row may be there.

@@ -41,10 +41,10 @@ pub async fn write(
     written(exec).await
 }
 
-/// As [`write`], of what fits into memory.
+/// As [`write()`], of what fits into memory.
 ///
 /// # Errors
-/// Those of [`write`].
+/// Those of [`write()`].
 pub async fn write_whole(engine: &Engine, container: &str, path: &str, bytes: &[u8]) -> Result<u64> {
     let mut exec = take(engine, container, path).await?;
     // A container that stops reading says why.

@@ -199,7 +199,7 @@ impl Walk {
         Ok(Part::Body { left: size, padding: size.next_multiple_of(BLOCK as u64) - size, kind })
     }
 
-    /// Whether it is a link from the table of contents to itself: GNU tar writes one if it is told to pack that file twice.
+    /// Whether it is a link from the table of contents to itself: GNU tar writes one for a file that it packs twice.
     fn repeats_toc(&self, path: &str, block: &[u8]) -> bool {
         let of_toc = |path: &str| {
             let path = path.trim_start_matches("./");
