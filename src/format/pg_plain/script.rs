@@ -151,12 +151,14 @@ impl Script {
         match name.as_str() {
             "client_encoding" => drop(self.encoding.get_or_insert(value)),
             "standard_conforming_strings" => self.plain_text_escapes = value == "off",
-            "default_tablespace" if !value.is_empty() && !self.tablespaces.contains(&value) => {
-                if self.keep(value.len()) {
-                    self.tablespaces.insert(value);
-                }
-            }
+            "default_tablespace" => self.tablespace(value),
             _ => {}
+        }
+    }
+
+    fn tablespace(&mut self, name: String) {
+        if !name.is_empty() && !self.tablespaces.contains(&name) && self.keep(name.len()) {
+            self.tablespaces.insert(name);
         }
     }
 
