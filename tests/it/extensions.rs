@@ -121,7 +121,7 @@ fn a_database_with_postgis_comes_back_whole_and_an_image_without_it_is_to_blame(
     let world = &mut site.world;
     world.template.image = image_with_extensions().to_owned();
     // The server has the module of the labels, so they are restored.
-    world.template.postgres = "settings = { session_preload_libraries = \"drill_label\" }".to_owned();
+    world.template.postgres = "settings = { shared_preload_libraries = \"drill_label\" }".to_owned();
     for kind in ["objects", "fingerprint"] {
         let check = format!("type = \"{kind}\"\nname = \"{kind}\"\nrequire_manifest = true\n");
         world.template.checks.push(check);
