@@ -95,17 +95,7 @@ fn has_heirs(toc: &Toc) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::{BackupContents, Inspector};
-
-    fn dump() -> PlainDump {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/plain/pg17.sql");
-        let mut inspector = Inspector::default();
-        let _ = inspector.push(&std::fs::read(path).unwrap()).unwrap();
-        match inspector.finish() {
-            Ok(BackupContents::PgPlain(dump)) => dump,
-            other => panic!("{other:?}"),
-        }
-    }
+    use crate::format::pg_plain::testing::dump;
 
     fn restored(dump: &PlainDump) -> RestoredContents {
         let rows = dump.rows.iter().map(|(table, rows)| {

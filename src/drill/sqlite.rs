@@ -83,8 +83,7 @@ impl SqliteRestore {
         let (transfer, header) =
             stream(store, identities, &turn.point, place, &turn.journal, HeaderReader::default()).await?;
         let fetched = Fetched { transfer: transfer.clone(), archive: None, sqlite: Some(header.record()) };
-        let event = DatabaseEvent::Fetched(Box::new(fetched));
-        turn.journal.record(Event::Database(turn.point.database.clone(), event)).await;
+        turn.record(DatabaseEvent::Fetched(Box::new(fetched))).await;
         Ok((transfer, header))
     }
 }

@@ -28,12 +28,12 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::model::code::Code;
 use crate::model::codes;
 use crate::model::failure::FailureRecord;
 use crate::model::names::{DatabaseName, ObjectKey};
 use crate::model::verdict::{
     Archive, Finding, Objective, PlanCost, RecoveryPoint, RecoverySet, Severity, SqliteRecord, Status,
+    finding,
 };
 use crate::store::{
     BucketFacts, DirectoryFacts, Fact, FileFacts, ObjectFacts, ObjectMeta, PassedOver, StoreFacts,
@@ -132,17 +132,6 @@ pub struct PointDetail {
     pub drift: Option<DriftRecord>,
     /// Why it is not known what is inside.
     pub error: Option<FailureRecord>,
-}
-
-/// A finding of a plan.
-fn finding(
-    severity: Severity,
-    code: Code,
-    subject: impl ToString,
-    expected: impl Into<String>,
-    actual: impl Into<String>,
-) -> Finding {
-    Finding { severity, code, subject: subject.to_string(), expected: expected.into(), actual: actual.into() }
 }
 
 /// Chooses the recovery set: for each database the newest recovery point, by the time in its key, that is not

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use self::fold::{Existing, HistoryFold, JudgedTier, Rules};
 use super::key_glob::KeyGlob;
 use super::reading::{
-    BATCH, KEY, PARALLEL, Place, SmallFile, checksum_line, each_line, file_name, finding, refused, settling,
+    BATCH, KEY, PARALLEL, Place, SmallFile, checksum_line, each_line, file_name, refused, settling,
     sha256_of, small, validate_beside,
 };
 use crate::check::context::{Context, Tools};
@@ -28,7 +28,7 @@ use crate::model::failure::Result;
 use crate::model::finding_code::findings;
 use crate::model::human;
 use crate::model::names::DatabaseName;
-use crate::model::verdict::Severity;
+use crate::model::verdict::{Severity, finding};
 use crate::store::{ObjectMeta, Store};
 use crate::template::Template;
 

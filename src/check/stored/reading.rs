@@ -9,12 +9,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use super::key_glob::KeyGlob;
-use crate::model::code::Code;
 use crate::model::codes;
 use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::ObjectKey;
-use crate::model::verdict::{Finding, Severity};
 use crate::store::{ObjectMeta, Store, pump, whole};
 use crate::template::{StoreUrl, Template};
 
@@ -115,17 +113,6 @@ fn widest<'a>(prefixes: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
 /// The failure of a section whose patterns are refused: it was validated, so only a template that changed meanwhile has one.
 pub fn refused(why: String) -> Failure {
     Failure::config(codes::TEMPLATE_INVALID, why)
-}
-
-/// A finding.
-pub fn finding(
-    severity: Severity,
-    code: Code,
-    subject: impl ToString,
-    expected: impl Into<String>,
-    actual: impl Into<String>,
-) -> Finding {
-    Finding { severity, code, subject: subject.to_string(), expected: expected.into(), actual: actual.into() }
 }
 
 /// The first of these, and how many more there are.

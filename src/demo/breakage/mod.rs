@@ -13,13 +13,13 @@ pub use objects::ObjectChange;
 
 /// A way to break a backup, or to make one that only looks broken.
 #[derive(Debug)]
-pub struct Breakage {
+pub struct Breakage<H = How> {
     /// Its name on the command line.
     pub name: &'static str,
     /// What is broken, in one line.
     pub about: &'static str,
     /// How it is broken.
-    pub how: How,
+    pub how: H,
     /// What a drill must report.
     pub expect: Expect,
 }

@@ -4,20 +4,10 @@ use std::fs::{self, File};
 use std::io;
 
 use super::files::Folder;
-use crate::demo::breakage::Expect::{self, Failure, Findings};
+use crate::demo::breakage::Expect::{Failure, Findings};
 
-/// A way to break a backup.
-#[derive(Debug)]
-pub struct Breakage {
-    /// Its name on the command line.
-    pub name: &'static str,
-    /// What is broken, in one line.
-    pub about: &'static str,
-    /// How it is broken.
-    pub how: How,
-    /// What a drill must report.
-    pub expect: Expect,
-}
+/// A way to break a backup of that system.
+pub type Breakage = crate::demo::breakage::Breakage<How>;
 
 /// How a backup is broken.
 #[derive(Debug)]

@@ -8,6 +8,20 @@ pub mod cluster;
 mod heads;
 mod lexer;
 mod script;
+/// A dump for tests.
+#[cfg(test)]
+pub mod testing {
+    use super::{PlainDump, PlainReader};
+
+    /// That of PostgreSQL 17.
+    pub fn dump() -> PlainDump {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/plain/pg17.sql");
+        let mut reader = PlainReader::default();
+        reader.push(&std::fs::read(path).unwrap()).unwrap();
+        reader.finish().unwrap()
+    }
+}
+
 #[cfg(test)]
 mod tests;
 mod ties;

@@ -47,6 +47,17 @@ pub struct Check {
     pub heads: Option<ChainHeads>,
 }
 
+/// A finding.
+pub fn finding(
+    severity: Severity,
+    code: Code,
+    subject: impl ToString,
+    expected: impl Into<String>,
+    actual: impl Into<String>,
+) -> Finding {
+    Finding { severity, code, subject: subject.to_string(), expected: expected.into(), actual: actual.into() }
+}
+
 /// How serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

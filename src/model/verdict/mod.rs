@@ -24,7 +24,7 @@ use crate::model::failure::FailureRecord;
 use crate::model::names::{DatabaseName, DrillId, ProjectName};
 
 pub use access::{AccessRecord, AccessStatus, GlobalsRecord, MadeUpRole, RoleRecord};
-pub use checks::{Check, CheckStatus, Finding, Severity};
+pub use checks::{Check, CheckStatus, Finding, Severity, finding};
 pub use clusters::ClusterRecord;
 pub use databases::{
     Archive, DatabaseRecord, DatabaseStatus, HookPoint, HookRecord, LeftOutRecord, PgRestore, Repair,

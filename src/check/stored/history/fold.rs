@@ -12,10 +12,10 @@ use super::{
 };
 use crate::check::findings::{Findings, Outcome, Verified};
 use crate::check::stored::key_glob::KeyGlob;
-use crate::check::stored::reading::{Place, file_name, finding, settling};
+use crate::check::stored::reading::{Place, file_name, settling};
 use crate::model::human;
 use crate::model::names::ObjectKey;
-use crate::model::verdict::Severity;
+use crate::model::verdict::{Severity, finding};
 
 /// Lines that cannot be read, and are named.
 const LINES_NAMED: usize = 20;

@@ -7,10 +7,10 @@ use super::{
     LOCK_TOO_SHORT, NOT_IMMUTABLE,
 };
 use crate::check::findings::{Findings, Outcome, Verified};
-use crate::check::stored::reading::{file_name, finding};
+use crate::check::stored::reading::file_name;
 use crate::model::human;
 use crate::model::names::ObjectKey;
-use crate::model::verdict::{Finding, Severity};
+use crate::model::verdict::{Finding, Severity, finding};
 use crate::store::{FileFacts, ObjectFacts};
 
 /// What is expected of each.

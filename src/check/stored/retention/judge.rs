@@ -10,9 +10,9 @@ use super::{
 };
 use crate::check::findings::{Findings, Outcome, Verified};
 use crate::check::stored::key_glob::KeyGlob;
-use crate::check::stored::reading::{file_name, finding, some_of};
+use crate::check::stored::reading::{file_name, some_of};
 use crate::model::human;
-use crate::model::verdict::Severity;
+use crate::model::verdict::{Severity, finding};
 use crate::store::ObjectMeta;
 
 /// Missing recovery points that a finding names.

@@ -6,10 +6,10 @@ use serde_json::Value;
 use super::{CHECKSUM_MISMATCH, Fields, SIDECAR_DISAGREES, SIDECAR_MISSING, SIDECAR_ORPHAN};
 use crate::check::findings::{Findings, Outcome, Verified};
 use crate::check::stored::key_glob::KeyGlob;
-use crate::check::stored::reading::{SmallFile, checksum_line, field, file_name, finding};
+use crate::check::stored::reading::{SmallFile, checksum_line, field, file_name};
 use crate::model::human;
 use crate::model::names::{DatabaseName, ObjectKey};
-use crate::model::verdict::{RecoveryPoint, Severity};
+use crate::model::verdict::{RecoveryPoint, Severity, finding};
 
 /// Orphans that are named one by one.
 const NAMED: usize = 20;

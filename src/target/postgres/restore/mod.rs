@@ -124,21 +124,29 @@ impl Server {
         let mut spec = ExecSpec::new(&self.container, command.copied()).user("0");
         // What a dump that was restored before left in the settings of its role has no say in this one.
         spec.environment.push(("PGOPTIONS", Secret::new(self.options(&Pins::restore()))));
+        let mut listener = Listener::default();
+        let (exit_code, lowest_free) = self.watch(spec, |words| listener.push(words)).await?;
+        Ok(PgRestoreRun {
+            program: program::Program::PgRestore,
+            exit_code,
+            jobs,
+            words: listener.finish(),
+            lowest_free,
+        })
+    }
+
+    /// Runs a program below `WATCHED` to its end, and hands on what it says. Returns its exit status, and the least room that was
+    /// seen on the disk meanwhile.
+    async fn watch(&self, spec: ExecSpec<'_>, mut hear: impl FnMut(&[u8])) -> Result<(i64, Option<u64>)> {
         let mut exec = self.engine.exec(spec).await?;
         let _ = exec.input.shutdown().await;
-        let (mut listener, mut room) = (Listener::default(), Room::default());
+        let mut room = Room::default();
         while let Some(output) = exec.output.try_next().await? {
             match output {
-                Output::Stderr(bytes) => listener.push(&bytes),
+                Output::Stderr(bytes) => hear(&bytes),
                 Output::Stdout(bytes) => room.push(&bytes),
             }
         }
-        Ok(PgRestoreRun {
-            program: program::Program::PgRestore,
-            exit_code: exec.exit_code().await?,
-            jobs,
-            words: listener.finish(),
-            lowest_free: room.lowest(),
-        })
+        Ok((exec.exit_code().await?, room.lowest()))
     }
 }

@@ -4,8 +4,6 @@
 //! dumps that lie beside this one. The dump is looked through for such commands before, and psql refuses whatever that missed:
 //! it runs behind a `\restrict` of our own, whose key no dump can know. The dump's own is left out, since only one can be in force.
 
-use futures_util::TryStreamExt;
-use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
 use super::WATCHED;
@@ -19,8 +17,7 @@ use crate::model::failure::{Failure, Result};
 use crate::model::human;
 use crate::model::names::DatabaseName;
 use crate::model::secret::Secret;
-use crate::sandbox::docker::{ExecSpec, Output};
-use crate::sandbox::scratch::Room;
+use crate::sandbox::docker::ExecSpec;
 use crate::sandbox::spec::SCRATCH;
 use crate::target::postgres::pins::Pins;
 use crate::target::postgres::scratch;
@@ -67,21 +64,14 @@ impl Server {
         command.extend(psql);
         let mut spec = ExecSpec::new(&self.container, command).user(NOBODY);
         spec.environment.push(("PGOPTIONS", Secret::new(self.options(&Pins::restore()))));
-        let mut exec = self.engine.exec(spec).await?;
-        let _ = exec.input.shutdown().await;
-        let (mut listener, mut room) = (Listener::default(), Room::default());
-        while let Some(output) = exec.output.try_next().await? {
-            match output {
-                Output::Stderr(bytes) => listener.push(&bytes, dump),
-                Output::Stdout(bytes) => room.push(&bytes),
-            }
-        }
+        let mut listener = Listener::default();
+        let (exit_code, lowest_free) = self.watch(spec, |words| listener.push(words, dump)).await?;
         Ok(PgRestoreRun {
             program: Program::Psql,
-            exit_code: exec.exit_code().await?,
+            exit_code,
             jobs: 1,
             words: listener.finish(dump),
-            lowest_free: room.lowest(),
+            lowest_free,
         })
     }
 
@@ -241,17 +231,8 @@ impl Listener {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::pg_plain::testing::dump;
     use crate::format::{BackupContents, Inspector};
-
-    fn dump() -> PlainDump {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/plain/pg17.sql");
-        let mut inspector = Inspector::default();
-        let _ = inspector.push(&std::fs::read(path).unwrap()).unwrap();
-        match inspector.finish() {
-            Ok(BackupContents::PgPlain(dump)) => dump,
-            other => panic!("{other:?}"),
-        }
-    }
 
     fn heard(said: &str) -> Words {
         let (mut listener, dump) = (Listener::default(), dump());
